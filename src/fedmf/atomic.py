@@ -1,0 +1,86 @@
+"""Files and folders that appear whole or not at all, whatever moment the process is killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a file, replacing what was there.
+
+    Parameters
+    ----------
+    path
+        Where; the folder exists.
+    data
+        All of the content.
+    private
+        True: nobody but the owner may read the file, from its first byte on (mode 0600).
+    """
+    # mkstemp creates with mode 0600; other files get what the user's umask allows.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if not private:
+            Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder under another name and give it its own at the end, replacing what was there.
+
+    Yields
+    ------
+    Path
+        The folder to fill. If the block raises, it is removed and nothing has changed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    filling = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield filling
+        filling.chmod(0o777 & ~_umask())
+        for file in filling.rglob("*"):
+            _sync(file)
+        _sync(filling)
+        if path.exists():
+            # A folder cannot be replaced in one step: between these two renames a kill leaves the
+            # old content under a hidden name, never a half-written folder under the real one.
+            replaced = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+            path.rename(replaced / path.name)
+            filling.rename(path)
+            shutil.rmtree(replaced)
+        else:
+            filling.rename(path)
+    except BaseException:
+        shutil.rmtree(filling, ignore_errors=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    # What a rename made visible survives a power cut only once file and folder are on disk.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    # The umask can only be read by setting it.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,48 @@
+"""The command line: one small file per command, put together here."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from fedmf.cli.doctor import doctor
+from fedmf.cli.evaluate import evaluate
+from fedmf.cli.recommend import recommend
+from fedmf.cli.train import train
+
+app = typer.Typer(
+    name="fedmf",
+    help="Train a recommender over ratings that never leave their owners.",
+    epilog="Every error has a number, which is the exit status and a page under docs/errors.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    # A traceback that shows local variables would show secrets.
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fedmf {version('fedmf')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del show_version
+
+
+for command in (train, recommend, evaluate, doctor):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

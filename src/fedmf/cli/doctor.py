@@ -1,0 +1,94 @@
+"""``fedmf doctor``: what this machine has, how fast it is, and what is missing."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import gmpy2
+import numpy as np
+import typer
+from rich.table import Table
+
+from fedmf.cli.console import ends_with_error_number, output, print_json
+from fedmf.cli.figures import seconds_text
+from fedmf.crypto.packing import SlotPacking, slots_for
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.recommender import available_cores
+
+PACKAGES = ("fedmf", "numpy", "gmpy2", "pyarrow", "typer", "rich")
+SLOT_BITS = 32
+REPEATS = 9
+
+
+@ends_with_error_number
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Print versions, cores, the speed of the primitives, and what is missing."""
+    versions = {name: _version(name) for name in PACKAGES}
+    machine = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": available_cores(),
+        "gmp": gmpy2.mp_version(),
+    }
+    speeds = {key_bits: _paillier_speed(key_bits) for key_bits in (2048, 3072)}
+    missing = [name for name, found in versions.items() if found is None]
+    if as_json:
+        print_json(
+            {
+                "versions": versions,
+                "machine": machine,
+                "paillier_seconds_per_value": speeds,
+                "missing": missing,
+            }
+        )
+        return
+    about = Table(title="This machine", title_justify="left", show_header=False)
+    for name, value in {**machine, **versions}.items():
+        about.add_row(name, str(value) if value is not None else "missing")
+    output().print(about)
+    table = Table(title=f"Paillier, per value in {SLOT_BITS}-bit slots", title_justify="left")
+    table.add_column("key")
+    for operation in ("encrypt", "add", "decrypt"):
+        table.add_column(operation, justify="right")
+    for key_bits, speed in speeds.items():
+        table.add_row(f"{key_bits} bit", *(seconds_text(speed[op]) for op in speed))
+    output().print(table)
+    output().print("missing: " + (", ".join(missing) if missing else "nothing"))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _paillier_speed(key_bits: int) -> dict[str, float]:
+    """Return median seconds per value."""
+    key = PrivateKey.generate(key_bits)
+    slots = slots_for(key_bits, SLOT_BITS)
+    packing = SlotPacking(SLOT_BITS, slots)
+    values = np.arange(slots, dtype=np.int64)
+    # The first encryption builds tables that last for a whole training.
+    ciphertext = key.encrypt(packing.pack(values))
+    return {
+        "encrypt": _median(lambda: key.encrypt(packing.pack(values))) / slots,
+        "add": _median(lambda: key.public.add(ciphertext, ciphertext)) / slots,
+        "decrypt": _median(lambda: packing.unpack(key.decrypt(ciphertext), slots)) / slots,
+    }
+
+
+def _median(act: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        act()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)

@@ -1,0 +1,74 @@
+"""``fedmf evaluate``: a trained model against ratings that it has not seen."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from fedmf.cli.console import ends_with_error_number, output, print_json
+from fedmf.cli.figures import interval_text
+from fedmf.errors import DataError
+from fedmf.evaluation import Interval, ModelEvaluation, evaluate_model
+from fedmf.federation import RunDirectory
+from fedmf.ratings import load_ratings
+
+MEASURES = ("rmse", "mae", "ndcg_at_10", "recall_at_10", "hr_at_10")
+NAMES = ("RMSE", "MAE", "NDCG@10", "Recall@10", "HR@10")
+
+
+@ends_with_error_number
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory of a training.")],
+    ratings: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Ratings to measure with; default: those held out."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Measure a model on ratings it has not seen, with 95 % intervals over users."""
+    directory = RunDirectory.find(run)
+    model = directory.model()
+    if ratings is not None:
+        unseen = load_ratings(ratings)
+    else:
+        _, training, unseen = directory.data.load()
+        directory.check_ratings(training)
+        if len(unseen) == 0:
+            raise DataError("the training held nothing out; name ratings with --ratings FILE")
+    found = evaluate_model(model, unseen)
+    if as_json:
+        print_json(evaluation_json(found))
+        return
+    table = Table(title=f"{found.ratings:,} ratings of {found.users:,} users", title_justify="left")
+    table.add_column("measure")
+    table.add_column("value (95 % interval over users)")
+    for measure, name in zip(MEASURES, NAMES, strict=True):
+        table.add_row(name, interval_text(getattr(found, measure)))
+    table.add_row("coverage@10", f"{found.coverage_at_10:.4f}")
+    output().print(table)
+    for note in found.notes:
+        output().print(f"note: {note}")
+
+
+def evaluation_json(found: ModelEvaluation) -> dict[str, object]:
+    """Return an evaluation as JSON values."""
+    measures: dict[str, object] = {name: _interval_json(getattr(found, name)) for name in MEASURES}
+    return {
+        **measures,
+        "coverage_at_10": found.coverage_at_10,
+        "users": found.users,
+        "ratings": found.ratings,
+        "notes": list(found.notes),
+    }
+
+
+def _interval_json(interval: Interval) -> dict[str, float | None]:
+    ends = {"low": interval.low, "high": interval.high}
+    return {
+        "value": interval.value,
+        **{name: None if math.isnan(end) else end for name, end in ends.items()},
+    }

@@ -1,0 +1,64 @@
+"""``fedmf recommend``: the best items for a user of a trained model, or for a new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from fedmf.cli.console import ends_with_error_number, output, print_json
+from fedmf.errors import SettingsError
+from fedmf.federation import RunDirectory
+from fedmf.ratings import load_fold_in_ratings
+
+
+@ends_with_error_number
+def recommend(
+    run: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory of a training.")],
+    user: Annotated[
+        str | None, typer.Option(metavar="ID", help="A user of the training, by original id.")
+    ] = None,
+    ratings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Ratings of a new user: columns item and rating."),
+    ] = None,
+    n: Annotated[int, typer.Option("-n", help="How many items.", min=1)] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Recommend items that a user has not rated, by predicted rating.
+
+    The user is one of the training (--user) or a new one with ratings of its own (--ratings),
+    which is folded in without any further round.
+    """
+    if (user is None) == (ratings is None):
+        raise SettingsError(
+            "give either a user with --user ID, or a new user's ratings with --ratings FILE"
+        )
+    model = RunDirectory.find(run).model()
+    if user is not None:
+        recommended = model.recommend(user, n)
+    else:
+        recommended = model.fold_in(load_fold_in_ratings(ratings)).recommend(n)
+    if as_json:
+        print_json(
+            {
+                "user": user,
+                "items": [
+                    {"item": r.item, "title": r.title, "score": r.score} for r in recommended
+                ],
+            }
+        )
+        return
+    scale = model.method.scale
+    table = Table(
+        title=f"For {'the new user' if user is None else f'user {user}'}", title_justify="left"
+    )
+    table.add_column("predicted", justify="right")
+    table.add_column("item", justify="right")
+    table.add_column("title")
+    for one in recommended:
+        table.add_row(f"{one.score:.2f}", str(one.item), one.title)
+    output().print(table)
+    output().print(f"predicted ratings on the scale {scale.lowest:g} to {scale.highest:g}")

@@ -1,0 +1,247 @@
+"""``fedmf train``: from ratings to a model in a run directory, with forecast and comparison."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fedmf.cli.console import INTERRUPTED, ends_with_error_number, output, print_json, progress
+from fedmf.cli.train_report import Outcome, print_before, print_outcome, result_json
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.errors import SettingsError, WorkerError
+from fedmf.evaluation import evaluate_model
+from fedmf.federation import (
+    DataChoice,
+    RoundRecord,
+    RunDirectory,
+    TrainingPlan,
+    TrainingResult,
+    TrainingSettings,
+    forecast,
+    make_key,
+    train_locally,
+    trained_model,
+)
+from fedmf.model import FactorModel
+from fedmf.ratings import BUNDLED_NAMES, Ratings
+from fedmf.recommender import available_cores
+
+RUNS = Path("fedmf-runs")
+# Options that say how to run and not what to train; the rest comes from the resumed run.
+FREE_WITH_RESUME = {"resume", "workers", "quiet", "as_json"}
+
+
+@ends_with_error_number
+def train(
+    context: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="[RATINGS]",
+            help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
+        ),
+    ] = "movielens-small",
+    protection: Annotated[str, typer.Option(help="paillier or none.")] = "paillier",
+    upload: Annotated[
+        str, typer.Option(help="full: all items. part: rated items only; shows which they are.")
+    ] = "full",
+    key_bits: Annotated[
+        int, typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper).")
+    ] = 3072,
+    method: Annotated[str, typer.Option(help="sgd.")] = "sgd",
+    factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 32,
+    rounds: Annotated[int, typer.Option(help="Number of rounds.")] = 12,
+    cohort: Annotated[
+        int | None, typer.Option(help="Participants in each round.", show_default="all")
+    ] = None,
+    silos: Annotated[
+        int | None,
+        typer.Option(help="Deal the users out to so many silos.", show_default="a user each"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Public seed of start, cohorts and split.")] = 0,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Step size.", show_default="from users and scale")
+    ] = None,
+    reg: Annotated[float, typer.Option(help="Regularisation.")] = 0.05,
+    start: Annotated[str, typer.Option(help="random, or constant as the authors'.")] = "random",
+    users: Annotated[
+        int | None, typer.Option(help="Take the first so many users.", show_default="all")
+    ] = None,
+    items: Annotated[
+        int | None, typer.Option(help="Take the so many most rated items.", show_default="all")
+    ] = None,
+    holdout: Annotated[float, typer.Option(help="Share of ratings kept back to measure.")] = 0.2,
+    split: Annotated[str, typer.Option(help="Held out: random, or each user's last.")] = "random",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes.", show_default="cores", min=1)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run directory.", show_default="fedmf-runs/N")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on with the run in this directory.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the run directory alone.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Train on ratings with every participant on this machine.
+
+    Prints what will be done, what each adversary learns and what it will cost; then trains, and
+    compares with an unprotected run and simple baselines. Ctrl-C leaves a run that --resume goes
+    on with.
+    """
+    count = workers or available_cores()
+    if resume is not None:
+        _refuse_options_beside_resume(context)
+        run = RunDirectory.find(resume)
+        ratings, training, heldout = run.data.load()
+        run.check_ratings(training)
+        key = run.key()
+        plan = TrainingPlan.make(
+            run.settings,
+            training,
+            public_key=run.session.public_key,
+            session_id=run.session.session_id,
+        )
+    else:
+        settings = TrainingSettings(
+            protection=protection,
+            upload=upload,
+            key_bits=key_bits,
+            method=method,
+            factors=factors,
+            rounds=rounds,
+            cohort=cohort,
+            silos=silos,
+            seed=seed,
+            learning_rate=learning_rate,
+            reg=reg,
+            start=start,
+        )
+        data = DataChoice(_located(source), users, items, holdout, split, seed)
+        ratings, training, heldout = data.load()
+        key = make_key(settings)
+        plan = TrainingPlan.make(
+            settings, training, public_key=None if key is None else int(key.public.n)
+        )
+        run = RunDirectory.create(out or _next_directory(), plan, data, training, key)
+    try:
+        outcome, model = _carry_out(
+            run, plan, key, (ratings, training, heldout), count, quiet, as_json
+        )
+        document = result_json(outcome)
+        run.finish(model, document)
+    except KeyboardInterrupt:
+        progress().print(f"stopped; go on with: fedmf train --resume {run.path}")
+        raise typer.Exit(INTERRUPTED) from None
+    except WorkerError:
+        progress().print(f"the rounds so far are kept: fedmf train --resume {run.path}")
+        raise
+    if as_json:
+        print_json(document)
+    elif quiet:
+        output().print(str(run.path))
+    else:
+        print_outcome(output(), outcome)
+
+
+def _carry_out(
+    run: RunDirectory,
+    plan: TrainingPlan,
+    key: PrivateKey | None,
+    data: tuple[Ratings, Ratings, Ratings],
+    workers: int,
+    quiet: bool,
+    as_json: bool,
+) -> tuple[Outcome, FactorModel]:
+    """Train with a forecast before and a progress bar during, and measure what came of it."""
+    began = time.perf_counter()
+    ratings, training, heldout = data
+    if not quiet:
+        predicted = forecast(plan, key, training, workers=workers)
+        print_before(progress() if as_json else output(), ratings, training, plan, predicted)
+    with _bar(plan, quiet=quiet) as after_round:
+        result = train_locally(
+            plan, key, training, heldout, workers=workers, run=run, after_round=after_round
+        )
+        unprotected = _unprotected_run(plan, training, heldout, workers)
+    model = trained_model(result, training)
+    outcome = Outcome(
+        ratings=ratings,
+        training=training,
+        heldout=heldout,
+        result=result,
+        evaluation=evaluate_model(model, heldout) if len(heldout) else None,
+        unprotected=unprotected,
+        seconds=time.perf_counter() - began,
+        run=run.path,
+    )
+    return outcome, model
+
+
+def _unprotected_run(
+    plan: TrainingPlan, training: Ratings, heldout: Ratings, workers: int
+) -> TrainingResult | None:
+    """Train once more without protection, to hold the result against."""
+    if plan.settings.protection == "none":
+        return None
+    settings = replace(plan.settings, protection="none")
+    open_plan = TrainingPlan.make(settings, training, public_key=None)
+    return train_locally(open_plan, None, training, heldout, workers=workers)
+
+
+@contextmanager
+def _bar(plan: TrainingPlan, *, quiet: bool) -> Iterator[Callable[[RoundRecord], None] | None]:
+    """Show round, held-out RMSE and time left on standard error; yield what to call each round."""
+    if quiet:
+        yield None
+        return
+    with Progress(
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("rounds"),
+        TextColumn("{task.fields[error]}"),
+        TimeRemainingColumn(),
+        console=progress(),
+    ) as bar:
+        task = bar.add_task("training", total=plan.settings.rounds, error="")
+
+        def after_round(record: RoundRecord) -> None:
+            error = "" if math.isnan(record.rmse) else f"RMSE {record.rmse:.4f}"
+            bar.update(task, completed=record.round, error=error)
+
+        yield after_round
+
+
+def _refuse_options_beside_resume(context: typer.Context) -> None:
+    given = [
+        "--" + name.replace("_", "-")
+        for name in context.params
+        if name not in FREE_WITH_RESUME
+        and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
+    if given:
+        raise SettingsError(
+            f"--resume takes everything from the run; leave out {', '.join(sorted(given))}"
+        )
+
+
+def _located(source: str) -> str:
+    """Return the source so that a resumed run finds it from any folder."""
+    if source in BUNDLED_NAMES or not Path(source).exists():
+        return source
+    return str(Path(source).resolve())
+
+
+def _next_directory() -> Path:
+    taken = [int(path.name) for path in RUNS.glob("*") if path.name.isdigit()]
+    return RUNS / f"{max(taken, default=0) + 1:03d}"

@@ -1,0 +1,185 @@
+"""What ``fedmf train`` prints before and after, and its JSON document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from fedmf.cli.figures import bytes_text, seconds_text
+from fedmf.evaluation import GlobalMean, ModelEvaluation, UserItemBias, rmse
+from fedmf.federation import Forecast, TrainingPlan, TrainingResult
+from fedmf.protocol.threat_model import threat_model
+from fedmf.ratings import Ratings
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outcome:
+    """A finished training and everything that it is held against.
+
+    Parameters
+    ----------
+    ratings, training, heldout
+        All chosen ratings and the two parts.
+    result
+        The protected run.
+    evaluation
+        Of its model on the held-out ratings; None if nothing was held out.
+    unprotected
+        The same run with protection none; None if that is what `result` is.
+    seconds
+        Wall time of the whole command.
+    run
+        The run directory.
+    """
+
+    ratings: Ratings
+    training: Ratings
+    heldout: Ratings
+    result: TrainingResult
+    evaluation: ModelEvaluation | None
+    unprotected: TrainingResult | None
+    seconds: float
+    run: Path
+
+
+def print_before(
+    console: Console, ratings: Ratings, training: Ratings, plan: TrainingPlan, predicted: Forecast
+) -> None:
+    """Print data set, settings, threat model and forecast."""
+    settings = plan.settings
+    console.print(
+        f"[bold]{ratings.name}[/]: {ratings.n_users:,} users, {ratings.n_items:,} items, "
+        f"{len(ratings):,} ratings ({ratings.density:.2%} of all pairs), "
+        f"{len(ratings) - len(training):,} of them held out"
+    )
+    for note in ratings.notes:
+        console.print(f"  note: {note}")
+    group = plan.session.shape.groups[0]
+    key = f", {settings.key_bits}-bit key" if plan.session.public_key else ""
+    console.print(
+        f"[bold]{settings.method}[/] with {settings.factors} factors over {settings.rounds} rounds "
+        f"of {len(plan.cohort(1)):,} participants; protection [bold]{settings.protection}[/]{key}, "
+        f"upload {settings.upload}, words of {group.word_bits} bits"
+    )
+    console.print("who learns what (each follows the protocol and looks at all it receives):")
+    for threat in threat_model(settings.protection, settings.upload, settings.key_bits):
+        console.print(f"  {threat.adversary}: {threat.learns}")
+    console.print(
+        f"forecast: {seconds_text(predicted.participant_seconds)}, "
+        f"{bytes_text(predicted.upload_bytes)} up and {bytes_text(predicted.download_bytes)} down "
+        "per participant and round; "
+        f"about {seconds_text(predicted.total_seconds)} in all on this machine"
+    )
+
+
+def print_outcome(console: Console, outcome: Outcome) -> None:
+    """Print errors beside their comparisons, costs, and what to try next."""
+    if outcome.evaluation is not None:
+        console.print(_accuracy(outcome))
+    console.print(_costs(outcome))
+    if outcome.unprotected is not None:
+        same = outcome.unprotected.table_sha256 == outcome.result.table_sha256
+        console.print(
+            "final integer table "
+            + (
+                "equals the unprotected run's bit for bit"
+                if same
+                else "[red]DIFFERS from the unprotected run's[/]"
+            )
+            + f": {outcome.result.table_sha256[:16]}…"
+        )
+    user = outcome.ratings.user_ids[0]
+    console.print(f"[bold]{outcome.run}[/] holds the run ({seconds_text(outcome.seconds)}); next:")
+    console.print(f"  fedmf recommend {outcome.run} --user {user}")
+    console.print(f"  fedmf evaluate {outcome.run}")
+    console.print("  fedmf train YOUR_RATINGS.csv")
+
+
+def result_json(outcome: Outcome) -> dict[str, object]:
+    """Return the figures of a training as JSON values; the keys are a contract."""
+    found = outcome.evaluation
+    final = None
+    if found is not None:
+        final = {
+            "rmse": found.rmse.value,
+            "mae": found.mae.value,
+            "ndcg_at_10": found.ndcg_at_10.value,
+            "recall_at_10": found.recall_at_10.value,
+            "hr_at_10": found.hr_at_10.value,
+        }
+    unprotected = None
+    if outcome.unprotected is not None:
+        unprotected = {
+            "rmse": outcome.unprotected.rounds[-1].as_json()["rmse"],
+            "table_sha256": outcome.unprotected.table_sha256,
+        }
+    return {
+        "dataset": {
+            "name": outcome.ratings.name,
+            "users": outcome.ratings.n_users,
+            "items": outcome.ratings.n_items,
+            "ratings": len(outcome.ratings),
+            "held_out": len(outcome.heldout),
+        },
+        "settings": outcome.result.plan.settings.as_json(),
+        "protection": outcome.result.plan.settings.protection,
+        "method": outcome.result.plan.settings.method,
+        "rounds": [record.as_json() for record in outcome.result.rounds],
+        "final": final,
+        "unprotected": unprotected,
+        "baselines": baselines(outcome.training, outcome.heldout),
+        "table_sha256": outcome.result.table_sha256,
+        "seconds": outcome.seconds,
+        "run_dir": str(outcome.run),
+    }
+
+
+def baselines(training: Ratings, heldout: Ratings) -> dict[str, float] | None:
+    """Return the held-out RMSE of predictors without factors; None if nothing was held out."""
+    if not len(heldout):
+        return None
+    mean = GlobalMean.fit(training.values)
+    bias = UserItemBias.fit(
+        training.users, training.items, training.values, training.n_users, training.n_items
+    )
+    return {
+        name: rmse(heldout.values, predictor.predict(heldout.users, heldout.items))
+        for name, predictor in (("bias", bias), ("global_mean", mean))
+    }
+
+
+def _accuracy(outcome: Outcome) -> Table:
+    found, compared = outcome.evaluation, baselines(outcome.training, outcome.heldout)
+    assert found is not None  # noqa: S101 - print_outcome has asked
+    assert compared is not None  # noqa: S101 - so something was held out
+    table = Table(title=f"On {found.ratings:,} held-out ratings", title_justify="left")
+    table.add_column("predictor")
+    table.add_column("RMSE", justify="right")
+    settings = outcome.result.plan.settings
+    table.add_row(f"this model ({settings.protection})", f"[bold]{found.rmse.value:.4f}[/]")
+    if outcome.unprotected is not None:
+        table.add_row("the same, unprotected", f"{outcome.unprotected.rounds[-1].rmse:.4f}")
+    table.add_row("user and item bias, pooled data", f"{compared['bias']:.4f}")
+    table.add_row("global mean, pooled data", f"{compared['global_mean']:.4f}")
+    return table
+
+
+def _costs(outcome: Outcome) -> Table:
+    table = Table(title="Median round", title_justify="left")
+    for name in ("protection", "participant", "upload", "download", "server"):
+        table.add_column(name, justify="left" if name == "protection" else "right")
+    for result in (outcome.result, outcome.unprotected):
+        if result is None:
+            continue
+        middle = sorted(result.rounds, key=lambda record: record.seconds)[len(result.rounds) // 2]
+        table.add_row(
+            result.plan.settings.protection,
+            seconds_text(middle.participant_seconds_median),
+            bytes_text(middle.upload_bytes_median),
+            bytes_text(middle.download_bytes_median),
+            seconds_text(middle.server_seconds),
+        )
+    return table

@@ -1,0 +1,17 @@
+"""Primitives of the secrecy wing: integers, bytes and keys; no ratings and no rounds.
+
+Every protection is a secret encoding under which integer vectors add. The modules, in the order
+in which a value travels through them::
+
+    fixed_point          floating-point tables become integer tables, and back
+    word_size            how many bits a sum of contributions needs
+    packing              many signed integers in one plaintext
+    randomness           the only source of secret randomness
+    secret_material      what all secrets have in common: they do not print, pickle or compare
+    fixed_base           powers of one base from a table
+    prime_square         one half of Paillier: the arithmetic modulo the square of one prime
+    paillier_numbers     the numbers of a private key, and which of them are acceptable
+    paillier_public_key  what the server holds: adds, checks and carries ciphertexts
+    paillier             what participants hold: encrypts and opens
+    paillier_key_file    private keys at rest
+"""

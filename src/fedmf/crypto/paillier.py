@@ -1,0 +1,190 @@
+"""Paillier encryption, in which multiplying ciphertexts adds plaintexts.
+
+P. Paillier, "Public-key cryptosystems based on composite degree residuosity classes", EUROCRYPT
+1999, with the generator n + 1 and the faster randomisers of I. Damgard, M. Jurik and J. B. Nielsen,
+"A generalization of Paillier's public-key system with applications to electronic voting",
+International Journal of Information Security 9 (2010)::
+
+    c = (1 + m n) (h^n)^r  mod n^2,        h = -x^2 mod n  for a random x,        r random
+
+The server holds a `PublicKey` and can add; it never encrypts. Participants hold the `PrivateKey`.
+Nothing here notices changes on the way that keep a ciphertext a ciphertext: that takes the tags of
+the protocol. And nothing here runs in constant time: whoever can measure this machine closely
+enough is not kept out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gmpy2
+from gmpy2 import mpz
+
+from fedmf.crypto.paillier_numbers import SECURITY_BITS, PrivateNumbers
+from fedmf.crypto.paillier_public_key import PublicKey
+from fedmf.crypto.prime_square import PrimeSquare
+from fedmf.crypto.randomness import KeyRandomness, key_randomness
+from fedmf.crypto.secret_material import SecretMaterial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["PrivateKey", "PublicKey"]
+
+
+class PrivateKey(SecretMaterial):
+    """What participants share: encrypts and opens.
+
+    Anyone of them who talks to the server opens everybody's contributions.
+
+    Parameters
+    ----------
+    numbers
+        The checked numbers of the key.
+    short_exponent
+        Draw exponents r of twice the security level instead of half the key size. Encryption then
+        takes a fraction of the time, under one more assumption: that nobody can tell such powers of
+        h from all powers of h. For the long exponent that follows from the hardness of factoring
+        (O. Goldreich and V. Rosen, Journal of Cryptology 16, 2003).
+    randomness
+        Source of the exponents; a new one unless given.
+
+    Attributes
+    ----------
+    public
+        The `PublicKey` that belongs to it.
+    numbers
+        The numbers that make the key; for key files.
+    """
+
+    __slots__ = (
+        "_exponent_bytes",
+        "_modulo_p",
+        "_modulo_q",
+        "_p_inverse",
+        "_p_square_inverse",
+        "_randomness",
+        "numbers",
+        "public",
+    )
+
+    def __init__(
+        self,
+        numbers: PrivateNumbers,
+        *,
+        short_exponent: bool = False,
+        randomness: KeyRandomness | None = None,
+    ) -> None:
+        self._randomness = key_randomness(randomness)
+        self.numbers = numbers
+        self.public = PublicKey(numbers.n)
+        security_bits = SECURITY_BITS[numbers.key_bits]
+        exponent_bits = 2 * security_bits if short_exponent else numbers.key_bits // 2
+        self._exponent_bytes = exponent_bits // 8
+        p, q, h = numbers.p, numbers.q, numbers.h
+        self._modulo_p = PrimeSquare(p, q, h, self._exponent_bytes)
+        self._modulo_q = PrimeSquare(q, p, h, self._exponent_bytes)
+        self._p_inverse = gmpy2.invert(p, q)
+        self._p_square_inverse = gmpy2.invert(p * p, q * q)
+
+    @classmethod
+    def generate(
+        cls,
+        key_bits: int = 3072,
+        randomness: KeyRandomness | None = None,
+        *,
+        allow_weak: bool = False,
+        short_exponent: bool = False,
+    ) -> PrivateKey:
+        """Make a new key; half a second or so for 3072 bits.
+
+        Parameters
+        ----------
+        key_bits
+            3072, 2048 or, with `allow_weak`, 1024.
+        randomness
+            Source of the key and of all exponents; a new one unless given.
+        allow_weak
+            Accept 1024 bits, with a `WeakKeyWarning`.
+        short_exponent
+            As for the class.
+
+        Raises
+        ------
+        KeyMaterialError
+            If `key_bits` is not to be used.
+        """
+        source = key_randomness(randomness)
+        numbers = PrivateNumbers.generate(key_bits, source, allow_weak=allow_weak)
+        return cls(numbers, short_exponent=short_exponent, randomness=source)
+
+    def encrypt(self, plaintext: mpz) -> mpz:
+        """Encrypt one signed integer; see `encrypt_all`, which is quicker for many."""
+        return self.encrypt_all([plaintext])[0]
+
+    def encrypt_all(self, plaintexts: Iterable[mpz]) -> list[mpz]:
+        """Encrypt signed integers.
+
+        The first call builds the tables of powers.
+
+        Parameters
+        ----------
+        plaintexts
+            Each at most `PublicKey.largest_plaintext` in size.
+
+        Returns
+        -------
+        list of gmpy2.mpz
+            One ciphertext for each, between 0 and n^2; every call gives others.
+
+        Raises
+        ------
+        FixedPointRangeError
+            If any plaintext is larger. Nothing has been encrypted then.
+        """
+        plaintexts = list(plaintexts)
+        for plaintext in plaintexts:
+            self.public.check_plaintext(plaintext)
+        exponents = [
+            self._randomness.bytes(self._exponent_bytes, gmpy2.to_binary(mpz(plaintext)))
+            for plaintext in plaintexts
+        ]
+        p_square, q_square = self._modulo_p.square, self._modulo_q.square
+        inverse = self._p_square_inverse
+        return [
+            in_p + p_square * ((in_q - in_p) * inverse % q_square)
+            for in_p, in_q in zip(
+                self._modulo_p.encrypt(plaintexts, exponents),
+                self._modulo_q.encrypt(plaintexts, exponents),
+                strict=True,
+            )
+        ]
+
+    def decrypt(self, ciphertext: mpz) -> mpz:
+        """Open a ciphertext.
+
+        Every number that passes `PublicKey.check` decrypts to something. That it is what was
+        encrypted is for the caller to find out: by the headroom of the packing against accidents,
+        by tags against a server that means it.
+
+        Parameters
+        ----------
+        ciphertext
+            What `encrypt` or `PublicKey.add` returned.
+
+        Returns
+        -------
+        gmpy2.mpz
+            The plaintext, between -n/2 and n/2.
+
+        Raises
+        ------
+        MessageError
+            If the ciphertext does not lie between 0 and n^2, or is not coprime to n.
+        """
+        self.public.check([ciphertext])
+        in_p = self._modulo_p.decrypt(ciphertext)
+        in_q = self._modulo_q.decrypt(ciphertext)
+        lift = (in_q - in_p) * self._p_inverse % self.numbers.q
+        plaintext = in_p + self.numbers.p * lift
+        return plaintext - self.public.n if plaintext > self.public.largest_plaintext else plaintext

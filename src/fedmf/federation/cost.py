@@ -1,0 +1,154 @@
+"""What a training will cost, measured on a few values before it starts.
+
+Sizes are exact. Times are measured on this machine: protecting, adding and opening on a few rows,
+the user step on the median participant; from there they grow linearly.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.federation.plan import TrainingPlan
+from fedmf.model import Method
+from fedmf.protocol import (
+    ClosingMessage,
+    RowChange,
+    Rows,
+    Session,
+    TableMessage,
+    TableShape,
+    UploadMessage,
+    participant_protection,
+    server_protection,
+)
+from fedmf.ratings import OwnedRatings, Ratings
+
+SAMPLE_VALUES = 500
+"""Values of each group to measure on: a few ciphertexts, or microseconds of plain words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Predicted cost of one round for the median participant, and of the whole training.
+
+    Parameters
+    ----------
+    participant_seconds
+        Processor seconds: opening what it needs, its step, protecting.
+    server_seconds
+        Processor seconds for all uploads of a round.
+    upload_bytes, download_bytes
+        Bytes of the median participant in a round.
+    total_seconds
+        Wall seconds of the training in the local engine.
+    """
+
+    participant_seconds: float
+    server_seconds: float
+    upload_bytes: int
+    download_bytes: int
+    total_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _UnitSeconds:
+    """Processor seconds per unit of work of the protection."""
+
+    protect: float
+    add: float
+    open: float
+
+
+def forecast(
+    plan: TrainingPlan, key: PrivateKey | None, training: Ratings, *, workers: int
+) -> Forecast:
+    """Predict what carrying out a plan costs on this machine.
+
+    Parameters
+    ----------
+    key
+        The participants' key; None where the protection has none.
+    training
+        The training ratings.
+    workers
+        Processes of the local engine.
+    """
+    session, cohort = plan.session, plan.cohort(1)
+    protection = participant_protection(session, key)
+    everybody = [training.owned_by(users) for users in plan.members]
+    median = sorted(everybody, key=len)[len(everybody) // 2]
+    unit = _measure_units(session, key)
+    step = _measure_step(plan.method, median)
+
+    def uploaded(owned: OwnedRatings) -> Rows | None:
+        return _needed(plan, owned) if session.upload == "part" else None
+
+    def own_seconds(owned: OwnedRatings) -> float:
+        return step * len(owned) + unit.protect * protection.work(uploaded(owned))
+
+    share = len(cohort) / len(everybody)
+    server = share * unit.add * sum(protection.work(uploaded(owned)) for owned in everybody)
+    upload = UploadMessage(1, 0, uploaded(median), b"").to_bytes(session)
+    start = server_protection(session)
+    start.start(plan.start_table())
+    downloads = (TableMessage(1, start.payload()), ClosingMessage(1, tuple(cohort)))
+    # The local engine opens the whole table once in each worker.
+    opening = unit.open * protection.work()
+    busy = share * sum(own_seconds(owned) for owned in everybody)
+    return Forecast(
+        participant_seconds=own_seconds(median)
+        + unit.open * protection.work(_needed(plan, median)),
+        server_seconds=server,
+        upload_bytes=len(upload) + protection.payload_bytes(uploaded(median)),
+        download_bytes=sum(len(message.to_bytes(session)) for message in downloads),
+        total_seconds=plan.settings.rounds * (busy / workers + opening + server) + opening,
+    )
+
+
+def _needed(plan: TrainingPlan, owned: OwnedRatings) -> Rows:
+    needed = plan.method.rows_needed(owned)
+    return [needed[group.name] for group in plan.codec.shape.groups]
+
+
+def _measure_units(session: Session, key: PrivateKey | None) -> _UnitSeconds:
+    groups = tuple(
+        replace(group, rows=min(group.rows, max(1, SAMPLE_VALUES // group.columns)))
+        for group in session.shape.groups
+    )
+    sample = replace(session, shape=TableShape(groups))
+    participant, server = participant_protection(sample, key), server_protection(sample)
+    server.start(sample.shape.zeros())
+    rows = [np.arange(group.rows) for group in groups]
+    change = [
+        RowChange(listed, np.ones((group.rows, group.columns), dtype=np.int64))
+        for listed, group in zip(rows, groups, strict=True)
+    ]
+    named = rows if session.upload == "part" else None
+    # The first call builds the tables of the fixed base, which last for the whole training.
+    payload = participant.protect(change)
+    server.add(payload, named)
+    work = participant.work()
+    return _UnitSeconds(
+        protect=_seconds(lambda: participant.protect(change)) / work,
+        add=_seconds(lambda: server.add(payload, named)) / work,
+        open=_seconds(lambda: participant.open(server.payload())) / work,
+    )
+
+
+def _measure_step(method: Method, owned: OwnedRatings) -> float:
+    """Return the seconds per rating of a participant's step."""
+    items = method.decode(method.start_table())
+    users = method.start_user_factors(owned.users)
+    seconds = _seconds(lambda: method.participant_step(items, owned, users, None))
+    return seconds / max(len(owned), 1)
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    start = time.process_time()
+    act()
+    return time.process_time() - start

@@ -1,0 +1,77 @@
+"""Which ratings a training uses and which it holds back; a resumed run uses the same."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal, cast
+
+from fedmf.errors import SettingsError, UnknownNameError
+from fedmf.ratings import Ratings, load_ratings
+
+Split = Literal["random", "last"]
+SPLITS = ("random", "last")
+
+
+@dataclass(frozen=True, slots=True)
+class DataChoice:
+    """A source of ratings, a part of it, and a split.
+
+    Parameters
+    ----------
+    source
+        Name of bundled ratings or a path; see `fedmf.load_ratings`.
+    users, items
+        Use the first so many users and the so many most rated items; None: all.
+    holdout
+        Share of the ratings held back for measuring, from 0 to below 1.
+    split
+        ``"random"``: any ratings; ``"last"``: each user's last ones in time.
+    seed
+        Seed of the random split.
+
+    Raises
+    ------
+    UnknownNameError, SettingsError
+        A split that does not exist, or numbers that cannot work.
+    """
+
+    source: str
+    users: int | None = None
+    items: int | None = None
+    holdout: float = 0.2
+    split: str = "random"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise UnknownNameError.among("split", self.split, SPLITS)
+        problems = [
+            f"{name} must be at least 1, not {value}"
+            for name, value in (("users", self.users), ("items", self.items))
+            if value is not None and value < 1
+        ]
+        if not 0 <= self.holdout < 1:
+            problems.append(f"holdout is a share from 0 to below 1, not {self.holdout}")
+        if problems:
+            raise SettingsError("; ".join(problems))
+
+    def load(self) -> tuple[Ratings, Ratings, Ratings]:
+        """Return all chosen ratings, the training part and the held-out part.
+
+        Users who have no rating among the chosen items are left out, and a note says how many.
+
+        Raises
+        ------
+        DataError, UnknownNameError
+            The source cannot be used.
+        """
+        ratings = load_ratings(self.source).take(self.users, self.items)
+        if self.holdout == 0:
+            nothing, everything = ratings.split(0.0, self.seed)[1], ratings
+            return ratings, everything, nothing
+        training, heldout = ratings.split(self.holdout, self.seed, by=cast("Split", self.split))
+        return ratings, training, heldout
+
+    def as_json(self) -> dict[str, object]:
+        """Return the choice as JSON values; ``DataChoice(**values)`` restores it."""
+        return asdict(self)

@@ -1,0 +1,1 @@
+"""All participants on one machine, on as many processes as it has cores."""

@@ -1,0 +1,161 @@
+"""The local engine: all participants on one machine, on as many processes as it has cores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from multiprocessing.connection import wait
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.federation.engine import Observation, Uploaded
+from fedmf.federation.local.host import HostedParticipant, ParticipantHost
+from fedmf.federation.local.process import HostProcess
+from fedmf.federation.plan import TrainingPlan
+from fedmf.model import FloatArray
+from fedmf.protocol import IntegerTable
+from fedmf.ratings import Ratings
+
+
+class LocalEngine:
+    """Runs every participant's real work here; use it in a ``with`` statement.
+
+    Parameters
+    ----------
+    plan
+        The public plan.
+    key
+        The participants' shared key; None where the protection has none.
+    training, heldout
+        The ratings of everybody; each participant gets its own and no others.
+    workers
+        Processes. With 1 everything happens in this one.
+    """
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        key: PrivateKey | None,
+        training: Ratings,
+        heldout: Ratings,
+        *,
+        workers: int = 1,
+    ) -> None:
+        self._plan = plan
+        hosted = [
+            HostedParticipant(number, training.owned_by(users), heldout.owned_by(users))
+            for number, users in enumerate(plan.members)
+        ]
+        shares = _balanced(hosted, min(workers, len(hosted)))
+        self._host: ParticipantHost | None = None
+        self._processes: list[HostProcess] = []
+        if len(shares) == 1:
+            self._host = ParticipantHost(plan, key, hosted)
+            return
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            for share in shares:
+                self._processes.append(HostProcess(plan, key, share))
+            undo.pop_all()
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def distribute(self, table: bytes) -> Observation:
+        """Hand a table message to everybody; return how well its model fits."""
+        if self._host:
+            return self._host.distribute(table)
+        return sum(self._ask_all("distribute", table), start=Observation())
+
+    def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
+        """Have these participants take part; yield their uploads as they come."""
+        members = list(cohort)
+        if self._host:
+            yield from self._host.collect(members)
+            return
+        for process in self._processes:
+            process.ask("collect", members)
+        busy = {process.connection: process for process in self._processes}
+        while busy:
+            for connection in wait(list(busy)):
+                uploaded = busy[connection].answer()  # type: ignore[index]
+                if uploaded is None:
+                    del busy[connection]  # type: ignore[arg-type]
+                else:
+                    yield uploaded
+
+    def settle(self, closing: bytes) -> None:
+        """Hand the closing message of the round to everybody."""
+        if self._host:
+            self._host.settle(closing)
+        else:
+            self._ask_all("settle", closing)
+
+    def opened_table(self) -> IntegerTable:
+        """Return the last distributed table as a participant opened it."""
+        if self._host:
+            return self._host.opened_table()
+        self._processes[0].ask("opened_table")
+        table: IntegerTable = self._processes[0].answer()
+        return table
+
+    def user_factors(self) -> FloatArray:
+        """Return all users' vectors, in the order of the user codes."""
+        parts: dict[int, FloatArray] = {}
+        for part in [self._host.user_factors()] if self._host else self._ask_all("user_factors"):
+            parts.update(part)
+        vectors = np.empty((sum(map(len, self._plan.members)), self._plan.method.factors))
+        for number, users in enumerate(self._plan.members):
+            vectors[users] = parts[number]
+        return vectors
+
+    def save(self, folder: Path) -> None:
+        """Write every participant's private state into a folder of a checkpoint."""
+        if self._host:
+            self._host.save(folder / "participants-0.npz")
+            return
+        for k, process in enumerate(self._processes):
+            process.ask("save", folder / f"participants-{k}.npz")
+        for process in self._processes:
+            process.answer()
+
+    def restore(self, folder: Path, settled_rounds: int) -> None:
+        """Take the states that `save` wrote, by an engine with any number of processes."""
+        if self._host:
+            self._host.restore(folder, settled_rounds)
+        else:
+            self._ask_all("restore", folder, settled_rounds)
+
+    def close(self) -> None:
+        """End the worker processes."""
+        for process in self._processes:
+            process.close()
+        self._processes = []
+
+    def _ask_all(self, command: str, *arguments: object) -> list:  # type: ignore[type-arg]
+        for process in self._processes:
+            process.ask(command, *arguments)
+        return [process.answer() for process in self._processes]
+
+
+def _balanced(hosted: Sequence[HostedParticipant], shares: int) -> list[list[HostedParticipant]]:
+    """Deal participants out so that every share has about as many ratings."""
+    dealt: list[list[HostedParticipant]] = [[] for _ in range(shares)]
+    loads = [0] * shares
+    for one in sorted(hosted, key=lambda one: -len(one.training.items)):
+        lightest = loads.index(min(loads))
+        dealt[lightest].append(one)
+        # A participant without ratings still encrypts a whole table.
+        loads[lightest] += len(one.training.items) + 1
+    return dealt

@@ -1,0 +1,204 @@
+"""Several participants in one process: each does its own step, the table is opened once for all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.errors import ProtocolError
+from fedmf.federation.engine import Fit, Observation, Uploaded
+from fedmf.federation.local.states import read_states, write_states
+from fedmf.federation.participant import Participant
+from fedmf.federation.plan import TrainingPlan
+from fedmf.model import FloatArray
+from fedmf.protocol import (
+    Change,
+    ClosingMessage,
+    IntegerTable,
+    ParticipantProtection,
+    ParticipantRole,
+    Rows,
+    TableMessage,
+    participant_protection,
+)
+from fedmf.ratings import OwnedRatings
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class HostedParticipant:
+    """What one participant owns.
+
+    Parameters
+    ----------
+    number
+        The participant's id in the session.
+    training
+        Its ratings.
+    heldout
+        Ratings that it keeps back to measure with; the same users in the same order.
+    """
+
+    number: int
+    training: OwnedRatings
+    heldout: OwnedRatings
+
+
+class ParticipantHost:
+    """Hosts participants of one session.
+
+    Parameters
+    ----------
+    plan
+        The public plan.
+    key
+        The participants' shared key; None where the protection has none.
+    hosted
+        Who lives here.
+    """
+
+    def __init__(
+        self, plan: TrainingPlan, key: PrivateKey | None, hosted: Iterable[HostedParticipant]
+    ) -> None:
+        self._plan = plan
+        self._owned: Mapping[int, HostedParticipant] = {one.number: one for one in hosted}
+        self._protection = SharedOpening(participant_protection(plan.session, key))
+        self._participants = self._made(settled_rounds=0)
+        self._message: TableMessage | None = None
+        self._item_factors: FloatArray | None = None
+
+    def distribute(self, table: bytes) -> Observation:
+        """Open a table message for everybody here and measure its model."""
+        message = TableMessage.from_bytes(table, self._plan.session)
+        opened = self._protection.open(message.payload)
+        self._message = message
+        self._item_factors = self._plan.method.decode(self._plan.codec.decode_table(opened))
+        return Observation(
+            training=self._fit((one.training for one in self._owned.values()), clip=False),
+            heldout=self._fit((one.heldout for one in self._owned.values()), clip=True),
+        )
+
+    def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
+        """Have the participants of the cohort that live here take part, one after the other."""
+        if self._message is None:
+            raise ProtocolError("a round before any table was distributed")
+        for number in cohort:
+            if number not in self._participants:
+                continue
+            participant = self._participants[number]
+            start = time.process_time()
+            upload = participant.take_part(self._message).to_bytes(self._plan.session)
+            seconds = time.process_time() - start
+            # The table was opened once for all who live here; each is charged what it would have
+            # opened by itself.
+            opening = self._protection.seconds_for(participant.rows_needed())
+            yield Uploaded(number, upload, seconds + opening)
+
+    def settle(self, closing: bytes) -> None:
+        """Tell everybody here how the round ended."""
+        message = ClosingMessage.from_bytes(closing, self._plan.session)
+        for participant in self._participants.values():
+            participant.settle(message)
+
+    def opened_table(self) -> IntegerTable:
+        """Return the last distributed table."""
+        if self._message is None:
+            raise ProtocolError("no table was distributed yet")
+        return self._protection.open(self._message.payload)
+
+    def user_factors(self) -> dict[int, FloatArray]:
+        """Return the user vectors of each participant here."""
+        return {
+            number: participant.state.user_factors
+            for number, participant in self._participants.items()
+        }
+
+    def save(self, path: Path) -> None:
+        """Write the states of everybody here to one file."""
+        states = {number: one.state for number, one in self._participants.items()}
+        write_states(path, states, self._plan.codec.shape)
+
+    def restore(self, folder: Path, settled_rounds: int) -> None:
+        """Take the states of everybody here from the files of a folder."""
+        states = read_states(folder, self._plan.codec.shape, self._owned.keys())
+        self._participants = self._made(settled_rounds)
+        for number, state in states.items():
+            self._participants[number].state = state
+
+    def _made(self, settled_rounds: int) -> dict[int, Participant]:
+        plan = self._plan
+        return {
+            number: Participant(
+                ParticipantRole(
+                    plan.session, number, self._protection, settled_rounds=settled_rounds
+                ),
+                plan.method,
+                plan.codec,
+                one.training,
+            )
+            for number, one in self._owned.items()
+        }
+
+    def _fit(self, owned: Iterable[OwnedRatings], *, clip: bool) -> Fit:
+        assert self._item_factors is not None  # noqa: S101 - distribute has just set it
+        total = Fit()
+        scale = self._plan.method.scale
+        for participant, ratings in zip(self._participants.values(), owned, strict=True):
+            of_user = np.repeat(np.arange(len(ratings.users)), np.diff(ratings.starts))
+            predicted = np.einsum(
+                "nd,nd->n",
+                participant.state.user_factors[of_user],
+                self._item_factors[ratings.items],
+            )
+            if clip:
+                predicted = np.clip(predicted, scale.lowest, scale.highest)
+            errors = ratings.values - predicted
+            total += Fit(float(errors @ errors), float(np.abs(errors).sum()), len(errors))
+        return total
+
+
+class SharedOpening(ParticipantProtection):
+    """Opens each table once, whole, for all participants of a process.
+
+    Parameters
+    ----------
+    protection
+        What really opens and protects.
+    """
+
+    def __init__(self, protection: ParticipantProtection) -> None:
+        super().__init__(protection.session)
+        self._protection = protection
+        self._payload: bytes | None = None
+        self._table: IntegerTable = ()
+        self._seconds = 0.0
+
+    def protect(self, change: Change) -> bytes:
+        """Protect a change."""
+        return self._protection.protect(change)
+
+    def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
+        """Return the whole table, whichever rows are asked for."""
+        del rows
+        if payload is not self._payload:
+            start = time.process_time()
+            self._table = self._protection.open(payload)
+            self._seconds = time.process_time() - start
+            self._payload = payload
+        return self._table
+
+    def work(self, rows: Rows | None = None) -> int:
+        """Return the units of work of these rows."""
+        return self._protection.work(rows)
+
+    def payload_bytes(self, rows: Rows | None = None) -> int:
+        """Return the size of an upload's payload that holds these rows."""
+        return self._protection.payload_bytes(rows)
+
+    def seconds_for(self, rows: Rows) -> float:
+        """Return the processor seconds that opening these rows alone would have taken."""
+        return self._seconds * self.work(rows) / self.work()

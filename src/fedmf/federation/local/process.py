@@ -1,0 +1,133 @@
+"""A worker process that hosts participants, and the pipe to it.
+
+The participants' key crosses the pipe as raw bytes, never pickled and never on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.paillier_key_file import private_key_from_bytes, private_key_to_bytes
+from fedmf.crypto.paillier_numbers import WeakKeyWarning
+from fedmf.errors import FedmfError, WorkerError
+from fedmf.federation.local.host import HostedParticipant, ParticipantHost
+from fedmf.federation.plan import TrainingPlan
+
+# Spawn behaves alike on every platform and carries no locks or threads of the parent over.
+_CONTEXT = multiprocessing.get_context("spawn")
+
+
+class HostProcess:
+    """The parent's end: asks, and receives answers or errors.
+
+    Parameters
+    ----------
+    plan, key, hosted
+        As for `ParticipantHost`.
+    """
+
+    def __init__(
+        self, plan: TrainingPlan, key: PrivateKey | None, hosted: Sequence[HostedParticipant]
+    ) -> None:
+        self.connection, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+        try:
+            self.connection.send_bytes(b"" if key is None else private_key_to_bytes(key))
+            self.connection.send((plan, list(hosted)))
+        except OSError as error:
+            raise self._died() from error
+
+    def ask(self, command: str, *arguments: object) -> None:
+        """Send a command without waiting for its answer."""
+        try:
+            self.connection.send((command, arguments))
+        except OSError as error:
+            raise self._died() from error
+
+    def answer(self) -> Any:
+        """Wait for the next answer.
+
+        Raises
+        ------
+        FedmfError
+            The command raised it over there.
+        WorkerError
+            The process died, or failed in a way that nobody expected.
+        """
+        try:
+            kind, value = self.connection.recv()
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+        if kind == "error":
+            raise value
+        return value
+
+    def close(self) -> None:
+        """End the process; it keeps nothing that a checkpoint lacks."""
+        self.connection.close()
+        self._process.terminate()
+        self._process.join()
+
+    def _died(self) -> WorkerError:
+        self._process.join(timeout=1)
+        return WorkerError(
+            f"a worker process died (exit code {self._process.exitcode}). After -9 try fewer "
+            "workers: memory has run out. In a script of your own, see that training starts under "
+            'if __name__ == "__main__":'
+        )
+
+
+def _serve(connection: Connection) -> None:
+    # Ctrl-C reaches the whole process group; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent is gone when the pipe is: there is nobody left to work for.
+    with contextlib.suppress(EOFError, OSError):
+        key_bytes = connection.recv_bytes()
+        plan, hosted = connection.recv()
+        key = _received_key(key_bytes) if key_bytes else None
+        host = ParticipantHost(plan, key, hosted)
+        while True:
+            command, arguments = connection.recv()
+            connection.send(_answer(host, connection, command, arguments))
+
+
+def _received_key(data: bytes) -> PrivateKey:
+    with warnings.catch_warnings():
+        # Whoever made a weak key has been warned, once.
+        warnings.simplefilter("ignore", WeakKeyWarning)
+        return private_key_from_bytes(data, allow_weak=True)
+
+
+def _answer(
+    host: ParticipantHost, connection: Connection, command: str, arguments: tuple[Any, ...]
+) -> tuple[str, object]:
+    commands: dict[str, Callable[..., object]] = {
+        "distribute": host.distribute,
+        "settle": host.settle,
+        "opened_table": host.opened_table,
+        "user_factors": host.user_factors,
+        "save": host.save,
+        "restore": host.restore,
+        "collect": lambda cohort: _stream(host, connection, cohort),
+    }
+    try:
+        return "value", commands[command](*arguments)
+    except FedmfError as error:
+        return "error", error
+    except Exception:  # noqa: BLE001 - whatever it is, the parent has to hear of it
+        return "error", WorkerError(f"a worker process failed:\n{traceback.format_exc()}")
+
+
+def _stream(host: ParticipantHost, connection: Connection, cohort: Iterable[int]) -> None:
+    for uploaded in host.collect(cohort):
+        connection.send(("value", uploaded))

@@ -1,0 +1,82 @@
+"""Participants' private states as files of a checkpoint: plain arrays, mode 0600, no pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmf.array_files import read_arrays, write_arrays
+from fedmf.errors import RunDirectoryError
+from fedmf.federation.participant import ParticipantState
+from fedmf.protocol import Change, RowChange, TableShape
+
+PATTERN = "participants-*.npz"
+
+
+def write_states(path: Path, states: Mapping[int, ParticipantState], shape: TableShape) -> None:
+    """Write the states of some participants into one file."""
+    numbers = list(states)
+    arrays = {
+        "numbers": np.array(numbers, dtype=np.int64),
+        "users": np.array([len(states[n].user_factors) for n in numbers], dtype=np.int64),
+        "user_factors": np.concatenate([states[n].user_factors for n in numbers]),
+        "contributed": np.array([states[n].contribution is not None for n in numbers]),
+    }
+    contributions = [c for n in numbers if (c := states[n].contribution) is not None]
+    for k, group in enumerate(shape.groups):
+        arrays[f"{group.name}_counts"] = np.array([len(c[k].rows) for c in contributions], np.int64)
+        arrays[f"{group.name}_rows"] = np.concatenate(
+            [np.zeros(0, np.int64), *(c[k].rows for c in contributions)]
+        )
+        arrays[f"{group.name}_values"] = np.concatenate(
+            [np.zeros((0, group.columns), np.int64), *(c[k].values for c in contributions)]
+        )
+    write_arrays(path, arrays, private=True)
+
+
+def read_states(
+    folder: Path, shape: TableShape, wanted: Collection[int]
+) -> dict[int, ParticipantState]:
+    """Read the states of the wanted participants from all files of a folder.
+
+    Raises
+    ------
+    RunDirectoryError
+        A file is damaged, or a participant is missing.
+    """
+    states: dict[int, ParticipantState] = {}
+    for path in sorted(folder.glob(PATTERN)):
+        try:
+            states.update(_states(read_arrays(path), shape))
+        except (ValueError, KeyError) as error:
+            raise RunDirectoryError(f"{path} is damaged: {error}") from error
+    missing = sorted(set(wanted) - states.keys())
+    if missing:
+        raise RunDirectoryError(f"{folder} lacks the states of {len(missing)} participants")
+    return {number: states[number] for number in wanted}
+
+
+def _states(arrays: Mapping[str, NDArray[Any]], shape: TableShape) -> dict[int, ParticipantState]:
+    factors = np.split(arrays["user_factors"], np.cumsum(arrays["users"])[:-1])
+    groups = [
+        [
+            RowChange(rows, values)
+            for rows, values in zip(
+                np.split(arrays[f"{group.name}_rows"], np.cumsum(arrays[f"{group.name}_counts"])),
+                np.split(arrays[f"{group.name}_values"], np.cumsum(arrays[f"{group.name}_counts"])),
+                strict=True,
+            )
+        ]
+        for group in shape.groups
+    ]
+    contributions: Iterator[Change] = iter(zip(*groups, strict=True))
+    return {
+        int(number): ParticipantState(vectors, next(contributions) if contributed else None)
+        for number, vectors, contributed in zip(
+            arrays["numbers"], factors, arrays["contributed"], strict=True
+        )
+    }

@@ -1,0 +1,82 @@
+"""One call from ratings to a trained model, with all participants on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.federation.local.engine import LocalEngine
+from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.run_directory import RunDirectory
+from fedmf.federation.settings import TrainingSettings
+from fedmf.federation.training import RoundRecord, Training, TrainingResult
+from fedmf.federation.transcript import Transcript
+from fedmf.model import FactorModel
+from fedmf.ratings import Ratings
+
+
+def make_key(settings: TrainingSettings) -> PrivateKey | None:
+    """Return a fresh key for the participants; None where the protection has none.
+
+    Warns
+    -----
+    WeakKeyWarning
+        The settings ask for 1024 bits.
+    """
+    if settings.protection != "paillier":
+        return None
+    return PrivateKey.generate(settings.key_bits, allow_weak=True)
+
+
+def train_locally(
+    plan: TrainingPlan,
+    key: PrivateKey | None,
+    training: Ratings,
+    heldout: Ratings,
+    *,
+    workers: int = 1,
+    run: RunDirectory | None = None,
+    transcript: Transcript | None = None,
+    after_round: Callable[[RoundRecord], None] | None = None,
+) -> TrainingResult:
+    """Carry out a plan, from the newest checkpoint of `run` on if it has one.
+
+    Parameters
+    ----------
+    plan
+        The public plan.
+    key
+        The participants' key; None where the protection has none.
+    training, heldout
+        The ratings, and those kept back to measure with.
+    workers
+        Processes.
+    run
+        Where checkpoints go; None: nowhere.
+    transcript
+        Records the messages.
+    after_round
+        Called with the record of each round once it is safely kept.
+    """
+    with LocalEngine(plan, key, training, heldout, workers=workers) as engine:
+        conductor = Training(plan, engine, transcript=transcript, keeper=run)
+        checkpoint = run.checkpoint() if run is not None else None
+        if checkpoint is not None:
+            engine.restore(checkpoint.folder, len(checkpoint.rounds))
+            conductor.resume(checkpoint.server_payload, checkpoint.rounds)
+        return conductor.run(after_round)
+
+
+def trained_model(result: TrainingResult, training: Ratings) -> FactorModel:
+    """Return the model of a finished training, with all users' vectors: a simulation holds them."""
+    everybody = training.owned_by(range(training.n_users))
+    return FactorModel(
+        method=result.plan.method,
+        item_ids=training.item_ids,
+        titles=training.titles,
+        item_factors=result.item_factors,
+        user_ids=training.user_ids,
+        user_factors=result.user_factors,
+        rated_starts=everybody.starts,
+        rated_items=everybody.items,
+    )

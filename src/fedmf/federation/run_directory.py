@@ -1,0 +1,246 @@
+"""The run directory: all that a training leaves on disk, resumable after a kill at any moment.
+
+::
+
+    run.json             settings, data choice, versions, session: written once, before round 1
+    key.json             the participants' shared key, mode 0600 (protections with a key)
+    transcript.jsonl     sizes and digests of all messages, a line each
+    checkpoints/round-N  the state after round N; the newest one is kept
+    model/               the model, when the training is over
+    result.json          the figures of the training, when it is over
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fedmf.atomic import new_folder, write_file
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.paillier_key_file import load_private_key, save_private_key
+from fedmf.errors import FedmfError, RunDirectoryError
+from fedmf.federation.data_choice import DataChoice
+from fedmf.federation.engine import Engine
+from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.settings import TrainingSettings
+from fedmf.federation.training import RoundRecord
+from fedmf.federation.transcript import Transcript
+from fedmf.model import FactorModel, load_model, save_model
+from fedmf.protocol import Session
+from fedmf.ratings import Ratings
+
+FORMAT, VERSION = "fedmf-run", 1
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Checkpoint:
+    """The state after some round.
+
+    Parameters
+    ----------
+    folder
+        Where the participants' states lie, for `Engine.restore`.
+    server_payload
+        The protected table.
+    rounds
+        The records of the rounds so far.
+    """
+
+    folder: Path
+    server_payload: bytes
+    rounds: Sequence[RoundRecord]
+
+
+class RunDirectory:
+    """A run directory, new or found.
+
+    Parameters
+    ----------
+    path
+        The directory; `create` and `find` make instances.
+    described
+        Content of ``run.json``.
+    """
+
+    def __init__(self, path: Path, described: Mapping[str, Any]) -> None:
+        self.path = path
+        self.settings = TrainingSettings(**described["settings"])
+        self.data = DataChoice(**described["data"])
+        self.session = Session.from_bytes(described["session"].encode())
+        self._ratings_sha256 = described["ratings_sha256"]
+        self._transcript_lines = 0
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        plan: TrainingPlan,
+        data: DataChoice,
+        ratings: Ratings,
+        key: PrivateKey | None,
+    ) -> RunDirectory:
+        """Make a run directory.
+
+        Raises
+        ------
+        RunDirectoryError
+            There is something at this path already.
+        """
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise RunDirectoryError(
+                f"{path} exists already: name another directory, or go on with --resume {path}"
+            )
+        described = {
+            "format": FORMAT,
+            "version": VERSION,
+            "fedmf": version("fedmf"),
+            "settings": plan.settings.as_json(),
+            "data": data.as_json(),
+            "ratings_sha256": ratings.sha256(),
+            "session": plan.session.to_bytes().decode(),
+        }
+        try:
+            with new_folder(path) as filling:
+                text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
+                (filling / "run.json").write_text(text, encoding="utf-8")
+                if key is not None:
+                    save_private_key(filling / "key.json", key)
+        except OSError as error:
+            raise RunDirectoryError(f"{path} cannot be made: {error}") from error
+        return cls(path, described)
+
+    @classmethod
+    def find(cls, path: Path) -> RunDirectory:
+        """Find an existing run directory.
+
+        Raises
+        ------
+        RunDirectoryError
+            The directory is no run directory, or of another version.
+        """
+        try:
+            described = json.loads((path / "run.json").read_text(encoding="utf-8"))
+            if (described["format"], described["version"]) != (FORMAT, VERSION):
+                raise RunDirectoryError(f"{path} was written by another version of fedmf")
+            return cls(path, described)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise RunDirectoryError(
+                f"{path} is not a run directory: it holds no run.json"
+            ) from error
+        except RunDirectoryError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, FedmfError) as error:
+            raise RunDirectoryError(f"{path / 'run.json'} is damaged: {error}") from error
+
+    def check_ratings(self, ratings: Ratings) -> None:
+        """Raise RunDirectoryError unless these are the ratings that the run began with."""
+        if ratings.sha256() != self._ratings_sha256:
+            raise RunDirectoryError(
+                f"the ratings of {self.data.source} have changed since the run in {self.path} "
+                "began; resume with the same file, or start a new run"
+            )
+
+    def key(self) -> PrivateKey | None:
+        """Return the participants' shared key; None where the protection has none."""
+        path = self.path / "key.json"
+        return load_private_key(path, allow_weak=True) if self.session.public_key else None
+
+    def keep(
+        self,
+        server_payload: bytes,
+        rounds: Sequence[RoundRecord],
+        transcript: Transcript,
+        engine: Engine,
+    ) -> None:
+        """Write the checkpoint of the last round and remove older ones."""
+        folder = self._checkpoint_folder(len(rounds))
+        with new_folder(folder) as filling:
+            progress = {
+                "rounds": [record.as_json() for record in rounds],
+                "server_sha256": hashlib.sha256(server_payload).hexdigest(),
+                "transcript_bytes": self._append(transcript),
+            }
+            (filling / "progress.json").write_text(json.dumps(progress) + "\n", encoding="utf-8")
+            (filling / "server.bin").write_bytes(server_payload)
+            engine.save(filling)
+        for older in self._checkpoint_folders()[:-1]:
+            shutil.rmtree(older)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the newest checkpoint, None before the end of round 1; forget what came after it.
+
+        What a killed process left unfinished is removed.
+
+        Raises
+        ------
+        RunDirectoryError
+            The checkpoint is damaged.
+        """
+        for unfinished in (self.path / "checkpoints").glob(".round-*"):
+            shutil.rmtree(unfinished)
+        folders = self._checkpoint_folders()
+        transcript = self.path / "transcript.jsonl"
+        if not folders:
+            transcript.unlink(missing_ok=True)
+            return None
+        newest = folders[-1]
+        try:
+            progress = json.loads((newest / "progress.json").read_text(encoding="utf-8"))
+            server_payload = (newest / "server.bin").read_bytes()
+            if hashlib.sha256(server_payload).hexdigest() != progress["server_sha256"]:
+                raise ValueError("server.bin does not match its SHA-256")
+            os.truncate(transcript, progress["transcript_bytes"])
+            return Checkpoint(
+                newest,
+                server_payload,
+                [RoundRecord.from_json(record) for record in progress["rounds"]],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunDirectoryError(f"the checkpoint {newest} is damaged: {error}") from error
+
+    def finish(self, model: FactorModel, result: Mapping[str, object]) -> None:
+        """Write the model and the figures of a training that is over."""
+        save_model(model, self.path / "model")
+        text = json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        write_file(self.path / "result.json", text.encode())
+
+    def model(self) -> FactorModel:
+        """Return the trained model.
+
+        Raises
+        ------
+        RunDirectoryError
+            The training is not over.
+        ModelFileError
+            The model's files are damaged.
+        """
+        if not (self.path / "model").is_dir():
+            raise RunDirectoryError(
+                f"the training in {self.path} is not over: "
+                f"go on with fedmf train --resume {self.path}"
+            )
+        return load_model(self.path / "model")
+
+    def _append(self, transcript: Transcript) -> int:
+        path = self.path / "transcript.jsonl"
+        new = transcript.entries[self._transcript_lines :]
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(entry.as_json_line() + "\n" for entry in new)
+            file.flush()
+            os.fsync(file.fileno())
+            end = file.tell()
+        self._transcript_lines = len(transcript.entries)
+        return end
+
+    def _checkpoint_folder(self, rounds: int) -> Path:
+        return self.path / "checkpoints" / f"round-{rounds:06d}"
+
+    def _checkpoint_folders(self) -> list[Path]:
+        return sorted((self.path / "checkpoints").glob("round-*"))

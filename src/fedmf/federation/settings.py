@@ -1,0 +1,103 @@
+"""Everything a person decides about a training, checked together before anything starts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from fedmf.errors import SettingsError, UnknownNameError
+from fedmf.model import METHODS
+from fedmf.protocol import PROTECTIONS, UPLOADS
+
+KEY_BITS = (1024, 2048, 3072)
+STARTS = ("random", "constant")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """The settings of one training; all of them are public within the federation.
+
+    Parameters
+    ----------
+    protection
+        ``"paillier"`` (FedMF: participants share a key, the server only adds) or ``"none"``
+        (distributed matrix factorization: the server reads every upload).
+    upload
+        ``"full"``: all items, which hides what a participant rated. ``"part"``: the rated items
+        alone, which is faster and shows the server which ones they are.
+    key_bits
+        Size of the Paillier key: 3072 (128-bit security), 2048 (112) or 1024 (80; for reproducing
+        the paper only).
+    method
+        The learning method.
+    factors
+        Length d of user and item vectors.
+    rounds
+        Number of rounds.
+    cohort
+        Participants in each round, drawn in shuffled epochs; None: all of them in every round.
+    silos
+        Number of organisations that the users are dealt out to; None: every user is a participant.
+    seed
+        Public seed of start vectors and cohorts.
+    learning_rate
+        gamma of the paper; None: derived from the number of users and the scale.
+    reg
+        lambda of the paper.
+    start
+        ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
+
+    Raises
+    ------
+    UnknownNameError
+        A protection, upload, method or start that does not exist.
+    SettingsError
+        Values that cannot work; all of them are named at once.
+    """
+
+    protection: str = "paillier"
+    upload: str = "full"
+    key_bits: int = 3072
+    method: str = "sgd"
+    factors: int = 32
+    rounds: int = 12
+    cohort: int | None = None
+    silos: int | None = None
+    seed: int = 0
+    learning_rate: float | None = None
+    reg: float = 0.05
+    start: str = "random"
+
+    def __post_init__(self) -> None:
+        for what, name, known in (
+            ("protection", self.protection, PROTECTIONS),
+            ("upload", self.upload, UPLOADS),
+            ("method", self.method, METHODS),
+            ("start", self.start, STARTS),
+        ):
+            if name not in known:
+                raise UnknownNameError.among(what, name, known)
+        problems = [
+            f"{name} must be at least {least}, not {value}"
+            for name, value, least in (
+                ("factors", self.factors, 1),
+                ("rounds", self.rounds, 1),
+                ("cohort", self.cohort, 1),
+                ("silos", self.silos, 1),
+                ("seed", self.seed, 0),
+            )
+            if value is not None and value < least
+        ]
+        if self.key_bits not in KEY_BITS:
+            problems.append(
+                f"key_bits is one of {', '.join(map(str, KEY_BITS))}, not {self.key_bits}"
+            )
+        if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
+            problems.append(f"learning_rate must be a positive number, not {self.learning_rate}")
+        if not 0 <= self.reg < float("inf"):
+            problems.append(f"reg must be zero or a positive number, not {self.reg}")
+        if problems:
+            raise SettingsError("; ".join(problems))
+
+    def as_json(self) -> dict[str, object]:
+        """Return the settings as JSON values; ``TrainingSettings(**values)`` restores them."""
+        return asdict(self)

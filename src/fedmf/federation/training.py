@@ -1,0 +1,226 @@
+"""The rounds of one training: tables out, uploads in, closings out, over any engine."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+from fedmf.federation.engine import Engine, Observation
+from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, participant_name
+from fedmf.model import FloatArray
+from fedmf.protocol import IntegerTable, Server, ServerProtection, server_protection, table_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRecord:
+    """What is known of a round when it is over; NaN where nothing was held out.
+
+    Parameters
+    ----------
+    round
+        From 1.
+    rmse, mae
+        On the held-out ratings, with the model after the round.
+    training_loss
+        Mean squared error over all training ratings, with the model after the round.
+    seconds
+        Wall time from the round's opening to its closing and its new table.
+    participant_seconds_median, participant_seconds_max
+        Processor seconds over the included participants: opening, step and protecting.
+    server_seconds
+        Processor seconds of the server: checking and adding uploads, and encoding the table.
+    upload_bytes_median, download_bytes_median
+        Bytes per included participant.
+    included, dropped
+        Participants of the cohort whose uploads count, and the others.
+    """
+
+    round: int
+    rmse: float
+    mae: float
+    training_loss: float
+    seconds: float
+    participant_seconds_median: float
+    participant_seconds_max: float
+    server_seconds: float
+    upload_bytes_median: float
+    download_bytes_median: float
+    included: int
+    dropped: int
+
+    def as_json(self) -> dict[str, float | int | None]:
+        """Return the record as JSON values: NaN, which JSON lacks, becomes null."""
+        return {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, float | int | None]) -> RoundRecord:
+        """Return the record that `as_json` wrote."""
+        return cls(
+            **{name: math.nan if value is None else value for name, value in values.items()}  # type: ignore[arg-type]
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TrainingResult:
+    """What a finished training leaves.
+
+    Parameters
+    ----------
+    plan
+        The plan that was carried out.
+    rounds
+        A record of every round.
+    table
+        The final integer table.
+    item_factors, user_factors
+        What it decodes to, shape (items, d), and the users' vectors, shape (users, d).
+    """
+
+    plan: TrainingPlan
+    rounds: Sequence[RoundRecord]
+    table: IntegerTable
+    item_factors: FloatArray
+    user_factors: FloatArray
+
+    @property
+    def table_sha256(self) -> str:
+        """Digest of the final table: equal under every protection with the same seed."""
+        return table_sha256(self.table)
+
+
+class Keeper(Protocol):
+    """Keeps what a training needs to go on after a kill."""
+
+    def keep(
+        self,
+        server_payload: bytes,
+        rounds: Sequence[RoundRecord],
+        transcript: Transcript,
+        engine: Engine,
+    ) -> None:
+        """Write a checkpoint, whole or not at all."""
+        ...
+
+
+class Training:
+    """Conducts the rounds of a plan.
+
+    Parameters
+    ----------
+    plan
+        The public plan.
+    engine
+        Carries the messages.
+    transcript
+        Records them.
+    keeper
+        Keeps checkpoints; None: nothing survives a kill.
+    """
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        engine: Engine,
+        *,
+        transcript: Transcript | None = None,
+        keeper: Keeper | None = None,
+    ) -> None:
+        self._plan = plan
+        self._engine = engine
+        self._keeper = keeper
+        self._transcript = transcript or Transcript()
+        self._protection: ServerProtection = server_protection(plan.session)
+        self._protection.start(plan.start_table())
+        self._server = Server(plan.session, self._protection)
+        self._rounds: list[RoundRecord] = []
+
+    def resume(self, server_payload: bytes, rounds: Sequence[RoundRecord]) -> None:
+        """Go on after the rounds that a checkpoint holds; the engine was restored likewise."""
+        self._protection.restore(server_payload)
+        self._server = Server(self._plan.session, self._protection, closed_rounds=len(rounds))
+        self._rounds = list(rounds)
+
+    def run(self, after_round: Callable[[RoundRecord], None] | None = None) -> TrainingResult:
+        """Run the rounds that are left.
+
+        Parameters
+        ----------
+        after_round
+            Called with the record of each round once the round is safely kept.
+        """
+        size, _, _ = self._distribute()
+        while self._server.closed_rounds < self._plan.session.rounds:
+            record, size = self._round(size)
+            self._rounds.append(record)
+            if self._keeper is not None:
+                self._keeper.keep(
+                    self._protection.payload(), self._rounds, self._transcript, self._engine
+                )
+            if after_round is not None:
+                after_round(record)
+        table = self._engine.opened_table()
+        codec, method = self._plan.codec, self._plan.method
+        return TrainingResult(
+            self._plan,
+            tuple(self._rounds),
+            table,
+            method.decode(codec.decode_table(table)),
+            self._engine.user_factors(),
+        )
+
+    def _round(self, download_bytes: int) -> tuple[RoundRecord, int]:
+        start = time.perf_counter()
+        server_seconds = 0.0
+        number = self._server.next_round
+        cohort = self._plan.cohort(number)
+        self._server.open_round(cohort)
+        participant_seconds, upload_bytes = [], []
+        for uploaded in self._engine.collect(cohort):
+            sender = participant_name(uploaded.participant)
+            self._transcript.record(number, sender, SERVER, "upload", uploaded.message)
+            before = time.process_time()
+            self._server.receive(uploaded.message)
+            server_seconds += time.process_time() - before
+            participant_seconds.append(uploaded.seconds)
+            upload_bytes.append(len(uploaded.message))
+        closing = self._server.close_round()
+        data = closing.to_bytes(self._plan.session)
+        self._transcript.record(number, SERVER, EVERYBODY, "closing", data)
+        self._engine.settle(data)
+        next_size, observation, encoding_seconds = self._distribute()
+        record = RoundRecord(
+            round=number,
+            rmse=observation.heldout.rmse,
+            mae=observation.heldout.mae,
+            training_loss=observation.training.rmse**2,
+            seconds=time.perf_counter() - start,
+            participant_seconds_median=_median(participant_seconds),
+            participant_seconds_max=max(participant_seconds, default=math.nan),
+            server_seconds=server_seconds + encoding_seconds,
+            upload_bytes_median=_median(upload_bytes),
+            download_bytes_median=float(download_bytes + len(data)),
+            included=len(closing.included),
+            dropped=len(cohort) - len(closing.included),
+        )
+        return record, next_size
+
+    def _distribute(self) -> tuple[int, Observation, float]:
+        """Send the table out; return its size, its fit and the server's seconds for encoding it."""
+        before = time.process_time()
+        message = self._server.table_message()
+        data = message.to_bytes(self._plan.session)
+        seconds = time.process_time() - before
+        self._transcript.record(message.round, SERVER, EVERYBODY, "table", data)
+        return len(data), self._engine.distribute(data), seconds
+
+
+def _median(values: Sequence[float]) -> float:
+    return float(statistics.median(values)) if values else math.nan

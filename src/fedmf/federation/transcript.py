@@ -1,0 +1,84 @@
+"""The transcript: which role saw which messages. Audits work on it and on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+SERVER = "server"
+EVERYBODY = "participants"
+
+
+def participant_name(number: int) -> str:
+    """Return how the transcript calls a participant."""
+    return f"participant {number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message that was carried.
+
+    Parameters
+    ----------
+    round
+        The round it belongs to; the table after the last round R has R + 1.
+    sender, receiver
+        Roles: ``"server"``, ``"participants"`` (a broadcast), ``"participant 7"``.
+    kind
+        ``"table"``, ``"upload"`` or ``"closing"``.
+    size
+        Size of the message in bytes.
+    sha256
+        Digest of the message, in hex.
+    data
+        The message itself, where the transcript keeps messages.
+    """
+
+    round: int
+    sender: str
+    receiver: str
+    kind: str
+    size: int
+    sha256: str
+    data: bytes | None = field(default=None, repr=False)
+
+    def as_json_line(self) -> str:
+        """Return the entry without its data as one line of JSON."""
+        fields = {
+            "round": self.round,
+            "sender": self.sender,
+            "receiver": self.receiver,
+            "kind": self.kind,
+            "bytes": self.size,
+            "sha256": self.sha256,
+        }
+        return json.dumps(fields)
+
+
+class Transcript:
+    """Records messages as an engine carries them.
+
+    Parameters
+    ----------
+    keep_messages
+        Keep the messages themselves, for an audit; without, sizes and digests are kept.
+    """
+
+    def __init__(self, *, keep_messages: bool = False) -> None:
+        self.entries: list[Entry] = []
+        self._keep = keep_messages
+
+    def record(self, round_number: int, sender: str, receiver: str, kind: str, data: bytes) -> None:
+        """Note one message."""
+        digest = hashlib.sha256(data).hexdigest()
+        kept = data if self._keep else None
+        self.entries.append(Entry(round_number, sender, receiver, kind, len(data), digest, kept))
+
+    def view(self, role: str) -> Iterator[Entry]:
+        """Yield what a role sent and received, in order."""
+        for entry in self.entries:
+            broadcast = entry.receiver == EVERYBODY and role != SERVER
+            if role in (entry.sender, entry.receiver) or broadcast:
+                yield entry

@@ -1,0 +1,32 @@
+"""The learning wing: factor models and the methods that train them, in plain numpy."""
+
+from fedmf.model.factor_model import FactorModel, NewUser, Recommendation
+from fedmf.model.files import load_model, save_model
+from fedmf.model.method import (
+    Contribution,
+    FloatArray,
+    FloatTable,
+    Method,
+    PrivateStep,
+    RowGroup,
+    RowValues,
+)
+from fedmf.model.registry import METHODS, configure_method, restore_method
+
+__all__ = [
+    "METHODS",
+    "Contribution",
+    "FactorModel",
+    "FloatArray",
+    "FloatTable",
+    "Method",
+    "NewUser",
+    "PrivateStep",
+    "Recommendation",
+    "RowGroup",
+    "RowValues",
+    "configure_method",
+    "load_model",
+    "restore_method",
+    "save_model",
+]

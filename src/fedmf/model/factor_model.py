@@ -1,0 +1,208 @@
+"""A trained model: item factors that everybody shares, user vectors that stay at home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmf.errors import DataError, SettingsError, UnknownNameError
+from fedmf.model.method import FloatArray, Method
+from fedmf.ratings import Id
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One recommended item: its original id, its title and its predicted rating."""
+
+    item: Id
+    title: str
+    score: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FactorModel:
+    """Predicts r_ij = u_i . v_j, clipped to the rating scale.
+
+    Parameters
+    ----------
+    method
+        The learning method and its settings; folds new users in.
+    item_ids, titles
+        The public catalogue: ids in the order of the item codes; a title for each id that has one.
+    item_factors
+        V, shape (items, d). Public within the federation.
+    user_ids
+        Ids of the users whose vectors are held here. At one participant these are its own users;
+        a simulation holds all.
+    user_factors
+        Their vectors, shape (users, d). Private.
+    rated_starts, rated_items
+        User k has rated the item codes ``rated_items[rated_starts[k]:rated_starts[k + 1]]``.
+        Private; recommendations leave them out.
+    """
+
+    method: Method
+    item_ids: tuple[Id, ...]
+    titles: Mapping[Id, str]
+    item_factors: FloatArray
+    user_ids: tuple[Id, ...]
+    user_factors: FloatArray
+    rated_starts: NDArray[np.int64]
+    rated_items: NDArray[np.int32]
+
+    def __repr__(self) -> str:
+        """Sizes only: vectors are private."""
+        return (
+            f"FactorModel({self.method.name}, {len(self.user_ids):,} users, "
+            f"{len(self.item_ids):,} items, {self.method.factors} factors)"
+        )
+
+    def predict(self, users: NDArray[np.int32], items: NDArray[np.int32]) -> FloatArray:
+        """Return the predicted ratings of (user code, item code) pairs, shape (n,)."""
+        products = np.einsum("nd,nd->n", self.user_factors[users], self.item_factors[items])
+        return self._clip(products)
+
+    def rank(self, users: NDArray[np.int32], n: int) -> NDArray[np.int64]:
+        """Return each user's best n item codes among those it has not rated, best first.
+
+        Returns
+        -------
+        int64 array of shape (len(users), n), padded with -1 where fewer items are left.
+        """
+        best = np.full((len(users), n), -1, dtype=np.int64)
+        for k, user in enumerate(users):
+            chosen = self._best(self.user_factors[user], self._rated_by(int(user)), n)
+            best[k, : len(chosen)] = chosen
+        return best
+
+    def recommend(self, user: Id, n: int = 10) -> list[Recommendation]:
+        """Return the n items with the highest predicted ratings among those the user has not rated.
+
+        Raises
+        ------
+        UnknownNameError
+            No vector of this user is held here. Fold the user in with its ratings instead.
+        """
+        code = self.user_code(user)
+        return self.recommendations(self.user_factors[code], self._rated_by(code), n)
+
+    def fold_in(self, ratings: Sequence[tuple[Id, float]]) -> NewUser:
+        """Return a new user who gets recommendations from its own ratings, without a round.
+
+        Parameters
+        ----------
+        ratings
+            (item id, rating) pairs.
+
+        Raises
+        ------
+        DataError
+            No ratings, an unknown item or a rating outside the scale; all problems at once.
+        """
+        items, values = self._coded(ratings)
+        return NewUser(self, self.method.fold_in(self.item_factors, items, values), items)
+
+    def _coded(self, ratings: Sequence[tuple[Id, float]]) -> tuple[NDArray[np.int32], FloatArray]:
+        scale = self.method.scale
+        codes = {str(item): code for code, item in enumerate(self.item_ids)}
+        problems = [] if ratings else ["there are no ratings to fold a user in with"]
+        for item, value in ratings:
+            if str(item) not in codes:
+                problems.append(str(UnknownNameError.among("item", item, codes)))
+            if not scale.lowest <= value <= scale.highest:
+                problems.append(
+                    f"rating {value:g} of item {item!r} is outside the scale "
+                    f"{scale.lowest:g} to {scale.highest:g}"
+                )
+        if problems:
+            raise DataError("; ".join(problems))
+        return (
+            np.array([codes[str(item)] for item, _ in ratings], dtype=np.int32),
+            np.array([value for _, value in ratings], dtype=np.float64),
+        )
+
+    def recommendations(
+        self, user_factors: FloatArray, rated: NDArray[np.int32], n: int
+    ) -> list[Recommendation]:
+        """Return the n best items for a user vector, leaving out the rated item codes.
+
+        Raises
+        ------
+        SettingsError
+            n is below 1.
+        """
+        if n < 1:
+            raise SettingsError(f"at least 1 item can be recommended, not {n}")
+        best = self._best(user_factors, rated, n)
+        scores = self._clip(self.item_factors[best] @ user_factors)
+        return [
+            Recommendation(item, self.titles.get(item, str(item)), float(score))
+            for item, score in zip((self.item_ids[code] for code in best), scores, strict=True)
+        ]
+
+    def _best(
+        self, user_factors: FloatArray, rated: NDArray[np.int32], n: int
+    ) -> NDArray[np.int64]:
+        scores = self.item_factors @ user_factors
+        scores[rated] = -np.inf
+        left = min(n, len(scores) - len(np.unique(rated)))
+        # Stable, so that equal scores keep the order of the catalogue on every machine.
+        return np.argsort(-scores, kind="stable")[:left]
+
+    def _rated_by(self, user: int) -> NDArray[np.int32]:
+        return self.rated_items[self.rated_starts[user] : self.rated_starts[user + 1]]
+
+    def user_code(self, user: Id) -> int:
+        """Return the code of a user held here; raise UnknownNameError for others."""
+        code = _code(user, self.user_ids)
+        if code is None:
+            raise UnknownNameError(
+                f"{UnknownNameError.among('user', user, self.user_ids)} "
+                "(a new user can be folded in with its own ratings)"
+            )
+        return code
+
+    def item_code(self, item: Id) -> int:
+        """Return the code of an item of the catalogue; raise UnknownNameError for others."""
+        code = _code(item, self.item_ids)
+        if code is None:
+            raise UnknownNameError.among("item", item, self.item_ids)
+        return code
+
+    def _clip(self, scores: FloatArray) -> FloatArray:
+        return np.clip(scores, self.method.scale.lowest, self.method.scale.highest)
+
+
+def _code(wanted: Id, ids: tuple[Id, ...]) -> int | None:
+    # By text: a command line gives "7" where a file had 7.
+    return next((code for code, known in enumerate(ids) if str(known) == str(wanted)), None)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class NewUser:
+    """A user who took part in no round; the model keeps nothing of it.
+
+    Parameters
+    ----------
+    model
+        The model that folded it in.
+    factors
+        Its vector, shape (d,). Private.
+    rated
+        The item codes it has rated. Private.
+    """
+
+    model: FactorModel
+    factors: FloatArray
+    rated: NDArray[np.int32]
+
+    def __repr__(self) -> str:
+        """Say how many ratings, not which."""
+        return f"NewUser({len(self.rated)} ratings)"
+
+    def recommend(self, n: int = 10) -> list[Recommendation]:
+        """Return the n items with the highest predicted ratings among those it has not rated."""
+        return self.model.recommendations(self.factors, self.rated, n)

@@ -1,0 +1,128 @@
+"""Model files: a folder of JSON and plain arrays, loaded without training data or pickle.
+
+``model.json`` holds settings and catalogue, ``items.npz`` the shared item factors, ``users.npz``
+what belongs to the users held here. Whoever passes a model on leaves ``users.npz`` out.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmf.array_files import read_arrays, write_arrays
+from fedmf.atomic import new_folder
+from fedmf.errors import FedmfError, ModelFileError
+from fedmf.model.factor_model import FactorModel
+from fedmf.model.registry import restore_method
+from fedmf.ratings import Id
+
+FORMAT, VERSION = "fedmf-model", 1
+
+
+def save_model(model: FactorModel, folder: Path) -> None:
+    """Write the model's folder, whole or not at all; an older model there is replaced."""
+    with new_folder(folder) as filling:
+        described = {
+            "format": FORMAT,
+            "version": VERSION,
+            "method": model.method.settings(),
+            "items": len(model.item_ids),
+            "users": len(model.user_ids),
+            "titles": [model.titles.get(item) for item in model.item_ids],
+        }
+        (filling / "model.json").write_text(
+            json.dumps(described, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        )
+        write_arrays(
+            filling / "items.npz",
+            {"ids": _id_array(model.item_ids), "factors": model.item_factors},
+            private=False,
+        )
+        # User vectors and what was rated are private: others on this machine may not read them.
+        write_arrays(
+            filling / "users.npz",
+            {
+                "ids": _id_array(model.user_ids),
+                "factors": model.user_factors,
+                "rated_starts": model.rated_starts,
+                "rated_items": model.rated_items,
+            },
+            private=True,
+        )
+
+
+def load_model(folder: Path) -> FactorModel:
+    """Read a model's folder; without ``users.npz`` the model knows no users and folds them in.
+
+    Raises
+    ------
+    ModelFileError
+        The folder is no model, of another version, or damaged.
+    """
+    if not (folder / "model.json").is_file():
+        raise ModelFileError(f"{folder} is not a saved model: it holds no model.json")
+    try:
+        described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if (described["format"], described["version"]) != (FORMAT, VERSION):
+            raise ModelFileError(
+                f"{folder} has format {described['format']} version {described['version']}; "
+                f"this version reads {FORMAT} version {VERSION}"
+            )
+        method = restore_method(described["method"])
+        items = read_arrays(folder / "items.npz")
+        held = folder / "users.npz"
+        users = read_arrays(held) if held.exists() else _no_users(method.factors)
+        item_ids = _ids(items["ids"])
+        model = FactorModel(
+            method=method,
+            item_ids=item_ids,
+            titles={
+                item: title
+                for item, title in zip(item_ids, described["titles"], strict=True)
+                if title is not None
+            },
+            item_factors=items["factors"],
+            user_ids=_ids(users["ids"]),
+            user_factors=users["factors"],
+            rated_starts=users["rated_starts"],
+            rated_items=users["rated_items"],
+        )
+    except ModelFileError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, IndexError, FedmfError) as error:
+        raise ModelFileError(f"{folder} is damaged or incomplete: {error}") from error
+    _check_shapes(folder, model)
+    return model
+
+
+def _check_shapes(folder: Path, model: FactorModel) -> None:
+    expected = (
+        (model.item_factors.shape, (len(model.item_ids), model.method.factors)),
+        (model.user_factors.shape, (len(model.user_ids), model.method.factors)),
+        (model.rated_starts.shape, (len(model.user_ids) + 1,)),
+        (model.rated_items.shape, (int(model.rated_starts[-1]),)),
+    )
+    if any(found != wanted for found, wanted in expected):
+        raise ModelFileError(f"{folder} is damaged: the shapes of its arrays do not fit together")
+
+
+def _no_users(factors: int) -> dict[str, NDArray[Any]]:
+    return {
+        "ids": np.zeros(0, dtype=np.int64),
+        "factors": np.zeros((0, factors)),
+        "rated_starts": np.zeros(1, dtype=np.int64),
+        "rated_items": np.zeros(0, dtype=np.int32),
+    }
+
+
+def _id_array(ids: tuple[Id, ...]) -> NDArray[Any]:
+    # Ids are all integers or all text; an empty tuple has to be one of them.
+    return np.array(ids, dtype=np.str_ if ids and isinstance(ids[0], str) else np.int64)
+
+
+def _ids(array: NDArray[Any]) -> tuple[Id, ...]:
+    return tuple(array.tolist())

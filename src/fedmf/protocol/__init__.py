@@ -1,0 +1,40 @@
+"""The secrecy wing's roles and messages: who tells whom what, as state machines without I/O."""
+
+from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
+from fedmf.protocol.participant import ParticipantRole
+from fedmf.protocol.protection import ParticipantProtection, Rows, ServerProtection
+from fedmf.protocol.registry import PROTECTIONS, participant_protection, server_protection
+from fedmf.protocol.server import Server
+from fedmf.protocol.session import UPLOADS, Session
+from fedmf.protocol.table import (
+    Change,
+    GroupShape,
+    Int64Array,
+    IntegerTable,
+    RowChange,
+    TableShape,
+    table_sha256,
+)
+
+__all__ = [
+    "PROTECTIONS",
+    "UPLOADS",
+    "Change",
+    "ClosingMessage",
+    "GroupShape",
+    "Int64Array",
+    "IntegerTable",
+    "ParticipantProtection",
+    "ParticipantRole",
+    "RowChange",
+    "Rows",
+    "Server",
+    "ServerProtection",
+    "Session",
+    "TableMessage",
+    "TableShape",
+    "UploadMessage",
+    "participant_protection",
+    "server_protection",
+    "table_sha256",
+]

@@ -1,0 +1,113 @@
+"""The participant's role: a state machine around one protection. No I/O, no clock."""
+
+from __future__ import annotations
+
+from fedmf.errors import ProtocolError
+from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
+from fedmf.protocol.protection import ParticipantProtection, Rows, listed_rows
+from fedmf.protocol.session import Session
+from fedmf.protocol.table import Change, IntegerTable
+
+
+class ParticipantRole:
+    """Speaks for one participant: receive the table, upload once at most, hear the closing.
+
+    Parameters
+    ----------
+    session
+        The agreed parameters.
+    number
+        The participant's id in the session.
+    protection
+        The participant's half of the protection.
+    settled_rounds
+        Rounds whose closing this participant has heard.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        number: int,
+        protection: ParticipantProtection,
+        *,
+        settled_rounds: int = 0,
+    ) -> None:
+        self.session = session
+        self.number = number
+        self.settled_rounds = settled_rounds
+        self._protection = protection
+        self._has_table = False
+        self._has_uploaded = False
+
+    @property
+    def round(self) -> int:
+        """The round under way, from 1."""
+        return self.settled_rounds + 1
+
+    def receive_table(self, message: TableMessage, rows: Rows | None = None) -> IntegerTable:
+        """Open the table of the round.
+
+        Parameters
+        ----------
+        message
+            From the server.
+        rows
+            Open these rows alone.
+
+        Raises
+        ------
+        ProtocolError
+            The table is of another round.
+        MessageError, OpenError
+            The table is malformed, damaged or does not open under this participant's key.
+        """
+        if message.round != self.round:
+            raise ProtocolError(f"the table of round {message.round} in round {self.round}")
+        table = self._protection.open(message.payload, rows)
+        self._has_table = True
+        return table
+
+    def upload(self, change: Change) -> UploadMessage:
+        """Protect the change of this round.
+
+        Raises
+        ------
+        ProtocolError
+            Without the round's table, for the second time, or after the last round.
+        FixedPointRangeError
+            A value does not fit; nothing has been protected.
+        """
+        if not self._has_table:
+            raise ProtocolError("an upload before the table of the round was opened")
+        if self._has_uploaded:
+            raise ProtocolError(f"participant {self.number} has uploaded in round {self.round}")
+        if self.round > self.session.rounds:
+            raise ProtocolError(f"all {self.session.rounds} rounds of the session are over")
+        payload = self._protection.protect(change)
+        self._has_uploaded = True
+        rows = listed_rows(self.session, change)
+        return UploadMessage(self.round, self.number, rows, payload)
+
+    def receive_closing(self, message: ClosingMessage) -> bool:
+        """End the round.
+
+        Returns
+        -------
+        bool
+            Whether this participant's upload was included. Only then does its change count.
+
+        Raises
+        ------
+        ProtocolError
+            The closing is of another round, or includes an upload that was never made.
+        """
+        if message.round != self.round:
+            raise ProtocolError(f"the closing of round {message.round} in round {self.round}")
+        included = self.number in message.included
+        if included and not self._has_uploaded:
+            raise ProtocolError(
+                f"round {self.round} includes participant {self.number}, which uploaded nothing"
+            )
+        self.settled_rounds += 1
+        self._has_table = self._has_uploaded = False
+        return included

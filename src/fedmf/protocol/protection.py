@@ -1,0 +1,110 @@
+"""What a protection is: a secret encoding of integer tables under which tables add.
+
+Each protection answers the same three questions in one file: how a participant protects a change,
+how the server adds what it cannot read, and who opens the sum.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from fedmf.protocol.session import Session
+from fedmf.protocol.table import Change, Int64Array, IntegerTable
+
+Rows = Sequence[Int64Array]
+"""Row numbers, one ascending int64 array for each group."""
+
+
+class ParticipantProtection(ABC):
+    """The participant's half: protects its changes and opens the table.
+
+    Parameters
+    ----------
+    session
+        The agreed parameters.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @abstractmethod
+    def protect(self, change: Change) -> bytes:
+        """Return the payload of an upload.
+
+        Raises
+        ------
+        FixedPointRangeError
+            A value does not fit its word. Nothing has been protected then.
+        """
+
+    @abstractmethod
+    def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
+        """Return the table that a payload of the server protects.
+
+        Parameters
+        ----------
+        payload
+            Of a table message.
+        rows
+            Open these rows alone, which is cheaper; the result holds nothing of worth in the
+            others. Which rows a participant opens is its own business and shows to nobody.
+
+        Raises
+        ------
+        MessageError
+            The payload has the wrong size or is malformed.
+        OpenError
+            Wrong key or damaged table.
+        """
+
+    @abstractmethod
+    def work(self, rows: Rows | None = None) -> int:
+        """Return in how many units of work (ciphertexts, or words) these rows lie; None: all rows.
+
+        Protecting and opening grow linearly with it.
+        """
+
+    @abstractmethod
+    def payload_bytes(self, rows: Rows | None = None) -> int:
+        """Return the size of an upload's payload that holds these rows; None: all rows."""
+
+
+class ServerProtection(ABC):
+    """The server's half: holds the protected table and adds to it.
+
+    Parameters
+    ----------
+    session
+        The agreed parameters.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @abstractmethod
+    def start(self, table: IntegerTable) -> None:
+        """Take the public start table as the protected one."""
+
+    @abstractmethod
+    def add(self, payload: bytes, rows: Rows | None) -> None:
+        """Add the change that an upload protects; on any error the table is as before.
+
+        Raises
+        ------
+        MessageError
+            The payload has the wrong size or is malformed.
+        """
+
+    @abstractmethod
+    def payload(self) -> bytes:
+        """Return the protected table as bytes."""
+
+    @abstractmethod
+    def restore(self, payload: bytes) -> None:
+        """Take a protected table that `payload` once returned."""
+
+
+def listed_rows(session: Session, change: Change) -> Rows | None:
+    """Return the rows that an upload of this change names to the server; None with ``full``."""
+    return [part.rows for part in change] if session.upload == "part" else None

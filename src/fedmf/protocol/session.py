@@ -1,0 +1,149 @@
+"""What everybody agrees on before the first round, and the digest that names it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from fedmf.errors import MessageError, SettingsError
+from fedmf.protocol.table import GroupShape, TableShape
+
+Upload = Literal["full", "part"]
+UPLOADS: tuple[Upload, ...] = ("full", "part")
+LABEL = b"fedmf session 1\n"
+
+
+@dataclass(frozen=True)
+class Session:
+    """The public parameters of one training session.
+
+    Every message carries the session's digest, so that nothing said in one session, or under other
+    parameters, is ever taken for something said in this one.
+
+    Parameters
+    ----------
+    session_id
+        16 random bytes: two sessions with equal parameters are different sessions.
+    protection
+        Name of the protection.
+    upload
+        ``"full"``: every upload holds all rows, zeros included. ``"part"``: only the rows that
+        change, whose numbers the server sees.
+    shape
+        Groups of the table and their words.
+    participants
+        Number of participants; their ids are 0 to participants - 1.
+    rounds
+        Number of rounds planned; the words hold the sums of so many and no more.
+    public_key
+        Paillier's n; None where the protection has no public key.
+    learning_sha256
+        Digest of the learning settings, which the secrecy wing does not read but binds.
+    """
+
+    session_id: bytes
+    protection: str
+    upload: Upload
+    shape: TableShape
+    participants: int
+    rounds: int
+    public_key: int | None
+    learning_sha256: bytes
+
+    def __post_init__(self) -> None:
+        problems = []
+        if len(self.session_id) != 16:
+            problems.append("a session id has 16 bytes")
+        if self.upload not in UPLOADS:
+            problems.append(f"upload is one of {', '.join(UPLOADS)}")
+        if not self.shape.groups:
+            problems.append("a table has at least one group")
+        if not 1 <= self.participants < 2**32:
+            problems.append("a session has 1 to 2^32 - 1 participants")
+        # The table after the last round is that of round R + 1, and has to fit into 32 bits, too.
+        if not 1 <= self.rounds < 2**32 - 1:
+            problems.append("a session has 1 to 2^32 - 2 rounds")
+        if len(self.learning_sha256) != 32:
+            problems.append("the digest of the learning settings has 32 bytes")
+        if problems:
+            raise SettingsError("; ".join(problems))
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of a label and the canonical bytes."""
+        return hashlib.sha256(LABEL + self.to_bytes()).digest()
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical bytes: JSON in UTF-8, keys sorted, no spaces, integers exact."""
+        fields = {
+            "groups": [
+                [group.name, group.rows, group.columns, group.word_bits]
+                for group in self.shape.groups
+            ],
+            "learning_sha256": self.learning_sha256.hex(),
+            "participants": self.participants,
+            "protection": self.protection,
+            "public_key": None if self.public_key is None else f"{self.public_key:x}",
+            "rounds": self.rounds,
+            "session_id": self.session_id.hex(),
+            "upload": self.upload,
+        }
+        return json.dumps(
+            fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Session:
+        """Return the session whose canonical bytes these are.
+
+        Raises
+        ------
+        MessageError
+            They are not the canonical bytes of a session.
+        """
+        try:
+            fields = json.loads(data)
+            public_key = fields["public_key"]
+            session = cls(
+                session_id=bytes.fromhex(fields["session_id"]),
+                protection=_typed(fields["protection"], str),
+                upload=_typed(fields["upload"], str),
+                shape=TableShape(tuple(_group(*group) for group in fields["groups"])),
+                participants=_typed(fields["participants"], int),
+                rounds=_typed(fields["rounds"], int),
+                public_key=None if public_key is None else _unsigned(public_key),
+                learning_sha256=bytes.fromhex(fields["learning_sha256"]),
+            )
+            canonical = session.to_bytes()
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            SettingsError,
+        ) as error:
+            raise MessageError(f"these bytes describe no session: {error}") from error
+        if canonical != data:
+            raise MessageError("the description of a session is not in its canonical form")
+        return session
+
+
+def _typed(value: Any, kind: type[Any]) -> Any:
+    # Exactly: JSON's true is an int for isinstance.
+    if type(value) is not kind:
+        raise ValueError(f"{value!r} where {kind.__name__} is due")
+    return value
+
+
+def _unsigned(text: str) -> int:
+    if text.startswith("-"):
+        raise ValueError("a public key is positive")
+    return int(text, 16)
+
+
+def _group(name: object, *numbers: object) -> GroupShape:
+    return GroupShape(_typed(name, str), *(_typed(number, int) for number in numbers))

@@ -1,0 +1,153 @@
+"""Integer tables as the secrecy wing sees them: groups of rows, a word size a group, no meaning."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmf.errors import FixedPointRangeError, SettingsError
+
+Int64Array = NDArray[np.int64]
+IntegerTable = Sequence[Int64Array]
+"""One int64 array of shape (rows, columns) for each group, in the order of the shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupShape:
+    """Rows that share their columns and their word.
+
+    Parameters
+    ----------
+    name
+        Name of the group; part of the session's canonical bytes.
+    rows, columns
+        From 1 to 2^32 - 1.
+    word_bits
+        Bits of the signed word that holds the final value of a sum.
+    """
+
+    name: str
+    rows: int
+    columns: int
+    word_bits: int
+
+    def __post_init__(self) -> None:
+        sizes = (self.rows, self.columns)
+        if not all(1 <= size < 2**32 for size in sizes) or not 2 <= self.word_bits <= 62:
+            raise SettingsError(
+                f"group {self.name!r} cannot have {self.rows} rows, {self.columns} columns and "
+                f"words of {self.word_bits} bits: 1 to 2^32 - 1 rows and columns, words of 2 to 62"
+            )
+
+    @property
+    def values(self) -> int:
+        """Number of values in the group."""
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """The change of some rows of one group.
+
+    Parameters
+    ----------
+    rows
+        int64 row numbers, ascending, each at most once, shape (k,).
+    values
+        int64, shape (k, columns).
+    """
+
+    rows: Int64Array
+    values: Int64Array
+
+
+Change = Sequence[RowChange]
+"""One `RowChange` for each group, in the order of the shape; rows not listed change by zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """The groups of a table, in order."""
+
+    groups: tuple[GroupShape, ...]
+
+    @property
+    def values(self) -> int:
+        """Number of values in the table."""
+        return sum(group.values for group in self.groups)
+
+    def zeros(self) -> list[Int64Array]:
+        """Return a table of zeros."""
+        return [np.zeros((group.rows, group.columns), dtype=np.int64) for group in self.groups]
+
+    def check_table(self, table: IntegerTable) -> None:
+        """Raise unless `table` has this shape and every value fits its group's word.
+
+        Raises
+        ------
+        SettingsError
+            Other shapes.
+        FixedPointRangeError
+            A value that its word cannot hold.
+        """
+        if [part.shape for part in table] != [(group.rows, group.columns) for group in self.groups]:
+            raise SettingsError("the table does not have the shape of the session")
+        for group, part in zip(self.groups, table, strict=True):
+            _check_words(group, part, np.arange(group.rows))
+
+    def check_change(self, change: Change) -> None:
+        """Raise unless `change` fits this shape and every value fits its group's word.
+
+        Raises
+        ------
+        SettingsError
+            Rows that do not exist or are not in ascending order, or another number of columns.
+        FixedPointRangeError
+            A value that its word cannot hold; named before anything is protected.
+        """
+        if len(change) != len(self.groups):
+            raise SettingsError(
+                f"a change of {len(change)} groups for a table of {len(self.groups)}"
+            )
+        for group, part in zip(self.groups, change, strict=True):
+            rows = part.rows
+            if part.values.shape != (len(rows), group.columns):
+                raise SettingsError(f"group {group.name!r}: the values do not fit the listed rows")
+            if len(rows) and (rows[0] < 0 or rows[-1] >= group.rows or np.any(np.diff(rows) <= 0)):
+                raise SettingsError(
+                    f"group {group.name!r}: row numbers must ascend within 0 to {group.rows - 1}"
+                )
+            _check_words(group, part.values, rows)
+
+    def dense(self, change: Change) -> list[Int64Array]:
+        """Return the change of all rows, zeros included."""
+        table = self.zeros()
+        for part, all_rows in zip(change, table, strict=True):
+            all_rows[part.rows] = part.values
+        return table
+
+
+def table_sha256(table: IntegerTable) -> str:
+    """Return the SHA-256 of a table: its values as little-endian int64, row by row, group by group.
+
+    Runs with the same seed have the same digest under every protection.
+    """
+    digest = hashlib.sha256()
+    for part in table:
+        digest.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
+    return digest.hexdigest()
+
+
+def _check_words(group: GroupShape, values: Int64Array, rows: Int64Array) -> None:
+    bound = 1 << (group.word_bits - 1)
+    outside = (values < -bound) | (values >= bound)
+    if outside.any():
+        at, column = np.argwhere(outside)[0]
+        raise FixedPointRangeError(
+            f"value {int(values[at, column])} in row {int(rows[at])} of group {group.name!r} does "
+            f"not fit a word of {group.word_bits} bits (from {-bound} to {bound - 1})"
+        )

@@ -1,0 +1,36 @@
+"""Who learns what under each protection, in one line per adversary, for people about to train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Threat:
+    """What one adversary, or several who work together, learn beyond what is public.
+
+    Public are the session's parameters, who takes part in which round, and all message sizes.
+    """
+
+    adversary: str
+    learns: str
+
+
+def threat_model(protection: str, upload: str, key_bits: int) -> tuple[Threat, ...]:
+    """Return the threats of a protection; who follows the protocol but looks at all it receives."""
+    rated = "which items each participant rated" if upload == "part" else "nothing more"
+    if protection == "none":
+        everything = "every participant's gradients, and from these its ratings"
+        return (
+            Threat("the server", everything),
+            Threat("one participant", "the item factors of every round"),
+            Threat("the network", f"{everything}, unless the transport encrypts"),
+        )
+    everything = "every participant's gradients, and from these its ratings: the key is shared"
+    weak = " (a 1024-bit key can be broken: for experiments only)" if key_bits < 2048 else ""
+    return (
+        Threat("the server", f"{rated}{weak}"),
+        Threat("one participant", "the item factors of every round"),
+        Threat("the server with one participant", everything),
+        Threat("the network", f"{rated}{weak}"),
+    )

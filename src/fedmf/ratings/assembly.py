@@ -1,0 +1,102 @@
+"""From unchecked columns to a rating table: every check, then scale and duplicates."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from fedmf.ratings.cells import checked_ids, checked_timestamps, checked_values, report_outside
+from fedmf.ratings.identifiers import Id
+from fedmf.ratings.table import Ratings, RatingScale
+from fedmf.ratings.unchecked import UncheckedTable
+
+
+def assembled(
+    name: str,
+    table: UncheckedTable,
+    scale: RatingScale | None,
+    titles: Mapping[Id, str] | None = None,
+) -> Ratings:
+    """Check all cells and build the rating table.
+
+    Parameters
+    ----------
+    name
+        What to call the table.
+    table
+        Columns ``user``, ``item``, ``rating`` and perhaps ``timestamp``. Without a user column
+        that is not missed, all ratings belong to one user without a name.
+    scale
+        What ratings must lie in; None takes the lowest and highest rating as the scale.
+    titles
+        Titles by item identifier; those of unrated items are left out.
+
+    Raises
+    ------
+    DataError
+        If anything is wrong with the table; lists everything that is.
+    """
+    columns, problems = table.columns, table.problems
+    notes: list[str] = []
+    ids = {
+        role: checked_ids(columns[role], problems, notes)
+        for role in ("user", "item")
+        if role in columns
+    }
+    timestamps = None
+    if "timestamp" in columns:
+        timestamps = checked_timestamps(columns["timestamp"], problems)
+    values = np.zeros(0)
+    if "rating" in columns:
+        values = checked_values(columns["rating"], problems)
+        if scale is not None:
+            outside = np.isfinite(values) & ((values < scale.lowest) | (values > scale.highest))
+            report_outside(columns["rating"], outside, str(scale), problems)
+        if len(values) == 0:
+            problems.add("there is not a single rating in it; add some")
+    problems.raise_if_any()
+
+    items, item_ids = ids["item"]
+    users, user_ids = ids.get("user", (np.zeros(len(items), dtype=np.int32), ("",)))
+    kept = _last_of_each_pair(users, items, timestamps)
+    if len(kept) < len(values):
+        notes.append(_about_duplicates(len(values) - len(kept)))
+    values = values[kept]
+    lowest, highest = float(values.min()), float(values.max())
+    if lowest == highest:
+        notes.append(f"all ratings are {lowest:g}: nothing can be learned from their differences")
+    return Ratings(
+        name=name,
+        user_ids=user_ids,
+        item_ids=item_ids,
+        users=users[kept],
+        items=items[kept],
+        values=values,
+        timestamps=None if timestamps is None else timestamps[kept],
+        titles={one: titles[one] for one in item_ids if one in titles} if titles else {},
+        scale=scale or RatingScale(lowest, highest),
+        notes=tuple(notes),
+    )
+
+
+def _last_of_each_pair(
+    users: npt.NDArray[np.int32],
+    items: npt.NDArray[np.int32],
+    timestamps: npt.NDArray[np.int64] | None,
+) -> npt.NDArray[np.int64]:
+    """Return the rows to keep in file order: of each user and item, the last one in time."""
+    pairs = users * (np.int64(1) << 32) + items
+    if np.diff(np.sort(pairs)).all():
+        return np.arange(len(pairs))
+    keys = (items, users) if timestamps is None else (timestamps, items, users)
+    # lexsort is stable: of rows with equal keys, the last in the file ends up last.
+    order = np.lexsort(keys)
+    sorted_users, sorted_items = users[order], items[order]
+    is_last = np.ones(len(order), dtype=np.bool_)
+    is_last[:-1] = (np.diff(sorted_users) != 0) | (np.diff(sorted_items) != 0)
+    return np.sort(order[is_last])
+
+
+def _about_duplicates(count: int) -> str:
+    what = "duplicate rating" if count == 1 else "duplicate ratings"
+    return f"{count:,} {what}: the last one of each user and item was kept"

@@ -1,0 +1,85 @@
+"""What one participant owns: the ratings of one user, or of the many users of a silo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from fedmf.errors import SettingsError, UnknownNameError
+from fedmf.ratings.arrays import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fedmf.ratings.table import Ratings
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class OwnedRatings:
+    """The ratings of the users of one participant, user after user, each in time order.
+
+    The ratings of the k-th user stand at ``starts[k]:starts[k + 1]`` of `items` and `values`.
+
+    Parameters
+    ----------
+    users
+        User codes in the order they were asked for, int32, shape (u,).
+    starts
+        Where each user's ratings start, int64, shape (u + 1,); the last entry is n.
+    items
+        Item codes, int32, shape (n,).
+    values
+        Ratings in their own scale, float64, shape (n,).
+    """
+
+    users: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "users", frozen(self.users, np.int32))
+        object.__setattr__(self, "starts", frozen(self.starts, np.int64))
+        object.__setattr__(self, "items", frozen(self.items, np.int32))
+        object.__setattr__(self, "values", frozen(self.values, np.float64))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    # Ratings are private: a representation ends up in logs and tracebacks, so it shows sizes only.
+    def __repr__(self) -> str:
+        return f"OwnedRatings({len(self.users):,} users, {len(self):,} ratings)"
+
+    @property
+    def rated_items(self) -> npt.NDArray[np.int32]:
+        """Item codes that at least one of these users rated, sorted and unique, int32."""
+        return np.unique(self.items)
+
+
+def ratings_of(ratings: Ratings, user_codes: Sequence[int] | npt.NDArray[np.int32]) -> OwnedRatings:
+    """Gather the ratings of the given users, in the order given.
+
+    Raises
+    ------
+    UnknownNameError
+        If a code belongs to no user.
+    SettingsError
+        If a user is named twice: every rating has one owner.
+    """
+    users = np.asarray(user_codes, dtype=np.int64)
+    unknown = users[(users < 0) | (users >= ratings.n_users)]
+    if len(unknown):
+        raise UnknownNameError.among("user code", unknown[0], range(ratings.n_users))
+    if len(np.unique(users)) != len(users):
+        raise SettingsError("a participant was given the same user twice; name every user once")
+    rows, starts = ratings.rows_by_user
+    counts = starts[users + 1] - starts[users]
+    own_starts = np.concatenate(([0], np.cumsum(counts)))
+    # Position p of the result lies p - own_starts[k] places into the stretch of its user k.
+    own_rows = rows[np.arange(own_starts[-1]) + np.repeat(starts[users] - own_starts[:-1], counts)]
+    return OwnedRatings(
+        users.astype(np.int32), own_starts, ratings.items[own_rows], ratings.values[own_rows]
+    )

@@ -1,0 +1,270 @@
+"""The rating table: original identifiers beside dense codes, immutable once it is built."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fedmf.errors import DataError, SettingsError, UnknownNameError
+from fedmf.ratings.arrays import frozen
+from fedmf.ratings.digest import content_digest
+from fedmf.ratings.identifiers import Id, find_code, index_of
+from fedmf.ratings.owned import OwnedRatings, ratings_of
+from fedmf.ratings.selection import selected
+from fedmf.ratings.splits import split_last, split_random
+
+__all__ = ["Id", "RatingScale", "Ratings"]
+
+
+@dataclass(frozen=True, slots=True)
+class RatingScale:
+    """The lowest and the highest rating a person can give.
+
+    Raises
+    ------
+    SettingsError
+        If a limit is not finite, or `lowest` is above `highest`.
+    """
+
+    lowest: float
+    highest: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.lowest) and math.isfinite(self.highest)):
+            raise SettingsError(f"the rating scale {self} needs two finite numbers")
+        if self.lowest > self.highest:
+            raise SettingsError(f"the rating scale {self} is upside down; give the lowest first")
+
+    def __str__(self) -> str:
+        return f"{self.lowest:g} to {self.highest:g}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ratings:
+    """Ratings of items by users, one row per rating, in the order of the file they came from.
+
+    Users and items have dense codes 0, 1, 2, ... in the order in which the file first names them.
+    Codes are for computing; people only ever see identifiers. All arrays are read-only.
+
+    Parameters
+    ----------
+    name
+        What to call these ratings in tables and messages.
+    user_ids, item_ids
+        The original identifiers; the place of an identifier is its code.
+    users, items
+        Codes of who rated and of what was rated, int32, shape (n,).
+    values
+        Ratings in their own scale, float64, shape (n,).
+    timestamps
+        When each rating was given, in seconds since 1970 (UTC), int64, shape (n,), or None.
+    titles
+        Titles of items by their identifier; items may be absent.
+    scale
+        The lowest and highest possible rating.
+    notes
+        Sentences for people about what was noticed or left out on the way here.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit each other or a code has no identifier.
+    """
+
+    name: str
+    user_ids: tuple[Id, ...]
+    item_ids: tuple[Id, ...]
+    users: npt.NDArray[np.int32]
+    items: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float64]
+    timestamps: npt.NDArray[np.int64] | None
+    titles: Mapping[Id, str]
+    scale: RatingScale
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "users", frozen(self.users, np.int32))
+        object.__setattr__(self, "items", frozen(self.items, np.int32))
+        object.__setattr__(self, "values", frozen(self.values, np.float64))
+        if self.timestamps is not None:
+            object.__setattr__(self, "timestamps", frozen(self.timestamps, np.int64))
+        self._check_codes("user", self.users, self.user_ids)
+        self._check_codes("item", self.items, self.item_ids)
+        for column in (self.values, self.timestamps):
+            if column is not None and column.shape != self.users.shape:
+                raise DataError(f"ratings {self.name!r}: the columns differ in length")
+
+    def _check_codes(self, kind: str, codes: npt.NDArray[np.int32], ids: tuple[Id, ...]) -> None:
+        if codes.shape != self.users.shape or codes.ndim != 1:
+            raise DataError(f"ratings {self.name!r}: the columns differ in length")
+        if len(codes) and not (codes.min() >= 0 and codes.max() < len(ids)):
+            raise DataError(f"ratings {self.name!r}: a {kind} code has no identifier")
+        if len(set(ids)) != len(ids):
+            raise DataError(f"ratings {self.name!r}: a {kind} identifier occurs twice")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    # Ratings are private: a representation ends up in logs and tracebacks, so it shows sizes only.
+    def __repr__(self) -> str:
+        return (
+            f"Ratings({self.name!r}: {len(self):,} ratings, "
+            f"{self.n_users:,} users, {self.n_items:,} items)"
+        )
+
+    @property
+    def n_users(self) -> int:
+        """Number of users, those without a rating included."""
+        return len(self.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        """Number of items, those without a rating included."""
+        return len(self.item_ids)
+
+    @property
+    def density(self) -> float:
+        """Share of all pairs of a user and an item that are rated, between 0 and 1."""
+        return len(self) / max(1, self.n_users * self.n_items)
+
+    @cached_property
+    def _user_index(self) -> dict[Id, int]:
+        return index_of(self.user_ids)
+
+    @cached_property
+    def _item_index(self) -> dict[Id, int]:
+        return index_of(self.item_ids)
+
+    @cached_property
+    def rows_by_user(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Row numbers grouped by user, each group in time order, and where each group starts.
+
+        Rows of equal time, or of a table without timestamps, stay in file order. Shapes (n,) and
+        (n_users + 1,), int64.
+        """
+        keys = (self.users,) if self.timestamps is None else (self.timestamps, self.users)
+        counts = np.bincount(self.users, minlength=self.n_users)
+        starts = np.concatenate(([0], np.cumsum(counts)))
+        # lexsort is stable, which keeps file order where the keys are equal.
+        return frozen(np.lexsort(keys), np.int64), frozen(starts, np.int64)
+
+    def user_code(self, user_id: Id) -> int:
+        """Return the code of a user; ``"1"`` finds the identifier 1 as well.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such user; names the nearest one.
+        """
+        code = find_code(user_id, self._user_index)
+        if code is None:
+            raise UnknownNameError.among("user", user_id, self.user_ids)
+        return code
+
+    def item_code(self, item_id: Id) -> int:
+        """Return the code of an item; ``"1"`` finds the identifier 1 as well.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such item; names the nearest one.
+        """
+        code = find_code(item_id, self._item_index)
+        if code is None:
+            raise UnknownNameError.among("item", item_id, self.item_ids)
+        return code
+
+    def title(self, item_id: Id) -> str:
+        """Return the title of an item, or its identifier as text where no title is known."""
+        code = find_code(item_id, self._item_index)
+        if code is None:
+            return str(item_id)
+        return self.titles.get(self.item_ids[code], str(item_id))
+
+    def take(
+        self, users: int | None = None, items: int | None = None, min_ratings: int = 1
+    ) -> "Ratings":
+        """Return a smaller table for experiments.
+
+        First the `items` most rated items of the whole table are kept (ties go to the lower
+        code), then the first `users` of all users, and then users left with fewer than
+        `min_ratings` ratings are dropped and a note says how many. The items of the result are
+        numbered by how often the whole table rates them, most rated first; its users keep their
+        order. Kept items stay even where no kept user rated them.
+
+        Parameters
+        ----------
+        users, items
+            How many to keep; None keeps all, and so does a number above what there is.
+        min_ratings
+            How many of the kept ratings a user needs to stay.
+
+        Raises
+        ------
+        SettingsError
+            If a number is negative, or `users` or `items` is zero.
+        DataError
+            If no user is left.
+        """
+        return selected(self, users, items, min_ratings)
+
+    def split(
+        self,
+        holdout: float = 0.2,
+        seed: int = 0,
+        by: Literal["random", "last"] = "random",
+    ) -> "tuple[Ratings, Ratings]":
+        """Split into training and test ratings that share identifiers and codes.
+
+        Parameters
+        ----------
+        holdout
+            A share of the ratings (float, 0 to below 1) or a number of them (int). ``"random"``
+            takes it of the whole table; ``"last"`` takes it of every user. Shares are rounded to
+            the nearest number, halves to the even one. At least one rating stays for training: in
+            the table under ``"random"``, of every user who has any under ``"last"``.
+        seed
+            Seed of the permutation behind ``"random"``; ``"last"`` involves no chance.
+        by
+            ``"random"``: any ratings. ``"last"``: the last ones in time, so that no model learns
+            from the future of the user it is tested on; ties in time are broken by file order.
+
+        Returns
+        -------
+        tuple of Ratings
+            Training and test ratings, each in file order.
+
+        Raises
+        ------
+        SettingsError
+            If `holdout` is neither a share nor a number of ratings.
+        UnknownNameError
+            If `by` is neither of the two.
+        DataError
+            If ``by="last"`` and there are no timestamps.
+        """
+        if by == "random":
+            return split_random(self, holdout, seed)
+        if by == "last":
+            return split_last(self, holdout)
+        raise UnknownNameError.among("split", by, ("random", "last"))
+
+    def owned_by(self, user_codes: Sequence[int] | npt.NDArray[np.int32]) -> OwnedRatings:
+        """Return what a participant with these users owns, each user's ratings in time order.
+
+        Raises
+        ------
+        UnknownNameError
+            If a code belongs to no user.
+        SettingsError
+            If a user is named twice.
+        """
+        return ratings_of(self, user_codes)
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the content, in hexadecimal; `content_digest` says of what."""
+        return content_digest(self)

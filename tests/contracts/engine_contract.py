@@ -1,0 +1,190 @@
+"""What every engine must do. An engine gets these tests by saying how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.errors import FedmfError, FixedPointRangeError, MessageError, ProtocolError
+from fedmf.federation import (
+    Engine,
+    LocalEngine,
+    Training,
+    TrainingPlan,
+    TrainingResult,
+    TrainingSettings,
+    Transcript,
+)
+from fedmf.federation.engine import Uploaded
+from fedmf.ratings import Ratings, load_ratings
+
+
+@pytest.fixture(scope="module")
+def split() -> tuple[Ratings, Ratings]:
+    """Return a small part of the bundled ratings, split."""
+    return load_ratings("movielens-small").take(users=12, items=30).split(0.2, seed=1)
+
+
+class Dropping:
+    """An engine whose participants drop out: some of their uploads never arrive."""
+
+    def __init__(self, engine: Engine, dropped: dict[int, set[int]]) -> None:
+        self._engine, self._dropped, self._round = engine, dropped, 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._engine, name)
+
+    def collect(self, cohort: list[int]) -> Iterator[Uploaded]:
+        self._round += 1
+        for uploaded in self._engine.collect(cohort):
+            if uploaded.participant not in self._dropped.get(self._round, set()):
+                yield uploaded
+
+
+class EngineContract:
+    """Inherit and override `engine`."""
+
+    protections: ClassVar[tuple[str, ...]] = ("none", "paillier")
+
+    def engine(
+        self,
+        plan: TrainingPlan,
+        key: PrivateKey | None,
+        training: Ratings,
+        heldout: Ratings,
+    ) -> AbstractContextManager[Engine]:
+        """Return an engine for these participants."""
+        raise NotImplementedError
+
+    @pytest.fixture(params=["none", "paillier"])
+    def key(self, request: pytest.FixtureRequest, weak_key: PrivateKey) -> PrivateKey | None:
+        """Return a key for each protection; None selects protection none."""
+        return weak_key if request.param == "paillier" else None
+
+    def plan(
+        self, split: tuple[Ratings, Ratings], key: PrivateKey | None, **changed: object
+    ) -> TrainingPlan:
+        settings: dict[str, object] = {"factors": 4, "rounds": 3, "key_bits": 1024, **changed}
+        protection = "none" if key is None else "paillier"
+        return TrainingPlan.make(
+            TrainingSettings(protection=protection, **settings),  # type: ignore[arg-type]
+            split[0],
+            public_key=None if key is None else int(key.public.n),
+            session_id=bytes(16),
+        )
+
+    def reference(self, plan: TrainingPlan, split: tuple[Ratings, Ratings]) -> TrainingResult:
+        """Return the same training in one process without protection."""
+        open_plan = self.plan(split, None, **_without_protection(plan))
+        with LocalEngine(open_plan, None, *split) as engine:
+            return Training(open_plan, engine).run()
+
+    @pytest.mark.parametrize(
+        "changed",
+        [{}, {"upload": "part"}, {"cohort": 5}, {"silos": 3}, {"seed": 4}],
+        ids=lambda changed: "-".join(f"{k}={v}" for k, v in changed.items()) or "default",
+    )
+    def test_result_equals_the_plain_run_bit_for_bit(
+        self, split: tuple[Ratings, Ratings], key: PrivateKey | None, changed: dict[str, object]
+    ) -> None:
+        plan = self.plan(split, key, **changed)
+        with self.engine(plan, key, *split) as engine:
+            result = Training(plan, engine).run()
+        expected = self.reference(plan, split)
+        assert result.table_sha256 == expected.table_sha256
+        np.testing.assert_array_equal(result.user_factors, expected.user_factors)
+        found = [(record.rmse, record.training_loss) for record in result.rounds]
+        wanted = [(record.rmse, record.training_loss) for record in expected.rounds]
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+    def test_dropouts_do_not_corrupt_the_table(
+        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+    ) -> None:
+        plan = self.plan(split, key, rounds=4)
+        dropped = {1: {0, 3}, 2: {3, 5}, 4: set(range(12))}
+        tables = []
+        for chosen, chosen_key in ((plan, key), (self.plan(split, None, rounds=4), None)):
+            with self.engine(chosen, chosen_key, *split) as engine:
+                result = Training(chosen, Dropping(engine, dropped)).run()  # type: ignore[arg-type]
+            assert [record.dropped for record in result.rounds] == [2, 2, 0, len(chosen.members)]
+            tables.append(result.table_sha256)
+        assert tables[0] == tables[1]
+
+    def test_a_restored_engine_goes_on_as_if_nothing_had_happened(
+        self, split: tuple[Ratings, Ratings], key: PrivateKey | None, tmp_path: Path
+    ) -> None:
+        plan = self.plan(split, key, cohort=7)
+        keeper = _StopAfter(2, tmp_path)
+        with self.engine(plan, key, *split) as engine, pytest.raises(KeyboardInterrupt):
+            Training(plan, engine, keeper=keeper).run()
+        with self.engine(plan, key, *split) as engine:
+            engine.restore(tmp_path, 2)
+            training = Training(plan, engine)
+            training.resume(keeper.payload, keeper.rounds)
+            resumed = training.run()
+        assert resumed.table_sha256 == self.reference(plan, split).table_sha256
+        assert [record.round for record in resumed.rounds] == [1, 2, 3]
+
+    def test_errors_of_participants_reach_the_caller(
+        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+    ) -> None:
+        plan = self.plan(split, key, learning_rate=50.0)
+        with (
+            self.engine(plan, key, *split) as engine,
+            pytest.raises(FixedPointRangeError, match="contribution to group 'items'"),
+        ):
+            Training(plan, engine).run()
+
+    def test_messages_that_are_none_are_refused(
+        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+    ) -> None:
+        plan = self.plan(split, key)
+        with self.engine(plan, key, *split) as engine:
+            with pytest.raises(MessageError):
+                engine.distribute(b"no table")
+            with pytest.raises(MessageError):
+                engine.settle(b"no closing")
+            with pytest.raises(ProtocolError):
+                engine.opened_table()
+            with pytest.raises(FedmfError):
+                list(engine.collect([0]))
+
+    def test_transcript_holds_what_each_role_saw(
+        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+    ) -> None:
+        plan = self.plan(split, key, cohort=4)
+        transcript = Transcript(keep_messages=True)
+        with self.engine(plan, key, *split) as engine:
+            Training(plan, engine, transcript=transcript).run()
+        uploads = [entry for entry in transcript.view("server") if entry.kind == "upload"]
+        assert len(uploads) == sum(len(plan.cohort(number)) for number in (1, 2, 3))
+        member = plan.cohort(1)[0]
+        own = [entry.kind for entry in transcript.view(f"participant {member}") if entry.round == 1]
+        assert own == ["table", "upload", "closing"]
+        assert all(entry.data is not None and len(entry.data) == entry.size for entry in uploads)
+
+
+class _StopAfter:
+    """A keeper that keeps a checkpoint and then stops the training, as Ctrl-C would."""
+
+    def __init__(self, rounds: int, folder: Path) -> None:
+        self._stop, self._folder = rounds, folder
+
+    def keep(self, server_payload, rounds, transcript, engine):  # type: ignore[no-untyped-def]
+        del transcript
+        if len(rounds) == self._stop:
+            self.payload, self.rounds = server_payload, list(rounds)
+            engine.save(self._folder)
+            raise KeyboardInterrupt
+
+
+def _without_protection(plan: TrainingPlan) -> dict[str, object]:
+    settings = plan.settings.as_json()
+    del settings["protection"]
+    return settings

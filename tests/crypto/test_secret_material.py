@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+
+import pytest
+from gmpy2 import mpz
+
+from fedmf.crypto.fixed_base import FixedBase
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.prime_square import PrimeSquare
+from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.secret_material import SecretMaterial
+
+SECRETS: dict[str, Callable[[PrivateKey], SecretMaterial]] = {
+    "PrivateKey": lambda key: key,
+    "PrivateNumbers": lambda key: key.numbers,
+    "KeyRandomness": lambda _: KeyRandomness(bytes(range(32))),
+    "FixedBase": lambda _: FixedBase(mpz(3), mpz(49), 1),
+    "PrimeSquare": lambda key: PrimeSquare(key.numbers.p, key.numbers.q, key.numbers.h, 1),
+}
+WAYS_OUT: dict[str, Callable[[SecretMaterial], object]] = {
+    "oldest pickle": lambda secret: pickle.dumps(secret, 0),
+    "pickle": pickle.dumps,
+    "newest pickle": lambda secret: pickle.dumps(secret, pickle.HIGHEST_PROTOCOL),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "state": lambda secret: secret.__getstate__(),
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_secrets_are_never_pickled_or_copied(name: str, way: str, key: PrivateKey) -> None:
+    secret = SECRETS[name](key)
+    with pytest.raises(TypeError, match=f"{name} holds key material and is never pickled"):
+        WAYS_OUT[way](secret)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secrets_print_their_type_alone(name: str, key: PrivateKey) -> None:
+    secret = SECRETS[name](key)
+    assert {repr(secret), str(secret), f"{secret}"} == {f"<{name} (omitted)>"}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secrets_compare_by_identity(name: str, key: PrivateKey) -> None:
+    assert type(SECRETS[name](key)).__eq__ is object.__eq__

@@ -1,0 +1,38 @@
+import pytest
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.federation import TrainingPlan, TrainingSettings, forecast, train_locally
+from fedmf.ratings import Ratings, load_ratings
+
+
+@pytest.fixture(scope="module")
+def split() -> tuple[Ratings, Ratings]:
+    return load_ratings("movielens-small").take(users=21, items=40).split(0.2, seed=1)
+
+
+@pytest.mark.parametrize("protection", ["none", "paillier"])
+@pytest.mark.parametrize("upload", ["full", "part"])
+@pytest.mark.parametrize("cohort", [None, 5])
+def test_forecast_sizes_are_those_of_the_training(
+    split: tuple[Ratings, Ratings],
+    weak_key: PrivateKey,
+    protection: str,
+    upload: str,
+    cohort: int | None,
+) -> None:
+    key = weak_key if protection == "paillier" else None
+    settings = TrainingSettings(
+        protection=protection, upload=upload, key_bits=1024, factors=5, rounds=1, cohort=cohort
+    )
+    public_key = None if key is None else int(key.public.n)
+    plan = TrainingPlan.make(settings, split[0], public_key=public_key)
+    predicted = forecast(plan, key, split[0], workers=1)
+    record = train_locally(plan, key, *split).rounds[0]
+    assert record.download_bytes_median == predicted.download_bytes
+    if upload == "full":
+        assert record.upload_bytes_median == predicted.upload_bytes
+    elif cohort is None:
+        # Both are medians over participants, one by ratings and one by rated items.
+        assert record.upload_bytes_median == pytest.approx(predicted.upload_bytes, rel=0.3)
+    assert predicted.participant_seconds > 0
+    assert predicted.total_seconds > predicted.server_seconds > 0

@@ -1,0 +1,43 @@
+from contextlib import AbstractContextManager
+
+import pytest
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.errors import WorkerError
+from fedmf.federation import Engine, LocalEngine, TrainingPlan
+from fedmf.ratings import Ratings
+from tests.contracts.engine_contract import EngineContract, split
+
+__all__ = ["split"]
+
+
+class TestOneProcess(EngineContract):
+    def engine(
+        self, plan: TrainingPlan, key: PrivateKey | None, training: Ratings, heldout: Ratings
+    ) -> AbstractContextManager[Engine]:
+        return LocalEngine(plan, key, training, heldout, workers=1)
+
+
+class TestThreeProcesses(EngineContract):
+    def engine(
+        self, plan: TrainingPlan, key: PrivateKey | None, training: Ratings, heldout: Ratings
+    ) -> AbstractContextManager[Engine]:
+        return LocalEngine(plan, key, training, heldout, workers=3)
+
+    def test_a_worker_that_dies_is_reported(
+        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+    ) -> None:
+        plan = self.plan(split, key)
+        with LocalEngine(plan, key, *split, workers=2) as engine:
+            engine._processes[1]._process.kill()
+            engine._processes[1]._process.join()
+            with pytest.raises(WorkerError, match=r"died \(exit code -9\).*fewer workers"):
+                engine.user_factors()
+
+    def test_more_workers_than_participants_is_no_problem(
+        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+    ) -> None:
+        plan = self.plan(split, key, silos=2)
+        with LocalEngine(plan, key, *split, workers=5) as engine:
+            assert len(engine._processes) == 2
+            assert engine.user_factors().shape == (split[0].n_users, 4)

@@ -1,0 +1,75 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from fedmf.errors import SettingsError, WordSizeError
+from fedmf.federation import TrainingPlan, TrainingSettings
+from fedmf.federation.plan import deal_users
+from fedmf.ratings import Ratings, load_ratings
+
+
+@pytest.fixture(scope="module")
+def ratings() -> Ratings:
+    return load_ratings("movielens-small").take(users=11, items=20)
+
+
+def make(ratings: Ratings, **changed: object) -> TrainingPlan:
+    settings = TrainingSettings(protection="none", factors=3, rounds=9, **changed)  # type: ignore[arg-type]
+    return TrainingPlan.make(settings, ratings, public_key=None, session_id=bytes(16))
+
+
+def test_everybody_takes_part_once_before_anybody_does_twice(ratings: Ratings) -> None:
+    plan = make(ratings, cohort=4)
+    participants = ratings.n_users
+    rounds_per_epoch = -(-participants // 4)
+    for epoch in range(9 // rounds_per_epoch):
+        first = 1 + epoch * rounds_per_epoch
+        cohorts = [plan.cohort(number) for number in range(first, first + rounds_per_epoch)]
+        counts = Counter(member for cohort in cohorts for member in cohort)
+        assert counts == Counter(range(participants))
+    assert plan.cohort(1) == sorted(plan.cohort(1))
+
+
+def test_cohorts_depend_on_the_seed_and_on_the_epoch(ratings: Ratings) -> None:
+    plan = make(ratings, cohort=4)
+    assert make(ratings, cohort=4).cohort(2) == plan.cohort(2)
+    assert any(make(ratings, cohort=4, seed=1).cohort(n) != plan.cohort(n) for n in range(1, 4))
+    assert any(plan.cohort(n) != plan.cohort(n + 3) for n in range(1, 4))
+
+
+def test_without_cohorts_all_take_part(ratings: Ratings) -> None:
+    assert make(ratings).cohort(5) == list(range(ratings.n_users))
+
+
+def test_users_are_dealt_out_to_silos_completely() -> None:
+    dealt = deal_users(11, 3)
+    assert sorted(np.concatenate(dealt).tolist()) == list(range(11))
+    assert [len(users) for users in dealt] == [4, 4, 3]
+    assert [users.tolist() for users in deal_users(3, None)] == [[0], [1], [2]]
+
+
+def test_plans_that_cannot_work_are_refused(ratings: Ratings) -> None:
+    with pytest.raises(SettingsError, match="some would own nothing"):
+        make(ratings, silos=ratings.n_users + 1)
+    with pytest.raises(SettingsError, match="cohort of 12"):
+        make(ratings, cohort=12)
+
+
+def test_sums_that_no_word_holds_are_refused(ratings: Ratings) -> None:
+    settings = TrainingSettings(protection="none", rounds=2**41)
+    with pytest.raises(WordSizeError, match="group 'items'"):
+        TrainingPlan.make(settings, ratings, public_key=None)
+
+
+def test_learning_settings_are_bound_into_the_session(ratings: Ratings) -> None:
+    assert make(ratings, reg=0.1).session.digest != make(ratings, reg=0.2).session.digest
+    assert make(ratings).session.digest == make(ratings).session.digest
+
+
+def test_words_hold_every_possible_sum(ratings: Ratings) -> None:
+    plan = make(ratings)
+    group = plan.method.row_groups()[0]
+    largest = (group.start_limit + ratings.n_users * group.limit) * 2**group.fraction_bits
+    bits = plan.session.shape.groups[0].word_bits
+    assert 2 ** (bits - 2) <= largest < 2 ** (bits - 1)

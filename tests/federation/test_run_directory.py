@@ -1,0 +1,183 @@
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.errors import RunDirectoryError
+from fedmf.federation import (
+    DataChoice,
+    RoundRecord,
+    RunDirectory,
+    TrainingPlan,
+    TrainingSettings,
+    Transcript,
+    train_locally,
+    trained_model,
+)
+
+DATA = DataChoice("movielens-small", users=10, items=20)
+
+
+def make_plan(key: PrivateKey | None, rounds: int = 4) -> TrainingPlan:
+    protection = "none" if key is None else "paillier"
+    settings = TrainingSettings(protection=protection, key_bits=1024, factors=4, rounds=rounds)
+    _, training, _ = DATA.load()
+    return TrainingPlan.make(
+        settings, training, public_key=None if key is None else int(key.public.n)
+    )
+
+
+@pytest.fixture(params=["none", "paillier"])
+def key(request: pytest.FixtureRequest, weak_key: PrivateKey) -> PrivateKey | None:
+    return weak_key if request.param == "paillier" else None
+
+
+class Stop(BaseException):
+    """Stops a training the way a signal does."""
+
+
+def stop_after(rounds: int):  # type: ignore[no-untyped-def]
+    def after_round(record: RoundRecord) -> None:
+        if record.round == rounds:
+            raise Stop
+
+    return after_round
+
+
+@pytest.mark.filterwarnings("ignore::fedmf.crypto.paillier_numbers.WeakKeyWarning")
+def test_a_stopped_training_resumes_to_the_same_table(
+    tmp_path: Path, key: PrivateKey | None
+) -> None:
+    _, training, heldout = DATA.load()
+    plan = make_plan(key)
+    whole = train_locally(plan, key, training, heldout)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, training, key)
+    for stop in (1, 3):
+        with pytest.raises(Stop):
+            train_locally(plan, key, training, heldout, run=run, after_round=stop_after(stop))
+    found = RunDirectory.find(tmp_path / "run")
+    found.check_ratings(training)
+    again = TrainingPlan.make(
+        found.settings,
+        training,
+        public_key=found.session.public_key,
+        session_id=found.session.session_id,
+    )
+    assert again.session == plan.session
+    resumed = train_locally(again, found.key(), training, heldout, run=found)
+    assert resumed.table_sha256 == whole.table_sha256
+    assert [record.round for record in resumed.rounds] == [1, 2, 3, 4]
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["round-000004"]
+
+
+def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
+    _, training, heldout = DATA.load()
+    plan = make_plan(None)
+    lines = []
+    for name, stops in (("whole", ()), ("stopped", (2, 3))):
+        run = RunDirectory.create(tmp_path / name, plan, DATA, training, None)
+        for stop in stops:
+            with pytest.raises(Stop):
+                train_locally(plan, None, training, heldout, run=run, after_round=stop_after(stop))
+            with (run.path / "transcript.jsonl").open("a") as file:
+                file.write("half a li")
+            run = RunDirectory.find(run.path)
+        train_locally(plan, None, training, heldout, run=run, transcript=Transcript())
+        text = (run.path / "transcript.jsonl").read_text().splitlines()
+        # Protection none is deterministic, so that messages can be compared by their digests.
+        # A resumed training hands the last table out once more, and the transcript says so.
+        lines.append([line for k, line in enumerate(text) if k == 0 or line != text[k - 1]])
+    assert lines[0] == lines[1]
+    assert json.loads(lines[0][-1])["kind"] == "table"
+
+
+def test_keys_and_states_are_private(tmp_path: Path, weak_key: PrivateKey) -> None:
+    _, training, heldout = DATA.load()
+    plan = make_plan(weak_key, rounds=1)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, training, weak_key)
+    result = train_locally(plan, weak_key, training, heldout, run=run)
+    run.finish(trained_model(result, training), {})
+    private = [run.path / "key.json", run.path / "model" / "users.npz"]
+    private += (run.path / "checkpoints").rglob("participants-*.npz")
+    assert len(private) == 3
+    for path in private:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_taken_directory_is_refused_and_left_alone(tmp_path: Path) -> None:
+    _, training, _ = DATA.load()
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(RunDirectoryError, match="exists already"):
+        RunDirectory.create(tmp_path, make_plan(None), DATA, training, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
+    _, training, _ = DATA.load()
+    (tmp_path / "run").mkdir()
+    RunDirectory.create(tmp_path / "run", make_plan(None), DATA, training, None)
+    assert (tmp_path / "run" / "run.json").is_file()
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    _, training, _ = DATA.load()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunDirectoryError, match="cannot be made"):
+        RunDirectory.create(tmp_path / "file" / "run", make_plan(None), DATA, training, None)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": "fedmf-run", "version": 1}'])
+def test_damaged_descriptions_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(RunDirectoryError, match="damaged"):
+        RunDirectory.find(tmp_path)
+
+
+def test_other_folders_and_versions_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match="not a run directory"):
+        RunDirectory.find(tmp_path)
+    (tmp_path / "run.json").write_text('{"format": "fedmf-run", "version": 2}')
+    with pytest.raises(RunDirectoryError, match="not a run directory"):
+        RunDirectory.find(tmp_path / "run.json")
+    with pytest.raises(RunDirectoryError, match="another version"):
+        RunDirectory.find(tmp_path)
+
+
+def test_changed_ratings_are_refused(tmp_path: Path) -> None:
+    _, training, heldout = DATA.load()
+    run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, training, None)
+    with pytest.raises(RunDirectoryError, match="have changed"):
+        run.check_ratings(heldout)
+
+
+@pytest.mark.parametrize("name", ["progress.json", "server.bin", "participants-0.npz"])
+def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
+    _, training, heldout = DATA.load()
+    plan = make_plan(None)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, training, None)
+    with pytest.raises(Stop):
+        train_locally(plan, None, training, heldout, run=run, after_round=stop_after(2))
+    (run.path / "checkpoints" / "round-000002" / name).unlink()
+    with pytest.raises(RunDirectoryError):
+        train_locally(plan, None, training, heldout, run=RunDirectory.find(run.path))
+
+
+def test_a_damaged_table_is_named(tmp_path: Path) -> None:
+    _, training, heldout = DATA.load()
+    plan = make_plan(None)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, training, None)
+    with pytest.raises(Stop):
+        train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
+    path = run.path / "checkpoints" / "round-000001" / "server.bin"
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
+    with pytest.raises(RunDirectoryError, match=r"server\.bin does not match"):
+        run.checkpoint()
+
+
+def test_a_model_before_the_end_is_refused(tmp_path: Path) -> None:
+    _, training, _ = DATA.load()
+    run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, training, None)
+    with pytest.raises(RunDirectoryError, match=r"is not over.*--resume"):
+        run.model()

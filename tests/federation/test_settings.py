@@ -1,0 +1,68 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fedmf.errors import SettingsError, UnknownNameError
+from fedmf.federation import DataChoice, TrainingSettings
+
+
+def test_settings_come_back_from_json() -> None:
+    settings = TrainingSettings(protection="none", cohort=5, learning_rate=0.1)
+    assert TrainingSettings(**settings.as_json()) == settings  # type: ignore[arg-type]
+    choice = DataChoice("movielens-small", users=3, split="last")
+    assert DataChoice(**choice.as_json()) == choice  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changed", "near"),
+    [
+        ({"protection": "pailler"}, "paillier"),
+        ({"upload": "ful"}, "full"),
+        ({"method": "sdg"}, "sgd"),
+        ({"start": "randm"}, "random"),
+    ],
+)
+def test_unknown_names_come_with_the_nearest(changed: dict[str, Any], near: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"did you mean '{near}'"):
+        TrainingSettings(**changed)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"factors": 0},
+        {"rounds": 0},
+        {"cohort": 0},
+        {"silos": 0},
+        {"seed": -1},
+        {"key_bits": 512},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"learning_rate": float("inf")},
+        {"reg": -0.1},
+        {"reg": float("nan")},
+    ],
+)
+def test_numbers_that_cannot_work_are_refused_by_name(changed: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(changed))):
+        TrainingSettings(**changed)
+
+
+def test_all_problems_are_named_at_once() -> None:
+    with pytest.raises(SettingsError, match=r"factors.*rounds.*key_bits.*reg"):
+        TrainingSettings(factors=0, rounds=0, key_bits=1, reg=-1)
+    with pytest.raises(SettingsError, match=r"users.*items.*holdout"):
+        DataChoice("movielens-small", users=0, items=0, holdout=1.0)
+
+
+def test_data_choices_hold_back_what_they_say() -> None:
+    choice = DataChoice("movielens-small", users=30, items=50)
+    ratings, training, heldout = choice.load()
+    assert len(training) + len(heldout) == len(ratings)
+    assert len(heldout) == round(0.2 * len(ratings))
+    everything, all_training, nothing = replace(choice, holdout=0.0).load()
+    assert (len(everything), len(nothing)) == (len(all_training), 0)
+    _, _, last = replace(choice, split="last").load()
+    assert last.timestamps is not None
+    assert set(last.users) <= set(ratings.users)

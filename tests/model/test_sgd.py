@@ -1,0 +1,114 @@
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from fedmf.errors import SettingsError, UnknownNameError
+from fedmf.model import Method, configure_method, restore_method
+from fedmf.model.sgd import Sgd, default_learning_rate
+from fedmf.ratings import OwnedRatings, Ratings, RatingScale
+from tests.contracts.method_contract import ROUNDS, MethodContract, split
+
+__all__ = ["split"]
+
+STARS = RatingScale(0.5, 5.0)
+
+
+def owned(
+    users: list[int], starts: list[int], items: list[int], values: list[float]
+) -> OwnedRatings:
+    return OwnedRatings(
+        np.array(users, np.int32), np.array(starts), np.array(items, np.int32), np.array(values)
+    )
+
+
+def make(**changed: Any) -> Sgd:
+    settings: dict[str, Any] = {
+        "factors": 3,
+        "users": 2,
+        "items": 4,
+        "rounds": 5,
+        "scale": STARS,
+        "learning_rate": 0.01,
+        "reg": 0.1,
+    }
+    return Sgd(**{**settings, **changed})
+
+
+class TestSgd(MethodContract):
+    rmse_range: ClassVar[tuple[float, float]] = (0.80, 0.92)
+
+    def configured(self, training: Ratings) -> Method:
+        return configure_method(
+            "sgd",
+            users=training.n_users,
+            items=training.n_items,
+            rounds=ROUNDS,
+            scale=training.scale,
+            factors=8,
+        )
+
+
+def test_one_step_by_hand() -> None:
+    method = make(factors=1, learning_rate=0.1, reg=0.5)
+    items = np.array([[2.0], [0.0], [1.0], [0.0]])
+    step = method.participant_step(
+        items, owned([0], [0, 2], [0, 2], [5.0, 3.0]), np.array([[1.0]]), None
+    )
+    # First rating: e = 5 - 1*2 = 3; u = 1 + 0.2 (3*2 - 0.5*1) = 2.1; v moves 0.2 (3*2.1 - 0.5*2).
+    # Second: e = 3 - 2.1*1 = 0.9; u = 2.1 + 0.2 (0.9*1 - 0.5*2.1) = 2.07; v: 0.2 (0.9*2.07 - 0.5).
+    np.testing.assert_allclose(step.user_factors, [[2.07]])
+    np.testing.assert_array_equal(step.contribution["items"].rows, [0, 2])
+    np.testing.assert_allclose(step.contribution["items"].values, [[1.06], [0.2726]])
+
+
+def test_contributions_accumulate() -> None:
+    method = make()
+    ratings = owned([1], [0, 1], [2], [4.0])
+    items, users = np.ones((4, 3)), np.ones((1, 3))
+    first = method.participant_step(items, ratings, users, None)
+    second = method.participant_step(items, ratings, users, first.contribution)
+    np.testing.assert_allclose(
+        second.contribution["items"].values, 2 * first.contribution["items"].values
+    )
+
+
+def test_constant_start_keeps_all_dimensions_alike() -> None:
+    method = make(start="constant")
+    assert (method.start_table()["items"] == 0.01).all()
+    ratings = owned([0], [0, 2], [0, 2], [5.0, 1.0])
+    users = method.start_user_factors(ratings.users)
+    step = method.participant_step(method.start_table()["items"], ratings, users, None)
+    for matrix in (step.user_factors, step.contribution["items"].values):
+        np.testing.assert_allclose(matrix, matrix[:, :1].repeat(3, axis=1))
+
+
+def test_random_start_predicts_the_middle_of_the_scale() -> None:
+    method = make(factors=16, users=500, items=400)
+    products = (
+        method.start_user_factors(np.arange(500, dtype=np.int32)) @ method.start_table()["items"].T
+    )
+    assert np.mean(products) == pytest.approx(2.75, abs=0.05)
+
+
+def test_seeds_give_different_starts() -> None:
+    a, b = make(seed=1).start_table()["items"], make(seed=2).start_table()["items"]
+    assert not np.isclose(a, b).any()
+
+
+def test_default_learning_rate_falls_with_users_and_scale() -> None:
+    assert default_learning_rate(100, STARS) == pytest.approx(0.004)
+    assert default_learning_rate(1000, STARS) == pytest.approx(0.0004)
+    assert default_learning_rate(100, RatingScale(1, 100)) == pytest.approx(0.0002)
+    assert default_learning_rate(1, STARS) == pytest.approx(0.01)
+
+
+def test_unknown_methods_are_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'sgd'"):
+        configure_method("sdg", users=1, scale=STARS)
+
+
+@pytest.mark.parametrize("broken", [{}, {"name": "sgd"}, {**make().settings(), "momentum": 1}])
+def test_settings_of_another_version_are_refused(broken: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="not settings"):
+        restore_method(broken)

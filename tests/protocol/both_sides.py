@@ -1,0 +1,175 @@
+"""One session carried out by fedmf and by the stranger at once, on the same messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.protocol import (
+    ClosingMessage,
+    GroupShape,
+    Int64Array,
+    ParticipantRole,
+    RowChange,
+    Server,
+    Session,
+    TableMessage,
+    TableShape,
+    participant_protection,
+    server_protection,
+    table_sha256,
+)
+from fedmf.protocol.session import Upload
+from tests.protocol import stranger
+from tests.protocol.stranger import Change, Table, Terms
+
+# Words of 4, 1, 8 and 2 bytes; under a 1024-bit key rows of the first group take two ciphertexts,
+# and with full uploads its ciphertexts end in the middle of rows.
+GROUPS = (("items", 3, 40, 31), ("counts", 5, 1, 8), ("sums", 2, 3, 62), ("biases", 2, 2, 16))
+FEDMF, STRANGER = (0, 1), (2, 3)
+
+
+def make_session(terms: Terms) -> Session:
+    upload: Upload = "part" if terms.upload == "part" else "full"
+    return Session(
+        terms.session_id,
+        terms.protection,
+        upload,
+        TableShape(tuple(GroupShape(*group) for group in terms.groups)),
+        terms.participants,
+        terms.rounds,
+        terms.public_key,
+        terms.learning_sha256,
+    )
+
+
+def make_terms(protection: str, upload: str, key: PrivateKey) -> Terms:
+    n = int(key.public.n) if protection == "paillier" else None
+    return Terms(bytes(range(16)), protection, upload, GROUPS, 4, 2, n, bytes(range(32)))
+
+
+def stranger_protection(
+    terms: Terms, key: PrivateKey | None = None
+) -> stranger.Plain | stranger.Paillier:
+    if terms.protection == "none":
+        return stranger.Plain(terms)
+    primes = None if key is None else (int(key.numbers.p), int(key.numbers.q))
+    return stranger.Paillier(terms, primes)
+
+
+def random_table(rng: np.random.Generator) -> Table:
+    """Return a table so small that eight of its kind still fit the words."""
+    return [
+        rng.integers(-(2 ** (bits - 4)), 2 ** (bits - 4), (rows, columns)).tolist()
+        for _, rows, columns, bits in GROUPS
+    ]
+
+
+def random_change(rng: np.random.Generator) -> Change:
+    return [
+        {row: values for row, values in enumerate(group) if rng.random() < 0.5}
+        for group in random_table(rng)
+    ]
+
+
+def as_arrays(table: Table) -> list[Int64Array]:
+    return [np.array(group, dtype=np.int64) for group in table]
+
+
+def as_row_changes(change: Change) -> list[RowChange]:
+    return [
+        RowChange(
+            np.array(sorted(rows), dtype=np.int64),
+            np.array([rows[row] for row in sorted(rows)], dtype=np.int64).reshape(-1, columns),
+        )
+        for rows, (_, _, columns, _) in zip(change, GROUPS, strict=True)
+    ]
+
+
+@dataclass
+class BothSides:
+    """One session carried out twice, by fedmf's server and by the stranger's, on the same uploads.
+
+    Participants 0 and 1 are fedmf's, 2 and 3 the stranger's.
+    """
+
+    terms: Terms
+    key: PrivateKey
+    expected: Table
+
+    def __post_init__(self) -> None:
+        self.session = make_session(self.terms)
+        own_key = self.key if self.terms.protection == "paillier" else None
+        protection = server_protection(self.session)
+        protection.start(as_arrays(self.expected))
+        self.server = Server(self.session, protection)
+        self.strangers_server = stranger.Server(
+            self.terms, stranger_protection(self.terms), self.expected
+        )
+        self.roles = {
+            number: ParticipantRole(
+                self.session, number, participant_protection(self.session, own_key)
+            )
+            for number in FEDMF
+        }
+        self.strangers = {
+            number: stranger.Participant(
+                self.terms, number, stranger_protection(self.terms, self.key)
+            )
+            for number in STRANGER
+        }
+
+    def table(self) -> bytes:
+        """Return the table message, on which both servers have to agree to the byte."""
+        data = self.server.table_message().to_bytes(self.session)
+        assert self.strangers_server.table() == data
+        return data
+
+    def open_everywhere(self, data: bytes, round_number: int) -> None:
+        """Let one participant of each side open the table and compare it with the plain sum."""
+        for role in self.roles.values():
+            opened = role.receive_table(TableMessage.from_bytes(data, self.session))
+            assert [part.tolist() for part in opened] == self.expected
+            assert table_sha256(opened) == stranger.table_sha256(self.expected)
+        assert self.strangers[2].open(data) == (round_number, self.expected)
+
+    def play(self, changes: dict[int, Change]) -> None:
+        """Play one round and add the changes to the expected table."""
+        round_number = self.server.next_round
+        self.open_everywhere(self.table(), round_number)
+        self.server.open_round(range(self.terms.participants))
+        for number, change in changes.items():
+            if number in self.roles:
+                data = self.roles[number].upload(as_row_changes(change)).to_bytes(self.session)
+            else:
+                data = self.strangers[number].upload(round_number, change)
+            assert len(data) == self.upload_bytes(change)
+            assert self.server.receive(data) == number
+            self.strangers_server.receive(data)
+            for target, group in zip(self.expected, change, strict=True):
+                for row, values in group.items():
+                    target[row] = [a + b for a, b in zip(target[row], values, strict=True)]
+        closing = self.server.close_round().to_bytes(self.session)
+        assert self.strangers_server.close() == closing
+        for number, role in self.roles.items():
+            heard = ClosingMessage.from_bytes(closing, self.session)
+            assert role.receive_closing(heard) == (number in changes)
+        for number, other in self.strangers.items():
+            assert other.included(closing) == (number in changes)
+
+    def upload_bytes(self, change: Change) -> int:
+        """Return the size that the page announces."""
+        size = 82 + 4
+        if self.terms.upload == "part":
+            size += 4 * (len(GROUPS) + sum(map(len, change)))
+        for (_, rows, columns, bits), listed in zip(GROUPS, change, strict=True):
+            sent = rows if self.terms.upload == "full" else len(listed)
+            if self.terms.protection == "none":
+                size += sent * columns * {31: 4, 8: 1, 62: 8, 16: 2}[bits]
+            elif self.terms.upload == "full":
+                size += 256 * -(-rows * columns // (992 // bits))
+            else:
+                size += 256 * sent * -(-columns // (992 // bits))
+        return size

@@ -1,0 +1,215 @@
+"""fedmf and a stranger, who knows docs/reference/wire-format.md alone, understand each other."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedmf.crypto.fixed_point import FixedPoint
+from fedmf.crypto.packing import slots_for
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.paillier_public_key import PublicKey
+from fedmf.crypto.word_size import plan_word_bits
+from fedmf.errors import FixedPointRangeError, OpenError
+from fedmf.federation import TrainingPlan, TrainingSettings
+from fedmf.protocol import (
+    ClosingMessage,
+    ParticipantRole,
+    RowChange,
+    Server,
+    Session,
+    TableMessage,
+    participant_protection,
+    server_protection,
+    table_sha256,
+)
+from fedmf.ratings import load_ratings
+from tests.protocol import stranger
+from tests.protocol.both_sides import (
+    GROUPS,
+    BothSides,
+    as_row_changes,
+    make_session,
+    make_terms,
+    random_change,
+    random_table,
+    stranger_protection,
+)
+from tests.protocol.stranger import Change, Table, Terms
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "wire-format.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("upload", ["full", "part"])
+@pytest.mark.parametrize("protection", ["none", "paillier"])
+def test_servers_and_participants_of_both_sides_agree_to_the_byte(
+    protection: str, upload: str, weak_key: PrivateKey
+) -> None:
+    rng = np.random.default_rng(11)
+    sides = BothSides(make_terms(protection, upload, weak_key), weak_key, random_table(rng))
+    nothing: Change = [{} for _ in GROUPS]
+    sides.play({3: random_change(rng), 0: random_change(rng), 2: random_change(rng)})
+    sides.play({1: random_change(rng), 2: nothing, 3: random_change(rng)})
+    sides.open_everywhere(sides.table(), 3)
+
+
+def test_plain_uploads_of_both_sides_are_the_same_bytes(weak_key: PrivateKey) -> None:
+    rng = np.random.default_rng(12)
+    for upload in ("full", "part"):
+        terms = make_terms("none", upload, weak_key)
+        session, change = make_session(terms), random_change(rng)
+        role = ParticipantRole(session, 1, participant_protection(session, None))
+        protection = server_protection(session)
+        protection.start(session.shape.zeros())
+        role.receive_table(Server(session, protection).table_message())
+        theirs = stranger.Participant(terms, 1, stranger.Plain(terms)).upload(1, change)
+        assert role.upload(as_row_changes(change)).to_bytes(session) == theirs
+
+
+@pytest.mark.parametrize(
+    ("name", "public_key"),
+    [
+        ("items", None),
+        ('a "quoted" \\ name/\x7f', 0xABC),
+        ("Länge\n\t\x01 \U0001f39e", 2**1023 + 1),
+    ],
+)
+def test_sessions_have_the_same_canonical_bytes_and_digest(
+    name: str, public_key: int | None
+) -> None:
+    for upload in ("full", "part"):
+        groups = ((name, 7, 3, 25), ("second", 1, 1, 2))
+        terms = Terms(b"\xfe" * 16, "paillier", upload, groups, 610, 12, public_key, b"\x0a" * 32)
+        assert make_session(terms).to_bytes() == terms.canonical()
+        assert make_session(terms).digest == terms.digest()
+        assert Session.from_bytes(terms.canonical()) == make_session(terms)
+
+
+def test_both_sides_refuse_a_plaintext_outside_of_its_slots(weak_key: PrivateKey) -> None:
+    terms = make_terms("paillier", "part", weak_key)
+    session = make_session(terms)
+    largest = 2 ** (GROUPS[1][3] - 1) - 1
+    for beyond, opens in ((0, True), (1, False)):
+        start: Table = [[[0] * columns for _ in range(rows)] for _, rows, columns, _ in GROUPS]
+        start[1][4] = [largest]
+        server = stranger.Server(terms, stranger.Paillier(terms), start)
+        change: Change = [{}, {4: [beyond]}, {}, {}]
+        server.receive(stranger.Participant(terms, 0, stranger.Paillier(terms)).upload(1, change))
+        server.close()
+        role = ParticipantRole(
+            session, 1, participant_protection(session, weak_key), settled_rounds=1
+        )
+        other = stranger.Participant(terms, 2, stranger_protection(terms, weak_key))
+        message = TableMessage.from_bytes(server.table(), session)
+        if opens:
+            assert role.receive_table(message)[1][4] == largest
+            assert other.open(server.table())[1] == start
+        else:
+            with pytest.raises(OpenError):
+                role.receive_table(message)
+            with pytest.raises(stranger.RefusedError):
+                other.open(server.table())
+
+
+def test_fixed_point_and_words_are_as_the_page_says() -> None:
+    rng = np.random.default_rng(13)
+    fixed = FixedPoint(fraction_bits=20, limit=2.25)
+    halves = (np.arange(-7, 8) + 0.5) / 2**20
+    values = np.concatenate([rng.uniform(-2.25, 2.25, 200), halves, [-2.25, 2.25]])
+    # Python rounds fractions to the nearest integer, and ties to the even one.
+    integers = [round(Fraction(float(value)) * 2**20) for value in values]
+    assert fixed.encode(values, what="values").tolist() == integers
+    assert fixed.decode(np.array(integers)).tolist() == [integer / 2**20 for integer in integers]
+    for outside in (np.nextafter(2.25, 3), -np.inf, np.nan):
+        with pytest.raises(FixedPointRangeError):
+            fixed.encode([outside], what="values")
+    for users, limit, start_limit in ((1, 3.0, 0.3), (1, 3.0, 4.0), (610, 3.0, 1.0), (7, 0.7, 0.1)):
+        steps, start_steps = (-int(-Fraction(x) * 2**20 // 1) for x in (limit, start_limit))
+        largest = max(start_steps + users * steps, 2 * steps)
+        bits = plan_word_bits(
+            contributions=users, limit=limit, fraction_bits=20, start_limit=start_limit, what="x"
+        )
+        assert bits == len(f"{largest:b}") + 1
+
+
+def test_learning_settings_are_hashed_as_the_page_shows() -> None:
+    ratings = load_ratings("movielens-small").take(users=11, items=20)
+    settings = TrainingSettings(protection="none", factors=3, rounds=9)
+    plan = TrainingPlan.make(settings, ratings, public_key=None)
+    (shown,) = re.findall(r'^\{"fixed_point".*\}$', PAGE, flags=re.MULTILINE)
+    assert plan.session.learning_sha256 == hashlib.sha256(shown.encode()).digest()
+    (group,) = plan.method.row_groups()
+    assert (group.name, group.fraction_bits, group.limit) == ("items", 20, 9 / 4)
+    largest = max(abs(value) for row in plan.method.start_table()["items"] for value in row)
+    assert group.start_limit == -int(-largest // 1)
+
+
+def test_the_example_of_the_page_is_what_both_sides_write() -> None:
+    (canonical,) = re.findall(r'^\{"groups".*\}$', PAGE, flags=re.MULTILINE)
+    session = Session.from_bytes(canonical.encode())
+    start = session.shape.zeros()
+    start[1][0] = 5
+    role = ParticipantRole(session, 1, participant_protection(session, None))
+    protection = server_protection(session)
+    protection.start(start)
+    server = Server(session, protection)
+    role.receive_table(server.table_message())
+    upload = role.upload(
+        [
+            RowChange(np.array([0, 2]), np.array([[1, -2], [300, 0]])),
+            RowChange(np.array([2]), np.array([[-1]])),
+        ]
+    ).to_bytes(session)
+    server.open_round([0, 1, 2])
+    server.receive(upload)
+    closing = server.close_round().to_bytes(session)
+    table = server.table_message()
+    assert upload == shown_bytes("upload")
+    assert closing == shown_bytes("closing")
+    assert table.to_bytes(session) == shown_bytes("table")
+    for data in (upload, closing, table.to_bytes(session)):
+        assert f"{len(data)} bytes" in PAGE
+    role.receive_closing(ClosingMessage.from_bytes(closing, session))
+    assert f"`{table_sha256(role.receive_table(table))}`" in PAGE
+
+
+def test_numbers_on_the_page_are_those_of_the_code(weak_key: PrivateKey) -> None:
+    rows = re.findall(r"^\| (\d{4}) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.M)
+    assert [int(row[0]) for row in rows] == [1024, 2048, 3072]
+    for key_bits, size, *slots in (map(int, row) for row in rows):
+        assert PublicKey(2 ** (key_bits - 1) + 1).ciphertext_bytes == size
+        assert [slots_for(key_bits, word_bits) for word_bits in (20, 24, 30, 62)] == slots
+    assert stranger.pack([1, -2, 3], 8) == 196_097
+    assert "m = 196,097" in PAGE
+    n = int(weak_key.public.n)
+    assert weak_key.public.trivial(-5) == n * n - 5 * n + 1
+
+
+def test_the_stranger_knows_the_standard_library_alone() -> None:
+    tree = ast.parse(Path(stranger.__file__).read_text("utf-8"))
+    imported = {
+        name
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert {name.split(".")[0] for name in imported} <= set(sys.stdlib_module_names)
+    assert imported
+
+
+def shown_bytes(name: str) -> bytes:
+    """Return the bytes of an example: hexadecimal, then two spaces and a remark on each line."""
+    (block,) = re.findall(rf"^```text {name}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    return bytes.fromhex("".join(re.split(r"\s{2,}", line)[0] for line in block.splitlines()))

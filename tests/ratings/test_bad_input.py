@@ -1,0 +1,202 @@
+"""Every mistake in a file is named with its line, and all of them in one message."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from fedmf.errors import DataError
+from fedmf.ratings import load_ratings
+
+HEADER = b"user,item,rating,timestamp\n"
+
+
+def message(folder: Path, data: bytes, scale: tuple[float, float] | None = None) -> str:
+    """Return what is said about a CSV file, without the folder."""
+    path = folder / "books.csv"
+    path.write_bytes(data)
+    with pytest.raises(DataError) as caught:
+        load_ratings(path, scale=scale)
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"\xef\xbb\xbf\n"])
+def test_an_empty_file_is_said_to_be_empty(data: bytes, tmp_path: Path) -> None:
+    assert message(tmp_path, data) == "books.csv: the file is empty; get or write it again"
+
+
+def test_a_header_alone_is_said_to_hold_no_rating(tmp_path: Path) -> None:
+    assert "not a single rating" in message(tmp_path, HEADER)
+
+
+def test_missing_columns_are_named_beside_those_found(tmp_path: Path) -> None:
+    assert message(tmp_path, b"person,item,grade\n1,a,3\n") == (
+        "books.csv: no column for the user and rating (columns found: 'person', 'item' and "
+        "'grade'); rename the columns; in Python, say which ones are meant with "
+        "load_ratings(..., user=..., rating=...)"
+    )
+
+
+def test_a_file_without_a_header_is_told_to_get_one(tmp_path: Path) -> None:
+    said = message(tmp_path, b"1,10,3.5,978300760\n1,11,4,978300761\n")
+    assert "put a line with the column names above it" in said
+
+
+def test_a_named_column_that_is_missing_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "books.csv"
+    path.write_bytes(HEADER + b"1,a,3,5\n")
+    with pytest.raises(DataError, match=r"no column for the user \('who'\) and timestamp \('t'\)"):
+        load_ratings(path, user="who", timestamp="t")
+
+
+def test_a_single_column_is_named(tmp_path: Path) -> None:
+    assert "(columns found: 'ratings')" in message(tmp_path, b"ratings\n3\n")
+
+
+def test_ambiguous_columns_are_listed(tmp_path: Path) -> None:
+    said = message(tmp_path, b"userId,user_id,item,rating\n1,1,a,3\n")
+    assert "the columns 'userId' and 'user_id' could each be the user" in said
+    assert "(columns found: 'userId', 'user_id', 'item' and 'rating')" in said
+
+
+def test_one_column_cannot_be_two_things(tmp_path: Path) -> None:
+    path = tmp_path / "books.csv"
+    path.write_bytes(HEADER + b"1,a,3,5\n")
+    with pytest.raises(DataError, match="the column 'item' is taken for the user and the item"):
+        load_ratings(path, user="item")
+
+
+@pytest.mark.parametrize("value", ["abc", "NaN", "inf", "-Infinity", "3,5", "1e999", "0x10"])
+def test_a_rating_that_is_no_finite_number_is_named(value: str, tmp_path: Path) -> None:
+    data = HEADER + f'1,a,3,5\n1,b,"{value}",5\n'.encode()
+    assert message(tmp_path, data) == (
+        f"books.csv: line 3, column 'rating': {value!r} is not a finite number; "
+        "correct it or remove the row"
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [("1,b,,5", "rating"), ("1, ,3,5", "item"), (",b,3,5", "user"), ("1,b,3,", "timestamp")],
+)
+def test_a_cell_without_a_value_is_named(row: str, column: str, tmp_path: Path) -> None:
+    assert message(tmp_path, HEADER + f"1,a,3,5\n{row}\n".encode()) == (
+        f"books.csv: line 3, column {column!r}: there is no value; fill it in or remove the row"
+    )
+
+
+@pytest.mark.parametrize("value", ["12.5", "yesterday", "1970-13-01"])
+def test_a_timestamp_that_is_none_is_named(value: str, tmp_path: Path) -> None:
+    said = message(tmp_path, HEADER + f"1,a,3,{value}\n".encode())
+    assert f"line 2, column 'timestamp': {value!r} is neither whole seconds" in said
+
+
+def test_ratings_outside_the_scale_are_named(tmp_path: Path) -> None:
+    said = message(tmp_path, HEADER + b"1,a,0.5,5\n1,b,5,5\n1,c,5.5,5\n", scale=(1, 5))
+    assert said.splitlines() == [
+        "books.csv has 2 problems:",
+        "  - line 2, column 'rating': '0.5' is outside the scale 1 to 5; correct it, or say what "
+        "the scale is with scale=(lowest, highest)",
+        "  - line 4, column 'rating': '5.5' is outside the scale 1 to 5; correct it, or say what "
+        "the scale is with scale=(lowest, highest)",
+    ]
+
+
+def test_rows_with_too_few_or_too_many_fields_are_named(tmp_path: Path) -> None:
+    said = message(tmp_path, HEADER + b"1,a,3,5\n1,b,3\n\n1,c,3,5,6\n")
+    assert "line 3: 3 fields instead of 4; correct the line" in said
+    assert "line 5: 5 fields instead of 4; correct the line" in said
+
+
+@pytest.mark.parametrize("rows_after", [1, 200_000])
+def test_a_quote_that_is_never_closed_is_found_where_it_opens(
+    rows_after: int, tmp_path: Path
+) -> None:
+    said = message(tmp_path, HEADER + b'1,a,3,5\n1,"b,3,5\n' + b"2,c,4,6\n" * rows_after)
+    assert said == "books.csv: line 3: 2 fields instead of 4; close the quote opened there"
+
+
+def test_lines_are_counted_on_after_a_long_quote(tmp_path: Path) -> None:
+    long = b'1,"b,3,5\n' + b"2,c,4,6\n" * 20_000 + b'2,d"\n'
+    said = message(tmp_path, HEADER + long + b"3,e,x,8\n")
+    assert "line 2: 2 fields instead of 4; close the quote opened there" in said
+    assert "line 20004, column 'rating': 'x'" in said
+
+
+def test_bytes_that_are_not_utf_8_are_named_with_line_and_byte(tmp_path: Path) -> None:
+    said = message(tmp_path, HEADER + "1,a,3,5\n2,café,4,6\nJosé,b,x,7\n".encode("latin-1"))
+    assert "line 3, byte 6: 0xe9 is not UTF-8; save the file again as UTF-8" in said
+    assert "line 4, byte 4: 0xe9 is not UTF-8; save the file again as UTF-8" in said
+    assert "line 4, column 'rating': 'x' is not a finite number" in said
+
+
+def test_utf_16_is_called_by_its_name(tmp_path: Path) -> None:
+    said = message(tmp_path, (HEADER + b"1,a,3,5\n").decode().encode("utf-16"))
+    assert said == "books.csv: the text is UTF-16; save it again as UTF-8"
+
+
+def test_bytes_in_a_column_nobody_needs_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "books.csv"
+    path.write_bytes(b"user,item,rating,review\n1,a,3,d\xe9j\xe0 vu\n")
+    assert len(load_ratings(path)) == 1
+
+
+def test_lines_are_real_lines_after_line_breaks_in_quotes_and_blank_lines(tmp_path: Path) -> None:
+    rows = b'\n1,a,3,"two\nlines"\n\n2,b,x,"three\r\nmore\nlines"\n3,c,y,-\n'
+    said = message(tmp_path, b"\nuser,item,rating,review\n" + rows)
+    assert "line 7, column 'rating': 'x'" in said
+    assert "line 10, column 'rating': 'y'" in said
+
+
+def test_all_kinds_of_problems_are_in_one_message(tmp_path: Path) -> None:
+    said = message(
+        tmp_path,
+        HEADER + b",a,3,5\n1,,3,5\n1,b,abc,5\n1,c,9,5\n1,d,3,then\n1,e\n\xff,f,3,5\n",
+        scale=(1, 5),
+    )
+    assert said.startswith("books.csv has 7 problems:\n")
+    for where in (
+        "line 2, column 'user'",
+        "line 3, column 'item'",
+        "line 4, column 'rating': 'abc'",
+        "line 5, column 'rating': '9' is outside",
+        "line 6, column 'timestamp': 'then'",
+        "line 7: 2 fields",
+        "line 8, byte 1: 0xff",
+    ):
+        assert where in said
+
+
+def test_about_ten_problems_are_shown_of_every_kind_some_and_the_others_counted(
+    tmp_path: Path,
+) -> None:
+    said = message(tmp_path, HEADER + b"1,a,x,5\n" * 2_000 + b",b,3,5\n" * 300)
+    lines = said.splitlines()
+    assert lines[0] == "books.csv has 2,300 problems:"
+    assert len(lines) == 13
+    assert sum("line" in line and "no value" in line for line in lines) == 5
+    assert sum("'x' is not a finite number" in line for line in lines) == 5
+    assert "  - and 1,995 more like this" in lines
+    assert "  - and 295 more like this" in lines
+
+
+def test_a_message_stays_readable_whatever_a_cell_holds(tmp_path: Path) -> None:
+    said = message(tmp_path, HEADER + b"1,a," + b"9" * 500 + b"x,5\n")
+    assert len(said) < 200
+
+
+def test_the_header_of_a_file_with_many_columns_is_cut_short(tmp_path: Path) -> None:
+    said = message(tmp_path, b",".join(b"c%d" % k for k in range(100)) + b"\n")
+    assert "'c11' and 88 more" in said
+
+
+def test_problems_of_a_parquet_file_are_named_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "books.parquet"
+    table = pa.table({"user": [1, None, 3], "item": ["a", "b", ""], "rating": [1.0, 2.0, None]})
+    pyarrow.parquet.write_table(table, path)
+    with pytest.raises(DataError) as caught:
+        load_ratings(path)
+    assert "row 1 (the first is 0), column 'user': there is no value" in str(caught.value)
+    assert "row 2 (the first is 0), column 'item': there is no value" in str(caught.value)
+    assert "row 2 (the first is 0), column 'rating': there is no value" in str(caught.value)
