@@ -28,8 +28,10 @@ from fedmf.protocol import (
 )
 from fedmf.ratings import OwnedRatings, Ratings
 
-SAMPLE_VALUES = 500
-"""Values of each group to measure on: a few ciphertexts, or microseconds of plain words."""
+SAMPLE_VALUES = (500, 10_000, 200_000)
+"""Values of each group to measure on: the first of these that takes long enough."""
+LONG_ENOUGH = 0.02
+"""Seconds; a few ciphertexts take longer, and plain words need many to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,19 @@ def _needed(plan: TrainingPlan, owned: OwnedRatings) -> Rows:
 
 
 def _measure_units(session: Session, key: PrivateKey | None) -> _UnitSeconds:
+    for values in SAMPLE_VALUES:
+        unit, seconds = _measure_sample(session, key, values)
+        if seconds > LONG_ENOUGH:
+            break
+    return unit
+
+
+def _measure_sample(
+    session: Session, key: PrivateKey | None, values: int
+) -> tuple[_UnitSeconds, float]:
+    """Return the seconds per unit, and how long protecting the sample took."""
     groups = tuple(
-        replace(group, rows=min(group.rows, max(1, SAMPLE_VALUES // group.columns)))
+        replace(group, rows=min(group.rows, max(1, values // group.columns)))
         for group in session.shape.groups
     )
     sample = replace(session, shape=TableShape(groups))
@@ -128,16 +141,25 @@ def _measure_units(session: Session, key: PrivateKey | None) -> _UnitSeconds:
         RowChange(listed, np.ones((group.rows, group.columns), dtype=np.int64))
         for listed, group in zip(rows, groups, strict=True)
     ]
+
+    def protect() -> bytes:
+        return UploadMessage(1, 0, named, participant.protect(change)).to_bytes(sample)
+
+    def add() -> None:
+        upload = UploadMessage.from_bytes(message, sample)
+        server.add(upload.payload, upload.rows)
+
     named = rows if session.upload == "part" else None
     # The first call builds the tables of the fixed base, which last for the whole training.
-    payload = participant.protect(change)
-    server.add(payload, named)
+    message = protect()
     work = participant.work()
-    return _UnitSeconds(
-        protect=_seconds(lambda: participant.protect(change)) / work,
-        add=_seconds(lambda: server.add(payload, named)) / work,
+    seconds = _seconds(protect)
+    unit = _UnitSeconds(
+        protect=seconds / work,
+        add=_seconds(add) / work,
         open=_seconds(lambda: participant.open(server.payload())) / work,
     )
+    return unit, seconds
 
 
 def _measure_step(method: Method, owned: OwnedRatings) -> float:

@@ -17,8 +17,10 @@ class Threat:
 
 
 def threat_model(protection: str, upload: str, key_bits: int) -> tuple[Threat, ...]:
-    """Return the threats of a protection; who follows the protocol but looks at all it receives."""
-    rated = "which items each participant rated" if upload == "part" else "nothing more"
+    """Return the threats of a protection, by adversaries who follow the protocol and look."""
+    rated = (
+        "which items each participant rated" if upload == "part" else "nothing but message sizes"
+    )
     if protection == "none":
         everything = "every participant's gradients, and from these its ratings"
         return (

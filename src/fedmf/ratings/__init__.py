@@ -6,9 +6,11 @@ identifiers beside dense internal codes. Nothing in this package knows a model o
 """
 
 from fedmf.ratings.bundled import BUNDLED_NAMES
+from fedmf.ratings.identifiers import Id
 from fedmf.ratings.loading import load_fold_in_ratings, load_ratings
 from fedmf.ratings.owned import OwnedRatings
-from fedmf.ratings.table import Id, Ratings, RatingScale
+from fedmf.ratings.scale import RatingScale
+from fedmf.ratings.table import Ratings
 
 __all__ = [
     "BUNDLED_NAMES",

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from fedmf.ratings.cells import checked_ids, checked_timestamps, checked_values, report_outside
 from fedmf.ratings.identifiers import Id
-from fedmf.ratings.table import Ratings, RatingScale
+from fedmf.ratings.scale import RatingScale
+from fedmf.ratings.table import Ratings
 from fedmf.ratings.unchecked import UncheckedTable
 
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from fedmf.ratings.table import Ratings
+import numpy as np
+import numpy.typing as npt
+
+from fedmf.ratings.identifiers import Id
 
 
-def content_digest(ratings: Ratings) -> str:
+def content_digest(
+    user_ids: Sequence[Id],
+    item_ids: Sequence[Id],
+    users: npt.NDArray[np.int32],
+    items: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float64],
+    timestamps: npt.NDArray[np.int64] | None,
+) -> str:
     """Return the SHA-256 over identifiers, codes, ratings and times, in hexadecimal.
 
     The meaning of this digest must not change. It covers these bytes in this order:
@@ -26,18 +35,18 @@ def content_digest(ratings: Ratings) -> str:
     header = json.dumps(
         [
             "fedmf ratings 1",
-            ratings.user_ids,
-            ratings.item_ids,
-            len(ratings),
-            ratings.timestamps is not None,
+            user_ids,
+            item_ids,
+            len(values),
+            timestamps is not None,
         ],
         ensure_ascii=False,
         separators=(",", ":"),
     )
     digest = hashlib.sha256(header.encode() + b"\n")
-    digest.update(ratings.users.astype("<i4").tobytes())
-    digest.update(ratings.items.astype("<i4").tobytes())
-    digest.update(ratings.values.astype("<f8").tobytes())
-    if ratings.timestamps is not None:
-        digest.update(ratings.timestamps.astype("<i8").tobytes())
+    digest.update(users.astype("<i4").tobytes())
+    digest.update(items.astype("<i4").tobytes())
+    digest.update(values.astype("<f8").tobytes())
+    if timestamps is not None:
+        digest.update(timestamps.astype("<i8").tobytes())
     return digest.hexdigest()

@@ -9,7 +9,8 @@ from fedmf.errors import DataError, UnknownNameError
 from fedmf.ratings.archives import FileSet, file_bytes, folder_files, zip_files
 from fedmf.ratings.bundled import BUNDLED_NAMES, bundled_archive
 from fedmf.ratings.column_names import Wanted, wanted_columns
-from fedmf.ratings.table import Ratings, RatingScale
+from fedmf.ratings.scale import RatingScale
+from fedmf.ratings.table import Ratings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,8 @@ from fedmf.ratings.cells import checked_ids
 from fedmf.ratings.column_names import Wanted, wanted_columns
 from fedmf.ratings.delimited import DelimitedText, read_delimited
 from fedmf.ratings.identifiers import Id
-from fedmf.ratings.table import Ratings, RatingScale
+from fedmf.ratings.scale import RatingScale
+from fedmf.ratings.table import Ratings
 
 HALF_STARS = RatingScale(0.5, 5.0)
 WHOLE_STARS = RatingScale(1.0, 5.0)

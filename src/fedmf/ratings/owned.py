@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from fedmf.errors import SettingsError, UnknownNameError
 from fedmf.ratings.arrays import frozen
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fedmf.ratings.table import Ratings
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -46,6 +39,33 @@ class OwnedRatings:
         object.__setattr__(self, "items", frozen(self.items, np.int32))
         object.__setattr__(self, "values", frozen(self.values, np.float64))
 
+    @classmethod
+    def gathered(
+        cls,
+        users: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.int64],
+        starts: npt.NDArray[np.int64],
+        items: npt.NDArray[np.int32],
+        values: npt.NDArray[np.float64],
+    ) -> OwnedRatings:
+        """Gather what some users own out of a table.
+
+        Parameters
+        ----------
+        users
+            Their codes.
+        rows, starts
+            Row numbers of the table grouped by user, in time order, and where each group starts.
+        items, values
+            Columns of the table.
+        """
+        counts = starts[users + 1] - starts[users]
+        own_starts = np.concatenate(([0], np.cumsum(counts)))
+        # Position p of the result lies p - own_starts[k] places into the stretch of its user k.
+        stretches = np.repeat(starts[users] - own_starts[:-1], counts)
+        own = rows[np.arange(own_starts[-1]) + stretches]
+        return cls(users.astype(np.int32), own_starts, items[own], values[own])
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -57,29 +77,3 @@ class OwnedRatings:
     def rated_items(self) -> npt.NDArray[np.int32]:
         """Item codes that at least one of these users rated, sorted and unique, int32."""
         return np.unique(self.items)
-
-
-def ratings_of(ratings: Ratings, user_codes: Sequence[int] | npt.NDArray[np.int32]) -> OwnedRatings:
-    """Gather the ratings of the given users, in the order given.
-
-    Raises
-    ------
-    UnknownNameError
-        If a code belongs to no user.
-    SettingsError
-        If a user is named twice: every rating has one owner.
-    """
-    users = np.asarray(user_codes, dtype=np.int64)
-    unknown = users[(users < 0) | (users >= ratings.n_users)]
-    if len(unknown):
-        raise UnknownNameError.among("user code", unknown[0], range(ratings.n_users))
-    if len(np.unique(users)) != len(users):
-        raise SettingsError("a participant was given the same user twice; name every user once")
-    rows, starts = ratings.rows_by_user
-    counts = starts[users + 1] - starts[users]
-    own_starts = np.concatenate(([0], np.cumsum(counts)))
-    # Position p of the result lies p - own_starts[k] places into the stretch of its user k.
-    own_rows = rows[np.arange(own_starts[-1]) + np.repeat(starts[users] - own_starts[:-1], counts)]
-    return OwnedRatings(
-        users.astype(np.int32), own_starts, ratings.items[own_rows], ratings.values[own_rows]
-    )

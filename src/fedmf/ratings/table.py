@@ -1,8 +1,7 @@
 """The rating table: original identifiers beside dense codes, immutable once it is built."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -13,34 +12,10 @@ from fedmf.errors import DataError, SettingsError, UnknownNameError
 from fedmf.ratings.arrays import frozen
 from fedmf.ratings.digest import content_digest
 from fedmf.ratings.identifiers import Id, find_code, index_of
-from fedmf.ratings.owned import OwnedRatings, ratings_of
-from fedmf.ratings.selection import selected
-from fedmf.ratings.splits import split_last, split_random
-
-__all__ = ["Id", "RatingScale", "Ratings"]
-
-
-@dataclass(frozen=True, slots=True)
-class RatingScale:
-    """The lowest and the highest rating a person can give.
-
-    Raises
-    ------
-    SettingsError
-        If a limit is not finite, or `lowest` is above `highest`.
-    """
-
-    lowest: float
-    highest: float
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.lowest) and math.isfinite(self.highest)):
-            raise SettingsError(f"the rating scale {self} needs two finite numbers")
-        if self.lowest > self.highest:
-            raise SettingsError(f"the rating scale {self} is upside down; give the lowest first")
-
-    def __str__(self) -> str:
-        return f"{self.lowest:g} to {self.highest:g}"
+from fedmf.ratings.owned import OwnedRatings
+from fedmf.ratings.scale import RatingScale
+from fedmf.ratings.selection import check_sizes, first_with_enough, most_rated, renumbered
+from fedmf.ratings.splits import any_held_out, last_held_out
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -210,7 +185,36 @@ class Ratings:
         DataError
             If no user is left.
         """
-        return selected(self, users, items, min_ratings)
+        check_sizes(users, items, min_ratings)
+        kept_items = most_rated(self.items, self.n_items, items)
+        item_codes = renumbered(kept_items, self.n_items)
+        n_first = self.n_users if users is None else min(users, self.n_users)
+        among_first = (self.users < n_first) & (item_codes[self.items] >= 0)
+        kept_users = first_with_enough(self.users[among_first], n_first, min_ratings)
+        if len(kept_users) == 0:
+            raise DataError(
+                f"ratings {self.name!r}: none of the first {n_first:,} users has {min_ratings:,} "
+                f"ratings of the {len(kept_items):,} most rated items; take more users or items, "
+                "or ask for fewer ratings per user"
+            )
+        user_codes = renumbered(kept_users, self.n_users)
+        part = self._rows(among_first & (user_codes[self.users] >= 0))
+        item_ids = tuple(self.item_ids[code] for code in kept_items)
+        dropped = n_first - len(kept_users)
+        too_few = "none" if min_ratings == 1 else f"fewer than {min_ratings:,}"
+        note = (
+            f"{dropped:,} of the first {n_first:,} users left out: "
+            f"{too_few} of their ratings remained"
+        )
+        return replace(
+            part,
+            user_ids=tuple(self.user_ids[code] for code in kept_users),
+            item_ids=item_ids,
+            users=user_codes[part.users],
+            items=item_codes[part.items],
+            titles={one: self.titles[one] for one in item_ids if one in self.titles},
+            notes=(*self.notes, note) if dropped else self.notes,
+        )
 
     def split(
         self,
@@ -247,11 +251,18 @@ class Ratings:
         DataError
             If ``by="last"`` and there are no timestamps.
         """
+        if by not in ("random", "last"):
+            raise UnknownNameError.among("split", by, ("random", "last"))
         if by == "random":
-            return split_random(self, holdout, seed)
-        if by == "last":
-            return split_last(self, holdout)
-        raise UnknownNameError.among("split", by, ("random", "last"))
+            held_out = any_held_out(len(self), holdout, seed)
+        elif self.timestamps is not None:
+            held_out = last_held_out(*self.rows_by_user, holdout)
+        else:
+            raise DataError(
+                f"ratings {self.name!r} have no timestamps, so nobody knows which are the last; "
+                "add a timestamp column, or split at random"
+            )
+        return self._rows(~held_out), self._rows(held_out)
 
     def owned_by(self, user_codes: Sequence[int] | npt.NDArray[np.int32]) -> OwnedRatings:
         """Return what a participant with these users owns, each user's ratings in time order.
@@ -261,10 +272,27 @@ class Ratings:
         UnknownNameError
             If a code belongs to no user.
         SettingsError
-            If a user is named twice.
+            If a user is named twice: every rating has one owner.
         """
-        return ratings_of(self, user_codes)
+        users = np.asarray(user_codes, dtype=np.int64)
+        unknown = users[(users < 0) | (users >= self.n_users)]
+        if len(unknown):
+            raise UnknownNameError.among("user code", unknown[0], range(self.n_users))
+        if len(np.unique(users)) != len(users):
+            raise SettingsError("a participant was given the same user twice; name each user once")
+        return OwnedRatings.gathered(users, *self.rows_by_user, self.items, self.values)
 
     def sha256(self) -> str:
         """Return the SHA-256 of the content, in hexadecimal; `content_digest` says of what."""
-        return content_digest(self)
+        return content_digest(
+            self.user_ids, self.item_ids, self.users, self.items, self.values, self.timestamps
+        )
+
+    def _rows(self, rows: npt.NDArray[np.bool_]) -> "Ratings":
+        return replace(
+            self,
+            users=self.users[rows],
+            items=self.items[rows],
+            values=self.values[rows],
+            timestamps=None if self.timestamps is None else self.timestamps[rows],
+        )
