@@ -19,8 +19,10 @@ def seconds_text(seconds: float) -> str:
     """Return a duration with the unit that suits it."""
     if math.isnan(seconds):
         return "-"
+    if seconds < 1e-6:
+        return f"{seconds * 1e9:.3g} ns"
     if seconds < 1e-3:
-        return f"{seconds * 1e6:.0f} us"
+        return f"{seconds * 1e6:.3g} us"
     if seconds < 1:
         return f"{seconds * 1e3:.3g} ms"
     if seconds < 120:

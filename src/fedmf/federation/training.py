@@ -110,6 +110,16 @@ class Keeper(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _HandedOut:
+    """A table that went out: payload, message size, the server's seconds for it, and its fit."""
+
+    payload: bytes
+    size: int
+    seconds: float
+    observation: Observation
+
+
 class Training:
     """Conducts the rounds of a plan.
 
@@ -156,14 +166,12 @@ class Training:
         after_round
             Called with the record of each round once the round is safely kept.
         """
-        size, _, _ = self._distribute()
+        handed_out = self._distribute()
         while self._server.closed_rounds < self._plan.session.rounds:
-            record, size = self._round(size)
+            record, handed_out = self._round(handed_out.size)
             self._rounds.append(record)
             if self._keeper is not None:
-                self._keeper.keep(
-                    self._protection.payload(), self._rounds, self._transcript, self._engine
-                )
+                self._keeper.keep(handed_out.payload, self._rounds, self._transcript, self._engine)
             if after_round is not None:
                 after_round(record)
         table = self._engine.opened_table()
@@ -176,7 +184,7 @@ class Training:
             self._engine.user_factors(),
         )
 
-    def _round(self, download_bytes: int) -> tuple[RoundRecord, int]:
+    def _round(self, download_bytes: int) -> tuple[RoundRecord, _HandedOut]:
         start = time.perf_counter()
         server_seconds = 0.0
         number = self._server.next_round
@@ -195,7 +203,8 @@ class Training:
         data = closing.to_bytes(self._plan.session)
         self._transcript.record(number, SERVER, EVERYBODY, "closing", data)
         self._engine.settle(data)
-        next_size, observation, encoding_seconds = self._distribute()
+        handed_out = self._distribute()
+        observation = handed_out.observation
         record = RoundRecord(
             round=number,
             rmse=observation.heldout.rmse,
@@ -204,22 +213,21 @@ class Training:
             seconds=time.perf_counter() - start,
             participant_seconds_median=_median(participant_seconds),
             participant_seconds_max=max(participant_seconds, default=math.nan),
-            server_seconds=server_seconds + encoding_seconds,
+            server_seconds=server_seconds + handed_out.seconds,
             upload_bytes_median=_median(upload_bytes),
             download_bytes_median=float(download_bytes + len(data)),
             included=len(closing.included),
             dropped=len(cohort) - len(closing.included),
         )
-        return record, next_size
+        return record, handed_out
 
-    def _distribute(self) -> tuple[int, Observation, float]:
-        """Send the table out; return its size, its fit and the server's seconds for encoding it."""
+    def _distribute(self) -> _HandedOut:
         before = time.process_time()
         message = self._server.table_message()
         data = message.to_bytes(self._plan.session)
         seconds = time.process_time() - before
         self._transcript.record(message.round, SERVER, EVERYBODY, "table", data)
-        return len(data), self._engine.distribute(data), seconds
+        return _HandedOut(message.payload, len(data), seconds, self._engine.distribute(data))
 
 
 def _median(values: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from multiprocessing.connection import wait
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -125,6 +126,7 @@ class LocalEngine:
         if self._host:
             self._host.save(folder / "participants-0.npz")
             return
+        # Each process writes a file of its own, all at once.
         for k, process in enumerate(self._processes):
             process.ask("save", folder / f"participants-{k}.npz")
         for process in self._processes:
@@ -143,7 +145,7 @@ class LocalEngine:
             process.close()
         self._processes = []
 
-    def _ask_all(self, command: str, *arguments: object) -> list:  # type: ignore[type-arg]
+    def _ask_all(self, command: str, *arguments: object) -> list[Any]:
         for process in self._processes:
             process.ask(command, *arguments)
         return [process.answer() for process in self._processes]
