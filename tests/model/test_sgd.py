@@ -112,3 +112,16 @@ def test_unknown_methods_are_refused_with_the_nearest() -> None:
 def test_settings_of_another_version_are_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="not settings"):
         restore_method(broken)
+
+
+@pytest.mark.parametrize(
+    ("users", "rounds", "bits"), [(7, 175, 20), (671, 12, 18), (610, 175, 14), (10**7, 10**6, 0)]
+)
+def test_steps_are_the_finest_for_which_sums_fit_30_bits(
+    users: int, rounds: int, bits: int
+) -> None:
+    group = make(users=users, rounds=rounds, start="constant").row_groups()[0]
+    assert group.fraction_bits == bits
+    largest = (group.start_limit + users * group.limit) * 2**bits
+    assert largest <= 2**29 or bits == 0
+    assert bits in (0, 20) or largest > 2**28

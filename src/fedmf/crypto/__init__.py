@@ -14,4 +14,12 @@ in which a value travels through them::
     paillier_public_key  what the server holds: adds, checks and carries ciphertexts
     paillier             what participants hold: encrypts and opens
     paillier_key_file    private keys at rest
+    keystream            long streams of bytes from 32-byte keys
+    rlwe_ring            exact products of polynomials
+    rlwe_noise           small random numbers from a keystream
+    rlwe_key             the key of one upload, and sums of such keys
+    rlwe_public          the public polynomials of a session
+    rlwe_sizes           how the bits of a protected word are shared out
+    rlwe_words           what the server does: adds and carries protected words
+    rlwe                 what the holders of keys do: encrypt, and open sums
 """

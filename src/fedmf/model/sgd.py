@@ -25,8 +25,10 @@ from fedmf.model.method import (
 from fedmf.ratings import OwnedRatings, RatingScale
 
 ITEMS = "items"
-# 2^-20 is ten times finer than the authors' 1e-5 and moves their published losses by 2e-5.
-FRACTION_BITS = 20
+# 2^-20 is ten times finer than the authors' 1e-5 and moves their published losses by 2e-5; 2^-16
+# moves them by 4e-4. Sums are kept within 30 bits, because every protection holds that many.
+MOST_FRACTION_BITS = 20
+SUM_BITS = 30
 # A user moves an item by 2 * rate * (error * u - lambda * v) in a round. The default rate keeps
 # that below 0.1; a quarter leaves room for rates of one's own without a wider word.
 LARGEST_MOVE = 0.25
@@ -95,15 +97,18 @@ class Sgd:
 
     def row_groups(self) -> tuple[RowGroup, ...]:
         """Return one group: the item matrix V, shape (items, factors)."""
+        limit = self.rounds * LARGEST_MOVE
+        # Rounded up, so that the bound does not depend on the seed's luck.
+        start_limit = math.ceil(float(np.abs(self.start_table()[ITEMS]).max()))
+        room = SUM_BITS - 1 - math.log2(start_limit + self.users * limit)
         return (
             RowGroup(
                 name=ITEMS,
                 rows=self.items,
                 columns=self.factors,
-                fraction_bits=FRACTION_BITS,
-                limit=self.rounds * LARGEST_MOVE,
-                # Rounded up, so that the bound does not depend on the seed's luck.
-                start_limit=math.ceil(float(np.abs(self.start_table()[ITEMS]).max())),
+                fraction_bits=max(0, min(MOST_FRACTION_BITS, math.floor(room))),
+                limit=limit,
+                start_limit=start_limit,
             ),
         )
 
