@@ -12,10 +12,9 @@ import numpy as np
 from fedmf.errors import ModelFileError, UnknownNameError
 from fedmf.evaluation import ModelEvaluation, evaluate_model
 from fedmf.federation import (
-    TrainingPlan,
     TrainingResult,
     TrainingSettings,
-    make_key,
+    make_plan,
     train_locally,
     trained_model,
 )
@@ -94,10 +93,7 @@ class FederatedRecommender:
         training = ratings if isinstance(ratings, Ratings) else load_ratings(ratings)
         if heldout is None:
             heldout = training.split(0.0)[1]
-        key = make_key(self.settings)
-        plan = TrainingPlan.make(
-            self.settings, training, public_key=None if key is None else int(key.public.n)
-        )
+        plan, key = make_plan(self.settings, training)
         self.result = train_locally(plan, key, training, heldout, workers=self.workers)
         self._model = trained_model(self.result, training)
         return self

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import FedmfError, FixedPointRangeError, MessageError, ProtocolError
 from fedmf.federation import (
     Engine,
@@ -47,35 +48,42 @@ class Dropping:
                 yield uploaded
 
 
+def protection_of(key: ParticipantsKey | None) -> str:
+    """Return which protection a key is for."""
+    if key is None:
+        return "none"
+    return "paillier" if isinstance(key, PrivateKey) else "rlwe"
+
+
 class EngineContract:
     """Inherit and override `engine`."""
-
-    protections: ClassVar[tuple[str, ...]] = ("none", "paillier")
 
     def engine(
         self,
         plan: TrainingPlan,
-        key: PrivateKey | None,
+        key: ParticipantsKey | None,
         training: Ratings,
         heldout: Ratings,
     ) -> AbstractContextManager[Engine]:
         """Return an engine for these participants."""
         raise NotImplementedError
 
-    @pytest.fixture(params=["none", "paillier"])
-    def key(self, request: pytest.FixtureRequest, weak_key: PrivateKey) -> PrivateKey | None:
+    @pytest.fixture(params=["none", "paillier", "rlwe"])
+    def key(self, request: pytest.FixtureRequest, weak_key: PrivateKey) -> ParticipantsKey | None:
         """Return a key for each protection; None selects protection none."""
-        return weak_key if request.param == "paillier" else None
+        keys = {"none": None, "paillier": weak_key, "rlwe": MasterSecret.fresh()}
+        key: ParticipantsKey | None = keys[request.param]
+        return key
 
     def plan(
-        self, split: tuple[Ratings, Ratings], key: PrivateKey | None, **changed: object
+        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None, **changed: object
     ) -> TrainingPlan:
         settings: dict[str, object] = {"factors": 4, "rounds": 3, "key_bits": 1024, **changed}
-        protection = "none" if key is None else "paillier"
+        protection = protection_of(key)
         return TrainingPlan.make(
             TrainingSettings(protection=protection, **settings),  # type: ignore[arg-type]
             split[0],
-            public_key=None if key is None else int(key.public.n),
+            public_key=int(key.public.n) if isinstance(key, PrivateKey) else None,
             session_id=bytes(16),
         )
 
@@ -91,8 +99,13 @@ class EngineContract:
         ids=lambda changed: "-".join(f"{k}={v}" for k, v in changed.items()) or "default",
     )
     def test_result_equals_the_plain_run_bit_for_bit(
-        self, split: tuple[Ratings, Ratings], key: PrivateKey | None, changed: dict[str, object]
+        self,
+        split: tuple[Ratings, Ratings],
+        key: ParticipantsKey | None,
+        changed: dict[str, object],
     ) -> None:
+        if isinstance(key, MasterSecret) and changed.get("upload") == "part":
+            pytest.skip("protection rlwe has full uploads alone")
         plan = self.plan(split, key, **changed)
         with self.engine(plan, key, *split) as engine:
             result = Training(plan, engine).run()
@@ -104,7 +117,7 @@ class EngineContract:
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
     def test_dropouts_do_not_corrupt_the_table(
-        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
     ) -> None:
         plan = self.plan(split, key, rounds=4)
         dropped = {1: {0, 3}, 2: {3, 5}, 4: set(range(12))}
@@ -117,22 +130,22 @@ class EngineContract:
         assert tables[0] == tables[1]
 
     def test_a_restored_engine_goes_on_as_if_nothing_had_happened(
-        self, split: tuple[Ratings, Ratings], key: PrivateKey | None, tmp_path: Path
+        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None, tmp_path: Path
     ) -> None:
         plan = self.plan(split, key, cohort=7)
         keeper = _StopAfter(2, tmp_path)
         with self.engine(plan, key, *split) as engine, pytest.raises(KeyboardInterrupt):
             Training(plan, engine, keeper=keeper).run()
         with self.engine(plan, key, *split) as engine:
-            engine.restore(tmp_path, 2)
+            engine.restore(tmp_path, keeper.closings)
             training = Training(plan, engine)
-            training.resume(keeper.payload, keeper.rounds)
+            training.resume(keeper.payload, keeper.closings, keeper.rounds)
             resumed = training.run()
         assert resumed.table_sha256 == self.reference(plan, split).table_sha256
         assert [record.round for record in resumed.rounds] == [1, 2, 3]
 
     def test_errors_of_participants_reach_the_caller(
-        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
     ) -> None:
         plan = self.plan(split, key, learning_rate=50.0)
         with (
@@ -142,7 +155,7 @@ class EngineContract:
             Training(plan, engine).run()
 
     def test_messages_that_are_none_are_refused(
-        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
     ) -> None:
         plan = self.plan(split, key)
         with self.engine(plan, key, *split) as engine:
@@ -156,7 +169,7 @@ class EngineContract:
                 list(engine.collect([0]))
 
     def test_transcript_holds_what_each_role_saw(
-        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
     ) -> None:
         plan = self.plan(split, key, cohort=4)
         transcript = Transcript(keep_messages=True)
@@ -176,10 +189,10 @@ class _StopAfter:
     def __init__(self, rounds: int, folder: Path) -> None:
         self._stop, self._folder = rounds, folder
 
-    def keep(self, server_payload, rounds, transcript, engine):  # type: ignore[no-untyped-def]
+    def keep(self, server_payload, closings, rounds, transcript, engine):  # type: ignore[no-untyped-def]
         del transcript
         if len(rounds) == self._stop:
-            self.payload, self.rounds = server_payload, list(rounds)
+            self.payload, self.closings, self.rounds = server_payload, closings, list(rounds)
             engine.save(self._folder)
             raise KeyboardInterrupt
 

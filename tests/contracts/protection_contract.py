@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +10,10 @@ import pytest
 from fedmf.errors import FixedPointRangeError, MessageError, OpenError, SettingsError
 from fedmf.protocol import (
     Change,
+    ClosingMessage,
     GroupShape,
     Int64Array,
+    IntegerTable,
     ParticipantProtection,
     RowChange,
     ServerProtection,
@@ -54,6 +55,37 @@ def summed(changes: list[list[RowChange]], shape: TableShape = SHAPE) -> list[In
     return total
 
 
+class Exchange:
+    """A participant's half and a server, and the uploads of one round between them."""
+
+    def __init__(self, participant: ParticipantProtection, server: ServerProtection) -> None:
+        self.participant, self.server = participant, server
+        self._round = 1
+        self._nonces: list[bytes] = []
+
+    def send(self, change: Change) -> bytes:
+        """Protect a change and add it; return the payload."""
+        protected = self.participant.protect(
+            change, round_number=self._round, participant=len(self._nonces)
+        )
+        self.server.add(protected.payload, listed_rows(self.server.session, change))
+        self._nonces.append(protected.nonce)
+        return protected.payload
+
+    def close_round(self, *others: ParticipantProtection) -> None:
+        """Tell the participant, and others, whose uploads the table includes."""
+        included = tuple(range(len(self._nonces)))
+        closing = ClosingMessage(self._round, included, tuple(filter(None, self._nonces)))
+        for one in (self.participant, *others):
+            one.hear(closing)
+        self._round, self._nonces = self._round + 1, []
+
+    def opened(self) -> IntegerTable:
+        """Close the round and open the table."""
+        self.close_round()
+        return self.participant.open(self.server.payload())
+
+
 class ProtectionContract:
     """Inherit, set `protection`, and override the makers where there is a key."""
 
@@ -82,7 +114,9 @@ class ProtectionContract:
             learning_sha256=bytes(32),
         )
 
-    def participant(self, session: Session) -> ParticipantProtection:
+    def participant(
+        self, session: Session, start: IntegerTable | None = None
+    ) -> ParticipantProtection:
         """Return a participant's half that holds the right key."""
         raise NotImplementedError
 
@@ -96,70 +130,73 @@ class ProtectionContract:
         server.start(SHAPE.zeros())
         return server
 
-    @staticmethod
-    def send(participant: ParticipantProtection, server: ServerProtection, change: Change) -> bytes:
-        payload = participant.protect(change)
-        server.add(payload, listed_rows(server.session, change))
-        return payload
+    @pytest.fixture
+    def exchange(self, session: Session, server: ServerProtection) -> Exchange:
+        return Exchange(self.participant(session), server)
 
     def test_sum_equals_plain_sum_bit_for_bit(
-        self, session: Session, server: ServerProtection, rng: np.random.Generator
+        self, session: Session, rng: np.random.Generator
     ) -> None:
-        participant = self.participant(session)
         start = summed([random_change(rng)])
+        server = server_protection(session)
         server.start(start)
+        exchange = Exchange(self.participant(session, start), server)
         changes = [random_change(rng) for _ in range(6)]
-        for change in changes:
-            self.send(participant, server, change)
-        opened = participant.open(server.payload())
+        for change in changes[:4]:
+            exchange.send(change)
+        exchange.close_round()
+        for change in changes[4:]:
+            exchange.send(change)
         expected = [s + t for s, t in zip(start, summed(changes), strict=True)]
-        for found, wanted in zip(opened, expected, strict=True):
+        for found, wanted in zip(exchange.opened(), expected, strict=True):
             np.testing.assert_array_equal(found, wanted)
 
-    def test_words_hold_their_extremes(self, session: Session, server: ServerProtection) -> None:
-        participant = self.participant(session)
-        for sign in (-1, 1):
-            extreme = []
-            for group in SHAPE.groups:
-                value = 2 ** (group.word_bits - 1) - (sign == 1)
-                rows = np.arange(group.rows)
-                values = np.full((group.rows, group.columns), sign * value, dtype=np.int64)
-                extreme.append(RowChange(rows, values))
-            server.start(SHAPE.zeros())
-            self.send(participant, server, extreme)
-            opened = participant.open(server.payload())
-            for found, part in zip(opened, extreme, strict=True):
-                np.testing.assert_array_equal(found, part.values)
+    def test_start_table_opens_before_any_upload(
+        self, session: Session, rng: np.random.Generator
+    ) -> None:
+        start = summed([random_change(rng)])
+        server = server_protection(session)
+        server.start(start)
+        opened = self.participant(session, start).open(server.payload())
+        for found, wanted in zip(opened, start, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+    @pytest.mark.parametrize("sign", [-1, 1])
+    def test_words_hold_their_extremes(self, exchange: Exchange, sign: int) -> None:
+        extreme = []
+        for group in SHAPE.groups:
+            value = 2 ** (group.word_bits - 1) - (sign == 1)
+            values = np.full((group.rows, group.columns), sign * value, dtype=np.int64)
+            extreme.append(RowChange(np.arange(group.rows), values))
+        exchange.send(extreme)
+        for found, part in zip(exchange.opened(), extreme, strict=True):
+            np.testing.assert_array_equal(found, part.values)
 
     def test_an_upload_and_its_negative_leave_the_table_as_it_was(
-        self, session: Session, server: ServerProtection, rng: np.random.Generator
+        self, exchange: Exchange, rng: np.random.Generator
     ) -> None:
-        participant = self.participant(session)
         kept, left = random_change(rng), random_change(rng)
         for change in (kept, left, [RowChange(part.rows, -part.values) for part in left]):
-            self.send(participant, server, change)
-        for found, wanted in zip(participant.open(server.payload()), summed([kept]), strict=True):
+            exchange.send(change)
+        for found, wanted in zip(exchange.opened(), summed([kept]), strict=True):
             np.testing.assert_array_equal(found, wanted)
 
     def test_opening_some_rows_equals_opening_all(
-        self, session: Session, server: ServerProtection, rng: np.random.Generator
+        self, exchange: Exchange, rng: np.random.Generator
     ) -> None:
-        participant = self.participant(session)
-        self.send(participant, server, random_change(rng))
+        exchange.send(random_change(rng))
         rows = [np.array([0, 4, 8]), np.array([], dtype=np.int64)]
-        everything = participant.open(server.payload())
-        some = participant.open(server.payload(), rows)
+        everything = exchange.opened()
+        some = exchange.participant.open(exchange.server.payload(), rows)
         np.testing.assert_array_equal(some[0][rows[0]], everything[0][rows[0]])
-        assert participant.work(rows) < participant.work()
+        assert exchange.participant.work(rows) <= exchange.participant.work()
 
-    def test_sizes_are_as_announced(
-        self, session: Session, server: ServerProtection, rng: np.random.Generator
-    ) -> None:
-        participant = self.participant(session)
+    def test_sizes_are_as_announced(self, exchange: Exchange, rng: np.random.Generator) -> None:
         change = random_change(rng)
-        payload = self.send(participant, server, change)
-        assert len(payload) == participant.payload_bytes(listed_rows(session, change))
-        assert len(server.payload()) == participant.payload_bytes(None)
+        payload = exchange.send(change)
+        rows = listed_rows(exchange.server.session, change)
+        assert len(payload) == exchange.participant.payload_bytes(rows)
+        assert len(exchange.server.payload()) == exchange.participant.payload_bytes(None)
 
     def test_overflow_raises_before_anything_is_protected(self, session: Session) -> None:
         participant = self.participant(session)
@@ -170,7 +207,7 @@ class ProtectionContract:
             RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.int64)),
         ]
         with pytest.raises(FixedPointRangeError, match=r"536870912 in row 4 of group 'items'"):
-            participant.protect(change)
+            participant.protect(change, round_number=1, participant=0)
 
     @pytest.mark.parametrize("rows", [[3, 3], [4, 1], [-1, 2], [2, 9]])
     def test_rows_that_are_no_rows_are_refused(self, session: Session, rows: list[int]) -> None:
@@ -179,35 +216,33 @@ class ProtectionContract:
             RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.int64)),
         ]
         with pytest.raises(SettingsError, match="ascend"):
-            self.participant(session).protect(change)
+            self.participant(session).protect(change, round_number=1, participant=0)
 
     def test_a_payload_of_another_size_changes_nothing(
-        self, session: Session, server: ServerProtection, rng: np.random.Generator
+        self, session: Session, exchange: Exchange, rng: np.random.Generator
     ) -> None:
-        participant = self.participant(session)
         change = random_change(rng)
-        payload = self.send(participant, server, change)
-        before = server.payload()
+        payload = exchange.send(change)
+        before = exchange.server.payload()
         rows = listed_rows(session, change)
         for wrong in (payload[:-1], payload + b"\0", b""):
             with pytest.raises(MessageError, match="bytes"):
-                server.add(wrong, rows)
-        assert server.payload() == before
+                exchange.server.add(wrong, rows)
+        assert exchange.server.payload() == before
         for wrong in (before[:-1], before + b"\0", b""):
             with pytest.raises(MessageError, match="bytes"):
-                participant.open(wrong)
+                exchange.participant.open(wrong)
 
     def test_a_restored_server_goes_on_where_the_other_stopped(
-        self, session: Session, server: ServerProtection, rng: np.random.Generator
+        self, session: Session, exchange: Exchange, rng: np.random.Generator
     ) -> None:
-        participant = self.participant(session)
         changes = [random_change(rng) for _ in range(2)]
-        self.send(participant, server, changes[0])
+        exchange.send(changes[0])
         restored = server_protection(session)
-        restored.restore(server.payload())
-        self.send(participant, restored, changes[1])
-        opened = participant.open(restored.payload())
-        for found, wanted in zip(opened, summed(changes), strict=True):
+        restored.restore(exchange.server.payload())
+        exchange.server = restored
+        exchange.send(changes[1])
+        for found, wanted in zip(exchange.opened(), summed(changes), strict=True):
             np.testing.assert_array_equal(found, wanted)
 
 
@@ -219,28 +254,36 @@ class KeyedProtectionContract(ProtectionContract):
         raise NotImplementedError
 
     def test_equal_changes_do_not_look_alike(
-        self, session: Session, rng: np.random.Generator
+        self, exchange: Exchange, rng: np.random.Generator
     ) -> None:
-        participant, change = self.participant(session), random_change(rng)
-        assert participant.protect(change) != participant.protect(change)
+        change = random_change(rng)
+        assert exchange.send(change) != exchange.send(change)
 
     def test_wrong_key_raises(
-        self, session: Session, server: ServerProtection, rng: np.random.Generator
+        self, session: Session, exchange: Exchange, rng: np.random.Generator
     ) -> None:
-        self.send(self.participant(session), server, random_change(rng))
+        exchange.send(random_change(rng))
+        outsider = self.outsider(session)
+        exchange.close_round(outsider)
         with pytest.raises((OpenError, MessageError)):
-            self.outsider(session).open(server.payload())
+            outsider.open(exchange.server.payload())
 
-    def test_damage_that_passes_for_a_payload_raises_on_opening(
-        self, session: Session, server: ServerProtection, rng: np.random.Generator
+    def test_damage_never_opens_to_another_table(
+        self, exchange: Exchange, rng: np.random.Generator
     ) -> None:
-        participant = self.participant(session)
-        self.send(participant, server, random_change(rng))
-        payload = bytearray(server.payload())
-        digest = hashlib.sha256(payload).digest()
-        for k in range(8):
+        exchange.send(random_change(rng))
+        honest = exchange.opened()
+        payload = exchange.server.payload()
+        found_out = 0
+        for k in range(40):
             damaged = bytearray(payload)
-            # Bits in the lower half of the first ciphertext: it stays below n^2.
-            damaged[200 + digest[k] % 50] ^= 1 << (k % 8)
-            with pytest.raises((OpenError, MessageError)):
-                participant.open(bytes(damaged))
+            # For Paillier in the lower half of the first ciphertext, which stays below n^2.
+            damaged[200 + k] ^= 1 << (k % 8)
+            try:
+                opened = exchange.participant.open(bytes(damaged))
+            except (OpenError, MessageError):
+                found_out += 1
+            else:
+                for found, wanted in zip(opened, honest, strict=True):
+                    np.testing.assert_array_equal(found, wanted)
+        assert found_out > 20

@@ -8,9 +8,11 @@ import pytest
 from gmpy2 import mpz
 
 from fedmf.crypto.fixed_base import FixedBase
+from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.prime_square import PrimeSquare
 from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.rlwe_key import RlweKey
 from fedmf.crypto.secret_material import SecretMaterial
 
 SECRETS: dict[str, Callable[[PrivateKey], SecretMaterial]] = {
@@ -18,6 +20,9 @@ SECRETS: dict[str, Callable[[PrivateKey], SecretMaterial]] = {
     "PrivateNumbers": lambda key: key.numbers,
     "KeyRandomness": lambda _: KeyRandomness(bytes(range(32))),
     "FixedBase": lambda _: FixedBase(mpz(3), mpz(49), 1),
+    "Keystream": lambda _: Keystream(bytes(32)),
+    "RlweKey": lambda _: RlweKey.from_seed(bytes(32)),
+    "SmallFactor": lambda _: RlweKey.from_seed(bytes(32)).factor(),
     "PrimeSquare": lambda key: PrimeSquare(key.numbers.p, key.numbers.q, key.numbers.h, 1),
 }
 WAYS_OUT: dict[str, Callable[[SecretMaterial], object]] = {

@@ -1,5 +1,6 @@
 import pytest
 
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.federation import TrainingPlan, TrainingSettings, forecast, train_locally
 from fedmf.ratings import Ratings, load_ratings
@@ -10,7 +11,7 @@ def split() -> tuple[Ratings, Ratings]:
     return load_ratings("movielens-small").take(users=21, items=40).split(0.2, seed=1)
 
 
-@pytest.mark.parametrize("protection", ["none", "paillier"])
+@pytest.mark.parametrize("protection", ["none", "paillier", "rlwe"])
 @pytest.mark.parametrize("upload", ["full", "part"])
 @pytest.mark.parametrize("cohort", [None, 5])
 def test_forecast_sizes_are_those_of_the_training(
@@ -20,11 +21,13 @@ def test_forecast_sizes_are_those_of_the_training(
     upload: str,
     cohort: int | None,
 ) -> None:
-    key = weak_key if protection == "paillier" else None
+    if (protection, upload) == ("rlwe", "part"):
+        pytest.skip("protection rlwe has full uploads alone")
+    key = {"none": None, "paillier": weak_key, "rlwe": MasterSecret.fresh()}[protection]
     settings = TrainingSettings(
         protection=protection, upload=upload, key_bits=1024, factors=5, rounds=1, cohort=cohort
     )
-    public_key = None if key is None else int(key.public.n)
+    public_key = int(weak_key.public.n) if protection == "paillier" else None
     plan = TrainingPlan.make(settings, split[0], public_key=public_key)
     predicted = forecast(plan, key, split[0], workers=1)
     record = train_locally(plan, key, *split).rounds[0]

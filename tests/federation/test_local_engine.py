@@ -2,7 +2,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import WorkerError
 from fedmf.federation import Engine, LocalEngine, TrainingPlan
 from fedmf.ratings import Ratings
@@ -13,19 +13,19 @@ __all__ = ["split"]
 
 class TestOneProcess(EngineContract):
     def engine(
-        self, plan: TrainingPlan, key: PrivateKey | None, training: Ratings, heldout: Ratings
+        self, plan: TrainingPlan, key: ParticipantsKey | None, training: Ratings, heldout: Ratings
     ) -> AbstractContextManager[Engine]:
         return LocalEngine(plan, key, training, heldout, workers=1)
 
 
 class TestThreeProcesses(EngineContract):
     def engine(
-        self, plan: TrainingPlan, key: PrivateKey | None, training: Ratings, heldout: Ratings
+        self, plan: TrainingPlan, key: ParticipantsKey | None, training: Ratings, heldout: Ratings
     ) -> AbstractContextManager[Engine]:
         return LocalEngine(plan, key, training, heldout, workers=3)
 
     def test_a_worker_that_dies_is_reported(
-        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
     ) -> None:
         plan = self.plan(split, key)
         with LocalEngine(plan, key, *split, workers=2) as engine:
@@ -35,7 +35,7 @@ class TestThreeProcesses(EngineContract):
                 engine.user_factors()
 
     def test_more_workers_than_participants_is_no_problem(
-        self, split: tuple[Ratings, Ratings], key: PrivateKey | None
+        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
     ) -> None:
         plan = self.plan(split, key, silos=2)
         with LocalEngine(plan, key, *split, workers=5) as engine:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import RunDirectoryError
 from fedmf.federation import (
     DataChoice,
@@ -16,22 +18,25 @@ from fedmf.federation import (
     train_locally,
     trained_model,
 )
+from tests.contracts.engine_contract import protection_of
 
 DATA = DataChoice("movielens-small", users=10, items=20)
 
 
-def make_plan(key: PrivateKey | None, rounds: int = 4) -> TrainingPlan:
-    protection = "none" if key is None else "paillier"
+def make_plan(key: ParticipantsKey | None, rounds: int = 4) -> TrainingPlan:
+    protection = protection_of(key)
     settings = TrainingSettings(protection=protection, key_bits=1024, factors=4, rounds=rounds)
     _, training, _ = DATA.load()
     return TrainingPlan.make(
-        settings, training, public_key=None if key is None else int(key.public.n)
+        settings, training, public_key=int(key.public.n) if isinstance(key, PrivateKey) else None
     )
 
 
-@pytest.fixture(params=["none", "paillier"])
-def key(request: pytest.FixtureRequest, weak_key: PrivateKey) -> PrivateKey | None:
-    return weak_key if request.param == "paillier" else None
+@pytest.fixture(params=["none", "paillier", "rlwe"])
+def key(request: pytest.FixtureRequest, weak_key: PrivateKey) -> ParticipantsKey | None:
+    keys = {"none": None, "paillier": weak_key, "rlwe": MasterSecret.fresh()}
+    key: ParticipantsKey | None = keys[request.param]
+    return key
 
 
 class Stop(BaseException):
@@ -48,7 +53,7 @@ def stop_after(rounds: int):  # type: ignore[no-untyped-def]
 
 @pytest.mark.filterwarnings("ignore::fedmf.crypto.paillier_numbers.WeakKeyWarning")
 def test_a_stopped_training_resumes_to_the_same_table(
-    tmp_path: Path, key: PrivateKey | None
+    tmp_path: Path, key: ParticipantsKey | None
 ) -> None:
     _, training, heldout = DATA.load()
     plan = make_plan(key)

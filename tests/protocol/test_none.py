@@ -5,6 +5,7 @@ import pytest
 
 from fedmf.errors import MessageError
 from fedmf.protocol import (
+    IntegerTable,
     ParticipantProtection,
     RowChange,
     Session,
@@ -18,8 +19,10 @@ from tests.contracts.protection_contract import SHAPE, ProtectionContract
 class TestNone(ProtectionContract):
     protection: ClassVar[str] = "none"
 
-    def participant(self, session: Session) -> ParticipantProtection:
-        return participant_protection(session, None)
+    def participant(
+        self, session: Session, start: IntegerTable | None = None
+    ) -> ParticipantProtection:
+        return participant_protection(session, None, start)
 
     def test_a_sum_beyond_its_word_raises_instead_of_wrapping(self, session: Session) -> None:
         participant, server = self.participant(session), server_protection(session)
@@ -28,7 +31,10 @@ class TestNone(ProtectionContract):
             RowChange(np.array([4]), np.full((1, 70), 2**29 - 1, dtype=np.int64)),
             RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.int64)),
         ]
-        payload, rows = participant.protect(large), listed_rows(session, large)
+        payload, rows = (
+            participant.protect(large, round_number=1, participant=0).payload,
+            listed_rows(session, large),
+        )
         server.add(payload, rows)
         before = server.payload()
         with pytest.raises(MessageError, match="row 4"):
@@ -44,6 +50,7 @@ class TestNone(ProtectionContract):
         ]
         change[0] = RowChange(np.array([2]), np.ones((1, 70), dtype=np.int64))
         # Words of 30 bits travel in 4 bytes: the highest of these has 31.
-        payload = participant.protect(change).replace(b"\1\0\0\0", b"\0\0\0\x40", 1)
+        payload = participant.protect(change, round_number=1, participant=0).payload
+        payload = payload.replace(b"\1\0\0\0", b"\0\0\0\x40", 1)
         with pytest.raises(MessageError, match="1073741824 in row 2"):
             server.add(payload, listed_rows(session, change))

@@ -7,6 +7,7 @@ from fedmf.crypto.paillier import PrivateKey
 from fedmf.errors import KeyMaterialError, MessageError
 from fedmf.protocol import (
     GroupShape,
+    IntegerTable,
     ParticipantProtection,
     ServerProtection,
     Session,
@@ -32,8 +33,10 @@ class TestPaillier(KeyedProtectionContract):
     def public_key(self, _keys: None) -> int | None:
         return int(self.key.public.n)
 
-    def participant(self, session: Session) -> ParticipantProtection:
-        return participant_protection(session, self.key)
+    def participant(
+        self, session: Session, start: IntegerTable | None = None
+    ) -> ParticipantProtection:
+        return participant_protection(session, self.key, start)
 
     def outsider(self, session: Session) -> ParticipantProtection:
         participant = PaillierParticipant(session, self.key)
@@ -45,14 +48,16 @@ class TestPaillier(KeyedProtectionContract):
             participant_protection(session, self.other_key)
 
     def test_a_session_without_a_key_is_refused(self, session: Session) -> None:
-        with pytest.raises(KeyMaterialError, match="needs the participants' key"):
+        with pytest.raises(KeyMaterialError, match="needs the participants' Paillier key"):
             participant_protection(session, None)
 
     def test_ciphertexts_that_are_none_change_nothing(
         self, session: Session, server: ServerProtection, rng: np.random.Generator
     ) -> None:
         change = random_change(rng)
-        payload = bytearray(self.participant(session).protect(change))
+        participant = self.participant(session)
+        protected = participant.protect(change, round_number=1, participant=0)
+        payload = bytearray(protected.payload)
         before, size = server.payload(), self.key.public.ciphertext_bytes
         n = int(self.key.public.n)
         for bad in (0, n * n, n, 3 * n):

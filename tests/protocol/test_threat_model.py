@@ -12,6 +12,8 @@ from tests.protocol.sessions import small_session
 @pytest.mark.parametrize("protection", PROTECTIONS)
 @pytest.mark.parametrize("upload", UPLOADS)
 def test_every_protection_says_what_the_server_learns(protection: str, upload: str) -> None:
+    if (protection, upload) == ("rlwe", "part"):
+        pytest.skip("protection rlwe has full uploads alone")
     threats = {one.adversary: one.learns for one in threat_model(protection, upload, 3072)}
     assert {"the server", "one participant", "the network"} <= set(threats)
     shows_rated = "which items" in threats["the server"]

@@ -21,7 +21,7 @@ from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.recommender import available_cores
 
-PACKAGES = ("fedmf", "numpy", "gmpy2", "pyarrow", "typer", "rich")
+PACKAGES = ("fedmf", "numpy", "gmpy2", "cryptography", "pyarrow", "typer", "rich")
 SLOT_BITS = 32
 REPEATS = 9
 AT_ONCE = 20

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fedmf.cli.console import INTERRUPTED, ends_with_error_number, output, print_json, progress
 from fedmf.cli.train_report import Outcome, print_before, print_outcome, result_json
-from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import SettingsError, WorkerError
 from fedmf.evaluation import evaluate_model
 from fedmf.federation import (
@@ -26,7 +26,7 @@ from fedmf.federation import (
     TrainingResult,
     TrainingSettings,
     forecast,
-    make_key,
+    make_plan,
     train_locally,
     trained_model,
 )
@@ -49,7 +49,7 @@ def train(
             help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
         ),
     ] = "movielens-small",
-    protection: Annotated[str, typer.Option(help="paillier or none.")] = "paillier",
+    protection: Annotated[str, typer.Option(help="paillier, rlwe or none.")] = "paillier",
     upload: Annotated[
         str, typer.Option(help="full: all items. part: rated items only; shows which they are.")
     ] = "full",
@@ -128,10 +128,7 @@ def train(
         )
         data = DataChoice(_located(source), users, items, holdout, split, seed)
         ratings, training, heldout = data.load()
-        key = make_key(settings)
-        plan = TrainingPlan.make(
-            settings, training, public_key=None if key is None else int(key.public.n)
-        )
+        plan, key = make_plan(settings, training)
         run = RunDirectory.create(out or _next_directory(), plan, data, training, key)
     try:
         outcome, model = _carry_out(
@@ -156,7 +153,7 @@ def train(
 def _carry_out(
     run: RunDirectory,
     plan: TrainingPlan,
-    key: PrivateKey | None,
+    key: ParticipantsKey | None,
     data: tuple[Ratings, Ratings, Ratings],
     workers: int,
     quiet: bool,

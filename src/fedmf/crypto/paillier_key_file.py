@@ -18,15 +18,13 @@ read it; elsewhere the folder has to see to that.
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmpy2 import mpz
 
+from fedmf.crypto.key_file import MOST_BYTES, read_key_file, write_key_file
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_numbers import PrivateNumbers
 from fedmf.errors import KeyMaterialError
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 _FORMAT = "fedmf private Paillier key"
 _VERSION = 1
 _NUMBERS = ("p", "q", "h")
-_MOST_BYTES = 16_384
 _HEXADECIMAL = re.compile(r"[1-9a-f][0-9a-f]*")
 
 
@@ -51,27 +48,7 @@ def save_private_key(path: Path | str, key: PrivateKey) -> None:
     KeyMaterialError
         If there is something of that name already, or the file cannot be written.
     """
-    path = Path(path)
-    try:
-        # mkstemp makes the file readable by its owner alone from the start, not some time later.
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".key-", suffix=".new")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(private_key_to_bytes(key))
-                file.flush()
-                os.fsync(file.fileno())
-            # A hard link fails where the name is taken; os.replace would destroy a key that
-            # somebody else put there a moment ago.
-            os.link(temporary, path)
-        finally:
-            Path(temporary).unlink()
-        _make_durable(path.parent)
-    except FileExistsError:
-        raise KeyMaterialError(
-            f"{path} exists already, and a key file is never overwritten; choose another name"
-        ) from None
-    except OSError as error:
-        raise KeyMaterialError(f"cannot write the key file {path}: {error.strerror}") from None
+    write_key_file(path, private_key_to_bytes(key))
 
 
 def load_private_key(
@@ -96,20 +73,8 @@ def load_private_key(
         If the file is missing, readable by others, malformed or of an unknown version, or its
         numbers make no acceptable key. No message contains any part of the key.
     """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise KeyMaterialError(f"cannot read the key file {path}: {error.strerror}") from None
-    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-        raise KeyMaterialError(
-            f"{path} may be used by others (mode {stat.S_IMODE(mode):03o}), so its key is not "
-            f"secret any more; make a new one, or run 'chmod 600' on it if nobody else has seen it"
-        )
     return private_key_from_bytes(
-        data,
+        read_key_file(path),
         what=str(path),
         allow_weak=allow_weak,
         short_exponent=short_exponent,
@@ -165,8 +130,8 @@ def _parse(data: bytes) -> tuple[mpz, mpz, mpz] | str:
     Nothing is raised from in here, because the exceptions of the decoders quote the text that they
     stumbled over, and that is the key.
     """
-    if len(data) > _MOST_BYTES:
-        return f"it is larger than {_MOST_BYTES:,} bytes"
+    if len(data) > MOST_BYTES:
+        return f"it is larger than {MOST_BYTES:,} bytes"
     try:
         content = json.loads(data.decode("utf-8"), object_pairs_hook=_members)
     except (ValueError, RecursionError):
@@ -193,13 +158,3 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object] | None:
 
 def _is_hexadecimal(text: object) -> bool:
     return isinstance(text, str) and _HEXADECIMAL.fullmatch(text) is not None
-
-
-def _make_durable(folder: Path) -> None:
-    """Make the name survive a power failure, where folders can be opened to ask for that."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -4,7 +4,7 @@ from fedmf.federation.cost import Forecast, forecast
 from fedmf.federation.data_choice import DataChoice
 from fedmf.federation.engine import Engine, Fit, Observation, Uploaded
 from fedmf.federation.local.engine import LocalEngine
-from fedmf.federation.local.training import make_key, train_locally, trained_model
+from fedmf.federation.local.training import make_key, make_plan, train_locally, trained_model
 from fedmf.federation.participant import Participant, ParticipantState
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.run_directory import RunDirectory
@@ -32,6 +32,7 @@ __all__ = [
     "Uploaded",
     "forecast",
     "make_key",
+    "make_plan",
     "train_locally",
     "trained_model",
 ]

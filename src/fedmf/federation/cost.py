@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.plan import TrainingPlan
 from fedmf.model import Method
 from fedmf.protocol import (
@@ -67,7 +67,7 @@ class _UnitSeconds:
 
 
 def forecast(
-    plan: TrainingPlan, key: PrivateKey | None, training: Ratings, *, workers: int
+    plan: TrainingPlan, key: ParticipantsKey | None, training: Ratings, *, workers: int
 ) -> Forecast:
     """Predict what carrying out a plan costs on this machine.
 
@@ -81,7 +81,7 @@ def forecast(
         Processes of the local engine.
     """
     session, cohort = plan.session, plan.cohort(1)
-    protection = participant_protection(session, key)
+    protection = participant_protection(session, key, plan.start_table())
     everybody = [training.owned_by(users) for users in plan.members]
     median = sorted(everybody, key=len)[len(everybody) // 2]
     unit = _measure_units(session, key)
@@ -95,10 +95,14 @@ def forecast(
 
     share = len(cohort) / len(everybody)
     server = share * unit.add * sum(protection.work(uploaded(owned)) for owned in everybody)
-    upload = UploadMessage(1, 0, uploaded(median), b"").to_bytes(session)
+    nonce = bytes(session.nonce_bytes)
+    upload = UploadMessage(1, 0, uploaded(median), b"", nonce).to_bytes(session)
     start = server_protection(session)
     start.start(plan.start_table())
-    downloads = (TableMessage(1, start.payload()), ClosingMessage(1, tuple(cohort)))
+    downloads = (
+        TableMessage(1, start.payload()),
+        ClosingMessage(1, tuple(cohort), (nonce,) * len(cohort)),
+    )
     # The local engine opens the whole table once in each worker.
     opening = unit.open * protection.work()
     busy = share * sum(own_seconds(owned) for owned in everybody)
@@ -117,7 +121,7 @@ def _needed(plan: TrainingPlan, owned: OwnedRatings) -> Rows:
     return [needed[group.name] for group in plan.codec.shape.groups]
 
 
-def _measure_units(session: Session, key: PrivateKey | None) -> _UnitSeconds:
+def _measure_units(session: Session, key: ParticipantsKey | None) -> _UnitSeconds:
     for values in SAMPLE_VALUES:
         unit, seconds = _measure_sample(session, key, values)
         if seconds > LONG_ENOUGH:
@@ -126,7 +130,7 @@ def _measure_units(session: Session, key: PrivateKey | None) -> _UnitSeconds:
 
 
 def _measure_sample(
-    session: Session, key: PrivateKey | None, values: int
+    session: Session, key: ParticipantsKey | None, values: int
 ) -> tuple[_UnitSeconds, float]:
     """Return the seconds per unit, and how long protecting the sample took."""
     groups = tuple(
@@ -134,7 +138,8 @@ def _measure_sample(
         for group in session.shape.groups
     )
     sample = replace(session, shape=TableShape(groups))
-    participant, server = participant_protection(sample, key), server_protection(sample)
+    participant = participant_protection(sample, key, sample.shape.zeros())
+    server = server_protection(sample)
     server.start(sample.shape.zeros())
     rows = [np.arange(group.rows) for group in groups]
     change = [
@@ -143,7 +148,9 @@ def _measure_sample(
     ]
 
     def protect() -> bytes:
-        return UploadMessage(1, 0, named, participant.protect(change)).to_bytes(sample)
+        protected = participant.protect(change, round_number=1, participant=0)
+        upload = UploadMessage(1, 0, named, protected.payload, protected.nonce)
+        return upload.to_bytes(sample)
 
     def add() -> None:
         upload = UploadMessage.from_bytes(message, sample)
@@ -151,13 +158,13 @@ def _measure_sample(
 
     named = rows if session.upload == "part" else None
     # The first call builds the tables of the fixed base, which last for the whole training.
-    message = protect()
+    start, message = server.payload(), protect()
     work = participant.work()
     seconds = _seconds(protect)
     unit = _UnitSeconds(
         protect=seconds / work,
         add=_seconds(add) / work,
-        open=_seconds(lambda: participant.open(server.payload())) / work,
+        open=_seconds(lambda: participant.open(start)) / work,
     )
     return unit, seconds
 

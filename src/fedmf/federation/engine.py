@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -124,8 +124,14 @@ class Engine(Protocol):
         """Write every participant's private state into a folder of a checkpoint."""
         ...
 
-    def restore(self, folder: Path, settled_rounds: int) -> None:
-        """Take the states that `save` wrote, by an engine with any number of processes."""
+    def restore(self, folder: Path, closings: Sequence[bytes]) -> None:
+        """Take the states that `save` wrote, by an engine with any number of processes.
+
+        Parameters
+        ----------
+        closings
+            The closing messages of all rounds until then.
+        """
         ...
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from fedmf.errors import SettingsError, WordSizeError
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.table_codec import TableCodec
 from fedmf.model import Method, configure_method
-from fedmf.protocol import IntegerTable, Session
+from fedmf.protocol import IntegerTable, Session, server_protection
 from fedmf.protocol.session import Upload
 from fedmf.ratings import Ratings
 
@@ -73,7 +73,7 @@ class TrainingPlan:
         SettingsError
             More silos than users, or a cohort larger than the federation.
         WordSizeError
-            No word size holds the sum of so many contributions.
+            No word size holds the sum of so many contributions, or the noise of so many uploads.
         """
         members = deal_users(ratings.n_users, settings.silos)
         if settings.cohort is not None and settings.cohort > len(members):
@@ -110,6 +110,8 @@ class TrainingPlan:
             public_key=public_key,
             learning_sha256=hashlib.sha256(json.dumps(learning, sort_keys=True).encode()).digest(),
         )
+        # Refuses what the protection cannot hold before anything else begins.
+        server_protection(session)
         return cls(settings, method, codec, session, members)
 
     def start_table(self) -> IntegerTable:

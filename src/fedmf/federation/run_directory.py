@@ -23,8 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from fedmf.atomic import new_folder, write_file
-from fedmf.crypto.paillier import PrivateKey
-from fedmf.crypto.paillier_key_file import load_private_key, save_private_key
+from fedmf.crypto.participants_key import (
+    ParticipantsKey,
+    load_participants_key,
+    save_participants_key,
+)
 from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation.data_choice import DataChoice
 from fedmf.federation.engine import Engine
@@ -49,12 +52,15 @@ class Checkpoint:
         Where the participants' states lie, for `Engine.restore`.
     server_payload
         The protected table.
+    closings
+        The closing messages of the rounds so far.
     rounds
-        The records of the rounds so far.
+        Their records.
     """
 
     folder: Path
     server_payload: bytes
+    closings: Sequence[bytes]
     rounds: Sequence[RoundRecord]
 
 
@@ -84,7 +90,7 @@ class RunDirectory:
         plan: TrainingPlan,
         data: DataChoice,
         ratings: Ratings,
-        key: PrivateKey | None,
+        key: ParticipantsKey | None,
     ) -> RunDirectory:
         """Make a run directory.
 
@@ -111,7 +117,7 @@ class RunDirectory:
                 text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
                 (filling / "run.json").write_text(text, encoding="utf-8")
                 if key is not None:
-                    save_private_key(filling / "key.json", key)
+                    save_participants_key(filling / "key.json", key)
         except OSError as error:
             raise RunDirectoryError(f"{path} cannot be made: {error}") from error
         return cls(path, described)
@@ -147,14 +153,16 @@ class RunDirectory:
                 "began; resume with the same file, or start a new run"
             )
 
-    def key(self) -> PrivateKey | None:
+    def key(self) -> ParticipantsKey | None:
         """Return the participants' shared key; None where the protection has none."""
-        path = self.path / "key.json"
-        return load_private_key(path, allow_weak=True) if self.session.public_key else None
+        if self.settings.protection == "none":
+            return None
+        return load_participants_key(self.path / "key.json")
 
     def keep(
         self,
         server_payload: bytes,
+        closings: Sequence[bytes],
         rounds: Sequence[RoundRecord],
         transcript: Transcript,
         engine: Engine,
@@ -169,6 +177,7 @@ class RunDirectory:
             }
             (filling / "progress.json").write_text(json.dumps(progress) + "\n", encoding="utf-8")
             (filling / "server.bin").write_bytes(server_payload)
+            (filling / "closings.json").write_text(json.dumps([one.hex() for one in closings]))
             engine.save(filling)
         for older in self._checkpoint_folders()[:-1]:
             shutil.rmtree(older)
@@ -197,9 +206,11 @@ class RunDirectory:
             if hashlib.sha256(server_payload).hexdigest() != progress["server_sha256"]:
                 raise ValueError("server.bin does not match its SHA-256")
             os.truncate(transcript, progress["transcript_bytes"])
+            closings = json.loads((newest / "closings.json").read_text(encoding="utf-8"))
             return Checkpoint(
                 newest,
                 server_payload,
+                [bytes.fromhex(one) for one in closings],
                 [RoundRecord.from_json(record) for record in progress["rounds"]],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:

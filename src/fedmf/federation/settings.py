@@ -19,8 +19,9 @@ class TrainingSettings:
     Parameters
     ----------
     protection
-        ``"paillier"`` (FedMF: participants share a key, the server only adds) or ``"none"``
-        (distributed matrix factorization: the server reads every upload).
+        ``"paillier"`` (FedMF: participants share a key, the server only adds), ``"rlwe"`` (the
+        same with lattice-based encryption, about as fast as none) or ``"none"`` (distributed
+        matrix factorization: the server reads every upload).
     upload
         ``"full"``: all items, which hides what a participant rated. ``"part"``: the rated items
         alone, which is faster and shows the server which ones they are.
@@ -87,6 +88,8 @@ class TrainingSettings:
             )
             if value is not None and value < least
         ]
+        if self.protection == "rlwe" and self.upload != "full":
+            problems.append("protection rlwe always uploads all items: leave upload at full")
         if self.key_bits not in KEY_BITS:
             problems.append(
                 f"key_bits is one of {', '.join(map(str, KEY_BITS))}, not {self.key_bits}"

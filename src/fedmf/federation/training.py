@@ -13,7 +13,14 @@ from fedmf.federation.engine import Engine, Observation
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, participant_name
 from fedmf.model import FloatArray
-from fedmf.protocol import IntegerTable, Server, ServerProtection, server_protection, table_sha256
+from fedmf.protocol import (
+    ClosingMessage,
+    IntegerTable,
+    Server,
+    ServerProtection,
+    server_protection,
+    table_sha256,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,7 @@ class Keeper(Protocol):
     def keep(
         self,
         server_payload: bytes,
+        closings: Sequence[bytes],
         rounds: Sequence[RoundRecord],
         transcript: Transcript,
         engine: Engine,
@@ -152,10 +160,14 @@ class Training:
         self._server = Server(plan.session, self._protection)
         self._rounds: list[RoundRecord] = []
 
-    def resume(self, server_payload: bytes, rounds: Sequence[RoundRecord]) -> None:
+    def resume(
+        self, server_payload: bytes, closings: Sequence[bytes], rounds: Sequence[RoundRecord]
+    ) -> None:
         """Go on after the rounds that a checkpoint holds; the engine was restored likewise."""
+        session = self._plan.session
         self._protection.restore(server_payload)
-        self._server = Server(self._plan.session, self._protection, closed_rounds=len(rounds))
+        heard = [ClosingMessage.from_bytes(closing, session) for closing in closings]
+        self._server = Server(session, self._protection, heard)
         self._rounds = list(rounds)
 
     def run(self, after_round: Callable[[RoundRecord], None] | None = None) -> TrainingResult:
@@ -171,7 +183,12 @@ class Training:
             record, handed_out = self._round(handed_out.size)
             self._rounds.append(record)
             if self._keeper is not None:
-                self._keeper.keep(handed_out.payload, self._rounds, self._transcript, self._engine)
+                closings = [
+                    closing.to_bytes(self._plan.session) for closing in self._server.closings
+                ]
+                self._keeper.keep(
+                    handed_out.payload, closings, self._rounds, self._transcript, self._engine
+                )
             if after_round is not None:
                 after_round(record)
         table = self._engine.opened_table()

@@ -2,7 +2,7 @@
 
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
 from fedmf.protocol.participant import ParticipantRole
-from fedmf.protocol.protection import ParticipantProtection, Rows, ServerProtection
+from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
 from fedmf.protocol.registry import PROTECTIONS, participant_protection, server_protection
 from fedmf.protocol.server import Server
 from fedmf.protocol.session import UPLOADS, Session
@@ -26,6 +26,7 @@ __all__ = [
     "IntegerTable",
     "ParticipantProtection",
     "ParticipantRole",
+    "Protected",
     "RowChange",
     "Rows",
     "Server",

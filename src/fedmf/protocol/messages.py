@@ -64,6 +64,8 @@ class UploadMessage:
     rows
         With ``upload="part"`` the row numbers whose changes the payload holds, ascending, an
         int64 array for each group. With ``upload="full"`` None: the payload holds all rows.
+    nonce
+        As many bytes as the session says; see `fedmf.protocol.protection.Protected`.
     """
 
     KIND: ClassVar[int] = 2
@@ -71,10 +73,11 @@ class UploadMessage:
     participant: int
     rows: Sequence[Int64Array] | None
     payload: bytes = field(repr=False)
+    nonce: bytes = b""
 
     def to_bytes(self, session: Session) -> bytes:
         """Return the message as bytes of this session."""
-        parts = [_U32.pack(self.participant)]
+        parts = [_U32.pack(self.participant), self.nonce]
         if self.rows is not None:
             for rows in self.rows:
                 parts += [_U32.pack(len(rows)), rows.astype("<u4").tobytes()]
@@ -89,6 +92,7 @@ class UploadMessage:
             raise MessageError(
                 f"participant {participant} is unknown: there are {session.participants}"
             )
+        nonce, rest = _bytes(rest, session.nonce_bytes)
         rows: list[Int64Array] | None = None
         if session.upload == "part":
             rows = []
@@ -97,7 +101,7 @@ class UploadMessage:
                 if len(listed) and listed[-1] >= group.rows:
                     raise MessageError(f"row {listed[-1]} of group {group.name!r} does not exist")
                 rows.append(listed)
-        return cls(round_number, participant, rows, rest)
+        return cls(round_number, participant, rows, rest, nonce)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,29 +112,37 @@ class ClosingMessage:
     ----------
     included
         Participant ids, ascending.
+    nonces
+        The nonces of their uploads, in the same order; empty in sessions without nonces.
     """
 
     KIND: ClassVar[int] = 3
     round: int
     included: tuple[int, ...]
+    nonces: tuple[bytes, ...] = ()
 
     def to_bytes(self, session: Session) -> bytes:
         """Return the message as bytes of this session."""
         listed = np.array(self.included, dtype="<u4")
-        return _framed(session, self.KIND, self.round, _U32.pack(len(listed)) + listed.tobytes())
+        parts = [_U32.pack(len(listed)), listed.tobytes(), *self.nonces]
+        return _framed(session, self.KIND, self.round, b"".join(parts))
 
     @classmethod
     def from_bytes(cls, data: bytes, session: Session) -> ClosingMessage:
         """Read a message of this session; raise MessageError if `data` is not one."""
         round_number, body = _unframed(data, session, cls.KIND)
         listed, rest = _numbers(body, at_most=session.participants)
+        nonces = []
+        for _ in range(len(listed) if session.nonce_bytes else 0):
+            nonce, rest = _bytes(rest, session.nonce_bytes)
+            nonces.append(nonce)
         if rest:
             raise MessageError(f"{len(rest)} bytes too many in the closing of a round")
         if len(listed) and listed[-1] >= session.participants:
             raise MessageError(
                 f"participant {listed[-1]} is unknown: there are {session.participants}"
             )
-        return cls(round_number, tuple(listed.tolist()))
+        return cls(round_number, tuple(listed.tolist()), tuple(nonces))
 
 
 def _framed(session: Session, kind: int, round_number: int, body: bytes) -> bytes:
@@ -164,6 +176,12 @@ def _number(body: bytes) -> tuple[int, bytes]:
     if len(body) < _U32.size:
         raise MessageError("the body of the message ends too early")
     return int(_U32.unpack_from(body)[0]), body[_U32.size :]
+
+
+def _bytes(body: bytes, length: int) -> tuple[bytes, bytes]:
+    if len(body) < length:
+        raise MessageError("the body of the message ends too early")
+    return body[:length], body[length:]
 
 
 def _numbers(body: bytes, *, at_most: int) -> tuple[Int64Array, bytes]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from fedmf.errors import FixedPointRangeError, MessageError
-from fedmf.protocol.protection import ParticipantProtection, Rows, ServerProtection
+from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import Change, GroupShape, Int64Array, IntegerTable, RowChange
 
@@ -20,15 +20,16 @@ from fedmf.protocol.table import Change, GroupShape, Int64Array, IntegerTable, R
 class NoneParticipant(ParticipantProtection):
     """Sends and reads plain words."""
 
-    def protect(self, change: Change) -> bytes:
+    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
         """Return the words of the change."""
+        del round_number, participant
         self.session.shape.check_change(change)
         values = (
             self.session.shape.dense(change)
             if self.session.upload == "full"
             else [part.values for part in change]
         )
-        return _encoded(self.session, values)
+        return Protected(_encoded(self.session, values))
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the table, whichever rows are asked for: reading costs nothing."""

@@ -21,7 +21,7 @@ from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_public_key import PublicKey
 from fedmf.errors import KeyMaterialError, MessageError
-from fedmf.protocol.protection import ParticipantProtection, Rows, ServerProtection
+from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import Change, GroupShape, Int64Array, IntegerTable
 
@@ -110,8 +110,9 @@ class PaillierParticipant(ParticipantProtection):
         self._key = key
         self._layouts = _layouts(session, key.public)
 
-    def protect(self, change: Change) -> bytes:
+    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
         """Return the encrypted change."""
+        del round_number, participant
         self.session.shape.check_change(change)
         full = self.session.upload == "full"
         values = self.session.shape.dense(change) if full else [part.values for part in change]
@@ -120,7 +121,7 @@ class PaillierParticipant(ParticipantProtection):
             for layout, part in zip(self._layouts, values, strict=True)
             for chunk in layout.chunks(part)
         ]
-        return self._key.public.to_bytes(self._key.encrypt_all(plaintexts))
+        return Protected(self._key.public.to_bytes(self._key.encrypt_all(plaintexts)))
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the table, of which only the ciphertexts with these rows are decrypted."""

@@ -83,10 +83,12 @@ class ParticipantRole:
             raise ProtocolError(f"participant {self.number} has uploaded in round {self.round}")
         if self.round > self.session.rounds:
             raise ProtocolError(f"all {self.session.rounds} rounds of the session are over")
-        payload = self._protection.protect(change)
+        protected = self._protection.protect(
+            change, round_number=self.round, participant=self.number
+        )
         self._has_uploaded = True
         rows = listed_rows(self.session, change)
-        return UploadMessage(self.round, self.number, rows, payload)
+        return UploadMessage(self.round, self.number, rows, protected.payload, protected.nonce)
 
     def receive_closing(self, message: ClosingMessage) -> bool:
         """End the round.
@@ -108,6 +110,7 @@ class ParticipantRole:
             raise ProtocolError(
                 f"round {self.round} includes participant {self.number}, which uploaded nothing"
             )
+        self._protection.hear(message)
         self.settled_rounds += 1
         self._has_table = self._has_uploaded = False
         return included

@@ -8,12 +8,31 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import Change, Int64Array, IntegerTable
 
 Rows = Sequence[Int64Array]
 """Row numbers, one ascending int64 array for each group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """A protected change.
+
+    Parameters
+    ----------
+    payload
+        What goes to the server.
+    nonce
+        Public bytes, fresh for this upload, from which holders of the key find the upload's own
+        key; empty where the session has no nonces.
+    """
+
+    payload: bytes
+    nonce: bytes = b""
 
 
 class ParticipantProtection(ABC):
@@ -29,14 +48,33 @@ class ParticipantProtection(ABC):
         self.session = session
 
     @abstractmethod
-    def protect(self, change: Change) -> bytes:
-        """Return the payload of an upload.
+    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
+        """Return the payload of an upload, and its nonce where the session has nonces.
+
+        Parameters
+        ----------
+        change
+            What to protect.
+        round_number, participant
+            When, and for whom: bound into the protection where it has a key for each upload.
 
         Raises
         ------
         FixedPointRangeError
             A value does not fit its word. Nothing has been protected then.
         """
+
+    def hear(self, closing: ClosingMessage) -> None:
+        """Take note of whose uploads the table includes from now on; again is no harm.
+
+        Protections whose key is the same for every upload need not know.
+
+        Raises
+        ------
+        ProtocolError
+            A closing before this one was missed.
+        """
+        del closing
 
     @abstractmethod
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:

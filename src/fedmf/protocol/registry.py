@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import KeyMaterialError, UnknownNameError
 from fedmf.protocol.none import NoneParticipant, NoneServer
 from fedmf.protocol.paillier import PaillierParticipant, PaillierServer
 from fedmf.protocol.protection import ParticipantProtection, ServerProtection
+from fedmf.protocol.rlwe import RlweParticipant, RlweServer
 from fedmf.protocol.session import Session
+from fedmf.protocol.table import IntegerTable
 
-PROTECTIONS = ("none", "paillier")
+PROTECTIONS = ("none", "paillier", "rlwe")
 
 
-def participant_protection(session: Session, key: PrivateKey | None) -> ParticipantProtection:
+def participant_protection(
+    session: Session, key: ParticipantsKey | None, start: IntegerTable | None = None
+) -> ParticipantProtection:
     """Return the participant's half of the session's protection.
 
     Parameters
     ----------
     key
         The participants' key; None for `none`.
+    start
+        The public table before the first round; None: all zeros.
 
     Raises
     ------
@@ -30,9 +38,13 @@ def participant_protection(session: Session, key: PrivateKey | None) -> Particip
     if session.protection == "none":
         return NoneParticipant(session)
     if session.protection == "paillier":
-        if key is None:
-            raise KeyMaterialError("protection paillier needs the participants' key")
+        if not isinstance(key, PrivateKey):
+            raise KeyMaterialError("protection paillier needs the participants' Paillier key")
         return PaillierParticipant(session, key)
+    if session.protection == "rlwe":
+        if not isinstance(key, MasterSecret):
+            raise KeyMaterialError("protection rlwe needs the participants' master secret")
+        return RlweParticipant(session, key, session.shape.zeros() if start is None else start)
     raise UnknownNameError.among("protection", session.protection, PROTECTIONS)
 
 
@@ -48,4 +60,6 @@ def server_protection(session: Session) -> ServerProtection:
         return NoneServer(session)
     if session.protection == "paillier":
         return PaillierServer(session)
+    if session.protection == "rlwe":
+        return RlweServer(session)
     raise UnknownNameError.among("protection", session.protection, PROTECTIONS)

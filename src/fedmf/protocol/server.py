@@ -22,18 +22,27 @@ class Server:
         The agreed parameters.
     protection
         The server's half of the protection, with a started or restored table.
-    closed_rounds
-        Rounds that the table already includes.
+    closings
+        The closings of the rounds that the table already includes.
     """
 
     def __init__(
-        self, session: Session, protection: ServerProtection, *, closed_rounds: int = 0
+        self,
+        session: Session,
+        protection: ServerProtection,
+        closings: Iterable[ClosingMessage] = (),
     ) -> None:
         self.session = session
-        self.closed_rounds = closed_rounds
+        self.closings = list(closings)
+        self._spent_nonces = {nonce for closing in self.closings for nonce in closing.nonces}
         self._protection = protection
         self._cohort: frozenset[int] | None = None
-        self._included: set[int] = set()
+        self._included: dict[int, bytes] = {}
+
+    @property
+    def closed_rounds(self) -> int:
+        """Rounds that the table includes."""
+        return len(self.closings)
 
     @property
     def next_round(self) -> int:
@@ -61,7 +70,7 @@ class Server:
             raise ProtocolError(f"all {self.session.rounds} rounds of the session are over")
         if not members or not all(0 <= member < self.session.participants for member in members):
             raise ProtocolError("a cohort is one or more of the session's participants")
-        self._cohort, self._included = members, set()
+        self._cohort, self._included = members, {}
 
     def receive(self, data: bytes) -> int:
         """Check one upload and add it.
@@ -95,15 +104,23 @@ class Server:
             )
         if upload.participant in self._included:
             raise ProtocolError(f"a second upload of participant {upload.participant} in the round")
+        if upload.nonce in self._spent_nonces:
+            raise ProtocolError(
+                f"participant {upload.participant} uses the nonce of another upload"
+            )
         self._protection.add(upload.payload, upload.rows)
-        self._included.add(upload.participant)
+        self._included[upload.participant] = upload.nonce
+        if upload.nonce:
+            self._spent_nonces.add(upload.nonce)
         return upload.participant
 
     def close_round(self) -> ClosingMessage:
         """End the round: say whose uploads it includes."""
         if self._cohort is None:
             raise ProtocolError("there is no open round to close")
-        closing = ClosingMessage(self.next_round, tuple(sorted(self._included)))
+        included = tuple(sorted(self._included))
+        nonces = tuple(self._included[number] for number in included if self.session.nonce_bytes)
+        closing = ClosingMessage(self.next_round, included, nonces)
         self._cohort = None
-        self.closed_rounds += 1
+        self.closings.append(closing)
         return closing

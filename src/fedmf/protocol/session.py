@@ -66,10 +66,17 @@ class Session:
         # The table after the last round is that of round R + 1, and has to fit into 32 bits, too.
         if not 1 <= self.rounds < 2**32 - 1:
             problems.append("a session has 1 to 2^32 - 2 rounds")
+        if self.protection == "rlwe" and self.upload != "full":
+            problems.append("protection rlwe always uploads all items: upload full")
         if len(self.learning_sha256) != 32:
             problems.append("the digest of the learning settings has 32 bytes")
         if problems:
             raise SettingsError("; ".join(problems))
+
+    @property
+    def nonce_bytes(self) -> int:
+        """Length of the nonce of every upload: 32 where each upload has a key of its own."""
+        return 32 if self.protection == "rlwe" else 0
 
     @cached_property
     def digest(self) -> bytes:

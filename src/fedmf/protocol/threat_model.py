@@ -29,6 +29,7 @@ def threat_model(protection: str, upload: str, key_bits: int) -> tuple[Threat, .
             Threat("the network", f"{everything}, unless the transport encrypts"),
         )
     everything = "every participant's gradients, and from these its ratings: the key is shared"
+    key_bits = 3072 if protection == "rlwe" else key_bits
     weak = " (a 1024-bit key can be broken: for experiments only)" if key_bits < 2048 else ""
     return (
         Threat("the server", f"{rated}{weak}"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.engine import Observation, Uploaded
 from fedmf.federation.local.host import HostedParticipant, ParticipantHost
 from fedmf.federation.local.process import HostProcess
@@ -39,7 +39,7 @@ class LocalEngine:
     def __init__(
         self,
         plan: TrainingPlan,
-        key: PrivateKey | None,
+        key: ParticipantsKey | None,
         training: Ratings,
         heldout: Ratings,
         *,
@@ -132,12 +132,12 @@ class LocalEngine:
         for process in self._processes:
             process.answer()
 
-    def restore(self, folder: Path, settled_rounds: int) -> None:
+    def restore(self, folder: Path, closings: Sequence[bytes]) -> None:
         """Take the states that `save` wrote, by an engine with any number of processes."""
         if self._host:
-            self._host.restore(folder, settled_rounds)
+            self._host.restore(folder, closings)
         else:
-            self._ask_all("restore", folder, settled_rounds)
+            self._ask_all("restore", folder, list(closings))
 
     def close(self) -> None:
         """End the worker processes."""

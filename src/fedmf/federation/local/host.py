@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import ProtocolError
 from fedmf.federation.engine import Fit, Observation, Uploaded
 from fedmf.federation.local.states import read_states, write_states
@@ -22,6 +22,7 @@ from fedmf.protocol import (
     IntegerTable,
     ParticipantProtection,
     ParticipantRole,
+    Protected,
     Rows,
     TableMessage,
     participant_protection,
@@ -62,11 +63,13 @@ class ParticipantHost:
     """
 
     def __init__(
-        self, plan: TrainingPlan, key: PrivateKey | None, hosted: Iterable[HostedParticipant]
+        self, plan: TrainingPlan, key: ParticipantsKey | None, hosted: Iterable[HostedParticipant]
     ) -> None:
         self._plan = plan
         self._owned: Mapping[int, HostedParticipant] = {one.number: one for one in hosted}
-        self._protection = SharedOpening(participant_protection(plan.session, key))
+        self._protection = SharedOpening(
+            participant_protection(plan.session, key, plan.start_table())
+        )
         self._participants = self._made(settled_rounds=0)
         self._message: TableMessage | None = None
         self._item_factors: FloatArray | None = None
@@ -101,6 +104,7 @@ class ParticipantHost:
     def settle(self, closing: bytes) -> None:
         """Tell everybody here how the round ended."""
         message = ClosingMessage.from_bytes(closing, self._plan.session)
+        self._protection.hear(message)
         for participant in self._participants.values():
             participant.settle(message)
 
@@ -122,10 +126,12 @@ class ParticipantHost:
         states = {number: one.state for number, one in self._participants.items()}
         write_states(path, states, self._plan.codec.shape)
 
-    def restore(self, folder: Path, settled_rounds: int) -> None:
-        """Take the states of everybody here from the files of a folder."""
+    def restore(self, folder: Path, closings: Sequence[bytes]) -> None:
+        """Take the states of everybody here from the files of a folder, after these closings."""
+        for closing in closings:
+            self._protection.hear(ClosingMessage.from_bytes(closing, self._plan.session))
         states = read_states(folder, self._plan.codec.shape, self._owned.keys())
-        self._participants = self._made(settled_rounds)
+        self._participants = self._made(len(closings))
         for number, state in states.items():
             self._participants[number].state = state
 
@@ -177,9 +183,13 @@ class SharedOpening(ParticipantProtection):
         self._table: IntegerTable = ()
         self._seconds = 0.0
 
-    def protect(self, change: Change) -> bytes:
+    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
         """Protect a change."""
-        return self._protection.protect(change)
+        return self._protection.protect(change, round_number=round_number, participant=participant)
+
+    def hear(self, closing: ClosingMessage) -> None:
+        """Take note of a closing."""
+        self._protection.hear(closing)
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the whole table, whichever rows are asked for."""

@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from fedmf.crypto.paillier import PrivateKey
-from fedmf.crypto.paillier_key_file import private_key_from_bytes, private_key_to_bytes
 from fedmf.crypto.paillier_numbers import WeakKeyWarning
+from fedmf.crypto.participants_key import (
+    ParticipantsKey,
+    participants_key_from_bytes,
+    participants_key_to_bytes,
+)
 from fedmf.errors import FedmfError, WorkerError
 from fedmf.federation.local.host import HostedParticipant, ParticipantHost
 from fedmf.federation.plan import TrainingPlan
@@ -35,14 +38,14 @@ class HostProcess:
     """
 
     def __init__(
-        self, plan: TrainingPlan, key: PrivateKey | None, hosted: Sequence[HostedParticipant]
+        self, plan: TrainingPlan, key: ParticipantsKey | None, hosted: Sequence[HostedParticipant]
     ) -> None:
         self.connection, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
         try:
-            self.connection.send_bytes(b"" if key is None else private_key_to_bytes(key))
+            self.connection.send_bytes(b"" if key is None else participants_key_to_bytes(key))
             self.connection.send((plan, list(hosted)))
         except OSError as error:
             raise self._died() from error
@@ -101,11 +104,11 @@ def _serve(connection: Connection) -> None:
             connection.send(_answer(host, connection, command, arguments))
 
 
-def _received_key(data: bytes) -> PrivateKey:
+def _received_key(data: bytes) -> ParticipantsKey:
     with warnings.catch_warnings():
         # Whoever made a weak key has been warned, once.
         warnings.simplefilter("ignore", WeakKeyWarning)
-        return private_key_from_bytes(data, allow_weak=True)
+        return participants_key_from_bytes(data)
 
 
 def _answer(

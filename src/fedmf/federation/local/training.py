@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.local.engine import LocalEngine
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.run_directory import RunDirectory
@@ -15,7 +17,7 @@ from fedmf.model import FactorModel
 from fedmf.ratings import Ratings
 
 
-def make_key(settings: TrainingSettings) -> PrivateKey | None:
+def make_key(settings: TrainingSettings) -> ParticipantsKey | None:
     """Return a fresh key for the participants; None where the protection has none.
 
     Warns
@@ -23,14 +25,29 @@ def make_key(settings: TrainingSettings) -> PrivateKey | None:
     WeakKeyWarning
         The settings ask for 1024 bits.
     """
-    if settings.protection != "paillier":
-        return None
-    return PrivateKey.generate(settings.key_bits, allow_weak=True)
+    if settings.protection == "paillier":
+        return PrivateKey.generate(settings.key_bits, allow_weak=True)
+    return MasterSecret.fresh() if settings.protection == "rlwe" else None
+
+
+def make_plan(
+    settings: TrainingSettings, training: Ratings
+) -> tuple[TrainingPlan, ParticipantsKey | None]:
+    """Return the plan of a new training, and a fresh key for its participants.
+
+    Raises
+    ------
+    SettingsError, WordSizeError
+        The settings do not suit the ratings.
+    """
+    key = make_key(settings)
+    public_key = int(key.public.n) if isinstance(key, PrivateKey) else None
+    return TrainingPlan.make(settings, training, public_key=public_key), key
 
 
 def train_locally(
     plan: TrainingPlan,
-    key: PrivateKey | None,
+    key: ParticipantsKey | None,
     training: Ratings,
     heldout: Ratings,
     *,
@@ -62,8 +79,8 @@ def train_locally(
         conductor = Training(plan, engine, transcript=transcript, keeper=run)
         checkpoint = run.checkpoint() if run is not None else None
         if checkpoint is not None:
-            engine.restore(checkpoint.folder, len(checkpoint.rounds))
-            conductor.resume(checkpoint.server_payload, checkpoint.rounds)
+            engine.restore(checkpoint.folder, checkpoint.closings)
+            conductor.resume(checkpoint.server_payload, checkpoint.closings, checkpoint.rounds)
         return conductor.run(after_round)
 
 

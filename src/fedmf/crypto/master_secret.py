@@ -1,0 +1,65 @@
+"""The secret that all participants share under lattice protection, and what is derived from it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from fedmf.crypto.randomness import KeyRandomness, key_randomness
+from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.errors import KeyMaterialError
+
+MASTER_SECRET_BYTES = 32
+
+
+class MasterSecret(SecretMaterial):
+    """32 secret bytes, and a pseudorandom function under them.
+
+    Anyone of the participants who hands it to the server opens everybody's contributions.
+
+    Parameters
+    ----------
+    secret
+        32 bytes.
+
+    Raises
+    ------
+    KeyMaterialError
+        The secret has another length.
+    """
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != MASTER_SECRET_BYTES:
+            raise KeyMaterialError(
+                f"a master secret has {MASTER_SECRET_BYTES} bytes, this one {len(secret)}"
+            )
+        self._secret = secret
+
+    @classmethod
+    def fresh(cls, randomness: KeyRandomness | None = None) -> MasterSecret:
+        """Return a new secret.
+
+        Parameters
+        ----------
+        randomness
+            Source of the secret; a new one unless given.
+        """
+        return cls(key_randomness(randomness).bytes(MASTER_SECRET_BYTES))
+
+    def derive(self, label: str, *parts: bytes) -> bytes:
+        """Return 32 bytes that nobody can tell from random ones without the secret.
+
+        HMAC-SHA256 over the label and the parts, each behind its length, so that no two calls with
+        different arguments hash the same bytes.
+        """
+        function = hmac.new(self._secret, digestmod=hashlib.sha256)
+        for part in (label.encode(), *parts):
+            function.update(len(part).to_bytes(8, "little"))
+            function.update(part)
+        return function.digest()
+
+    def to_bytes(self) -> bytes:
+        """Return the secret itself."""
+        return self._secret

@@ -1,0 +1,45 @@
+import hashlib
+import hmac
+
+import pytest
+
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.randomness import KeyRandomness
+from fedmf.errors import KeyMaterialError
+
+SECRET = MasterSecret(bytes(range(32)))
+
+
+def test_derived_bytes_are_hmac_of_label_and_parts_behind_their_lengths() -> None:
+    message = b"".join(
+        len(part).to_bytes(8, "little") + part for part in (b"label", b"one", b"", b"three")
+    )
+    expected = hmac.new(bytes(range(32)), message, hashlib.sha256).digest()
+    assert SECRET.derive("label", b"one", b"", b"three") == expected
+
+
+def test_no_two_calls_hash_the_same_bytes() -> None:
+    derived = {
+        SECRET.derive("a", b"bc"),
+        SECRET.derive("ab", b"c"),
+        SECRET.derive("a", b"b", b"c"),
+        SECRET.derive("a", b"", b"bc"),
+        MasterSecret(bytes(32)).derive("a", b"bc"),
+    }
+    assert len(derived) == 5
+
+
+def test_fresh_secrets_differ() -> None:
+    secrets = {MasterSecret.fresh().to_bytes() for _ in range(10)}
+    secrets.add(MasterSecret.fresh(KeyRandomness()).to_bytes())
+    assert len(secrets) == 11
+
+
+@pytest.mark.parametrize("length", [0, 16, 31, 33])
+def test_secrets_of_another_length_are_refused(length: int) -> None:
+    with pytest.raises(KeyMaterialError, match="32 bytes"):
+        MasterSecret(bytes(length))
+
+
+def test_it_does_not_print() -> None:
+    assert repr(SECRET) == "<MasterSecret (omitted)>"
