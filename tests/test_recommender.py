@@ -84,7 +84,8 @@ def test_frames_are_welcome(make: type) -> None:
     )
     model = plain().fit(frame)
     assert model.recommend("c", 2)[0].item in (1, 3)
-    assert model.evaluate(frame).ratings == 5
+    with pytest.raises(DataError, match="trained on all of these"):
+        model.evaluate(frame)
 
 
 def test_evaluating_strangers_says_what_to_do(fitted: FederatedRecommender) -> None:
@@ -96,12 +97,47 @@ def test_evaluating_strangers_says_what_to_do(fitted: FederatedRecommender) -> N
 def test_one_user_alone_has_no_interval(
     fitted: FederatedRecommender, split: tuple[Ratings, Ratings]
 ) -> None:
-    item, user = split[0].item_ids[0], split[0].user_ids[0]
+    rated = set(split[0].owned_by([0]).items.tolist())
+    item = next(one for code, one in enumerate(split[0].item_ids) if code not in rated)
+    user = split[0].user_ids[0]
     one = pd.DataFrame({"user": [user], "item": [item], "rating": [3.0]})
     found = fitted.evaluate(one)
     assert found.rmse.value == pytest.approx(abs(3.0 - fitted.predict(user, item)))
     assert np.isnan(found.rmse.low)
     assert found.rmse.n == 1
+
+
+def test_ratings_that_were_trained_on_are_left_out(
+    fitted: FederatedRecommender, split: tuple[Ratings, Ratings]
+) -> None:
+    everything = load_ratings("movielens-small").take(users=30, items=40)
+    found = fitted.evaluate(everything)
+    assert found.rmse.value == pytest.approx(fitted.evaluate(split[1]).rmse.value)
+    assert f"{len(split[0]):,} ratings are of pairs that the model was trained on" in found.notes[0]
+
+
+def test_a_loaded_recommender_knows_its_settings(
+    fitted: FederatedRecommender, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path / "model")
+    loaded = FederatedRecommender.load(tmp_path / "model")
+    assert (loaded.settings.rounds, loaded.settings.factors) == (6, 4)
+
+
+def test_held_out_ratings_of_another_table_are_refused(split: tuple[Ratings, Ratings]) -> None:
+    other = load_ratings("movielens-small").take(users=10, items=40).split(0.2)[1]
+    with pytest.raises(DataError, match="other part of the split"):
+        plain().fit(split[0], heldout=other)
+
+
+def test_results_do_not_print_vectors(fitted: FederatedRecommender) -> None:
+    assert "array" not in repr(fitted.result)
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.0, "2"])
+def test_workers_that_are_no_number_of_processes_are_refused(workers: object) -> None:
+    with pytest.raises(SettingsError, match="workers"):
+        FederatedRecommender(workers=workers)  # type: ignore[arg-type]
 
 
 def test_mistakes_are_named(fitted: FederatedRecommender) -> None:

@@ -39,8 +39,15 @@ def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Fill a folder under another name and give it its own at the end, replacing what was there.
+def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
+    """Fill a folder under another name and give it its own at the end.
+
+    Parameters
+    ----------
+    path
+        Where the folder goes.
+    replace
+        Whether to replace a folder that is there; an empty one always gives way.
 
     Yields
     ------
@@ -55,7 +62,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         for file in filling.rglob("*"):
             _sync(file)
         _sync(filling)
-        if path.exists():
+        if replace and path.exists():
             # A folder cannot be replaced in one step: between these two renames a kill leaves the
             # old content under a hidden name, never a half-written folder under the real one.
             replaced = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fedmf.errors import ModelFileError, UnknownNameError
+from fedmf.errors import DataError, ModelFileError, SettingsError, UnknownNameError
 from fedmf.evaluation import ModelEvaluation, evaluate_model
 from fedmf.federation import (
     TrainingResult,
@@ -59,7 +59,9 @@ class FederatedRecommender:
             if name not in known:
                 raise UnknownNameError.among("setting", name, known)
         self.settings = TrainingSettings(**settings)
-        self.workers = available_cores() if workers is None else workers
+        if workers is not None and (type(workers) is not int or workers < 1):
+            raise SettingsError(f"workers must be a whole number of at least 1, not {workers!r}")
+        self.workers = workers or available_cores()
         self.result: TrainingResult | None = None
         self._model: FactorModel | None = None
 
@@ -93,6 +95,8 @@ class FederatedRecommender:
         training = ratings if isinstance(ratings, Ratings) else load_ratings(ratings)
         if heldout is None:
             heldout = training.split(0.0)[1]
+        elif (heldout.user_ids, heldout.item_ids) != (training.user_ids, training.item_ids):
+            raise DataError("heldout is not the other part of the split that the ratings come from")
         plan, key = make_plan(self.settings, training)
         self.result = train_locally(plan, key, training, heldout, workers=self.workers)
         self._model = trained_model(self.result, training)
@@ -173,7 +177,11 @@ class FederatedRecommender:
             The folder holds no model that this version can read.
         """
         model = load_model(Path(folder))
-        recommender = cls(method=model.method.name, factors=model.method.factors)
+        known = TrainingSettings.__dataclass_fields__
+        settings: dict[str, Any] = model.method.settings()
+        recommender = cls(
+            method=model.method.name, **{name: settings[name] for name in known if name in settings}
+        )
         recommender._model = model
         return recommender
 

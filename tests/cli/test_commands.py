@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fedmf.cli.app import app
+from fedmf.cli.train import _next_directory
 
 SMALL = ["--users", "15", "--items", "25", "--factors", "3", "--rounds", "2", "--workers", "1"]
 
@@ -195,8 +196,16 @@ def test_version(run: Any) -> None:
         (["train", "--upload", "parts"], 11, "did you mean 'part'"),
         (["train", "--split", "first"], 11, "known: random, last"),
         (["train", "--key-bits", "512"], 12, "1024, 2048, 3072"),
-        (["train", "--factors", "0", "--rounds", "-1"], 12, "factors must be at least 1"),
-        (["train", "--factors", "0", "--rounds", "-1"], 12, "rounds must be at least 1"),
+        (
+            ["train", "--factors", "0", "--rounds", "-1"],
+            12,
+            "factors must be a whole number of at least 1",
+        ),
+        (
+            ["train", "--factors", "0", "--rounds", "-1"],
+            12,
+            "rounds must be a whole number of at least 1",
+        ),
         (["train", "--holdout", "1.5"], 12, "holdout"),
         (["train", "--users", "0"], 12, "users must be at least 1"),
         (["train", "--learning-rate", "-1"], 12, "learning_rate"),
@@ -207,6 +216,7 @@ def test_version(run: Any) -> None:
             20,
             "lower the learning rate",
         ),
+        (["train", "--cohort", "2"], 12, "cohort must be a whole number of at least 3"),
         (["train", "--resume", "nowhere"], 40, "not a run directory"),
         (["recommend", "nowhere", "--user", "1"], 40, "not a run directory"),
         (["recommend", "nowhere"], 12, "--user"),
@@ -235,6 +245,39 @@ def test_a_taken_directory_is_refused(run: Any, trained: str) -> None:
     ran = run("train", *SMALL, "--protection", "none", "--out", trained)
     assert ran.status == 40
     assert "exists already" in ran.error
+
+
+def test_resume_names_the_argument_that_it_refuses(run: Any, trained: str) -> None:
+    assert "leave out RATINGS" in run("train", "movielens-small", "--resume", trained).error
+
+
+def test_names_with_brackets_are_shown_as_they_are(run: Any) -> None:
+    lines = ["user,item,rating"]
+    lines += [f"[/]{u},[red]film {i},{1 + (u * i) % 5}" for u in range(5) for i in range(6)]
+    Path("m[b]x.csv").write_text("\n".join(lines))
+    ran = run("train", "m[b]x.csv", "--protection", "none", "--rounds", "2", "--out", "r[/]un")
+    assert ran.status == 0
+    assert "m[b]x: 5 users" in ran.out
+    assert "fedmf recommend 'r[/]un' --user '[/]0'" in ran.out
+    ran = run("recommend", "r[/]un", "--user", "[/]0")
+    assert "[red]film" in ran.out
+
+
+def test_a_full_disk_is_one_clear_error(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    ran = run("train", *SMALL, "--protection", "none")
+    assert ran.status == 40
+    assert "No space left on device" in ran.error
+    assert "Traceback" not in ran.err
+
+
+def test_runs_that_start_together_get_directories_of_their_own(run: Any) -> None:
+    first, second = (_next_directory() for _ in range(2))
+    assert first != second
+    assert run("train", *SMALL, "--protection", "none", "--quiet").out == "fedmf-runs/003\n"
 
 
 def test_errors_with_json_leave_standard_output_empty(run: Any) -> None:

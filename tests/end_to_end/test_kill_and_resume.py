@@ -95,6 +95,18 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, expected: str) -> None:
     assert json.loads(out)["table_sha256"] == expected
 
 
+def test_a_training_goes_on_when_its_reader_has_had_enough(tmp_path: Path, expected: str) -> None:
+    process = fedmf(*TRAIN, "--out", "run", folder=tmp_path)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=120) == 0
+    assert process.stderr is not None
+    process.stderr.close()
+    document = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert document["table_sha256"] == expected
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in Linux' /proc")
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     process = fedmf(*TRAIN, "--rounds", "500", "--out", "run", folder=tmp_path)

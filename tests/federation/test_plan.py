@@ -22,7 +22,7 @@ def make(ratings: Ratings, **changed: object) -> TrainingPlan:
 def test_everybody_takes_part_once_before_anybody_does_twice(ratings: Ratings) -> None:
     plan = make(ratings, cohort=4)
     participants = ratings.n_users
-    rounds_per_epoch = -(-participants // 4)
+    rounds_per_epoch = participants // 4
     for epoch in range(9 // rounds_per_epoch):
         first = 1 + epoch * rounds_per_epoch
         cohorts = [plan.cohort(number) for number in range(first, first + rounds_per_epoch)]
@@ -31,11 +31,17 @@ def test_everybody_takes_part_once_before_anybody_does_twice(ratings: Ratings) -
     assert plan.cohort(1) == sorted(plan.cohort(1))
 
 
+@pytest.mark.parametrize("size", [3, 4, 5, 6, 7, 9, 10])
+def test_no_cohort_is_smaller_than_asked_for(ratings: Ratings, size: int) -> None:
+    plan = make(ratings, cohort=size)
+    assert min(len(plan.cohort(number)) for number in range(1, 10)) >= size
+
+
 def test_cohorts_depend_on_the_seed_and_on_the_epoch(ratings: Ratings) -> None:
     plan = make(ratings, cohort=4)
     assert make(ratings, cohort=4).cohort(2) == plan.cohort(2)
     assert any(make(ratings, cohort=4, seed=1).cohort(n) != plan.cohort(n) for n in range(1, 4))
-    assert any(plan.cohort(n) != plan.cohort(n + 3) for n in range(1, 4))
+    assert any(plan.cohort(n) != plan.cohort(n + 2) for n in range(1, 4))
 
 
 def test_without_cohorts_all_take_part(ratings: Ratings) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -58,18 +59,12 @@ def test_a_stopped_training_resumes_to_the_same_table(
     _, training, heldout = DATA.load()
     plan = make_plan(key)
     whole = train_locally(plan, key, training, heldout)
-    run = RunDirectory.create(tmp_path / "run", plan, DATA, training, key)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), key)
     for stop in (1, 3):
         with pytest.raises(Stop):
             train_locally(plan, key, training, heldout, run=run, after_round=stop_after(stop))
     found = RunDirectory.find(tmp_path / "run")
-    found.check_ratings(training)
-    again = TrainingPlan.make(
-        found.settings,
-        training,
-        public_key=found.session.public_key,
-        session_id=found.session.session_id,
-    )
+    again = found.plan(found.ratings()[1])
     assert again.session == plan.session
     resumed = train_locally(again, found.key(), training, heldout, run=found)
     assert resumed.table_sha256 == whole.table_sha256
@@ -82,7 +77,7 @@ def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
     plan = make_plan(None)
     lines = []
     for name, stops in (("whole", ()), ("stopped", (2, 3))):
-        run = RunDirectory.create(tmp_path / name, plan, DATA, training, None)
+        run = RunDirectory.create(tmp_path / name, plan, DATA, (training, heldout), None)
         for stop in stops:
             with pytest.raises(Stop):
                 train_locally(plan, None, training, heldout, run=run, after_round=stop_after(stop))
@@ -101,9 +96,9 @@ def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
 def test_keys_and_states_are_private(tmp_path: Path, weak_key: PrivateKey) -> None:
     _, training, heldout = DATA.load()
     plan = make_plan(weak_key, rounds=1)
-    run = RunDirectory.create(tmp_path / "run", plan, DATA, training, weak_key)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), weak_key)
     result = train_locally(plan, weak_key, training, heldout, run=run)
-    run.finish(trained_model(result, training), {})
+    run.keep_model(trained_model(result, training))
     private = [run.path / "key.json", run.path / "model" / "users.npz"]
     private += (run.path / "checkpoints").rglob("participants-*.npz")
     assert len(private) == 3
@@ -112,25 +107,27 @@ def test_keys_and_states_are_private(tmp_path: Path, weak_key: PrivateKey) -> No
 
 
 def test_a_taken_directory_is_refused_and_left_alone(tmp_path: Path) -> None:
-    _, training, _ = DATA.load()
+    _, training, heldout = DATA.load()
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(RunDirectoryError, match="exists already"):
-        RunDirectory.create(tmp_path, make_plan(None), DATA, training, None)
+        RunDirectory.create(tmp_path, make_plan(None), DATA, (training, heldout), None)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
-    _, training, _ = DATA.load()
+    _, training, heldout = DATA.load()
     (tmp_path / "run").mkdir()
-    RunDirectory.create(tmp_path / "run", make_plan(None), DATA, training, None)
+    RunDirectory.create(tmp_path / "run", make_plan(None), DATA, (training, heldout), None)
     assert (tmp_path / "run" / "run.json").is_file()
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    _, training, _ = DATA.load()
+    _, training, heldout = DATA.load()
     (tmp_path / "file").write_text("")
     with pytest.raises(RunDirectoryError, match="cannot be made"):
-        RunDirectory.create(tmp_path / "file" / "run", make_plan(None), DATA, training, None)
+        RunDirectory.create(
+            tmp_path / "file" / "run", make_plan(None), DATA, (training, heldout), None
+        )
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": "fedmf-run", "version": 1}'])
@@ -151,17 +148,73 @@ def test_other_folders_and_versions_are_refused(tmp_path: Path) -> None:
 
 
 def test_changed_ratings_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    lines = [
+        "user,item,rating",
+        *(f"{u},{i},{1 + (u * i) % 5}" for u in range(5) for i in range(6)),
+    ]
+    path.write_text("\n".join(lines))
+    data = DataChoice(str(path))
+    _, training, heldout = data.load()
+    settings = TrainingSettings(protection="none", factors=2, rounds=1)
+    plan = TrainingPlan.make(settings, training, public_key=None)
+    run = RunDirectory.create(tmp_path / "run", plan, data, (training, heldout), None)
+    assert run.ratings()[1].sha256() == training.sha256()
+    # Ratings that are held out count as much as those that are trained on.
+    for part in (training, heldout):
+        changed = list(lines)
+        pair = f"{part.user_ids[part.users[0]]},{part.item_ids[part.items[0]]},"
+        at = next(k for k, line in enumerate(lines) if line.startswith(pair))
+        changed[at] = pair + ("1" if lines[at] != f"{pair}1" else "2")
+        path.write_text("\n".join(changed))
+        with pytest.raises(RunDirectoryError, match="have changed"):
+            run.ratings()
+    path.unlink()
+    with pytest.raises(RunDirectoryError, match="needs the ratings that it began with"):
+        run.ratings()
+
+
+def test_an_edited_description_is_refused(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
-    run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, training, None)
-    with pytest.raises(RunDirectoryError, match="have changed"):
-        run.check_ratings(heldout)
+    run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, (training, heldout), None)
+    path = run.path / "run.json"
+    described = json.loads(path.read_text())
+    for name, value in (("reg", 0.9), ("seed", 5), ("learning_rate", 0.1), ("rounds", 9)):
+        settings = {**described["settings"], name: value}
+        path.write_text(json.dumps({**described, "settings": settings}))
+        with pytest.raises(RunDirectoryError, match="another training"):
+            RunDirectory.find(run.path).plan(training)
+
+
+def test_one_process_at_a_time_trains_in_a_directory(tmp_path: Path) -> None:
+    _, training, heldout = DATA.load()
+    run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, (training, heldout), None)
+    with (
+        run.locked(),
+        pytest.raises(RunDirectoryError, match="another process"),
+        RunDirectory.find(run.path).locked(),
+    ):
+        pass
+    with RunDirectory.find(run.path).locked():
+        pass
+
+
+def test_a_shortened_transcript_is_refused(tmp_path: Path) -> None:
+    _, training, heldout = DATA.load()
+    plan = make_plan(None)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
+    with pytest.raises(Stop):
+        train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
+    os.truncate(run.path / "transcript.jsonl", 10)
+    with pytest.raises(RunDirectoryError, match="shorter"):
+        run.checkpoint()
 
 
 @pytest.mark.parametrize("name", ["progress.json", "server.bin", "participants-0.npz"])
 def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
     _, training, heldout = DATA.load()
     plan = make_plan(None)
-    run = RunDirectory.create(tmp_path / "run", plan, DATA, training, None)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
     with pytest.raises(Stop):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(2))
     (run.path / "checkpoints" / "round-000002" / name).unlink()
@@ -172,7 +225,7 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
 def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
     plan = make_plan(None)
-    run = RunDirectory.create(tmp_path / "run", plan, DATA, training, None)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
     with pytest.raises(Stop):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
     path = run.path / "checkpoints" / "round-000001" / "server.bin"
@@ -182,7 +235,7 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
 
 
 def test_a_model_before_the_end_is_refused(tmp_path: Path) -> None:
-    _, training, _ = DATA.load()
-    run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, training, None)
+    _, training, heldout = DATA.load()
+    run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, (training, heldout), None)
     with pytest.raises(RunDirectoryError, match=r"is not over.*--resume"):
         run.model()

@@ -33,7 +33,10 @@ def test_unknown_names_come_with_the_nearest(changed: dict[str, Any], near: str)
     [
         {"factors": 0},
         {"rounds": 0},
-        {"cohort": 0},
+        {"cohort": 2},
+        {"rounds": 2.0},
+        {"factors": "x"},
+        {"silos": True},
         {"silos": 0},
         {"seed": -1},
         {"key_bits": 512},

@@ -63,6 +63,21 @@ def test_a_new_user_is_folded_in_without_changing_the_model(model: FactorModel) 
     assert model.user_ids == (7, 8)
 
 
+def test_of_an_item_rated_twice_the_last_rating_counts(model: FactorModel) -> None:
+    np.testing.assert_array_equal(
+        model.fold_in([(10, 1.0), (20, 3.0), (10, 5.0)]).factors,
+        model.fold_in([(10, 5.0), (20, 3.0)]).factors,
+    )
+
+
+def test_new_users_get_predictions(model: FactorModel) -> None:
+    new = model.fold_in([(10, 5.0)])
+    assert new.predict(40) == 5.0
+    assert new.predict("10") == pytest.approx(max(1.0, float(new.factors[0])))
+    with pytest.raises(UnknownNameError, match="item"):
+        new.predict(11)
+
+
 def test_all_problems_of_new_ratings_are_named_at_once(model: FactorModel) -> None:
     with pytest.raises(DataError, match=r"unknown item '11'.*rating 9 of item 20.*scale 1 to 5"):
         model.fold_in([(11, 3.0), (20, 9.0)])

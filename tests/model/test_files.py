@@ -60,6 +60,39 @@ def test_saving_replaces_an_older_model(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+def test_a_folder_that_is_no_model_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    (tmp_path / "script.py").write_text("code")
+    for taken in ("mine", "script.py", "mine/../mine"):
+        with pytest.raises(ModelFileError, match="no saved model"):
+            save_model(make(), tmp_path / taken)
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "script.py"]
+
+
+def test_ids_beyond_63_bits_come_back(tmp_path: Path) -> None:
+    items = (2**63, 2**64 - 1, 5)
+    save_model(make(items), tmp_path / "model")
+    assert load_model(tmp_path / "model").item_ids == items
+
+
+def test_every_damaged_bit_is_refused_or_harmless(tmp_path: Path) -> None:
+    save_model(make(), tmp_path / "model")
+    path = tmp_path / "model" / "items.npz"
+    whole = path.read_bytes()
+    refused = 0
+    for position in range(0, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << (position % 8)
+        path.write_bytes(bytes(damaged))
+        try:
+            load_model(tmp_path / "model")
+        except ModelFileError:
+            refused += 1
+    assert refused > 50
+
+
 def test_a_failed_save_leaves_the_older_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,14 +114,26 @@ def test_settings_of_another_version_are_refused(broken: dict[str, Any]) -> None
         restore_method(broken)
 
 
-@pytest.mark.parametrize(
-    ("users", "rounds", "bits"), [(7, 175, 20), (671, 12, 18), (610, 175, 14), (10**7, 10**6, 0)]
-)
-def test_steps_are_the_finest_for_which_sums_fit_30_bits(
-    users: int, rounds: int, bits: int
+@pytest.mark.parametrize("users", [7, 671, 20_000, 10**6])
+@pytest.mark.parametrize("rounds", [12, 175])
+@pytest.mark.parametrize("largest", [1.0, 5.0, 100.0, 1e5])
+def test_sums_fit_30_bits_and_steps_stay_far_below_a_move(
+    users: int, rounds: int, largest: float
 ) -> None:
-    group = make(users=users, rounds=rounds, start="constant").row_groups()[0]
-    assert group.fraction_bits == bits
-    largest = (group.start_limit + users * group.limit) * 2**bits
-    assert largest <= 2**29 or bits == 0
-    assert bits in (0, 20) or largest > 2**28
+    scale = RatingScale(0.0, largest)
+    rate = default_learning_rate(users, scale)
+    method = make(users=users, rounds=rounds, scale=scale, learning_rate=rate, factors=8)
+    group = method.row_groups()[0]
+    assert (group.start_limit + users * group.limit) * 2**group.fraction_bits <= 2**29
+    # What one user moves in one round: an error of a fifth of the scale, an ordinary entry.
+    move = 2 * rate * (largest / 5) * (largest / 2 / 8) ** 0.5
+    assert move < group.limit / rounds / 4
+    assert group.fraction_bits == 20 or users * group.limit * 2**group.fraction_bits > 2**27
+
+
+def test_steps_do_not_coarsen_with_the_number_of_users() -> None:
+    def step_of(users: int) -> int:
+        rate = default_learning_rate(users, STARS)
+        return make(users=users, rounds=12, learning_rate=rate).row_groups()[0].fraction_bits
+
+    assert {step_of(users) for users in (671, 6_000, 160_000)} == {20}

@@ -14,7 +14,7 @@ from tests.protocol.sessions import small_session
 def test_every_protection_says_what_the_server_learns(protection: str, upload: str) -> None:
     if (protection, upload) == ("rlwe", "part"):
         pytest.skip("protection rlwe has full uploads alone")
-    threats = {one.adversary: one.learns for one in threat_model(protection, upload, 3072)}
+    threats = {one.adversary: one.learns for one in threat_model(protection, upload, 3072, 10)}
     assert {"the server", "one participant", "the network"} <= set(threats)
     shows_rated = "which items" in threats["the server"]
     assert shows_rated == (protection == "paillier" and upload == "part")
@@ -22,8 +22,8 @@ def test_every_protection_says_what_the_server_learns(protection: str, upload: s
 
 
 def test_weak_keys_are_said_to_be_weak() -> None:
-    assert "can be broken" in threat_model("paillier", "full", 1024)[0].learns
-    assert "can be broken" not in threat_model("paillier", "full", 2048)[0].learns
+    assert "can be broken" in threat_model("paillier", "full", 1024, 10)[0].learns
+    assert "can be broken" not in threat_model("paillier", "full", 2048, 10)[0].learns
 
 
 def test_unknown_protections_are_refused(weak_key: PrivateKey) -> None:
@@ -32,3 +32,12 @@ def test_unknown_protections_are_refused(weak_key: PrivateKey) -> None:
         participant_protection(session, weak_key)
     with pytest.raises(UnknownNameError, match="rot13"):
         server_protection(session)
+
+
+def test_two_participants_are_too_few() -> None:
+    def seen(participants: int) -> str:
+        threats = threat_model("rlwe", "full", 3072, participants)
+        return next(one.learns for one in threats if one.adversary == "one participant")
+
+    assert "two are too few" in seen(2)
+    assert "sum of the others" in seen(3)

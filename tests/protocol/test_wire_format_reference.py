@@ -146,7 +146,7 @@ def test_learning_settings_are_hashed_as_the_page_shows() -> None:
     (shown,) = re.findall(r'^\{"fixed_point".*\}$', PAGE, flags=re.MULTILINE)
     assert plan.session.learning_sha256 == hashlib.sha256(shown.encode()).digest()
     (group,) = plan.method.row_groups()
-    assert (group.name, group.fraction_bits, group.limit) == ("items", 20, 9 / 4)
+    assert (group.name, group.fraction_bits, group.limit) == ("items", 20, 9 * 8 * 0.01 * 5**1.5)
     largest = max(abs(value) for row in plan.method.start_table()["items"] for value in row)
     assert group.start_limit == -int(-largest // 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -13,16 +14,27 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from fedmf.errors import FedmfError
+from fedmf.errors import FedmfError, RunDirectoryError
 
 Parameters = ParamSpec("Parameters")
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
+class PatientConsole(Console):
+    """A console that goes on in silence when whoever read it, such as head, has had enough."""
+
+    def on_broken_pipe(self) -> None:
+        """Send what follows nowhere: a training has more to do than to print."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def output() -> Console:
     """Return the console for results."""
-    return Console(highlight=False, soft_wrap=True)
+    return PatientConsole(highlight=False, soft_wrap=True)
 
 
 def progress() -> Console:
@@ -32,7 +44,8 @@ def progress() -> Console:
 
 def print_json(document: object) -> None:
     """Print one JSON document to standard output."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=1, allow_nan=False)
+    # In ASCII, which every terminal and every pipe can carry.
+    json.dump(document, sys.stdout, indent=1, allow_nan=False)
     sys.stdout.write("\n")
 
 
@@ -53,10 +66,13 @@ def ends_with_error_number(
         except KeyboardInterrupt:
             progress().print("stopped before anything was written")
             raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:
-            # Whoever read our output, such as head, has enough of it.
-            sys.stderr.close()
-            raise typer.Exit(0) from None
+        except OSError as error:
+            place = f" ({error.filename})" if error.filename else ""
+            progress().print(
+                f"[bold red]error 40[/]: the system says: {escape(f'{error.strerror}{place}')}"
+            )
+            progress().print("[dim]see docs/errors/40.md[/]")
+            raise typer.Exit(RunDirectoryError.number) from None
 
     return wrapped
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from fedmf.cli.console import ends_with_error_number, output, print_json
@@ -35,8 +36,7 @@ def evaluate(
     if ratings is not None:
         unseen = load_ratings(ratings)
     else:
-        _, training, unseen = directory.data.load()
-        directory.check_ratings(training)
+        _, _, unseen = directory.ratings()
         if len(unseen) == 0:
             raise DataError("the training held nothing out; name ratings with --ratings FILE")
     found = evaluate_model(model, unseen)
@@ -51,7 +51,7 @@ def evaluate(
     table.add_row("coverage@10", f"{found.coverage_at_10:.4f}")
     output().print(table)
     for note in found.notes:
-        output().print(f"note: {note}")
+        output().print(f"note: {escape(note)}")
 
 
 def evaluation_json(found: ModelEvaluation) -> dict[str, object]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from fedmf.cli.console import ends_with_error_number, output, print_json
@@ -53,12 +54,13 @@ def recommend(
         return
     scale = model.method.scale
     table = Table(
-        title=f"For {'the new user' if user is None else f'user {user}'}", title_justify="left"
+        title=escape(f"For {'the new user' if user is None else f'user {user}'}"),
+        title_justify="left",
     )
     table.add_column("predicted", justify="right")
     table.add_column("item", justify="right")
     table.add_column("title")
     for one in recommended:
-        table.add_row(f"{one.score:.2f}", str(one.item), one.title)
+        table.add_row(f"{one.score:.2f}", escape(str(one.item)), escape(one.title))
     output().print(table)
     output().print(f"predicted ratings on the scale {scale.lowest:g} to {scale.highest:g}")

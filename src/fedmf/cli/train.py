@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fedmf.cli.console import INTERRUPTED, ends_with_error_number, output, print_json, progress
 from fedmf.cli.train_report import Outcome, print_before, print_outcome, result_json
 from fedmf.crypto.participants_key import ParticipantsKey
-from fedmf.errors import SettingsError, WorkerError
+from fedmf.errors import OpenError, SettingsError, WorkerError
 from fedmf.evaluation import evaluate_model
 from fedmf.federation import (
     DataChoice,
@@ -30,7 +32,6 @@ from fedmf.federation import (
     train_locally,
     trained_model,
 )
-from fedmf.model import FactorModel
 from fedmf.ratings import BUNDLED_NAMES, Ratings
 from fedmf.recommender import available_cores
 
@@ -45,7 +46,7 @@ def train(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="[RATINGS]",
+            metavar="RATINGS",
             help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
         ),
     ] = "movielens-small",
@@ -102,15 +103,9 @@ def train(
     if resume is not None:
         _refuse_options_beside_resume(context)
         run = RunDirectory.find(resume)
-        ratings, training, heldout = run.data.load()
-        run.check_ratings(training)
+        ratings, training, heldout = run.ratings()
         key = run.key()
-        plan = TrainingPlan.make(
-            run.settings,
-            training,
-            public_key=run.session.public_key,
-            session_id=run.session.session_id,
-        )
+        plan = run.plan(training)
     else:
         settings = TrainingSettings(
             protection=protection,
@@ -129,23 +124,26 @@ def train(
         data = DataChoice(_located(source), users, items, holdout, split, seed)
         ratings, training, heldout = data.load()
         plan, key = make_plan(settings, training)
-        run = RunDirectory.create(out or _next_directory(), plan, data, training, key)
+        run = RunDirectory.create(out or _next_directory(), plan, data, (training, heldout), key)
     try:
-        outcome, model = _carry_out(
-            run, plan, key, (ratings, training, heldout), count, quiet, as_json
-        )
-        document = result_json(outcome)
-        run.finish(model, document)
+        with run.locked():
+            outcome = _carry_out(
+                run, plan, key, (ratings, training, heldout), count, quiet, as_json
+            )
+            document = result_json(outcome)
+            run.keep_result(document)
     except KeyboardInterrupt:
-        progress().print(f"stopped; go on with: fedmf train --resume {run.path}")
+        progress().print(f"stopped; go on with: fedmf train --resume {escape(str(run.path))}")
         raise typer.Exit(INTERRUPTED) from None
-    except WorkerError:
-        progress().print(f"the rounds so far are kept: fedmf train --resume {run.path}")
+    except (WorkerError, OSError):
+        progress().print(
+            f"the rounds so far are kept: fedmf train --resume {escape(str(run.path))}"
+        )
         raise
     if as_json:
         print_json(document)
     elif quiet:
-        output().print(str(run.path))
+        output().print(escape(str(run.path)))
     else:
         print_outcome(output(), outcome)
 
@@ -158,20 +156,29 @@ def _carry_out(
     workers: int,
     quiet: bool,
     as_json: bool,
-) -> tuple[Outcome, FactorModel]:
+) -> Outcome:
     """Train with a forecast before and a progress bar during, and measure what came of it."""
     began = time.perf_counter()
     ratings, training, heldout = data
     if not quiet:
         predicted = forecast(plan, key, training, workers=workers)
         print_before(progress() if as_json else output(), ratings, training, plan, predicted)
-    with _bar(plan, quiet=quiet) as after_round:
+    with _bar("training", plan, quiet=quiet) as after_round:
         result = train_locally(
             plan, key, training, heldout, workers=workers, run=run, after_round=after_round
         )
-        unprotected = _unprotected_run(plan, training, heldout, workers)
     model = trained_model(result, training)
-    outcome = Outcome(
+    run.keep_model(model)
+    unprotected = None
+    if plan.settings.protection != "none":
+        with _bar("the same without protection", plan, quiet=quiet) as after_round:
+            unprotected = _unprotected_run(plan, training, heldout, workers, after_round)
+        if unprotected.table_sha256 != result.table_sha256:
+            raise OpenError(
+                "the final table differs from the unprotected run's: a fault of fedmf or of this "
+                f"machine, please report it ({result.table_sha256}, {unprotected.table_sha256})"
+            )
+    return Outcome(
         ratings=ratings,
         training=training,
         heldout=heldout,
@@ -181,28 +188,33 @@ def _carry_out(
         seconds=time.perf_counter() - began,
         run=run.path,
     )
-    return outcome, model
 
 
 def _unprotected_run(
-    plan: TrainingPlan, training: Ratings, heldout: Ratings, workers: int
-) -> TrainingResult | None:
+    plan: TrainingPlan,
+    training: Ratings,
+    heldout: Ratings,
+    workers: int,
+    after_round: Callable[[RoundRecord], None] | None,
+) -> TrainingResult:
     """Train once more without protection, to hold the result against."""
-    if plan.settings.protection == "none":
-        return None
     settings = replace(plan.settings, protection="none")
     open_plan = TrainingPlan.make(settings, training, public_key=None)
-    return train_locally(open_plan, None, training, heldout, workers=workers)
+    return train_locally(
+        open_plan, None, training, heldout, workers=workers, after_round=after_round
+    )
 
 
 @contextmanager
-def _bar(plan: TrainingPlan, *, quiet: bool) -> Iterator[Callable[[RoundRecord], None] | None]:
+def _bar(
+    what: str, plan: TrainingPlan, *, quiet: bool
+) -> Iterator[Callable[[RoundRecord], None] | None]:
     """Show round, held-out RMSE and time left on standard error; yield what to call each round."""
     if quiet:
         yield None
         return
     with Progress(
-        TextColumn("training"),
+        TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("rounds"),
@@ -221,7 +233,7 @@ def _bar(plan: TrainingPlan, *, quiet: bool) -> Iterator[Callable[[RoundRecord],
 
 def _refuse_options_beside_resume(context: typer.Context) -> None:
     given = [
-        "--" + name.replace("_", "-")
+        "RATINGS" if name == "source" else "--" + name.replace("_", "-")
         for name in context.params
         if name not in FREE_WITH_RESUME
         and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
@@ -240,5 +252,10 @@ def _located(source: str) -> str:
 
 
 def _next_directory() -> Path:
-    taken = [int(path.name) for path in RUNS.glob("*") if path.name.isdigit()]
-    return RUNS / f"{max(taken, default=0) + 1:03d}"
+    """Reserve the next number, also when several trainings start at once."""
+    while True:
+        taken = [int(path.name) for path in RUNS.glob("*") if path.name.isdigit()]
+        path = RUNS / f"{max(taken, default=0) + 1:03d}"
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(parents=True)
+            return path

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fedmf.cli.figures import bytes_text, seconds_text
 from fedmf.evaluation import GlobalMean, ModelEvaluation, UserItemBias, rmse
 from fedmf.federation import Forecast, TrainingPlan, TrainingResult
-from fedmf.protocol.threat_model import threat_model
+from fedmf.protocol.threat_model import Threat, threat_model
 from fedmf.ratings import Ratings
 
 
@@ -51,12 +53,12 @@ def print_before(
     """Print data set, settings, threat model and forecast."""
     settings = plan.settings
     console.print(
-        f"[bold]{ratings.name}[/]: {ratings.n_users:,} users, {ratings.n_items:,} items, "
+        f"[bold]{escape(ratings.name)}[/]: {ratings.n_users:,} users, {ratings.n_items:,} items, "
         f"{len(ratings):,} ratings ({ratings.density:.2%} of all pairs), "
         f"{len(ratings) - len(training):,} of them held out"
     )
     for note in ratings.notes:
-        console.print(f"  note: {note}")
+        console.print(f"  note: {escape(note)}")
     group = plan.session.shape.groups[0]
     key = f", {settings.key_bits}-bit key" if plan.session.public_key else ""
     console.print(
@@ -65,7 +67,7 @@ def print_before(
         f"upload {settings.upload}, words of {group.word_bits} bits"
     )
     console.print("who learns what (each follows the protocol and looks at all it receives):")
-    for threat in threat_model(settings.protection, settings.upload, settings.key_bits):
+    for threat in _threats(plan):
         console.print(f"  {threat.adversary}: {threat.learns}")
     console.print(
         f"forecast: {seconds_text(predicted.participant_seconds)}, "
@@ -75,26 +77,31 @@ def print_before(
     )
 
 
+def _threats(plan: TrainingPlan) -> tuple[Threat, ...]:
+    settings = plan.settings
+    rounds = range(1, settings.rounds + 1)
+    smallest = min(len(plan.cohort(number)) for number in rounds)
+    return threat_model(settings.protection, settings.upload, settings.key_bits, smallest)
+
+
 def print_outcome(console: Console, outcome: Outcome) -> None:
     """Print errors beside their comparisons, costs, and what to try next."""
     if outcome.evaluation is not None:
         console.print(_accuracy(outcome))
     console.print(_costs(outcome))
     if outcome.unprotected is not None:
-        same = outcome.unprotected.table_sha256 == outcome.result.table_sha256
         console.print(
-            "final integer table "
-            + (
-                "equals the unprotected run's bit for bit"
-                if same
-                else "[red]DIFFERS from the unprotected run's[/]"
-            )
-            + f": {outcome.result.table_sha256[:16]}…"
+            "final integer table equals the unprotected run's bit for bit: "
+            f"{outcome.result.table_sha256[:16]}..."
         )
-    user = outcome.ratings.user_ids[0]
-    console.print(f"[bold]{outcome.run}[/] holds the run ({seconds_text(outcome.seconds)}); next:")
-    console.print(f"  fedmf recommend {outcome.run} --user {user}")
-    console.print(f"  fedmf evaluate {outcome.run}")
+    run = shlex.quote(str(outcome.run))
+    user = shlex.quote(str(outcome.training.user_ids[0]))
+    console.print(
+        f"[bold]{escape(str(outcome.run))}[/] holds the run "
+        f"({seconds_text(outcome.seconds)}); next:"
+    )
+    console.print(escape(f"  fedmf recommend {run} --user {user}"))
+    console.print(escape(f"  fedmf evaluate {run}"))
     console.print("  fedmf train YOUR_RATINGS.csv")
 
 

@@ -67,6 +67,19 @@ def evaluate_model(model: FactorModel, unseen: Ratings, *, seed: int = 0) -> Mod
             "the model knows no user and item of these ratings; new users can be folded in with "
             "fedmf recommend --ratings"
         )
+    of_user = np.repeat(np.arange(len(model.user_ids)), np.diff(model.rated_starts))
+    seen = np.isin(
+        users.astype(np.int64) * len(model.item_ids) + items,
+        of_user * len(model.item_ids) + model.rated_items,
+    )
+    if (known & seen).any():
+        notes.append(
+            f"{int((known & seen).sum()):,} ratings are of pairs that the model was trained on; "
+            "they were left out"
+        )
+    known &= ~seen
+    if not known.any():
+        raise DataError("the model was trained on all of these ratings; none is left to measure")
     users, items, values = users[known], items[known], unseen.values[known]
     errors = values - model.predict(users, items)
     who, position, counts = np.unique(users, return_inverse=True, return_counts=True)

@@ -21,7 +21,7 @@ from fedmf.protocol import (
 from fedmf.ratings import OwnedRatings
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class ParticipantState:
     """What a participant keeps on its own disk between rounds. Private.
 

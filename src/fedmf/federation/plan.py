@@ -122,14 +122,16 @@ class TrainingPlan:
         """Return the participants of a round (from 1), ascending.
 
         Cohorts are cut from shuffled epochs: everybody takes part once before anybody does twice.
+        No cohort is smaller than the settings say: what is left over at the end of an epoch is
+        spread over its cohorts, since the change of a cohort of one is that of one participant.
         """
         count, size = len(self.members), self.settings.cohort
         if size is None:
             return list(range(count))
-        rounds_per_epoch = -(-count // size)
+        rounds_per_epoch = count // size
         epoch, position = divmod(round_number - 1, rounds_per_epoch)
         order = np.random.default_rng((self.settings.seed, COHORT_STREAM, epoch)).permutation(count)
-        return sorted(order[position * size : (position + 1) * size].tolist())
+        return sorted(np.array_split(order, rounds_per_epoch)[position].tolist())
 
 
 def _codec(method: Method, users: int, largest_participant: int) -> TableCodec:

@@ -4,6 +4,7 @@
 
     run.json             settings, data choice, versions, session: written once, before round 1
     key.json             the participants' shared key, mode 0600 (protections with a key)
+    run.lock             held by the process that trains in the directory
     transcript.jsonl     sizes and digests of all messages, a line each
     checkpoints/round-N  the state after round N; the newest one is kept
     model/               the model, when the training is over
@@ -16,7 +17,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +40,11 @@ from fedmf.federation.transcript import Transcript
 from fedmf.model import FactorModel, load_model, save_model
 from fedmf.protocol import Session
 from fedmf.ratings import Ratings
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - not on Windows, where nobody is kept from anything
+    fcntl = None  # type: ignore[assignment]
 
 FORMAT, VERSION = "fedmf-run", 1
 
@@ -89,7 +96,7 @@ class RunDirectory:
         path: Path,
         plan: TrainingPlan,
         data: DataChoice,
-        ratings: Ratings,
+        parts: tuple[Ratings, Ratings],
         key: ParticipantsKey | None,
     ) -> RunDirectory:
         """Make a run directory.
@@ -100,26 +107,25 @@ class RunDirectory:
             There is something at this path already.
         """
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise RunDirectoryError(
-                f"{path} exists already: name another directory, or go on with --resume {path}"
-            )
+            going_on = f", or go on with --resume {path}" if (path / "run.json").exists() else ""
+            raise RunDirectoryError(f"{path} exists already: name another directory{going_on}")
         described = {
             "format": FORMAT,
             "version": VERSION,
             "fedmf": version("fedmf"),
             "settings": plan.settings.as_json(),
             "data": data.as_json(),
-            "ratings_sha256": ratings.sha256(),
+            "ratings_sha256": [part.sha256() for part in parts],
             "session": plan.session.to_bytes().decode(),
         }
         try:
-            with new_folder(path) as filling:
+            with new_folder(path, replace=False) as filling:
                 text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
                 (filling / "run.json").write_text(text, encoding="utf-8")
                 if key is not None:
                     save_participants_key(filling / "key.json", key)
         except OSError as error:
-            raise RunDirectoryError(f"{path} cannot be made: {error}") from error
+            raise RunDirectoryError(f"{path} cannot be made: {error.strerror}") from error
         return cls(path, described)
 
     @classmethod
@@ -145,13 +151,66 @@ class RunDirectory:
         except (OSError, ValueError, KeyError, TypeError, FedmfError) as error:
             raise RunDirectoryError(f"{path / 'run.json'} is damaged: {error}") from error
 
-    def check_ratings(self, ratings: Ratings) -> None:
-        """Raise RunDirectoryError unless these are the ratings that the run began with."""
-        if ratings.sha256() != self._ratings_sha256:
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep others from training in this directory meanwhile.
+
+        Raises
+        ------
+        RunDirectoryError
+            Somebody is training in it.
+        """
+        with (self.path / "run.lock").open("a") as file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise RunDirectoryError(
+                        f"another process is training in {self.path}: wait for it or stop it"
+                    ) from None
+            yield
+
+    def ratings(self) -> tuple[Ratings, Ratings, Ratings]:
+        """Return the ratings that the run began with, and their training and held-out parts.
+
+        Raises
+        ------
+        RunDirectoryError
+            They are not where they were, or have changed.
+        """
+        try:
+            ratings, training, heldout = self.data.load()
+        except FedmfError as error:
+            raise RunDirectoryError(
+                f"the run in {self.path} needs the ratings that it began with: {error}"
+            ) from error
+        if [training.sha256(), heldout.sha256()] != self._ratings_sha256:
             raise RunDirectoryError(
                 f"the ratings of {self.data.source} have changed since the run in {self.path} "
-                "began; resume with the same file, or start a new run"
+                "began; put them back as they were, or start a new run"
             )
+        return ratings, training, heldout
+
+    def plan(self, training: Ratings) -> TrainingPlan:
+        """Return the plan that the run began with.
+
+        Raises
+        ------
+        RunDirectoryError
+            What ``run.json`` says makes another plan.
+        """
+        plan = TrainingPlan.make(
+            self.settings,
+            training,
+            public_key=self.session.public_key,
+            session_id=self.session.session_id,
+        )
+        if plan.session != self.session:
+            raise RunDirectoryError(
+                f"what {self.path / 'run.json'} says makes another training than the one that "
+                "began: it was edited, or comes from another version of fedmf"
+            )
+        return plan
 
     def key(self) -> ParticipantsKey | None:
         """Return the participants' shared key; None where the protection has none."""
@@ -205,6 +264,8 @@ class RunDirectory:
             server_payload = (newest / "server.bin").read_bytes()
             if hashlib.sha256(server_payload).hexdigest() != progress["server_sha256"]:
                 raise ValueError("server.bin does not match its SHA-256")
+            if transcript.stat().st_size < progress["transcript_bytes"]:
+                raise ValueError("transcript.jsonl is shorter than it was")
             os.truncate(transcript, progress["transcript_bytes"])
             closings = json.loads((newest / "closings.json").read_text(encoding="utf-8"))
             return Checkpoint(
@@ -216,9 +277,12 @@ class RunDirectory:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunDirectoryError(f"the checkpoint {newest} is damaged: {error}") from error
 
-    def finish(self, model: FactorModel, result: Mapping[str, object]) -> None:
-        """Write the model and the figures of a training that is over."""
+    def keep_model(self, model: FactorModel) -> None:
+        """Write the model of a training that is over."""
         save_model(model, self.path / "model")
+
+    def keep_result(self, result: Mapping[str, object]) -> None:
+        """Write the figures of a training that is over."""
         text = json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
         write_file(self.path / "result.json", text.encode())
 
@@ -254,4 +318,5 @@ class RunDirectory:
         return self.path / "checkpoints" / f"round-{rounds:06d}"
 
     def _checkpoint_folders(self) -> list[Path]:
-        return sorted((self.path / "checkpoints").glob("round-*"))
+        folders = (self.path / "checkpoints").glob("round-*")
+        return sorted(folders, key=lambda folder: int(folder.name.removeprefix("round-")))

@@ -35,7 +35,8 @@ class TrainingSettings:
     rounds
         Number of rounds.
     cohort
-        Participants in each round, drawn in shuffled epochs; None: all of them in every round.
+        Participants in each round at the least, drawn in shuffled epochs; at least 3, since
+        smaller cohorts show single participants' moves. None: all of them in every round.
     silos
         Number of organisations that the users are dealt out to; None: every user is a participant.
     seed
@@ -78,15 +79,15 @@ class TrainingSettings:
             if name not in known:
                 raise UnknownNameError.among(what, name, known)
         problems = [
-            f"{name} must be at least {least}, not {value}"
+            f"{name} must be a whole number of at least {least}, not {value!r}"
             for name, value, least in (
                 ("factors", self.factors, 1),
                 ("rounds", self.rounds, 1),
-                ("cohort", self.cohort, 1),
+                ("cohort", self.cohort, 3),
                 ("silos", self.silos, 1),
                 ("seed", self.seed, 0),
             )
-            if value is not None and value < least
+            if value is not None and (type(value) is not int or value < least)
         ]
         if self.protection == "rlwe" and self.upload != "full":
             problems.append("protection rlwe always uploads all items: leave upload at full")

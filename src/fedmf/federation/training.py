@@ -75,7 +75,7 @@ class RoundRecord:
         )
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class TrainingResult:
     """What a finished training leaves.
 

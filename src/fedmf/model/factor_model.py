@@ -119,9 +119,11 @@ class FactorModel:
                 )
         if problems:
             raise DataError("; ".join(problems))
+        # Of an item that is rated twice the last rating counts, as everywhere.
+        last = {codes[str(item)]: value for item, value in ratings}
         return (
-            np.array([codes[str(item)] for item, _ in ratings], dtype=np.int32),
-            np.array([value for _, value in ratings], dtype=np.float64),
+            np.array(list(last), dtype=np.int32),
+            np.array(list(last.values()), dtype=np.float64),
         )
 
     def recommendations(
@@ -202,6 +204,12 @@ class NewUser:
     def __repr__(self) -> str:
         """Say how many ratings, not which."""
         return f"NewUser({len(self.rated)} ratings)"
+
+    def predict(self, item: Id) -> float:
+        """Return the predicted rating for one item; raise UnknownNameError for unknown ones."""
+        product = self.model.item_factors[self.model.item_code(item)] @ self.factors
+        scale = self.model.method.scale
+        return float(np.clip(product, scale.lowest, scale.highest))
 
     def recommend(self, n: int = 10) -> list[Recommendation]:
         """Return the n items with the highest predicted ratings among those it has not rated."""

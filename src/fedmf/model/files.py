@@ -24,7 +24,17 @@ FORMAT, VERSION = "fedmf-model", 1
 
 
 def save_model(model: FactorModel, folder: Path) -> None:
-    """Write the model's folder, whole or not at all; an older model there is replaced."""
+    """Write the model's folder, whole or not at all; an older model there is replaced.
+
+    Raises
+    ------
+    ModelFileError
+        There is something else at this place.
+    """
+    folder = folder.resolve()
+    taken = folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
+    if taken and not (folder / "model.json").is_file():
+        raise ModelFileError(f"{folder} exists and is no saved model: name another folder")
     with new_folder(folder) as filling:
         described = {
             "format": FORMAT,
@@ -121,7 +131,10 @@ def _no_users(factors: int) -> dict[str, NDArray[Any]]:
 
 def _id_array(ids: tuple[Id, ...]) -> NDArray[Any]:
     # Ids are all integers or all text; an empty tuple has to be one of them.
-    return np.array(ids, dtype=np.str_ if ids and isinstance(ids[0], str) else np.int64)
+    if ids and isinstance(ids[0], str):
+        return np.array(ids, dtype=np.str_)
+    largest = max((int(one) for one in ids), default=0)
+    return np.array(ids, dtype=np.int64 if largest < 2**63 else np.uint64)
 
 
 def _ids(array: NDArray[Any]) -> tuple[Id, ...]:

@@ -49,7 +49,7 @@ class RowGroup:
     start_limit: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RowValues:
     """Some rows of one row group.
 
@@ -69,7 +69,7 @@ Contribution = Mapping[str, RowValues]
 """Row group name -> the rows to which one participant contributes anything but zero."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PrivateStep:
     """What one participant's step yields: nothing of it leaves the participant unprotected.
 

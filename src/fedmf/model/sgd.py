@@ -29,9 +29,10 @@ ITEMS = "items"
 # moves them by 4e-4. Sums are kept within 30 bits, because every protection holds that many.
 MOST_FRACTION_BITS = 20
 SUM_BITS = 30
-# A user moves an item by 2 * rate * (error * u - lambda * v) in a round. The default rate keeps
-# that below 0.1; a quarter leaves room for rates of one's own without a wider word.
-LARGEST_MOVE = 0.25
+# A user moves an entry of an item by 2 * rate * (error * u - lambda * v). Errors are below the
+# largest rating L and, since u.v is a rating, entries about its root at the most: this leaves four
+# times that room, and a sum over all users whose bound does not grow with their number.
+ROOM_FOR_MOVES = 8.0
 # Streams of the public seed: the same seed must not give a user the vector of an item.
 ITEM_STREAM, USER_STREAM = 0, 1
 
@@ -97,7 +98,8 @@ class Sgd:
 
     def row_groups(self) -> tuple[RowGroup, ...]:
         """Return one group: the item matrix V, shape (items, factors)."""
-        limit = self.rounds * LARGEST_MOVE
+        largest = max(abs(self.scale.lowest), abs(self.scale.highest))
+        limit = self.rounds * ROOM_FOR_MOVES * self.learning_rate * largest**1.5
         # Rounded up, so that the bound does not depend on the seed's luck.
         start_limit = math.ceil(float(np.abs(self.start_table()[ITEMS]).max()))
         room = SUM_BITS - 1 - math.log2(start_limit + self.users * limit)

@@ -49,7 +49,7 @@ class GroupShape:
         return self.rows * self.columns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RowChange:
     """The change of some rows of one group.
 

@@ -10,7 +10,8 @@ import multiprocessing
 import signal
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -20,7 +21,7 @@ from fedmf.crypto.participants_key import (
     participants_key_from_bytes,
     participants_key_to_bytes,
 )
-from fedmf.errors import FedmfError, WorkerError
+from fedmf.errors import FedmfError, RunDirectoryError, WorkerError
 from fedmf.federation.local.host import HostedParticipant, ParticipantHost
 from fedmf.federation.plan import TrainingPlan
 
@@ -42,7 +43,8 @@ class HostProcess:
     ) -> None:
         self.connection, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
+        with _without_interrupts():
+            self._process.start()
         theirs.close()
         try:
             self.connection.send_bytes(b"" if key is None else participants_key_to_bytes(key))
@@ -90,6 +92,19 @@ class HostProcess:
         )
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from a process that is being born; it inherits that, and the parent decides."""
+    if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover - not on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection) -> None:
     # Ctrl-C reaches the whole process group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -127,6 +142,8 @@ def _answer(
         return "value", commands[command](*arguments)
     except FedmfError as error:
         return "error", error
+    except OSError as error:
+        return "error", RunDirectoryError(f"a worker cannot write: {error.strerror}")
     except Exception:  # noqa: BLE001 - whatever it is, the parent has to hear of it
         return "error", WorkerError(f"a worker process failed:\n{traceback.format_exc()}")
 
