@@ -225,3 +225,32 @@ def test_new_keys_have_3072_bits_unless_told(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(KeyMaterialError, match="enough"):
         PrivateKey.generate()
     assert asked == [3072]
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_short_plaintexts_open_in_half_the_work_to_the_same(
+    weak_key: PrivateKey, sign: int
+) -> None:
+    for bits in (1, 30, 200, 480):
+        plaintext = mpz(sign * (2 ** (bits - 1) - 1))
+        ciphertext = weak_key.encrypt(plaintext)
+        assert weak_key.decrypt(ciphertext, value_bits=bits) == plaintext
+        assert weak_key.decrypt(ciphertext) == plaintext
+
+
+def test_plaintexts_that_are_longer_than_said_do_not_pass_for_short_ones(
+    weak_key: PrivateKey,
+) -> None:
+    packing = SlotPacking(30, 16)
+    for k in range(20):
+        ciphertext = weak_key.encrypt(mpz(2) ** 900 + k)
+        with pytest.raises(OpenError):
+            packing.unpack(weak_key.decrypt(ciphertext, value_bits=480), 16)
+
+
+def test_values_without_headroom_modulo_p_are_opened_in_full(weak_key: PrivateKey) -> None:
+    half = weak_key.numbers.p.bit_length()
+    plaintext = mpz(2) ** (half + 5)
+    ciphertext = weak_key.encrypt(plaintext)
+    assert weak_key.decrypt(ciphertext, value_bits=half - 31) == plaintext
+    assert weak_key.decrypt(ciphertext, value_bits=half - 32) != plaintext

@@ -133,8 +133,11 @@ class PaillierParticipant(ParticipantProtection):
             flat = table[k].reshape(-1)
             for number in numbers.tolist():
                 place = layout.place(number)
-                plaintext = self._key.decrypt(ciphertexts[k][number])
-                flat[place] = layout.packing.unpack(plaintext, place.stop - place.start)
+                count = place.stop - place.start
+                plaintext = self._key.decrypt(
+                    ciphertexts[k][number], value_bits=count * layout.packing.slot_bits
+                )
+                flat[place] = layout.packing.unpack(plaintext, count)
             if rows is not None:
                 # Neighbours that share a ciphertext were opened along; nobody asked for them.
                 unasked = np.ones(layout.rows, dtype=bool)
