@@ -42,9 +42,9 @@ $(VENV)/dev.installed: $(VENV)/run.installed locks/dev.txt
 	@touch $@
 
 lock:
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	uv pip compile --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 --group build pyproject.toml -o locks/run.txt
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	uv pip compile --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 --group build --group dev pyproject.toml -o locks/dev.txt
 
 clean:

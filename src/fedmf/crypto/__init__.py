@@ -13,7 +13,7 @@ in which a value travels through them::
     paillier_numbers     the numbers of a private key, and which of them are acceptable
     paillier_public_key  what the server holds: adds, checks and carries ciphertexts
     paillier             what participants hold: encrypts and opens
-    paillier_key_file    private keys at rest
+    paillier_key_format  how a private key is written down
     keystream            long streams of bytes from 32-byte keys
     rlwe_ring            exact products of polynomials
     rlwe_noise           small random numbers from a keystream
@@ -22,4 +22,7 @@ in which a value travels through them::
     rlwe_sizes           how the bits of a protected word are shared out
     rlwe_words           what the server does: adds and carries protected words
     rlwe                 what the holders of keys do: encrypt, and open sums
+    master_secret        the secret that participants share under lattice protection
+    participants_key     the key that participants share, of whichever kind, as bytes
+    key_file             files that hold keys, for their owner alone
 """

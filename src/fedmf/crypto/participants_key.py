@@ -9,7 +9,7 @@ from pathlib import Path
 from fedmf.crypto.key_file import read_key_file, write_key_file
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.crypto.paillier_key_file import private_key_from_bytes, private_key_to_bytes
+from fedmf.crypto.paillier_key_format import private_key_from_bytes, private_key_to_bytes
 from fedmf.crypto.paillier_numbers import WeakKeyWarning
 from fedmf.errors import KeyMaterialError
 

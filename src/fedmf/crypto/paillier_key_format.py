@@ -1,7 +1,7 @@
-"""Private Paillier keys at rest.
+"""How a private Paillier key is written down.
 
-The file is JSON text in UTF-8 with exactly these members; the numbers are lower-case hexadecimal
-without leading zeros, and n is their product::
+The content of its file is JSON text in UTF-8 with exactly these members; the numbers are
+lower-case hexadecimal without leading zeros, and n is the product of p and q::
 
     {
       "format": "fedmf private Paillier key",
@@ -11,20 +11,18 @@ without leading zeros, and n is their product::
       "h": "..."
     }
 
-It is not encrypted. On POSIX systems it is made, and accepted, only where nobody but its owner can
-read it; elsewhere the folder has to see to that.
+It is not encrypted; `fedmf.crypto.key_file` sees to who can read it.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmpy2 import mpz
 
-from fedmf.crypto.key_file import MOST_BYTES, read_key_file, write_key_file
+from fedmf.crypto.key_file import MOST_BYTES
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_numbers import PrivateNumbers
 from fedmf.errors import KeyMaterialError
@@ -38,52 +36,8 @@ _NUMBERS = ("p", "q", "h")
 _HEXADECIMAL = re.compile(r"[1-9a-f][0-9a-f]*")
 
 
-def save_private_key(path: Path | str, key: PrivateKey) -> None:
-    """Write a new key file that only its owner can read.
-
-    The file appears under its name complete or not at all, and never replaces another.
-
-    Raises
-    ------
-    KeyMaterialError
-        If there is something of that name already, or the file cannot be written.
-    """
-    write_key_file(path, private_key_to_bytes(key))
-
-
-def load_private_key(
-    path: Path | str,
-    *,
-    allow_weak: bool = False,
-    short_exponent: bool = False,
-    randomness: KeyRandomness | None = None,
-) -> PrivateKey:
-    """Read a key file, and check the key as thoroughly as a new one.
-
-    Parameters
-    ----------
-    path
-        The file.
-    allow_weak, short_exponent, randomness
-        As for `PrivateKey.generate`.
-
-    Raises
-    ------
-    KeyMaterialError
-        If the file is missing, readable by others, malformed or of an unknown version, or its
-        numbers make no acceptable key. No message contains any part of the key.
-    """
-    return private_key_from_bytes(
-        read_key_file(path),
-        what=str(path),
-        allow_weak=allow_weak,
-        short_exponent=short_exponent,
-        randomness=randomness,
-    )
-
-
 def private_key_to_bytes(key: PrivateKey) -> bytes:
-    """Return the content of a key file, for a pipe between two processes of one participant."""
+    """Return the content of a key file."""
     content = {"format": _FORMAT, "version": _VERSION}
     content |= {name: getattr(key.numbers, name).digits(16) for name in _NUMBERS}
     return (json.dumps(content, indent=2) + "\n").encode()

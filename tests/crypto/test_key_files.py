@@ -11,13 +11,9 @@ from typing import Any
 import pytest
 from gmpy2 import mpz
 
+from fedmf.crypto.key_file import read_key_file, write_key_file
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.crypto.paillier_key_file import (
-    load_private_key,
-    private_key_from_bytes,
-    private_key_to_bytes,
-    save_private_key,
-)
+from fedmf.crypto.paillier_key_format import private_key_from_bytes, private_key_to_bytes
 from fedmf.crypto.paillier_numbers import WeakKeyWarning
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.errors import KeyMaterialError
@@ -33,6 +29,14 @@ class CountingRandomness(KeyRandomness):
     def bytes(self, length: int, message: Any = b"") -> Any:
         self.lengths.append(length)
         return super().bytes(length, message)
+
+
+def save_private_key(path: Path | str, key: PrivateKey) -> None:
+    write_key_file(path, private_key_to_bytes(key))
+
+
+def load_private_key(path: Path | str, **options: Any) -> PrivateKey:
+    return private_key_from_bytes(read_key_file(path), what=str(path), **options)
 
 
 @pytest.fixture
