@@ -12,7 +12,13 @@ import pytest
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
-from fedmf.errors import FedmfError, FixedPointRangeError, MessageError, ProtocolError
+from fedmf.errors import (
+    FedmfError,
+    FixedPointRangeError,
+    MessageError,
+    ProtocolError,
+    SettingsError,
+)
 from fedmf.federation import (
     Engine,
     LocalEngine,
@@ -105,7 +111,9 @@ class EngineContract:
         changed: dict[str, object],
     ) -> None:
         if isinstance(key, MasterSecret) and changed.get("upload") == "part":
-            pytest.skip("protection rlwe has full uploads alone")
+            with pytest.raises(SettingsError, match="all items"):
+                self.plan(split, key, **changed)
+            return
         plan = self.plan(split, key, **changed)
         with self.engine(plan, key, *split) as engine:
             result = Training(plan, engine).run()

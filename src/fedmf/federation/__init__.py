@@ -4,7 +4,7 @@ from fedmf.federation.cost import Forecast, forecast
 from fedmf.federation.data_choice import DataChoice
 from fedmf.federation.engine import Engine, Fit, Observation, Uploaded
 from fedmf.federation.local.engine import LocalEngine
-from fedmf.federation.local.training import make_key, make_plan, train_locally, trained_model
+from fedmf.federation.local.training import make_plan, train_locally, trained_model
 from fedmf.federation.participant import Participant, ParticipantState
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.run_directory import RunDirectory
@@ -31,7 +31,6 @@ __all__ = [
     "Transcript",
     "Uploaded",
     "forecast",
-    "make_key",
     "make_plan",
     "train_locally",
     "trained_model",

@@ -3,7 +3,12 @@
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
 from fedmf.protocol.participant import ParticipantRole
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
-from fedmf.protocol.registry import PROTECTIONS, participant_protection, server_protection
+from fedmf.protocol.registry import (
+    PROTECTIONS,
+    fresh_key,
+    participant_protection,
+    server_protection,
+)
 from fedmf.protocol.server import Server
 from fedmf.protocol.session import UPLOADS, Session
 from fedmf.protocol.table import (
@@ -35,6 +40,7 @@ __all__ = [
     "TableMessage",
     "TableShape",
     "UploadMessage",
+    "fresh_key",
     "participant_protection",
     "server_protection",
     "table_sha256",

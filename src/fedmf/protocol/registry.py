@@ -1,4 +1,4 @@
-"""The protections by name."""
+"""The protections by name: their keys, and their two halves."""
 
 from __future__ import annotations
 
@@ -14,6 +14,26 @@ from fedmf.protocol.session import Session
 from fedmf.protocol.table import IntegerTable
 
 PROTECTIONS = ("none", "paillier", "rlwe")
+
+
+def fresh_key(protection: str, key_bits: int) -> ParticipantsKey | None:
+    """Return a fresh key for the participants of a session; None where there is none.
+
+    Parameters
+    ----------
+    protection
+        Name of the protection.
+    key_bits
+        Size of a Paillier key; the others have one size.
+
+    Warns
+    -----
+    WeakKeyWarning
+        A Paillier key of 1024 bits.
+    """
+    if protection == "paillier":
+        return PrivateKey.generate(key_bits, allow_weak=True)
+    return MasterSecret.fresh() if protection == "rlwe" else None
 
 
 def participant_protection(

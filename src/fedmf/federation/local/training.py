@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.local.engine import LocalEngine
@@ -14,20 +13,8 @@ from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.training import RoundRecord, Training, TrainingResult
 from fedmf.federation.transcript import Transcript
 from fedmf.model import FactorModel
+from fedmf.protocol import fresh_key
 from fedmf.ratings import Ratings
-
-
-def make_key(settings: TrainingSettings) -> ParticipantsKey | None:
-    """Return a fresh key for the participants; None where the protection has none.
-
-    Warns
-    -----
-    WeakKeyWarning
-        The settings ask for 1024 bits.
-    """
-    if settings.protection == "paillier":
-        return PrivateKey.generate(settings.key_bits, allow_weak=True)
-    return MasterSecret.fresh() if settings.protection == "rlwe" else None
 
 
 def make_plan(
@@ -39,8 +26,13 @@ def make_plan(
     ------
     SettingsError, WordSizeError
         The settings do not suit the ratings.
+
+    Warns
+    -----
+    WeakKeyWarning
+        The settings ask for a Paillier key of 1024 bits.
     """
-    key = make_key(settings)
+    key = fresh_key(settings.protection, settings.key_bits)
     public_key = int(key.public.n) if isinstance(key, PrivateKey) else None
     return TrainingPlan.make(settings, training, public_key=public_key), key
 
