@@ -202,7 +202,8 @@ def _relevant_problems(n_users: int, relevant: Sequence[CodeArray]) -> Iterator[
     empty = np.flatnonzero([array.size == 0 for array in arrays])
     yield from _row_problems(empty, "relevant is empty; leave such users out")
     unfit = [
-        array.size > 0 and (array.ndim != 1 or array.dtype.kind not in "iu" or array.min() < 0)
+        bool(array.size)
+        and (array.ndim != 1 or array.dtype.kind not in "iu" or bool(array.min() < 0))
         for array in arrays
     ]
     yield from _row_problems(np.flatnonzero(unfit), "relevant is no vector of item codes")
