@@ -72,7 +72,7 @@ def test_two_keys_share_no_prime(key: PrivateKey, other_key: PrivateKey) -> None
 def test_a_composite_p_is_refused(key: PrivateKey) -> None:
     q = key.numbers.q
     # Two large factors: small ones would break the conditions on h as well, now and then.
-    factor = next_prime(mpz(3) << 254, lambda x: x % 4 == 1)
+    factor = next_prime(mpz(7) << 253, lambda x: x % 4 == 1)
 
     def passes_everything_else(other: mpz) -> bool:
         composite = factor * other
