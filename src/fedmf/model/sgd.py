@@ -25,8 +25,9 @@ from fedmf.model.method import (
 from fedmf.ratings import OwnedRatings, RatingScale
 
 ITEMS = "items"
-# 2^-20 is ten times finer than the authors' 1e-5 and moves their published losses by 2e-5; 2^-16
-# moves them by 4e-4. Sums are kept within 30 bits, because every protection holds that many.
+# The authors' own step: python-paillier rounds their precision of 1e-5 to 16^-5, which is 2^-20, and
+# their published losses come back to 1e-9. Sums are kept within 30 bits, because every protection
+# holds that many.
 MOST_FRACTION_BITS = 20
 SUM_BITS = 30
 # A user moves an entry of an item by 2 * rate * (error * u - lambda * v). Errors are below the
