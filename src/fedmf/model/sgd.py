@@ -25,9 +25,9 @@ from fedmf.model.method import (
 from fedmf.ratings import OwnedRatings, RatingScale
 
 ITEMS = "items"
-# The authors' own step: python-paillier rounds their precision of 1e-5 to 16^-5, which is 2^-20, and
-# their published losses come back to 1e-9. Sums are kept within 30 bits, because every protection
-# holds that many.
+# The authors' own step: python-paillier rounds their precision of 1e-5 to 16^-5, which is 2^-20,
+# and their published losses come back to 1e-9. Sums are kept within 30 bits, because every
+# protection holds that many.
 MOST_FRACTION_BITS = 20
 SUM_BITS = 30
 # A user moves an entry of an item by 2 * rate * (error * u - lambda * v). Errors are below the
