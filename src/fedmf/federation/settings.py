@@ -20,7 +20,7 @@ class TrainingSettings:
     ----------
     protection
         ``"paillier"`` (FedMF: participants share a key, the server only adds), ``"rlwe"`` (the
-        same with lattice-based encryption, about as fast as none) or ``"none"`` (distributed
+        same with lattice-based encryption, far cheaper) or ``"none"`` (distributed
         matrix factorization: the server reads every upload).
     upload
         ``"full"``: all items, which hides what a participant rated. ``"part"``: the rated items

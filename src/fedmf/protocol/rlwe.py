@@ -1,4 +1,4 @@
-"""Protection `rlwe`: the paper's loop with lattice words, at about the cost of no protection.
+"""Protection `rlwe`: the paper's loop with lattice words, at a fraction of Paillier's cost.
 
 Participants share a master secret. Every upload is protected under a key of its own, derived from
 the secret, the session, who uploads, when, and a fresh public nonce; the closing of each round
