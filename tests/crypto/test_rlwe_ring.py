@@ -71,6 +71,16 @@ def test_the_largest_sum_of_2_to_the_20_keys_multiplies_exactly(arrangement: str
     check_product(limbs, key, parts=3)
 
 
+@pytest.mark.parametrize("arrangement", largest_inputs(1))
+@pytest.mark.parametrize(("shares", "parts"), [(6, 3), (252, 4)])
+def test_the_largest_sum_of_keys_shared_out_in_a_committee_multiplies_exactly(
+    arrangement: str, shares: int, parts: int
+) -> None:
+    # 6 seeds for each upload with four members, 252 with ten.
+    limbs, key = largest_inputs(shares * 32 * PARTICIPANTS)[arrangement]
+    check_product(limbs, key, parts)
+
+
 def test_a_typical_sum_of_2_to_the_20_keys_multiplies_exactly() -> None:
     deviation = 4 * PARTICIPANTS**0.5
     key = np.rint(np.random.default_rng(3).normal(0, deviation, DEGREE)).astype(np.int64)

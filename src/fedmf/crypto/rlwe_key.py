@@ -17,7 +17,7 @@ from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -88,7 +88,7 @@ class RlweKey(SecretMaterial):
         """
         total = np.zeros(DEGREE, dtype=np.int64)
         for seed in seeds:
-            total += centred_binomial(Keystream(seed), DEGREE)
+            total += expand_keys([seed])[0]
         return cls(total)
 
     def __add__(self, other: RlweKey) -> RlweKey:
@@ -109,3 +109,19 @@ class RlweKey(SecretMaterial):
     def factor(self) -> SmallFactor:
         """Return the key, ready to be multiplied; long sums in several parts."""
         return SmallFactor(self._coefficients)
+
+
+def expand_keys(seeds: Sequence[bytes]) -> NDArray[np.int8]:
+    """Return the coefficients of the keys that some seeds stand for, shape (seeds, 2048).
+
+    Raises
+    ------
+    KeyMaterialError
+        If a seed is not 32 bytes.
+    TypeError
+        If a seed is not bytes.
+    """
+    coefficients = np.empty((len(seeds), DEGREE), dtype=np.int8)
+    for row, seed in zip(coefficients, seeds, strict=True):
+        row[:] = centred_binomial(Keystream(seed), DEGREE)
+    return coefficients
