@@ -10,7 +10,7 @@ the integers do: the tags of a sum, less its masks, are those of the summed inte
 
 A server that drops, repeats, shifts, scales or makes up anything hits both tags with a probability
 of 2^-66 at most, provided that it brings no integer off by 2^32 or more: an error of an odd number
-times 2^v leaves alpha 64 - v random bits. Integers that are larger are therefore tagged limb by limb.
+times 2^v leaves alpha 64 - v random bits. Larger integers are therefore tagged limb by limb.
 """
 
 from __future__ import annotations
