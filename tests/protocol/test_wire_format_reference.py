@@ -172,7 +172,7 @@ def test_both_sides_refuse_a_plaintext_outside_of_its_slots(weak_key: PrivateKey
         server.receive(stranger.Participant(terms, 0, stranger.Paillier(terms)).upload(1, change))
         server.close()
         role = ParticipantRole(
-            session, 1, participant_protection(session, weak_key), settled_rounds=1
+            session, 1, participant_protection(session, weak_key), closings=[ClosingMessage(1, ())]
         )
         other = stranger.Participant(terms, 2, stranger_protection(terms, weak_key))
         message = TableMessage.from_bytes(server.table(), session)

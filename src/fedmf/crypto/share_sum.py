@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -34,6 +34,9 @@ class ShareSum(SecretMaterial):
     """
 
     __slots__ = ("_values",)
+
+    BYTES_PER_SUBSET: ClassVar[int] = DEGREE * _WIRE.itemsize
+    """Size of the sum of one subset on the wire."""
 
     def __init__(self, values: NDArray[np.int32]) -> None:
         if values.dtype != np.int32 or values.ndim != 2 or values.shape[1] != DEGREE:
@@ -88,7 +91,7 @@ class ShareSum(SecretMaterial):
         MessageError
             If there are too few bytes or too many.
         """
-        expected = held * DEGREE * _WIRE.itemsize
+        expected = held * cls.BYTES_PER_SUBSET
         if len(data) != expected:
             raise MessageError(
                 f"a sum of shares of {held} subsets has {expected:,} bytes, this one {len(data):,}"

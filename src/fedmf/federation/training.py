@@ -195,7 +195,7 @@ class Training:
             kept.
         """
         handed_out = self._distribute()
-        while self._server.closed_rounds < self._plan.session.rounds:
+        while not self._server.is_over:
             record, handed_out = self._round(handed_out.size)
             self._records.append(record)
             if self._keeper is not None:

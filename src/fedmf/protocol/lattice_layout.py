@@ -81,7 +81,9 @@ class LatticeLayout:
             Number of tags.
         spare_bits
             0 where the table itself is opened, whose values fit their words. 1 where the sum of the
-            changes of one round is: as the difference of two tables it may have a bit more.
+            changes of one round is: as the difference of two tables it may have a bit more. Groups
+            of one limb need no such bit, since the table before says which sum it was; see
+            `exact_change`.
 
         Raises
         ------
@@ -107,9 +109,7 @@ class LatticeLayout:
     @property
     def splits(self) -> bool:
         """Whether anything is larger than a message, and travels in several limbs."""
-        return any(self._sum_bits(group) > self.size.word_bits for group in self.shape.groups) or (
-            self.tags > 0
-        )
+        return self.tags > 0 or any(limbs > 1 for _, _, limbs in self._places())
 
     @property
     def value_limbs(self) -> int:
@@ -197,10 +197,34 @@ class LatticeLayout:
             at, first = at + count, first + count * each
         return values
 
+    def exact_change(self, limbs: Int64Array, table: Int64Array) -> Int64Array:
+        """Return the exact sums of limbs of a change that leads from one table to another.
+
+        Where a value is a limb of its own, its sum comes back modulo 2^w; exactly one integer of
+        that remainder leads to a value that fits its group's word.
+
+        Parameters
+        ----------
+        limbs
+            From `read`, of the sum of a round's changes.
+        table
+            The values of the table before, int64, shape (values,).
+        """
+        exact = limbs.copy()
+        at = first = 0
+        for group, count, each in self._places():
+            if each == 1:
+                before = table[at : at + count]
+                after = centred(before + limbs[first : first + count], group.word_bits)
+                exact[first : first + count] = after - before
+            at, first = at + count, first + count * each
+        return exact
+
     def _places(self) -> Iterator[tuple[GroupShape, int, int]]:
         """Yield every group, its number of values, and its limbs for each of them."""
         for group in self.shape.groups:
-            yield group, group.values, self._limbs_of(self._sum_bits(group))
+            fits = group.word_bits <= self.size.word_bits
+            yield group, group.values, 1 if fits else self._limbs_of(self._sum_bits(group))
 
     def _sum_bits(self, group: GroupShape) -> int:
         return group.word_bits + self.spare_bits

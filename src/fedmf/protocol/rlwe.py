@@ -86,8 +86,11 @@ class RlweParticipant(ParticipantProtection):
         self._masks = np.zeros(TAGS, dtype=np.uint64)
         self._uploads = self._heard_rounds = 0
 
-    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
+    def protect(
+        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+    ) -> Protected:
         """Return the words of the change and its tags, under a key that is used this once."""
+        del leaving
         self.session.shape.check_change(change)
         limbs = self._layout.limbs(self.session.shape.flat(self.session.shape.dense(change)))
         # Hedged with the values: even a stuck source repeats no key for another message.

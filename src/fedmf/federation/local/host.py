@@ -76,7 +76,7 @@ class ParticipantHost:
             participant_protection(plan.session, key, plan.start_table())
         )
         self._reader = TableReader(plan)
-        self._participants = self._made(settled_rounds=0)
+        self._participants = self._made(closings=())
         self._message: TableMessage | None = None
         self._reading: Reading | None = None
 
@@ -148,21 +148,20 @@ class ParticipantHost:
 
     def restore(self, folder: Path, closings: Sequence[bytes]) -> None:
         """Take the states of everybody here from the files of a folder, after these closings."""
-        for closing in closings:
-            self._protection.hear(ClosingMessage.from_bytes(closing, self._plan.session))
+        heard = [ClosingMessage.from_bytes(closing, self._plan.session) for closing in closings]
+        for closing in heard:
+            self._protection.hear(closing)
         self._reader.restore(read_public_model(folder), len(closings))
         states = read_states(folder, self._plan.codec.shape, self._owned.keys())
-        self._participants = self._made(len(closings))
+        self._participants = self._made(heard)
         for number, state in states.items():
             self._participants[number].state = state
 
-    def _made(self, settled_rounds: int) -> dict[int, Participant]:
+    def _made(self, closings: Sequence[ClosingMessage]) -> dict[int, Participant]:
         plan = self._plan
         return {
             number: Participant(
-                ParticipantRole(
-                    plan.session, number, self._protection, settled_rounds=settled_rounds
-                ),
+                ParticipantRole(plan.session, number, self._protection, closings=closings),
                 plan,
                 one.training,
                 one.heldout,
@@ -188,9 +187,13 @@ class SharedOpening(ParticipantProtection):
         self._table: IntegerTable = ()
         self._seconds = 0.0
 
-    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
+    def protect(
+        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+    ) -> Protected:
         """Protect a change."""
-        return self._protection.protect(change, round_number=round_number, participant=participant)
+        return self._protection.protect(
+            change, round_number=round_number, participant=participant, leaving=leaving
+        )
 
     def hear(self, closing: ClosingMessage) -> None:
         """Take note of a closing."""
