@@ -262,9 +262,11 @@ class CommitteeMember:
         outcome = request.outcome
         if outcome.round != request.round:
             raise ProtocolError(f"an outcome of round {outcome.round} in round {request.round}")
-        if request.round < self._memory.newest_round:
-            raise ProtocolError(f"round {request.round} is over")
-        self._memory.note_outcome(outcome)
+        if self._memory.outcome(request.round) != outcome:
+            # What was signed before may be signed again: the server may have lost it.
+            if request.round < self._memory.newest_round:
+                raise ProtocolError(f"round {request.round} is over")
+            self._memory.note_outcome(outcome)
         if self._round is not None and self._round.number == request.round:
             # Whoever has voted never answers: what it could answer with goes now.
             self._round = None

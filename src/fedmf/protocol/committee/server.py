@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fedmf.crypto.share_sum import ShareSum
@@ -136,6 +136,15 @@ class CommitteeServer(Server):
         self._now = _Round()
 
     @property
+    def needs_copy(self) -> bool:
+        """Whether a participant has to give the server a copy of the table for late ones."""
+        return self.charter.terms.blind
+
+    def keep_copy(self, copy: bytes) -> None:
+        """Keep a participant's copy of the table; raise MessageError if it is none."""
+        self._table.keep_copy(copy)
+
+    @property
     def is_void(self) -> bool:
         """Whether the round under way is known to be void."""
         return self._stage is _Stage.VOID
@@ -228,7 +237,10 @@ class CommitteeServer(Server):
             closing = super().close_round()
         else:
             raise ProtocolError("the round has no certificate yet")
-        self._previous = ClosingProof.of(closing, self.charter).certificate
+        proof = ClosingProof.of(closing, self.charter)
+        self._previous = proof.certificate
+        # Whoever hears of the round later takes a copy of the table, and needs no answers.
+        self.closings[-1] = replace(closing, proof=replace(proof, answers=()).to_bytes())
         self._stage = _Stage.BETWEEN
         return closing
 
