@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.crypto.rlwe_key import expand_keys
+from fedmf.crypto.rlwe_key import SEEDS_AT_A_TIME, expand_keys
 from fedmf.crypto.rlwe_noise import LARGEST_NOISE
 from fedmf.crypto.rlwe_ring import DEGREE
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import MessageError, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -45,7 +45,7 @@ class ShareSum(SecretMaterial):
         self._values.flags.writeable = False
 
     @classmethod
-    def from_seeds(cls, uploads: Iterable[Sequence[bytes]], held: int) -> ShareSum:
+    def from_seeds(cls, uploads: Sequence[Sequence[bytes]], held: int) -> ShareSum:
         """Return the sum over some uploads.
 
         Parameters
@@ -62,14 +62,20 @@ class ShareSum(SecretMaterial):
         ProtocolError
             If an upload has another number of seeds, or there are too many uploads.
         """
-        total = np.zeros((held, DEGREE), dtype=np.int32)
+        if len(uploads) > MOST_UPLOADS:
+            raise ProtocolError(
+                f"{len(uploads):,} uploads are more than the {MOST_UPLOADS:,} whose sums of shares "
+                "fit 32 bits"
+            )
         for number, seeds in enumerate(uploads):
-            if len(seeds) != held or number >= MOST_UPLOADS:
-                raise ProtocolError(
-                    f"upload {number:,} has {len(seeds)} seeds; a sum of shares here takes {held} "
-                    f"of each of at most {MOST_UPLOADS:,} uploads"
-                )
-            total += expand_keys(seeds)
+            if len(seeds) != held:
+                raise ProtocolError(f"upload {number:,} has {len(seeds)} seeds here, not {held}")
+        total = np.zeros((held, DEGREE), dtype=np.int32)
+        step = max(1, SEEDS_AT_A_TIME // held)
+        for start in range(0, len(uploads), step):
+            some = uploads[start : start + step]
+            keys = expand_keys([seed for seeds in some for seed in seeds])
+            total += keys.reshape(len(some), held, DEGREE).sum(axis=0, dtype=np.int16)
         return cls(total)
 
     @classmethod
