@@ -182,8 +182,7 @@ class RlweParticipant(ParticipantProtection):
 
     def _tags(self, values: Int64Array) -> NDArray[np.uint64]:
         """Return sum_i alpha_i m_i modulo 2^64 for both tags."""
-        products: NDArray[np.uint64] = self._factors * values.view(np.uint64)
-        tags: NDArray[np.uint64] = products.sum(axis=1, dtype=np.uint64)
+        tags: NDArray[np.uint64] = np.einsum("ij,j->i", self._factors, values.view(np.uint64))
         return tags
 
     def _seed(self, round_number: int, participant: int, nonce: bytes) -> bytes:
