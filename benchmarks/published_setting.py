@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.federation import Participant, TrainingPlan, TrainingSettings
+from fedmf.federation import Participant, TableReader, TrainingPlan, TrainingSettings
 from fedmf.protocol import (
     ParticipantRole,
     Server,
@@ -125,9 +125,14 @@ class Ours:
         self.plan = plan = TrainingPlan.make(settings, training, public_key=int(key.public.n))
         protection = participant_protection(plan.session, key)
         self._owned = [training.owned_by(users) for users in plan.members]
+        nothing = training.split(0.0)[1]
         self._participants = [
             Participant(
-                ParticipantRole(plan.session, number, protection), plan.method, plan.codec, owned
+                ParticipantRole(plan.session, number, protection),
+                plan,
+                owned,
+                nothing.owned_by(plan.members[number]),
+                TableReader(plan),
             )
             for number, owned in enumerate(self._owned)
         ]

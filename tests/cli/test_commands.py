@@ -94,6 +94,19 @@ def test_train_json_keeps_its_contract(run: Any) -> None:
     assert stored == protected
 
 
+def test_the_set_up_is_no_round_and_its_cost_is_reported(run: Any) -> None:
+    plain = run("train", *SMALL, "--protection", "none", "--json").json
+    counted = run("train", *SMALL, "--protection", "none", "--min-raters", "3", "--json").json
+    assert plain["setup"] is None
+    assert counted["setup"]["included"] == 14
+    assert counted["setup"]["upload_bytes_median"] > 25
+    assert "rmse" not in counted["setup"]
+    assert [record["round"] for record in counted["rounds"]] == [1, 2]
+    assert 0 < counted["rounds"][1]["summed_rmse"] < 5
+    ran = run("train", *SMALL, "--protection", "none", "--min-raters", "3")
+    assert "fewer than 3 raters never leave" in " ".join(ran.out.split())
+
+
 def test_part_uploads_say_what_they_show(run: Any) -> None:
     ran = run("train", *SMALL, "--key-bits", "2048", "--upload", "part")
     assert "the server: which items each participant rated" in ran.out
@@ -216,6 +229,7 @@ def test_version(run: Any) -> None:
             20,
             "lower the learning rate",
         ),
+        (["train", *SMALL, "--min-raters", "15"], 12, "min_raters is 15 and there are 14 users"),
         (["train", "--cohort", "2"], 12, "cohort must be a whole number of at least 3"),
         (["train", "--resume", "nowhere"], 40, "not a run directory"),
         (["recommend", "nowhere", "--user", "1"], 40, "not a run directory"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +31,8 @@ from fedmf.federation import (
     Transcript,
 )
 from fedmf.federation.engine import Uploaded
+from fedmf.model import FloatTable, Method, PublicModel
+from fedmf.model.sgd import Sgd
 from fedmf.ratings import Ratings, load_ratings
 
 
@@ -52,6 +56,18 @@ class Dropping:
         for uploaded in self._engine.collect(cohort):
             if uploaded.participant not in self._dropped.get(self._round, set()):
                 yield uploaded
+
+
+class HeavyBall(Sgd):
+    """A method whose public model depends on the one before: V goes on moving as it last did."""
+
+    __slots__ = ()
+
+    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
+        """Return V plus half of its last move."""
+        items = table["items"]
+        last = items if previous is None else previous.statistics["items"]
+        return PublicModel(items + 0.5 * (items - last), {"items": items})
 
 
 def protection_of(key: ParticipantsKey | None) -> str:
@@ -91,6 +107,7 @@ class EngineContract:
             split[0],
             public_key=int(key.public.n) if isinstance(key, PrivateKey) else None,
             session_id=bytes(16),
+            measured=True,
         )
 
     def reference(self, plan: TrainingPlan, split: tuple[Ratings, Ratings]) -> TrainingResult:
@@ -101,7 +118,15 @@ class EngineContract:
 
     @pytest.mark.parametrize(
         "changed",
-        [{}, {"upload": "part"}, {"cohort": 5}, {"silos": 3}, {"seed": 4}],
+        [
+            {},
+            {"upload": "part"},
+            {"cohort": 5},
+            {"silos": 3},
+            {"seed": 4},
+            {"min_raters": 3},
+            {"min_raters": 2, "upload": "part", "cohort": 4},
+        ],
         ids=lambda changed: "-".join(f"{k}={v}" for k, v in changed.items()) or "default",
     )
     def test_result_equals_the_plain_run_bit_for_bit(
@@ -120,9 +145,26 @@ class EngineContract:
         expected = self.reference(plan, split)
         assert result.table_sha256 == expected.table_sha256
         np.testing.assert_array_equal(result.user_factors, expected.user_factors)
+        assert [record.round for record in result.rounds] == [1, 2, 3]
+        assert (result.setup is not None) == ("min_raters" in changed)
         found = [(record.rmse, record.training_loss) for record in result.rounds]
         wanted = [(record.rmse, record.training_loss) for record in expected.rounds]
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
+        found_sums = [record.summed_rmse for record in result.rounds]
+        assert found_sums == [record.summed_rmse for record in expected.rounds]
+
+    def test_the_table_sums_the_errors_of_the_model_before_the_round(
+        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
+    ) -> None:
+        plan = self.plan(split, key, min_raters=2)
+        with self.engine(plan, key, *split) as engine:
+            result = Training(plan, engine).run()
+        assert result.setup is not None
+        assert np.isnan(result.setup.summed_rmse)
+        outside = [record.rmse for record in (result.setup, *result.rounds)]
+        summed = [record.summed_rmse for record in result.rounds]
+        np.testing.assert_allclose(summed, outside[:-1], rtol=1e-4)
+        assert summed[0] != summed[1]
 
     def test_dropouts_do_not_corrupt_the_table(
         self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
@@ -147,10 +189,31 @@ class EngineContract:
         with self.engine(plan, key, *split) as engine:
             engine.restore(tmp_path, keeper.closings)
             training = Training(plan, engine)
-            training.resume(keeper.payload, keeper.closings, keeper.rounds)
+            training.resume(keeper.payload, keeper.closings, keeper.records)
             resumed = training.run()
         assert resumed.table_sha256 == self.reference(plan, split).table_sha256
         assert [record.round for record in resumed.rounds] == [1, 2, 3]
+
+    def test_a_restored_engine_remembers_the_public_model(
+        self, split: tuple[Ratings, Ratings], tmp_path: Path
+    ) -> None:
+        plan = self.plan(split, None, rounds=4, min_raters=2)
+        plan = replace(plan, method=HeavyBall(**_fields(plan.method)))
+        with self.engine(plan, None, *split) as engine:
+            whole = Training(plan, engine).run()
+        keeper = _StopAfter(3, tmp_path)
+        with self.engine(plan, None, *split) as engine, pytest.raises(KeyboardInterrupt):
+            Training(plan, engine, keeper=keeper).run()
+        with self.engine(plan, None, *split) as engine:
+            engine.restore(tmp_path, keeper.closings)
+            training = Training(plan, engine)
+            training.resume(keeper.payload, keeper.closings, keeper.records)
+            resumed = training.run()
+        assert resumed.table_sha256 == whole.table_sha256
+        np.testing.assert_array_equal(
+            resumed.public_model.item_factors, whole.public_model.item_factors
+        )
+        assert [record.rmse for record in resumed.rounds] == [r.rmse for r in whole.rounds]
 
     def test_errors_of_participants_reach_the_caller(
         self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
@@ -197,12 +260,18 @@ class _StopAfter:
     def __init__(self, rounds: int, folder: Path) -> None:
         self._stop, self._folder = rounds, folder
 
-    def keep(self, server_payload, closings, rounds, transcript, engine):  # type: ignore[no-untyped-def]
+    def keep(self, server_payload, closings, records, transcript, engine):  # type: ignore[no-untyped-def]
         del transcript
-        if len(rounds) == self._stop:
-            self.payload, self.closings, self.rounds = server_payload, closings, list(rounds)
+        if len(records) == self._stop:
+            self.payload, self.closings, self.records = server_payload, closings, list(records)
             engine.save(self._folder)
             raise KeyboardInterrupt
+
+
+def _fields(method: Method) -> dict[str, Any]:
+    settings: dict[str, Any] = {**method.settings(), "scale": method.scale}
+    del settings["name"]
+    return settings
 
 
 def _without_protection(plan: TrainingPlan) -> dict[str, object]:

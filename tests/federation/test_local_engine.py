@@ -4,7 +4,7 @@ import pytest
 
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import WorkerError
-from fedmf.federation import Engine, LocalEngine, TrainingPlan
+from fedmf.federation import Engine, LocalEngine, Training, TrainingPlan
 from fedmf.ratings import Ratings
 from tests.contracts.engine_contract import EngineContract, split
 
@@ -40,4 +40,5 @@ class TestThreeProcesses(EngineContract):
         plan = self.plan(split, key, silos=2)
         with LocalEngine(plan, key, *split, workers=5) as engine:
             assert len(engine._processes) == 2
-            assert engine.user_factors().shape == (split[0].n_users, 4)
+            result = Training(plan, engine).run()
+            assert result.user_factors.shape == (split[0].n_users, 4)

@@ -29,7 +29,10 @@ def make_plan(key: ParticipantsKey | None, rounds: int = 4) -> TrainingPlan:
     settings = TrainingSettings(protection=protection, key_bits=1024, factors=4, rounds=rounds)
     _, training, _ = DATA.load()
     return TrainingPlan.make(
-        settings, training, public_key=int(key.public.n) if isinstance(key, PrivateKey) else None
+        settings,
+        training,
+        public_key=int(key.public.n) if isinstance(key, PrivateKey) else None,
+        measured=True,
     )
 
 
@@ -64,7 +67,7 @@ def test_a_stopped_training_resumes_to_the_same_table(
         with pytest.raises(Stop):
             train_locally(plan, key, training, heldout, run=run, after_round=stop_after(stop))
     found = RunDirectory.find(tmp_path / "run")
-    again = found.plan(found.ratings()[1])
+    again = found.plan(*found.ratings()[1:])
     assert again.session == plan.session
     resumed = train_locally(again, found.key(), training, heldout, run=found)
     assert resumed.table_sha256 == whole.table_sha256
@@ -179,11 +182,17 @@ def test_an_edited_description_is_refused(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, (training, heldout), None)
     path = run.path / "run.json"
     described = json.loads(path.read_text())
-    for name, value in (("reg", 0.9), ("seed", 5), ("learning_rate", 0.1), ("rounds", 9)):
+    for name, value in (
+        ("reg", 0.9),
+        ("seed", 5),
+        ("learning_rate", 0.1),
+        ("rounds", 9),
+        ("min_raters", 2),
+    ):
         settings = {**described["settings"], name: value}
         path.write_text(json.dumps({**described, "settings": settings}))
         with pytest.raises(RunDirectoryError, match="another training"):
-            RunDirectory.find(run.path).plan(training)
+            RunDirectory.find(run.path).plan(training, heldout)
 
 
 def test_one_process_at_a_time_trains_in_a_directory(tmp_path: Path) -> None:
@@ -210,7 +219,9 @@ def test_a_shortened_transcript_is_refused(tmp_path: Path) -> None:
         run.checkpoint()
 
 
-@pytest.mark.parametrize("name", ["progress.json", "server.bin", "participants-0.npz"])
+@pytest.mark.parametrize(
+    "name", ["progress.json", "server.bin", "participants-0.npz", "public-model.npz"]
+)
 def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
     _, training, heldout = DATA.load()
     plan = make_plan(None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import MessageError, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,6 +35,9 @@ class ShareSum(SecretMaterial):
 
     __slots__ = ("_values",)
 
+    BYTES_PER_SUBSET: ClassVar[int] = DEGREE * _WIRE.itemsize
+    """Size of the sum of one subset on the wire."""
+
     def __init__(self, values: NDArray[np.int32]) -> None:
         if values.dtype != np.int32 or values.ndim != 2 or values.shape[1] != DEGREE:
             raise TypeError(
@@ -45,7 +48,7 @@ class ShareSum(SecretMaterial):
         self._values.flags.writeable = False
 
     @classmethod
-    def from_seeds(cls, uploads: Sequence[Sequence[bytes]], held: int) -> ShareSum:
+    def from_seeds(cls, uploads: Iterable[Sequence[bytes]], held: int) -> ShareSum:
         """Return the sum over some uploads.
 
         Parameters
@@ -62,18 +65,19 @@ class ShareSum(SecretMaterial):
         ProtocolError
             If an upload has another number of seeds, or there are too many uploads.
         """
-        if len(uploads) > MOST_UPLOADS:
+        every = list(uploads)
+        if len(every) > MOST_UPLOADS:
             raise ProtocolError(
-                f"{len(uploads):,} uploads are more than the {MOST_UPLOADS:,} whose sums of shares "
+                f"{len(every):,} uploads are more than the {MOST_UPLOADS:,} whose sums of shares "
                 "fit 32 bits"
             )
-        for number, seeds in enumerate(uploads):
+        for number, seeds in enumerate(every):
             if len(seeds) != held:
                 raise ProtocolError(f"upload {number:,} has {len(seeds)} seeds here, not {held}")
         total = np.zeros((held, DEGREE), dtype=np.int32)
         step = max(1, SEEDS_AT_A_TIME // held)
-        for start in range(0, len(uploads), step):
-            some = uploads[start : start + step]
+        for start in range(0, len(every), step):
+            some = every[start : start + step]
             keys = expand_keys([seed for seeds in some for seed in seeds])
             total += keys.reshape(len(some), held, DEGREE).sum(axis=0, dtype=np.int16)
         return cls(total)
@@ -94,7 +98,7 @@ class ShareSum(SecretMaterial):
         MessageError
             If there are too few bytes or too many.
         """
-        expected = held * DEGREE * _WIRE.itemsize
+        expected = held * cls.BYTES_PER_SUBSET
         if len(data) != expected:
             raise MessageError(
                 f"a sum of shares of {held} subsets has {expected:,} bytes, this one {len(data):,}"

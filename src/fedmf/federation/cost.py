@@ -14,7 +14,7 @@ import numpy as np
 
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.plan import TrainingPlan
-from fedmf.model import Method
+from fedmf.federation.table_reader import TableReader
 from fedmf.protocol import (
     ClosingMessage,
     RowChange,
@@ -67,7 +67,12 @@ class _UnitSeconds:
 
 
 def forecast(
-    plan: TrainingPlan, key: ParticipantsKey | None, training: Ratings, *, workers: int
+    plan: TrainingPlan,
+    key: ParticipantsKey | None,
+    training: Ratings,
+    heldout: Ratings,
+    *,
+    workers: int,
 ) -> Forecast:
     """Predict what carrying out a plan costs on this machine.
 
@@ -75,20 +80,22 @@ def forecast(
     ----------
     key
         The participants' key; None where the protection has none.
-    training
-        The training ratings.
+    training, heldout
+        The ratings, and those kept back to measure with.
     workers
         Processes of the local engine.
     """
-    session, cohort = plan.session, plan.cohort(1)
+    session, cohort = plan.session, plan.cohort(plan.session.rounds)
     protection = participant_protection(session, key, plan.start_table())
     everybody = [training.owned_by(users) for users in plan.members]
-    median = sorted(everybody, key=len)[len(everybody) // 2]
+    middle = sorted(range(len(everybody)), key=lambda number: len(everybody[number]))
+    median = everybody[middle[len(everybody) // 2]]
+    kept_back = heldout.owned_by(plan.members[middle[len(everybody) // 2]])
     unit = _measure_units(session, key)
-    step = _measure_step(plan.method, median)
+    step = _measure_step(plan, median)
 
     def uploaded(owned: OwnedRatings) -> Rows | None:
-        return _needed(plan, owned) if session.upload == "part" else None
+        return plan.rows_changed(owned) if session.upload == "part" else None
 
     def own_seconds(owned: OwnedRatings) -> float:
         return step * len(owned) + unit.protect * protection.work(uploaded(owned))
@@ -108,17 +115,12 @@ def forecast(
     busy = share * sum(own_seconds(owned) for owned in everybody)
     return Forecast(
         participant_seconds=own_seconds(median)
-        + unit.open * protection.work(_needed(plan, median)),
+        + unit.open * protection.work(plan.rows_read(median, kept_back)),
         server_seconds=server,
         upload_bytes=len(upload) + protection.payload_bytes(uploaded(median)),
         download_bytes=sum(len(message.to_bytes(session)) for message in downloads),
-        total_seconds=plan.settings.rounds * (busy / workers + opening + server) + opening,
+        total_seconds=session.rounds * (busy / workers + opening + server) + opening,
     )
-
-
-def _needed(plan: TrainingPlan, owned: OwnedRatings) -> Rows:
-    needed = plan.method.rows_needed(owned)
-    return [needed[group.name] for group in plan.codec.shape.groups]
 
 
 def _measure_units(session: Session, key: ParticipantsKey | None) -> _UnitSeconds:
@@ -169,11 +171,12 @@ def _measure_sample(
     return unit, seconds
 
 
-def _measure_step(method: Method, owned: OwnedRatings) -> float:
+def _measure_step(plan: TrainingPlan, owned: OwnedRatings) -> float:
     """Return the seconds per rating of a participant's step."""
-    items = method.decode(method.start_table())
+    method = plan.method
+    public = TableReader(plan).read(1, plan.start_table()).model
     users = method.start_user_factors(owned.users)
-    seconds = _seconds(lambda: method.participant_step(items, owned, users, None))
+    seconds = _seconds(lambda: method.participant_step(public, owned, users, None))
     return seconds / max(len(owned), 1)
 
 

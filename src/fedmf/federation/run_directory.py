@@ -6,7 +6,7 @@
     key.json             the participants' shared key, mode 0600 (protections with a key)
     run.lock             held by the process that trains in the directory
     transcript.jsonl     sizes and digests of all messages, a line each
-    checkpoints/round-N  the state after round N; the newest one is kept
+    checkpoints/round-N  the state after round N of the session; the newest one is kept
     model/               the model, when the training is over
     result.json          the figures of the training, when it is over
 """
@@ -61,14 +61,14 @@ class Checkpoint:
         The protected table.
     closings
         The closing messages of the rounds so far.
-    rounds
+    records
         Their records.
     """
 
     folder: Path
     server_payload: bytes
     closings: Sequence[bytes]
-    rounds: Sequence[RoundRecord]
+    records: Sequence[RoundRecord]
 
 
 class RunDirectory:
@@ -191,8 +191,8 @@ class RunDirectory:
             )
         return ratings, training, heldout
 
-    def plan(self, training: Ratings) -> TrainingPlan:
-        """Return the plan that the run began with.
+    def plan(self, training: Ratings, heldout: Ratings) -> TrainingPlan:
+        """Return the plan that the run began with, given the two parts of its ratings.
 
         Raises
         ------
@@ -204,6 +204,7 @@ class RunDirectory:
             training,
             public_key=self.session.public_key,
             session_id=self.session.session_id,
+            measured=len(heldout) > 0,
         )
         if plan.session != self.session:
             raise RunDirectoryError(
@@ -222,15 +223,15 @@ class RunDirectory:
         self,
         server_payload: bytes,
         closings: Sequence[bytes],
-        rounds: Sequence[RoundRecord],
+        records: Sequence[RoundRecord],
         transcript: Transcript,
         engine: Engine,
     ) -> None:
         """Write the checkpoint of the last round and remove older ones."""
-        folder = self._checkpoint_folder(len(rounds))
+        folder = self._checkpoint_folder(len(closings))
         with new_folder(folder) as filling:
             progress = {
-                "rounds": [record.as_json() for record in rounds],
+                "records": [record.as_json() for record in records],
                 "server_sha256": hashlib.sha256(server_payload).hexdigest(),
                 "transcript_bytes": self._append(transcript),
             }
@@ -272,7 +273,7 @@ class RunDirectory:
                 newest,
                 server_payload,
                 [bytes.fromhex(one) for one in closings],
-                [RoundRecord.from_json(record) for record in progress["rounds"]],
+                [RoundRecord.from_json(record) for record in progress["records"]],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunDirectoryError(f"the checkpoint {newest} is damaged: {error}") from error

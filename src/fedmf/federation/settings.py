@@ -45,6 +45,10 @@ class TrainingSettings:
         gamma of the paper; None: derived from the number of users and the scale.
     reg
         lambda of the paper.
+    min_raters
+        Rows of items with fewer raters never leave a participant; above 1 a set-up round counts
+        the raters first. None: the method's default, which for `sgd` is 1, the paper's loop as it
+        stands.
     start
         ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
 
@@ -68,6 +72,7 @@ class TrainingSettings:
     learning_rate: float | None = None
     reg: float = 0.05
     start: str = "random"
+    min_raters: int | None = None
 
     def __post_init__(self) -> None:
         for what, name, known in (
@@ -86,6 +91,7 @@ class TrainingSettings:
                 ("cohort", self.cohort, 3),
                 ("silos", self.silos, 1),
                 ("seed", self.seed, 0),
+                ("min_raters", self.min_raters, 1),
             )
             if value is not None and (type(value) is not int or value < least)
         ]

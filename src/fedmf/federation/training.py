@@ -12,7 +12,7 @@ from typing import Protocol
 from fedmf.federation.engine import Engine, Observation
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, participant_name
-from fedmf.model import FloatArray
+from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
     ClosingMessage,
     IntegerTable,
@@ -30,11 +30,17 @@ class RoundRecord:
     Parameters
     ----------
     round
-        From 1.
+        From 1; the set-up round, in which nobody learns, is round 0.
     rmse, mae
-        On the held-out ratings, with the model after the round.
+        On the held-out ratings, with the model after the round, as measured by whoever runs the
+        experiment and holds all of them.
     training_loss
-        Mean squared error over all training ratings, with the model after the round.
+        Mean squared error over all training ratings, with the model after the round, measured
+        likewise.
+    summed_rmse
+        What the opened table says: participants upload the errors of the model that they have just
+        downloaded, protected like everything. With everybody in every round it is the error of the
+        model *before* the round; what others measured in earlier rounds stays in the sum.
     seconds
         Wall time from the round's opening to its closing and its new table.
     participant_seconds_median, participant_seconds_max
@@ -51,6 +57,7 @@ class RoundRecord:
     rmse: float
     mae: float
     training_loss: float
+    summed_rmse: float
     seconds: float
     participant_seconds_median: float
     participant_seconds_max: float
@@ -59,6 +66,11 @@ class RoundRecord:
     download_bytes_median: float
     included: int
     dropped: int
+
+    def cost_as_json(self) -> dict[str, float | int | None]:
+        """Return what the round cost and who was in it: all there is to say of the set-up."""
+        learned = ("round", "rmse", "mae", "training_loss", "summed_rmse")
+        return {name: value for name, value in self.as_json().items() if name not in learned}
 
     def as_json(self) -> dict[str, float | int | None]:
         """Return the record as JSON values: NaN, which JSON lacks, becomes null."""
@@ -83,18 +95,21 @@ class TrainingResult:
     ----------
     plan
         The plan that was carried out.
+    setup
+        The record of the set-up round; None where there was none.
     rounds
-        A record of every round.
+        A record of every round that learned.
     table
         The final integer table.
-    item_factors, user_factors
-        What it decodes to, shape (items, d), and the users' vectors, shape (users, d).
+    public_model, user_factors
+        What it stands for, and the vectors with which the users predict by it, shape (users, k).
     """
 
     plan: TrainingPlan
+    setup: RoundRecord | None
     rounds: Sequence[RoundRecord]
     table: IntegerTable
-    item_factors: FloatArray
+    public_model: PublicModel
     user_factors: FloatArray
 
     @property
@@ -110,7 +125,7 @@ class Keeper(Protocol):
         self,
         server_payload: bytes,
         closings: Sequence[bytes],
-        rounds: Sequence[RoundRecord],
+        records: Sequence[RoundRecord],
         transcript: Transcript,
         engine: Engine,
     ) -> None:
@@ -158,17 +173,17 @@ class Training:
         self._protection: ServerProtection = server_protection(plan.session)
         self._protection.start(plan.start_table())
         self._server = Server(plan.session, self._protection)
-        self._rounds: list[RoundRecord] = []
+        self._records: list[RoundRecord] = []
 
     def resume(
-        self, server_payload: bytes, closings: Sequence[bytes], rounds: Sequence[RoundRecord]
+        self, server_payload: bytes, closings: Sequence[bytes], records: Sequence[RoundRecord]
     ) -> None:
         """Go on after the rounds that a checkpoint holds; the engine was restored likewise."""
         session = self._plan.session
         self._protection.restore(server_payload)
         heard = [ClosingMessage.from_bytes(closing, session) for closing in closings]
         self._server = Server(session, self._protection, heard)
-        self._rounds = list(rounds)
+        self._records = list(records)
 
     def run(self, after_round: Callable[[RoundRecord], None] | None = None) -> TrainingResult:
         """Run the rounds that are left.
@@ -176,28 +191,29 @@ class Training:
         Parameters
         ----------
         after_round
-            Called with the record of each round once the round is safely kept.
+            Called with the record of each round, the set-up round included, once it is safely
+            kept.
         """
         handed_out = self._distribute()
-        while self._server.closed_rounds < self._plan.session.rounds:
+        while not self._server.is_over:
             record, handed_out = self._round(handed_out.size)
-            self._rounds.append(record)
+            self._records.append(record)
             if self._keeper is not None:
                 closings = [
                     closing.to_bytes(self._plan.session) for closing in self._server.closings
                 ]
                 self._keeper.keep(
-                    handed_out.payload, closings, self._rounds, self._transcript, self._engine
+                    handed_out.payload, closings, self._records, self._transcript, self._engine
                 )
             if after_round is not None:
                 after_round(record)
-        table = self._engine.opened_table()
-        codec, method = self._plan.codec, self._plan.method
+        setup = self._plan.setup_rounds
         return TrainingResult(
             self._plan,
-            tuple(self._rounds),
-            table,
-            method.decode(codec.decode_table(table)),
+            self._records[0] if setup else None,
+            tuple(self._records[setup:]),
+            self._engine.opened_table(),
+            self._engine.public_model(),
             self._engine.user_factors(),
         )
 
@@ -223,10 +239,11 @@ class Training:
         handed_out = self._distribute()
         observation = handed_out.observation
         record = RoundRecord(
-            round=number,
+            round=number - self._plan.setup_rounds,
             rmse=observation.heldout.rmse,
             mae=observation.heldout.mae,
             training_loss=observation.training.rmse**2,
+            summed_rmse=observation.summed.rmse if observation.summed else math.nan,
             seconds=time.perf_counter() - start,
             participant_seconds_median=_median(participant_seconds),
             participant_seconds_max=max(participant_seconds, default=math.nan),

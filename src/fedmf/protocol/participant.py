@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fedmf.errors import ProtocolError
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
 from fedmf.protocol.protection import ParticipantProtection, Rows, listed_rows
@@ -20,8 +22,8 @@ class ParticipantRole:
         The participant's id in the session.
     protection
         The participant's half of the protection.
-    settled_rounds
-        Rounds whose closing this participant has heard.
+    closings
+        The closings that this participant has heard.
     """
 
     def __init__(
@@ -30,11 +32,12 @@ class ParticipantRole:
         number: int,
         protection: ParticipantProtection,
         *,
-        settled_rounds: int = 0,
+        closings: Sequence[ClosingMessage] = (),
     ) -> None:
         self.session = session
         self.number = number
-        self.settled_rounds = settled_rounds
+        self.settled_rounds = len(closings)
+        self._counted_rounds = sum(closing.counts(session) for closing in closings)
         self._protection = protection
         self._has_table = False
         self._has_uploaded = False
@@ -67,8 +70,15 @@ class ParticipantRole:
         self._has_table = True
         return table
 
-    def upload(self, change: Change) -> UploadMessage:
+    def upload(self, change: Change, *, leaving: bool = False) -> UploadMessage:
         """Protect the change of this round.
+
+        Parameters
+        ----------
+        change
+            What to add.
+        leaving
+            The change takes back all that this participant ever contributed.
 
         Raises
         ------
@@ -81,10 +91,10 @@ class ParticipantRole:
             raise ProtocolError("an upload before the table of the round was opened")
         if self._has_uploaded:
             raise ProtocolError(f"participant {self.number} has uploaded in round {self.round}")
-        if self.round > self.session.rounds:
+        if self._counted_rounds >= self.session.rounds:
             raise ProtocolError(f"all {self.session.rounds} rounds of the session are over")
         protected = self._protection.protect(
-            change, round_number=self.round, participant=self.number
+            change, round_number=self.round, participant=self.number, leaving=leaving
         )
         self._has_uploaded = True
         rows = listed_rows(self.session, change)
@@ -112,5 +122,6 @@ class ParticipantRole:
             )
         self._protection.hear(message)
         self.settled_rounds += 1
+        self._counted_rounds += message.counts(self.session)
         self._has_table = self._has_uploaded = False
         return included

@@ -48,7 +48,9 @@ class ParticipantProtection(ABC):
         self.session = session
 
     @abstractmethod
-    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
+    def protect(
+        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+    ) -> Protected:
         """Return the payload of an upload, and its nonce where the session has nonces.
 
         Parameters
@@ -57,6 +59,8 @@ class ParticipantProtection(ABC):
             What to protect.
         round_number, participant
             When, and for whom: bound into the protection where it has a key for each upload.
+        leaving
+            The change takes back all that the participant ever contributed.
 
         Raises
         ------

@@ -16,7 +16,7 @@ from fedmf.federation.engine import Observation, Uploaded
 from fedmf.federation.local.host import HostedParticipant, ParticipantHost
 from fedmf.federation.local.process import HostProcess
 from fedmf.federation.plan import TrainingPlan
-from fedmf.model import FloatArray
+from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import IntegerTable
 from fedmf.ratings import Ratings
 
@@ -107,25 +107,33 @@ class LocalEngine:
         """Return the last distributed table as a participant opened it."""
         if self._host:
             return self._host.opened_table()
-        self._processes[0].ask("opened_table")
-        table: IntegerTable = self._processes[0].answer()
+        table: IntegerTable = self._ask_first("opened_table")
         return table
 
+    def public_model(self) -> PublicModel:
+        """Return the public model that the last distributed table stands for."""
+        if self._host:
+            return self._host.public_model()
+        model: PublicModel = self._ask_first("public_model")
+        return model
+
     def user_factors(self) -> FloatArray:
-        """Return all users' vectors, in the order of the user codes."""
+        """Return the vectors with which users predict by it, in the order of the user codes."""
         parts: dict[int, FloatArray] = {}
         for part in [self._host.user_factors()] if self._host else self._ask_all("user_factors"):
             parts.update(part)
-        vectors = np.empty((sum(map(len, self._plan.members)), self._plan.method.factors))
+        vectors = np.empty((sum(map(len, self._plan.members)), self._plan.method.vector_length))
         for number, users in enumerate(self._plan.members):
             vectors[users] = parts[number]
         return vectors
 
     def save(self, folder: Path) -> None:
-        """Write every participant's private state into a folder of a checkpoint."""
+        """Write the public model and all private states into a folder of a checkpoint."""
         if self._host:
+            self._host.save_public_model(folder)
             self._host.save(folder / "participants-0.npz")
             return
+        self._ask_first("save_public_model", folder)
         # Each process writes a file of its own, all at once.
         for k, process in enumerate(self._processes):
             process.ask("save", folder / f"participants-{k}.npz")
@@ -144,6 +152,10 @@ class LocalEngine:
         for process in self._processes:
             process.close()
         self._processes = []
+
+    def _ask_first(self, command: str, *arguments: object) -> Any:
+        self._processes[0].ask(command, *arguments)
+        return self._processes[0].answer()
 
     def _ask_all(self, command: str, *arguments: object) -> list[Any]:
         for process in self._processes:

@@ -133,8 +133,10 @@ def _answer(
         "distribute": host.distribute,
         "settle": host.settle,
         "opened_table": host.opened_table,
+        "public_model": host.public_model,
         "user_factors": host.user_factors,
         "save": host.save,
+        "save_public_model": host.save_public_model,
         "restore": host.restore,
         "collect": lambda cohort: _stream(host, connection, cohort),
     }

@@ -1,4 +1,7 @@
-"""Participants' private states as files of a checkpoint: plain arrays, mode 0600, no pickle."""
+"""Participants' private states, and the public model, as files of a checkpoint: plain arrays.
+
+States are private, mode 0600; nothing is pickled.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,31 @@ from numpy.typing import NDArray
 from fedmf.array_files import read_arrays, write_arrays
 from fedmf.errors import RunDirectoryError
 from fedmf.federation.participant import ParticipantState
+from fedmf.model import PublicModel
 from fedmf.protocol import Change, RowChange, TableShape
 
 PATTERN = "participants-*.npz"
+PUBLIC_MODEL = "public-model.npz"
+
+
+def write_public_model(folder: Path, public: PublicModel) -> None:
+    """Write a public model into a folder."""
+    write_arrays(folder / PUBLIC_MODEL, public.to_arrays(), private=False)
+
+
+def read_public_model(folder: Path) -> PublicModel:
+    """Read the public model of a folder.
+
+    Raises
+    ------
+    RunDirectoryError
+        The file is damaged or missing.
+    """
+    path = folder / PUBLIC_MODEL
+    try:
+        return PublicModel.from_arrays(read_arrays(path))
+    except (ValueError, KeyError) as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}") from error
 
 
 def write_states(path: Path, states: Mapping[int, ParticipantState], shape: TableShape) -> None:

@@ -18,9 +18,14 @@ from fedmf.ratings import Ratings
 
 
 def make_plan(
-    settings: TrainingSettings, training: Ratings
+    settings: TrainingSettings, training: Ratings, *, measured: bool = False
 ) -> tuple[TrainingPlan, ParticipantsKey | None]:
     """Return the plan of a new training, and a fresh key for its participants.
+
+    Parameters
+    ----------
+    measured
+        Participants hold ratings back, and the table sums up their errors on them.
 
     Raises
     ------
@@ -34,7 +39,8 @@ def make_plan(
     """
     key = fresh_key(settings.protection, settings.key_bits)
     public_key = int(key.public.n) if isinstance(key, PrivateKey) else None
-    return TrainingPlan.make(settings, training, public_key=public_key), key
+    plan = TrainingPlan.make(settings, training, public_key=public_key, measured=measured)
+    return plan, key
 
 
 def train_locally(
@@ -65,14 +71,14 @@ def train_locally(
     transcript
         Records the messages.
     after_round
-        Called with the record of each round once it is safely kept.
+        Called with the record of each round, the set-up round included, once it is safely kept.
     """
     with LocalEngine(plan, key, training, heldout, workers=workers) as engine:
         conductor = Training(plan, engine, transcript=transcript, keeper=run)
         checkpoint = run.checkpoint() if run is not None else None
         if checkpoint is not None:
             engine.restore(checkpoint.folder, checkpoint.closings)
-            conductor.resume(checkpoint.server_payload, checkpoint.closings, checkpoint.rounds)
+            conductor.resume(checkpoint.server_payload, checkpoint.closings, checkpoint.records)
         return conductor.run(after_round)
 
 
@@ -83,7 +89,7 @@ def trained_model(result: TrainingResult, training: Ratings) -> FactorModel:
         method=result.plan.method,
         item_ids=training.item_ids,
         titles=training.titles,
-        item_factors=result.item_factors,
+        public=result.public_model,
         user_ids=training.user_ids,
         user_factors=result.user_factors,
         rated_starts=everybody.starts,
