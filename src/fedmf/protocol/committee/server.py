@@ -192,6 +192,12 @@ class CommitteeServer(Server):
         self._stage = _Stage.UPLOADS
         return opening.to_bytes(self.session)
 
+    def receive(self, data: bytes) -> int:
+        """Check one upload and add it; not after the set of them is frozen."""
+        if self._cohort is not None and self._stage is not _Stage.UPLOADS:
+            raise ProtocolError(f"an upload after the deadline of round {self.next_round}")
+        return super().receive(data)
+
     def freeze(self) -> None:
         """End the time for uploads; leave out what members are going to refuse anyway."""
         if self._stage is not _Stage.UPLOADS:
@@ -414,8 +420,9 @@ class CommitteeServer(Server):
             raise MessageError("the nonce is not the one that the participant signed")
         if head.context != self._context(payload.table):
             raise MessageError("an upload for another context than this round's")
-        self._table.add(payload.words, None)
+        # First what may fail: words without a copy in the spool could not be taken out again.
         self._spool.keep(upload.participant, payload.words)
+        self._table.add(payload.words, None)
         self._now.uploads[upload.participant] = _Upload(
             payload.table, payload.signed, payload.envelopes
         )
