@@ -95,7 +95,7 @@ class _Round:
     contexts: dict[bytes, bytes] = field(default_factory=dict)
     table: bytes = b""
     reviewers: set[int] = field(default_factory=set)
-    complaints: set[int] = field(default_factory=set)
+    complaints: dict[int, tuple[int, ...]] = field(default_factory=dict)
     included: dict[int, _Included] = field(default_factory=dict)
     answers: dict[int, AnswerReply] = field(default_factory=dict)
     votes: dict[int, MemberSignature] = field(default_factory=dict)
@@ -141,6 +141,11 @@ class CommitteeServer(Server):
         return self._stage is _Stage.VOID
 
     @property
+    def complaints(self) -> Mapping[int, tuple[int, ...]]:
+        """Whom members complained about in this round, by member: their uploads are left out."""
+        return self._now.complaints
+
+    @property
     def refusals(self) -> Mapping[int, str]:
         """What members gave as reasons in this round, by member."""
         return self._now.refusals
@@ -157,7 +162,8 @@ class CommitteeServer(Server):
         Raises
         ------
         ProtocolError
-            Too few members are there to end the round in any way.
+            Too few members are there to end the round in any way. The next call asks those again
+            that are missing.
         """
         asks: dict[_Stage, Callable[[], Mapping[int, bytes]]] = {
             _Stage.KEYS: self._ask_for_keys,
@@ -254,20 +260,26 @@ class CommitteeServer(Server):
         Raises
         ------
         MessageError
-            The bytes are damaged.
+            The bytes are damaged, or of another round; nothing has changed.
+        ProtocolError
+            A round is under way.
         """
+        if self._stage is not _Stage.BETWEEN:
+            raise ProtocolError(f"round {self.next_round} is under way")
         reader = BodyReader(data)
         body = BodyReader(reader.sized(at_most=len(data)))
         opening = OpeningMessage.read(self.next_round, body, self.charter)
-        self._now = _Round(opening=opening, keys={key.member: key for key in opening.keys})
-        self._now.table = reader.take(DIGEST_BYTES)
-        self._now.included = {
+        body.end("the opening of a frozen round")
+        opening.check(self.charter, self.rosters.newest)
+        restored = _Round(opening=opening, keys={key.member: key for key in opening.keys})
+        restored.table = reader.take(DIGEST_BYTES)
+        restored.included = {
             reader.number(): _Included(reader.take(DIGEST_BYTES), reader.take(NONCE_BYTES))
             for _ in range(reader.count(at_most=self.session.participants))
         }
-        self._table.begin_round()
-        self._table.add(reader.rest(), None)
-        self._now.reviewers = set(self._now.keys)
+        restored.reviewers = set(restored.keys)
+        self._table.restore_round(reader.rest())
+        self._now = restored
         self._cohort = frozenset(self._now.included)
         self._stage = _Stage.FROZEN
 
@@ -307,7 +319,8 @@ class CommitteeServer(Server):
     def _after_review(self) -> Mapping[int, bytes]:
         if len(self._now.reviewers) < self.charter.terms.threshold:
             return self._ask_to_void()
-        for participant in self._now.complaints & self._now.uploads.keys():
+        complained = set().union(*self._now.complaints.values())
+        for participant in complained & self._now.uploads.keys():
             self._leave_out(participant)
         self._after_leaving_out(_Stage.FROZEN)
         self._now.included = {
@@ -323,7 +336,8 @@ class CommitteeServer(Server):
         request = AnswerRequest(self.next_round, tuple(sorted(self._now.included))).to_bytes(
             self.charter
         )
-        return dict.fromkeys(sorted(self._now.reviewers), request)
+        missing = sorted(self._now.reviewers - self._now.votes.keys())
+        return dict.fromkeys(missing, request) or self._after_answers()
 
     def _after_answers(self) -> Mapping[int, bytes]:
         if len(self._now.votes) >= self.charter.terms.threshold:
@@ -336,23 +350,23 @@ class CommitteeServer(Server):
         return self._ask_for_votes(self._outcome())
 
     def _after_closing_votes(self) -> Mapping[int, bytes]:
-        return self._end_with(_Stage.CLOSED)
+        return self._end_with(_Stage.CLOSED, else_again=_Stage.ANSWERS)
 
     def _ask_to_void(self) -> Mapping[int, bytes]:
         self._stage = _Stage.VOIDING_ASKED
-        self._now.votes = {}
         return self._ask_for_votes(Outcome(self.next_round))
 
     def _after_voiding(self) -> Mapping[int, bytes]:
-        return self._end_with(_Stage.VOID)
+        return self._end_with(_Stage.VOID, else_again=_Stage.VOIDING)
 
     def _ask_for_votes(self, outcome: Outcome) -> Mapping[int, bytes]:
         request = VoteRequest(self.next_round, outcome).to_bytes(self.charter)
         members = range(self.charter.terms.members)
         return {member: request for member in members if member not in self._now.votes}
 
-    def _end_with(self, stage: _Stage) -> Mapping[int, bytes]:
+    def _end_with(self, stage: _Stage, *, else_again: _Stage) -> Mapping[int, bytes]:
         if len(self._now.votes) < self.charter.terms.threshold:
+            self._stage = else_again
             reasons = "; ".join(
                 f"member {m}: {why}" for m, why in sorted(self._now.refusals.items())
             )
@@ -378,7 +392,7 @@ class CommitteeServer(Server):
             self._check_sender(member, review.member, review.round)
             review.check(self.charter)
             self._now.reviewers.add(member)
-            self._now.complaints.update(review.complaints)
+            self._now.complaints[member] = review.complaints
         elif kind == AnswerReply.KIND and self._stage is _Stage.ANSWERS_ASKED:
             answer = AnswerReply.from_bytes(reply, self.charter)
             self._check_sender(member, answer.member, answer.round)
