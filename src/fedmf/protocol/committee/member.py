@@ -34,7 +34,7 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.member_log import MemberLog, Memory
 from fedmf.protocol.committee.opening import RoundKey
-from fedmf.protocol.committee.roster import RosterChain
+from fedmf.protocol.committee.roster import Roster, RosterChain
 from fedmf.protocol.committee.upload import (
     Kind,
     commitment,
@@ -68,6 +68,7 @@ class _Round:
     key: EnvelopeKey
     published: RoundKey
     previous: Outcome | None
+    roster: Roster
     context: bytes = b""
     uploads: dict[int, _Reviewed] = field(default_factory=dict)
     share: ShareSum | None = None
@@ -174,7 +175,7 @@ class CommitteeMember:
         self._memory.note_key(number)
         key = EnvelopeKey.fresh(self.charter.terms.suite, self._randomness)
         published = RoundKey.signed(self.number, key.public, number, self._key, self.charter)
-        self._round = _Round(number, key, published, previous)
+        self._round = _Round(number, key, published, previous, self.rosters.newest)
         return KeyReply(number, published)
 
     def review(self, request: ReviewRequest) -> ReviewReply:
@@ -190,13 +191,13 @@ class CommitteeMember:
         current = self._current(request.round)
         if current.context:
             raise ProtocolError(f"round {request.round} was reviewed already")
-        roster = self.rosters.newest
-        request.opening.check(self.charter, roster)
+        current.roster = self.rosters.newest
+        request.opening.check(self.charter, current.roster)
         if current.published not in request.opening.keys:
             raise ProtocolError(f"round {request.round} was opened without this member's key")
         place = request.opening.keys.index(current.published)
         current.context = request.opening.context(
-            self.charter, roster, request.table, current.previous
+            self.charter, current.roster, request.table, current.previous
         )
         listed = [entry.signed.head.participant for entry in request.entries]
         if sorted(set(listed)) != listed:
@@ -279,7 +280,7 @@ class CommitteeMember:
     def _reviewed(self, entry: ReviewEntry, current: _Round, place: int) -> _Reviewed:
         """Check one upload; raise whatever is wrong with it."""
         signed, head, charter = entry.signed, entry.signed.head, self.charter
-        signed.check(self.rosters.newest.key_of(head.participant), charter)
+        signed.check(current.roster.key_of(head.participant), charter)
         if head.context != current.context:
             raise ProtocolError("an upload for another context")
         if labelled_hash("envelope", entry.envelope) != signed.envelopes[place]:
@@ -321,7 +322,7 @@ class CommitteeMember:
         assert added is not None  # noqa: S101 - a reviewed round has a sum
         if not self.charter.terms.blind:
             return added.to_bytes()
-        reader = EnvelopePublicKey(self.rosters.newest.reader_key, suite=self.charter.terms.suite)
+        reader = EnvelopePublicKey(current.roster.reader_key, suite=self.charter.terms.suite)
         return reader.seal(added.to_bytes(), SHARE, *outcome.statement(self.charter))
 
     def _sum(self, current: _Round, included: Sequence[int]) -> ShareSum:

@@ -41,6 +41,7 @@ from fedmf.protocol.server import Server
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.committee.roster import Roster
     from fedmf.protocol.committee.spool import Spool
     from fedmf.protocol.messages import UploadMessage
 
@@ -65,6 +66,7 @@ class _Stage(enum.Enum):
     VOID = enum.auto()
 
 
+_ANSWERS_WELCOME = (_Stage.ANSWERS_ASKED, _Stage.CLOSING_VOTES_ASKED)
 _VOTES_ASKED = (_Stage.CLOSING_VOTES_ASKED, _Stage.VOIDING_ASKED)
 
 
@@ -270,7 +272,7 @@ class CommitteeServer(Server):
         body = BodyReader(reader.sized(at_most=len(data)))
         opening = OpeningMessage.read(self.next_round, body, self.charter)
         body.end("the opening of a frozen round")
-        opening.check(self.charter, self.rosters.newest)
+        opening.check(self.charter, self.rosters.version(opening.roster_version))
         restored = _Round(opening=opening, keys={key.member: key for key in opening.keys})
         restored.table = reader.take(DIGEST_BYTES)
         restored.included = {
@@ -287,6 +289,11 @@ class CommitteeServer(Server):
     def _opened(self) -> OpeningMessage:
         assert self._now.opening is not None  # noqa: S101 - stages come in order
         return self._now.opening
+
+    @property
+    def _roster(self) -> Roster:
+        """The version that the round was opened under, even if there is a newer one by now."""
+        return self.rosters.version(self._opened.roster_version)
 
     # What members are asked, stage by stage.
 
@@ -393,7 +400,7 @@ class CommitteeServer(Server):
             review.check(self.charter)
             self._now.reviewers.add(member)
             self._now.complaints[member] = review.complaints
-        elif kind == AnswerReply.KIND and self._stage is _Stage.ANSWERS_ASKED:
+        elif kind == AnswerReply.KIND and self._stage in _ANSWERS_WELCOME:
             answer = AnswerReply.from_bytes(reply, self.charter)
             self._check_sender(member, answer.member, answer.round)
             answer.check(self.charter)
@@ -429,7 +436,7 @@ class CommitteeServer(Server):
             upload.payload, upload.participant, members, self.charter
         )
         head = payload.signed.head
-        payload.signed.check(self.rosters.newest.key_of(upload.participant), self.charter)
+        payload.signed.check(self._roster.key_of(upload.participant), self.charter)
         if head.nonce != upload.nonce:
             raise MessageError("the nonce is not the one that the participant signed")
         if head.context != self._context(payload.table):
@@ -445,7 +452,7 @@ class CommitteeServer(Server):
         if table not in self._now.contexts:
             previous = None if self._previous is None else self._previous.outcome
             self._now.contexts[table] = self._opened.context(
-                self.charter, self.rosters.newest, table, previous
+                self.charter, self._roster, table, previous
             )
         return self._now.contexts[table]
 
