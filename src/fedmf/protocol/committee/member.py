@@ -225,18 +225,18 @@ class CommitteeMember:
         ------
         ProtocolError
             A second set, a round that is void or over, a set with uploads that the member could
-            not check, or one that is too small.
+            not check or that it saw otherwise, or one that is too small.
         """
         number = request.round
         if answered := self._memory.answer(number):
             reply = AnswerReply.from_bytes(answered, self.charter)
-            if self._round is not None and self._round.number == number:
-                again = self._outcome(self._round, request.included)
-                if again != reply.outcome:
-                    raise ProtocolError(f"round {number} was answered for another set of uploads")
+            if reply.outcome != request.outcome:
+                raise ProtocolError(f"round {number} was answered for another set of uploads")
             return reply
         current = self._current(number)
         outcome = self._outcome(current, request.included)
+        if outcome != request.outcome:
+            raise ProtocolError("this member was shown other uploads than the server asks for")
         self._check_batches([current.uploads[one].kind for one in request.included])
         share = self._share(current, request.included, outcome)
         statement = answer_statement(self.number, outcome, share, self.charter)
@@ -275,6 +275,8 @@ class CommitteeMember:
     def _current(self, number: int) -> _Round:
         if self._round is None or self._round.number != number:
             raise ProtocolError(f"this member has no key for round {number} and abstains from it")
+        if number < self._memory.newest_round:
+            raise ProtocolError(f"round {number} is over")
         return self._round
 
     def _reviewed(self, entry: ReviewEntry, current: _Round, place: int) -> _Reviewed:

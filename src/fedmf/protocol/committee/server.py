@@ -340,9 +340,9 @@ class CommitteeServer(Server):
 
     def _ask_for_answers(self) -> Mapping[int, bytes]:
         self._stage = _Stage.ANSWERS_ASKED
-        request = AnswerRequest(self.next_round, tuple(sorted(self._now.included))).to_bytes(
-            self.charter
-        )
+        request = AnswerRequest(
+            self.next_round, tuple(sorted(self._now.included)), self._outcome()
+        ).to_bytes(self.charter)
         missing = sorted(self._now.reviewers - self._now.votes.keys())
         return dict.fromkeys(missing, request) or self._after_answers()
 
