@@ -67,6 +67,10 @@ class CommitteeTable(ServerProtection):
         """Return the sum of the round's words so far."""
         return pack_words(self._words, self._layout.size)
 
+    def restore_round(self, words: bytes) -> None:
+        """Take a sum of words that `round_words` returned; on any error nothing has changed."""
+        self._words = unpack_words(words, self._layout.blocks, self._layout.size)
+
     def finish(self, round_number: int, shares: Mapping[int, ShareSum], uploads: int) -> None:
         """Make the sum of a closed round the next table; open it if the server is to.
 
