@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from fedmf.protocol.committee.enrolment import Enrolment
 from fedmf.protocol.committee.register import Register, roster_from_document, roster_to_document
 from fedmf.protocol.committee.roster import SignedRoster
 from fedmf.protocol.committee.sealed_reader import SealedReader
+from fedmf.protocol.session import Session
 
 KEYS, CARD, CHARTER, ENROLMENT = "keys.json", "card.json", "charter.json", "enrolment.json"
 CARDS, SEALED = "cards", "sealed"
@@ -73,7 +75,7 @@ def read_card(path: Path) -> Card:
         A key on it is none.
     """
     path = path / CARD if path.is_dir() else path
-    return Card.from_bytes(read_public(path, Format.CARD), str(path))
+    return Card.from_bytes(read_public(path, Format.CARD.kind), str(path))
 
 
 def write_register(folder: Path, register: Register) -> None:
@@ -106,7 +108,7 @@ def read_register(folder: Path) -> Register:
     MessageError, ProtocolError, KeyMaterialError
         Files are missing, or not those of one register.
     """
-    charter = _read_charter(folder)
+    charter = read_charter(folder)
     members = _numbered(folder / CARDS, "member")
     participants = _numbered(folder / CARDS, "participant")
     sealed = _numbered(folder / SEALED, "participant")
@@ -125,14 +127,45 @@ def read_register(folder: Path) -> Register:
         raise type(error)(f"{folder}: {error}") from error
 
 
+def read_charter(folder: Path, name: str = CHARTER) -> Charter:
+    """Read the charter in a folder; raise MessageError if there is none."""
+    path = folder / name
+    data = read_public(path, Format.CHARTER.kind)
+    found = format_of(data)
+    if found is not Format.CHARTER:
+        kind = "no file of fedmf keys" if found is None else found.kind
+        raise MessageError(f"{path} is {kind}, where {Format.CHARTER.kind} is due")
+    return Charter.from_bytes(data)
+
+
 def write_roster(folder: Path, signed: SignedRoster, charter: Charter) -> None:
     """Write a version of the roster into a folder, over the one with fewer signatures."""
     write_file(_roster(folder, signed.roster.version), roster_to_document(signed, charter))
 
 
+def read_session(path: Path) -> Session:
+    """Read a session: its canonical bytes, or the ``run.json`` of a run directory.
+
+    Raises
+    ------
+    MessageError
+        The file is missing, or describes no session.
+    """
+    data = read_public(path, "a session")
+    try:
+        run = json.loads(data)
+        inner = run.get("session") if isinstance(run, dict) else None
+    except (ValueError, RecursionError):
+        inner = None
+    try:
+        return Session.from_bytes(inner.encode() if isinstance(inner, str) else data.strip())
+    except MessageError as error:
+        raise MessageError(f"{path}: {error}") from None
+
+
 def read_sealed(path: Path) -> SealedReader:
     """Read a sealed reader secret; raise MessageError if there is none."""
-    return SealedReader.from_bytes(read_public(path, Format.SEALED), str(path))
+    return SealedReader.from_bytes(read_public(path, Format.SEALED.kind), str(path))
 
 
 def write_enrolment(folder: Path, enrolment: Enrolment) -> None:
@@ -170,7 +203,7 @@ def read_enrolment(folder: Path) -> Enrolment:
     """
     path = folder / ENROLMENT
     data = read_key_file(path)
-    charter = _read_charter(folder)
+    charter = read_charter(folder)
     return Enrolment.from_bytes(data, charter, _read_rosters(folder, charter), str(path))
 
 
@@ -204,7 +237,7 @@ def keep_signed_version(folder: Path, register: Register) -> None:
         )
 
 
-def read_public(path: Path, due: Format) -> bytes:
+def read_public(path: Path, kind: str) -> bytes:
     """Return the bytes of a public document.
 
     Raises
@@ -216,24 +249,18 @@ def read_public(path: Path, due: Format) -> bytes:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise MessageError(f"cannot read {due.kind} from {path}: {error.strerror}") from None
+        raise MessageError(f"cannot read {kind} from {path}: {error.strerror}") from None
     if len(data) > MOST_BYTES:
-        raise MessageError(f"{path} is too large for {due.kind}")
+        raise MessageError(f"{path} is too large for {kind}")
     return data
 
 
-def _read_charter(folder: Path) -> Charter:
-    path = folder / CHARTER
-    data = read_public(path, Format.CHARTER)
-    if format_of(data) is not Format.CHARTER:
-        raise MessageError(f"{path} is no charter")
-    return Charter.from_bytes(data)
-
-
 def _read_rosters(folder: Path, charter: Charter) -> tuple[SignedRoster, ...]:
-    rosters = []
+    rosters: list[SignedRoster] = []
     while (path := _roster(folder, len(rosters) + 2)).exists():
-        rosters.append(roster_from_document(read_public(path, Format.ROSTER), charter, str(path)))
+        rosters.append(
+            roster_from_document(read_public(path, Format.ROSTER.kind), charter, str(path))
+        )
     return tuple(rosters)
 
 
