@@ -6,7 +6,7 @@ a member that was restarted in between abstains from the round.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.member_log import MemberLog, Memory
 from fedmf.protocol.committee.opening import RoundKey
-from fedmf.protocol.committee.roster import Roster, RosterChain
+from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
 from fedmf.protocol.committee.upload import (
     Kind,
     commitment,
@@ -89,6 +89,8 @@ class CommitteeMember:
         The member's durable log.
     randomness
         Source of round keys; a new one unless given.
+    rosters
+        Versions of the roster after the charter's.
 
     Raises
     ------
@@ -103,12 +105,13 @@ class CommitteeMember:
         key: SigningKey,
         log: MemberLog,
         randomness: KeyRandomness | None = None,
+        rosters: Iterable[SignedRoster] = (),
     ) -> None:
         if not 0 <= number < charter.terms.members or charter.member_keys[number] != key.public:
             raise ProtocolError(f"this is not the key that the charter names for member {number}")
         self.charter = charter
         self.number = number
-        self.rosters = RosterChain(charter)
+        self.rosters = RosterChain(charter, rosters)
         self._key = key
         self._memory = Memory(log, charter, number)
         self._randomness = randomness

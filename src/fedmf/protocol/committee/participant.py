@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -84,6 +84,8 @@ class CommitteeParticipant(ParticipantProtection):
         The public table before the first round.
     randomness
         Source of seeds, nonces and noise; a new one unless given.
+    rosters
+        Versions of the roster after the charter's; `reader` is the secret of the newest.
 
     Raises
     ------
@@ -98,14 +100,15 @@ class CommitteeParticipant(ParticipantProtection):
         reader: MasterSecret | None,
         start: IntegerTable,
         randomness: KeyRandomness | None = None,
+        rosters: Iterable[SignedRoster] = (),
     ) -> None:
         super().__init__(charter.session)
         self.charter = charter
-        self.rosters = RosterChain(charter)
+        self.rosters = RosterChain(charter, rosters)
         for number, key in signing_keys.items():
             if self.rosters.newest.key_of(number) != key.public:
                 raise KeyMaterialError(
-                    f"the charter names another signature key for participant {number}"
+                    f"the roster names another signature key for participant {number}"
                 )
         self._signing_keys = signing_keys
         self._randomness = randomness or KeyRandomness()
