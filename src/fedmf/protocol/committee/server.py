@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fedmf.crypto.share_sum import ShareSum
@@ -243,8 +243,19 @@ class CommitteeServer(Server):
         else:
             raise ProtocolError("the round has no certificate yet")
         self._previous = ClosingProof.of(closing, self.charter).certificate
+        if self._previous.outcome.closed:
+            self._forget_older_answers()
         self._stage = _Stage.BETWEEN
         return closing
+
+    def _forget_older_answers(self) -> None:
+        """Drop the answers of the closed round before the last one: nobody opens its sum again."""
+        for place in reversed(range(len(self.closings) - 1)):
+            proof = ClosingProof.of(self.closings[place], self.charter)
+            if proof.certificate.outcome.closed:
+                kept = replace(proof, answers=())
+                self.closings[place] = replace(self.closings[place], proof=kept.to_bytes())
+                return
 
     def frozen(self) -> bytes:
         """Return the frozen round as bytes, to go on after a crash; empty where it is void."""
