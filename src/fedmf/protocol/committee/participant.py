@@ -119,15 +119,32 @@ class CommitteeParticipant(ParticipantProtection):
         self._outcome: Outcome | None = None
         self._closed: _Closed | None = None
         self._worked_on: dict[int, bytes] = {}
+        self._unkeyed: dict[bytes, bytes] = {}
         self._sent: dict[int, bytes] = {}
         self._opening: OpeningMessage | None = None
         self._context = b""
         self._set_table(self.session.shape.flat(start), 0)
 
     def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
-        """Go by the next version of the roster, with its new reader secret, from now on."""
+        """Go by the next version of the roster, with its new reader secret, from now on.
+
+        Raises
+        ------
+        ProtocolError
+            A round is under way or its sum still to be opened, or the roster is not the next one.
+        MessageError
+            Fewer than t members signed it.
+        KeyMaterialError
+            The reader secret is not the roster's.
+        """
+        if self._opening is not None or self._closed is not None:
+            raise ProtocolError("a roster is adopted between rounds, after the last sum was opened")
         self.rosters.adopt(signed)
         self._take_reader(reader)
+        # Digests change with the reader secret; the tables that they are of were worked on still.
+        for participant, digest in self._worked_on.items():
+            if digest in self._unkeyed:
+                self._worked_on[participant] = self._keyed(self._unkeyed[digest])
         self._set_table(self._table, self._table_round)
 
     def begin(self, opening: OpeningMessage) -> None:
@@ -294,10 +311,13 @@ class CommitteeParticipant(ParticipantProtection):
     def _set_table(self, flat: Int64Array, round_number: int) -> None:
         self._table, self._table_round = flat, round_number
         words = encode_words(self.session.shape, self.session.shape.table(flat))
-        self._digest = labelled_hash("table", self.charter.digest, words)
-        if self._reader is not None:
-            # Keyed: a server that could guess a sparse table must not be able to confirm it.
-            self._digest = self._reader.derive("table digest", self._digest)
+        unkeyed = labelled_hash("table", self.charter.digest, words)
+        self._digest = self._keyed(unkeyed)
+        self._unkeyed[self._digest] = unkeyed
+
+    def _keyed(self, digest: bytes) -> bytes:
+        # Keyed: a server that could guess a sparse table must not be able to confirm it.
+        return digest if self._reader is None else self._reader.derive("table digest", digest)
 
     def _mask(self, context: bytes, participant: int, nonce: bytes) -> NDArray[np.uint64]:
         assert self._tags is not None  # noqa: S101 - only blind committees have tags
