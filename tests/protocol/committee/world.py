@@ -144,10 +144,10 @@ class World:
         self.consult()
         if self.server.is_void:
             return None
-        opening = OpeningMessage.from_bytes(self.server.open_round(cohort), self.charter)
+        opening = self.server.open_round(cohort)
         for protection in self.protections.values():
             protection.begin(opening)
-        return opening
+        return OpeningMessage.from_bytes(opening, self.charter)
 
     def upload(
         self, number: int, change: Sequence[RowChange], *, leaving: bool = False

@@ -212,18 +212,23 @@ class AnswerRequest(MemberMessage):
     ----------
     included
         Participants, ascending.
+    outcome
+        The round, closed with this set, as the server computes it: a member that would sign
+        anything else refuses, so that nobody answers for two sets.
     """
 
     KIND: ClassVar[int] = 9
     included: tuple[int, ...]
+    outcome: Outcome
 
     def _body(self) -> bytes:
-        return u32(len(self.included)) + b"".join(map(u32, self.included))
+        listed = b"".join(map(u32, self.included))
+        return u32(len(self.included)) + listed + self.outcome.to_bytes()
 
     @classmethod
     def _read(cls, round_number: int, reader: BodyReader, charter: Charter) -> Self:
         included = reader.ascending(at_most=charter.session.participants)
-        return cls(round_number, tuple(included.tolist()))
+        return cls(round_number, tuple(included.tolist()), Outcome.read(reader))
 
 
 @dataclass(frozen=True, slots=True)

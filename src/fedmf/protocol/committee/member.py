@@ -34,7 +34,7 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.member_log import MemberLog, Memory
 from fedmf.protocol.committee.opening import RoundKey
-from fedmf.protocol.committee.roster import RosterChain, SignedRoster
+from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
 from fedmf.protocol.committee.upload import (
     Kind,
     commitment,
@@ -68,6 +68,7 @@ class _Round:
     key: EnvelopeKey
     published: RoundKey
     previous: Outcome | None
+    roster: Roster
     context: bytes = b""
     uploads: dict[int, _Reviewed] = field(default_factory=dict)
     share: ShareSum | None = None
@@ -177,7 +178,7 @@ class CommitteeMember:
         self._memory.note_key(number)
         key = EnvelopeKey.fresh(self.charter.terms.suite, self._randomness)
         published = RoundKey.signed(self.number, key.public, number, self._key, self.charter)
-        self._round = _Round(number, key, published, previous)
+        self._round = _Round(number, key, published, previous, self.rosters.newest)
         return KeyReply(number, published)
 
     def review(self, request: ReviewRequest) -> ReviewReply:
@@ -193,13 +194,13 @@ class CommitteeMember:
         current = self._current(request.round)
         if current.context:
             raise ProtocolError(f"round {request.round} was reviewed already")
-        roster = self.rosters.newest
-        request.opening.check(self.charter, roster)
+        current.roster = self.rosters.newest
+        request.opening.check(self.charter, current.roster)
         if current.published not in request.opening.keys:
             raise ProtocolError(f"round {request.round} was opened without this member's key")
         place = request.opening.keys.index(current.published)
         current.context = request.opening.context(
-            self.charter, roster, request.table, current.previous
+            self.charter, current.roster, request.table, current.previous
         )
         listed = [entry.signed.head.participant for entry in request.entries]
         if sorted(set(listed)) != listed:
@@ -227,18 +228,18 @@ class CommitteeMember:
         ------
         ProtocolError
             A second set, a round that is void or over, a set with uploads that the member could
-            not check, or one that is too small.
+            not check or that it saw otherwise, or one that is too small.
         """
         number = request.round
         if answered := self._memory.answer(number):
             reply = AnswerReply.from_bytes(answered, self.charter)
-            if self._round is not None and self._round.number == number:
-                again = self._outcome(self._round, request.included)
-                if again != reply.outcome:
-                    raise ProtocolError(f"round {number} was answered for another set of uploads")
+            if reply.outcome != request.outcome:
+                raise ProtocolError(f"round {number} was answered for another set of uploads")
             return reply
         current = self._current(number)
         outcome = self._outcome(current, request.included)
+        if outcome != request.outcome:
+            raise ProtocolError("this member was shown other uploads than the server asks for")
         self._check_batches([current.uploads[one].kind for one in request.included])
         share = self._share(current, request.included, outcome)
         statement = answer_statement(self.number, outcome, share, self.charter)
@@ -265,9 +266,11 @@ class CommitteeMember:
         outcome = request.outcome
         if outcome.round != request.round:
             raise ProtocolError(f"an outcome of round {outcome.round} in round {request.round}")
-        if request.round < self._memory.newest_round:
-            raise ProtocolError(f"round {request.round} is over")
-        self._memory.note_outcome(outcome)
+        if self._memory.outcome(request.round) != outcome:
+            # What was signed before may be signed again: the server may have lost it.
+            if request.round < self._memory.newest_round:
+                raise ProtocolError(f"round {request.round} is over")
+            self._memory.note_outcome(outcome)
         if self._round is not None and self._round.number == request.round:
             # Whoever has voted never answers: what it could answer with goes now.
             self._round = None
@@ -277,12 +280,14 @@ class CommitteeMember:
     def _current(self, number: int) -> _Round:
         if self._round is None or self._round.number != number:
             raise ProtocolError(f"this member has no key for round {number} and abstains from it")
+        if number < self._memory.newest_round:
+            raise ProtocolError(f"round {number} is over")
         return self._round
 
     def _reviewed(self, entry: ReviewEntry, current: _Round, place: int) -> _Reviewed:
         """Check one upload; raise whatever is wrong with it."""
         signed, head, charter = entry.signed, entry.signed.head, self.charter
-        signed.check(self.rosters.newest.key_of(head.participant), charter)
+        signed.check(current.roster.key_of(head.participant), charter)
         if head.context != current.context:
             raise ProtocolError("an upload for another context")
         if labelled_hash("envelope", entry.envelope) != signed.envelopes[place]:
@@ -324,7 +329,7 @@ class CommitteeMember:
         assert added is not None  # noqa: S101 - a reviewed round has a sum
         if not self.charter.terms.blind:
             return added.to_bytes()
-        reader = EnvelopePublicKey(self.rosters.newest.reader_key, suite=self.charter.terms.suite)
+        reader = EnvelopePublicKey(current.roster.reader_key, suite=self.charter.terms.suite)
         return reader.seal(added.to_bytes(), SHARE, *outcome.statement(self.charter))
 
     def _sum(self, current: _Round, included: Sequence[int]) -> ShareSum:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from fedmf.errors import KeyMaterialError, ProtocolError
+from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import Outcome
 from fedmf.protocol.framing import BodyReader, sized, u32
 
@@ -73,7 +73,7 @@ class Memory:
     Raises
     ------
     KeyMaterialError
-        The log is another member's, or another charter's.
+        The log is another member's, or another charter's, or it is damaged.
     """
 
     def __init__(self, log: MemberLog, charter: Charter, member: int) -> None:
@@ -85,8 +85,14 @@ class Memory:
             log.append(owner)
         elif records[0] != owner:
             raise KeyMaterialError("this log is of another member, or of another charter")
-        for record in records[1:]:
-            self._replay(record)
+        try:
+            for record in records[1:]:
+                self._replay(record)
+        except (MessageError, ProtocolError) as error:
+            raise KeyMaterialError(
+                f"the log of member {member} is damaged ({error}). A member must know all that it "
+                "ever said: take this one out of service, and begin a new session with another"
+            ) from error
 
     @property
     def newest_round(self) -> int:
@@ -125,13 +131,15 @@ class Memory:
         ProtocolError
             It has signed another outcome of the round.
         """
-        signed = self.outcome(outcome.round)
-        if signed not in (None, outcome):
-            raise ProtocolError(f"another outcome of round {outcome.round} was signed already")
+        self._check_outcome(outcome)
         if answer:
             self._keep(_ANSWER + outcome.to_bytes() + sized(answer))
-        elif signed is None:
+        elif self.outcome(outcome.round) is None:
             self._keep(_VOTE + outcome.to_bytes())
+
+    def _check_outcome(self, outcome: Outcome) -> None:
+        if self.outcome(outcome.round) not in (None, outcome):
+            raise ProtocolError(f"another outcome of round {outcome.round} was signed already")
 
     def _of(self, round_number: int) -> _Round:
         return self._rounds.get(round_number, _Round())
@@ -144,9 +152,13 @@ class Memory:
         kind, reader = record[:1], BodyReader(record[1:])
         if kind == _KEY:
             self._rounds.setdefault(reader.number(), _Round()).has_key = True
-            return
-        outcome = Outcome.read(reader)
-        done = self._rounds.setdefault(outcome.round, _Round())
-        done.outcome = outcome
-        if kind == _ANSWER:
-            done.answer = reader.sized(at_most=len(record))
+        elif kind in (_ANSWER, _VOTE):
+            outcome = Outcome.read(reader)
+            self._check_outcome(outcome)
+            done = self._rounds.setdefault(outcome.round, _Round())
+            done.outcome = outcome
+            if kind == _ANSWER:
+                done.answer = reader.sized(at_most=len(record))
+        else:
+            raise MessageError("a record of a kind that does not exist")
+        reader.end("a record")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.signatures import SIGNATURE_BYTES, SigningKey, check_signature
 from fedmf.errors import MessageError
@@ -53,11 +54,20 @@ class RoundKey:
         return cls(member, public, key.sign(LABEL, *parts))
 
     def check(self, round_number: int, charter: Charter) -> None:
-        """Raise MessageError unless the member itself made this key for this round."""
+        """Check that the member itself made this key for this round, and that one can seal to it.
+
+        Raises
+        ------
+        MessageError
+            The member is unknown, or did not sign.
+        KeyMaterialError
+            What it signed is no key: nobody could upload anything in such a round.
+        """
         if self.member >= charter.terms.members:
             raise MessageError(f"member {self.member} is unknown")
         parts = (charter.digest, u32(round_number), u32(self.member), self.public)
         check_signature(charter.member_keys[self.member], self.signature, LABEL, *parts)
+        EnvelopePublicKey(self.public, suite=charter.terms.suite)
 
     def to_bytes(self) -> bytes:
         """Return the key as bytes."""
@@ -97,6 +107,8 @@ class OpeningMessage:
         ------
         MessageError
             Another roster, fewer than t members, or a key that its member did not sign.
+        KeyMaterialError
+            A member's key that is none.
         """
         if self.roster_version != roster.version:
             raise MessageError(

@@ -19,6 +19,7 @@ from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
 from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.member import SEEDS, SHARE
+from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.roster import RosterChain, SignedRoster
 from fedmf.protocol.committee.sum_opening import (
     committee_layout,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from fedmf.crypto.signatures import SigningKey
     from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.committee.charter import Charter
-    from fedmf.protocol.committee.opening import OpeningMessage
     from fedmf.protocol.messages import ClosingMessage
     from fedmf.protocol.table import Change, Int64Array, IntegerTable
 
@@ -113,7 +113,7 @@ class CommitteeParticipant(ParticipantProtection):
         self._signing_keys = signing_keys
         self._randomness = randomness or KeyRandomness()
         self._public = public_polynomials(charter)
-        self._layout = committee_layout(charter, tags=TAGS if charter.terms.blind else 0)
+        self._layout = committee_layout(charter.session)
         self._take_reader(reader)
         self._heard_round = 0
         self._outcome: Outcome | None = None
@@ -147,7 +147,7 @@ class CommitteeParticipant(ParticipantProtection):
                 self._worked_on[participant] = self._keyed(self._unkeyed[digest])
         self._set_table(self._table, self._table_round)
 
-    def begin(self, opening: OpeningMessage) -> None:
+    def begin(self, opening_message: bytes) -> None:
         """Begin a round: check the members' keys, and compute the context from the own table.
 
         Raises
@@ -155,6 +155,7 @@ class CommitteeParticipant(ParticipantProtection):
         MessageError, ProtocolError
             It is not the round that is due, or not opened by t members.
         """
+        opening = OpeningMessage.from_bytes(opening_message, self.charter)
         if opening.round != self._heard_round + 1:
             raise ProtocolError(f"round {opening.round} opens after round {self._heard_round}")
         if self._closed is not None:

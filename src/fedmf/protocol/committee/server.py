@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fedmf.crypto.share_sum import ShareSum
@@ -41,6 +41,7 @@ from fedmf.protocol.server import Server
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.committee.roster import Roster
     from fedmf.protocol.committee.spool import Spool
     from fedmf.protocol.messages import UploadMessage
 
@@ -65,6 +66,7 @@ class _Stage(enum.Enum):
     VOID = enum.auto()
 
 
+_ANSWERS_WELCOME = (_Stage.ANSWERS_ASKED, _Stage.CLOSING_VOTES_ASKED)
 _VOTES_ASKED = (_Stage.CLOSING_VOTES_ASKED, _Stage.VOIDING_ASKED)
 
 
@@ -95,7 +97,7 @@ class _Round:
     contexts: dict[bytes, bytes] = field(default_factory=dict)
     table: bytes = b""
     reviewers: set[int] = field(default_factory=set)
-    complaints: set[int] = field(default_factory=set)
+    complaints: dict[int, tuple[int, ...]] = field(default_factory=dict)
     included: dict[int, _Included] = field(default_factory=dict)
     answers: dict[int, AnswerReply] = field(default_factory=dict)
     votes: dict[int, MemberSignature] = field(default_factory=dict)
@@ -139,9 +141,23 @@ class CommitteeServer(Server):
         self._now = _Round()
 
     @property
+    def needs_copy(self) -> bool:
+        """Whether a participant has to give the server a copy of the table for late ones."""
+        return self.charter.terms.blind
+
+    def keep_copy(self, copy: bytes) -> None:
+        """Keep a participant's copy of the table; raise MessageError if it is none."""
+        self._table.keep_copy(copy)
+
+    @property
     def is_void(self) -> bool:
         """Whether the round under way is known to be void."""
         return self._stage is _Stage.VOID
+
+    @property
+    def complaints(self) -> Mapping[int, tuple[int, ...]]:
+        """Whom members complained about in this round, by member: their uploads are left out."""
+        return self._now.complaints
 
     @property
     def refusals(self) -> Mapping[int, str]:
@@ -160,7 +176,8 @@ class CommitteeServer(Server):
         Raises
         ------
         ProtocolError
-            Too few members are there to end the round in any way.
+            Too few members are there to end the round in any way. The next call asks those again
+            that are missing.
         """
         asks: dict[_Stage, Callable[[], Mapping[int, bytes]]] = {
             _Stage.KEYS: self._ask_for_keys,
@@ -194,6 +211,12 @@ class CommitteeServer(Server):
         self._now.opening = opening
         self._stage = _Stage.UPLOADS
         return opening.to_bytes(self.session)
+
+    def receive(self, data: bytes) -> int:
+        """Check one upload and add it; not after the set of them is frozen."""
+        if self._cohort is not None and self._stage is not _Stage.UPLOADS:
+            raise ProtocolError(f"an upload after the deadline of round {self.next_round}")
+        return super().receive(data)
 
     def freeze(self) -> None:
         """End the time for uploads; leave out what members are going to refuse anyway."""
@@ -231,7 +254,10 @@ class CommitteeServer(Server):
             closing = super().close_round()
         else:
             raise ProtocolError("the round has no certificate yet")
-        self._previous = ClosingProof.of(closing, self.charter).certificate
+        proof = ClosingProof.of(closing, self.charter)
+        self._previous = proof.certificate
+        # Whoever hears of the round later takes a copy of the table, and needs no answers.
+        self.closings[-1] = replace(closing, proof=replace(proof, answers=()).to_bytes())
         self._stage = _Stage.BETWEEN
         return closing
 
@@ -251,20 +277,26 @@ class CommitteeServer(Server):
         Raises
         ------
         MessageError
-            The bytes are damaged.
+            The bytes are damaged, or of another round; nothing has changed.
+        ProtocolError
+            A round is under way.
         """
+        if self._stage is not _Stage.BETWEEN:
+            raise ProtocolError(f"round {self.next_round} is under way")
         reader = BodyReader(data)
         body = BodyReader(reader.sized(at_most=len(data)))
         opening = OpeningMessage.read(self.next_round, body, self.charter)
-        self._now = _Round(opening=opening, keys={key.member: key for key in opening.keys})
-        self._now.table = reader.take(DIGEST_BYTES)
-        self._now.included = {
+        body.end("the opening of a frozen round")
+        opening.check(self.charter, self.rosters.version(opening.roster_version))
+        restored = _Round(opening=opening, keys={key.member: key for key in opening.keys})
+        restored.table = reader.take(DIGEST_BYTES)
+        restored.included = {
             reader.number(): _Included(reader.take(DIGEST_BYTES), reader.take(NONCE_BYTES))
             for _ in range(reader.count(at_most=self.session.participants))
         }
-        self._table.begin_round()
-        self._table.add(reader.rest(), None)
-        self._now.reviewers = set(self._now.keys)
+        restored.reviewers = set(restored.keys)
+        self._table.restore_round(reader.rest())
+        self._now = restored
         self._cohort = frozenset(self._now.included)
         self._stage = _Stage.FROZEN
 
@@ -272,6 +304,11 @@ class CommitteeServer(Server):
     def _opened(self) -> OpeningMessage:
         assert self._now.opening is not None  # noqa: S101 - stages come in order
         return self._now.opening
+
+    @property
+    def _roster(self) -> Roster:
+        """The version that the round was opened under, even if there is a newer one by now."""
+        return self.rosters.version(self._opened.roster_version)
 
     # What members are asked, stage by stage.
 
@@ -304,7 +341,8 @@ class CommitteeServer(Server):
     def _after_review(self) -> Mapping[int, bytes]:
         if len(self._now.reviewers) < self.charter.terms.threshold:
             return self._ask_to_void()
-        for participant in self._now.complaints & self._now.uploads.keys():
+        complained = set().union(*self._now.complaints.values())
+        for participant in complained & self._now.uploads.keys():
             self._leave_out(participant)
         self._after_leaving_out(_Stage.FROZEN)
         self._now.included = {
@@ -317,10 +355,11 @@ class CommitteeServer(Server):
 
     def _ask_for_answers(self) -> Mapping[int, bytes]:
         self._stage = _Stage.ANSWERS_ASKED
-        request = AnswerRequest(self.next_round, tuple(sorted(self._now.included))).to_bytes(
-            self.charter
-        )
-        return dict.fromkeys(sorted(self._now.reviewers), request)
+        request = AnswerRequest(
+            self.next_round, tuple(sorted(self._now.included)), self._outcome()
+        ).to_bytes(self.charter)
+        missing = sorted(self._now.reviewers - self._now.votes.keys())
+        return dict.fromkeys(missing, request) or self._after_answers()
 
     def _after_answers(self) -> Mapping[int, bytes]:
         if len(self._now.votes) >= self.charter.terms.threshold:
@@ -333,23 +372,23 @@ class CommitteeServer(Server):
         return self._ask_for_votes(self._outcome())
 
     def _after_closing_votes(self) -> Mapping[int, bytes]:
-        return self._end_with(_Stage.CLOSED)
+        return self._end_with(_Stage.CLOSED, else_again=_Stage.ANSWERS)
 
     def _ask_to_void(self) -> Mapping[int, bytes]:
         self._stage = _Stage.VOIDING_ASKED
-        self._now.votes = {}
         return self._ask_for_votes(Outcome(self.next_round))
 
     def _after_voiding(self) -> Mapping[int, bytes]:
-        return self._end_with(_Stage.VOID)
+        return self._end_with(_Stage.VOID, else_again=_Stage.VOIDING)
 
     def _ask_for_votes(self, outcome: Outcome) -> Mapping[int, bytes]:
         request = VoteRequest(self.next_round, outcome).to_bytes(self.charter)
         members = range(self.charter.terms.members)
         return {member: request for member in members if member not in self._now.votes}
 
-    def _end_with(self, stage: _Stage) -> Mapping[int, bytes]:
+    def _end_with(self, stage: _Stage, *, else_again: _Stage) -> Mapping[int, bytes]:
         if len(self._now.votes) < self.charter.terms.threshold:
+            self._stage = else_again
             reasons = "; ".join(
                 f"member {m}: {why}" for m, why in sorted(self._now.refusals.items())
             )
@@ -375,8 +414,8 @@ class CommitteeServer(Server):
             self._check_sender(member, review.member, review.round)
             review.check(self.charter)
             self._now.reviewers.add(member)
-            self._now.complaints.update(review.complaints)
-        elif kind == AnswerReply.KIND and self._stage is _Stage.ANSWERS_ASKED:
+            self._now.complaints[member] = review.complaints
+        elif kind == AnswerReply.KIND and self._stage in _ANSWERS_WELCOME:
             answer = AnswerReply.from_bytes(reply, self.charter)
             self._check_sender(member, answer.member, answer.round)
             answer.check(self.charter)
@@ -412,13 +451,14 @@ class CommitteeServer(Server):
             upload.payload, upload.participant, members, self.charter
         )
         head = payload.signed.head
-        payload.signed.check(self.rosters.newest.key_of(upload.participant), self.charter)
+        payload.signed.check(self._roster.key_of(upload.participant), self.charter)
         if head.nonce != upload.nonce:
             raise MessageError("the nonce is not the one that the participant signed")
         if head.context != self._context(payload.table):
             raise MessageError("an upload for another context than this round's")
-        self._table.add(payload.words, None)
+        # First what may fail: words without a copy in the spool could not be taken out again.
         self._spool.keep(upload.participant, payload.words)
+        self._table.add(payload.words, None)
         self._now.uploads[upload.participant] = _Upload(
             payload.table, payload.signed, payload.envelopes
         )
@@ -427,7 +467,7 @@ class CommitteeServer(Server):
         if table not in self._now.contexts:
             previous = None if self._previous is None else self._previous.outcome
             self._now.contexts[table] = self._opened.context(
-                self.charter, self.rosters.newest, table, previous
+                self.charter, self._roster, table, previous
             )
         return self._now.contexts[table]
 
