@@ -86,9 +86,7 @@ def sign(
     check_fingerprint(fingerprint, digest, "proposed roster")
     if not yes:
         _print_proposal(proposed)
-        question = "Did you check this with the people themselves, and not by files alone?"
-        if not typer.confirm(question, err=True):
-            raise ProtocolError("not confirmed, and so nothing was signed")
+        _confirm("Did you check this with the people themselves, and not by files alone?")
     keep_signed_version(enrolment, proposed)
     write_roster(register, signed.rosters[-1], signed.charter)
     if as_json:
@@ -132,6 +130,16 @@ def adopt(
     output().print(
         f"{renewed.keys.role} {renewed.number} goes by version {version} of the roster now"
     )
+
+
+def _confirm(question: str) -> None:
+    try:
+        confirmed = typer.confirm(question, err=True)
+    except typer.Abort:
+        # Nobody is there to answer.
+        confirmed = False
+    if not confirmed:
+        raise ProtocolError("not confirmed, and so nothing was signed")
 
 
 def _proposal(register: Register) -> dict[str, object]:

@@ -118,6 +118,7 @@ class CommitteeParticipant(ParticipantProtection):
         self._outcome: Outcome | None = None
         self._closed: _Closed | None = None
         self._worked_on: dict[int, bytes] = {}
+        self._unkeyed: dict[bytes, bytes] = {}
         self._sent: dict[int, _Sent] = {}
         self._opening: OpeningMessage | None = None
         self._context = b""
@@ -149,6 +150,12 @@ class CommitteeParticipant(ParticipantProtection):
         fresh = self._reader_of(reader, signed.roster)
         self.rosters.adopt(signed)
         self._reader, self._before = fresh, None
+        if fresh is not None:
+            # Digests change with the reader secret; the tables that they are of were worked on
+            # all the same.
+            for participant, digest in self._worked_on.items():
+                if digest in self._unkeyed:
+                    self._worked_on[participant] = fresh.keyed(self._unkeyed[digest])
         self._set_table(self._table, self._table_round)
 
     def begin(self, opening_message: bytes) -> None:
@@ -346,9 +353,10 @@ class CommitteeParticipant(ParticipantProtection):
 
     def _table_digest(self, flat: Int64Array) -> bytes:
         words = encode_words(self.session.shape, self.session.shape.table(flat))
-        if self._reader is None:
-            return plain_table_digest(words, self.charter)
-        return self._reader.table_digest(words)
+        plain = plain_table_digest(words, self.charter)
+        digest = plain if self._reader is None else self._reader.keyed(plain)
+        self._unkeyed[digest] = plain
+        return digest
 
     def _decoded(self, words: bytes) -> Int64Array:
         return self.session.shape.flat(decode_words(self.session.shape, words))
