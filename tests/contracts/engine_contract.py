@@ -126,6 +126,9 @@ class EngineContract:
             {"seed": 4},
             {"min_raters": 3},
             {"min_raters": 2, "upload": "part", "cohort": 4},
+            {"method": "bayes"},
+            {"method": "bayes", "upload": "part"},
+            {"method": "bayes", "min_raters": 1, "cohort": 4, "silos": 9},
         ],
         ids=lambda changed: "-".join(f"{k}={v}" for k, v in changed.items()) or "default",
     )
@@ -146,7 +149,7 @@ class EngineContract:
         assert result.table_sha256 == expected.table_sha256
         np.testing.assert_array_equal(result.user_factors, expected.user_factors)
         assert [record.round for record in result.rounds] == [1, 2, 3]
-        assert (result.setup is not None) == ("min_raters" in changed)
+        assert (result.setup is not None) == plan.counts_raters
         found = [(record.rmse, record.training_loss) for record in result.rounds]
         wanted = [(record.rmse, record.training_loss) for record in expected.rounds]
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
