@@ -169,23 +169,32 @@ class EngineContract:
         np.testing.assert_allclose(summed, outside[:-1], rtol=1e-4)
         assert summed[0] != summed[1]
 
+    @pytest.mark.parametrize("method", ["bayes", "sgd"])
     def test_dropouts_do_not_corrupt_the_table(
-        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
+        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None, method: str
     ) -> None:
-        plan = self.plan(split, key, rounds=4)
+        chosen_settings = {"rounds": 4, "method": method, "min_raters": 1}
+        plan = self.plan(split, key, **chosen_settings)
         dropped = {1: {0, 3}, 2: {3, 5}, 4: set(range(12))}
         tables = []
-        for chosen, chosen_key in ((plan, key), (self.plan(split, None, rounds=4), None)):
+        for chosen, chosen_key in ((plan, key), (self.plan(split, None, **chosen_settings), None)):
             with self.engine(chosen, chosen_key, *split) as engine:
                 result = Training(chosen, Dropping(engine, dropped)).run()  # type: ignore[arg-type]
-            assert [record.dropped for record in result.rounds] == [2, 2, 0, len(chosen.members)]
+            records = [result.setup, *result.rounds] if result.setup else result.rounds
+            found = [record.dropped for record in records]
+            assert found[:4] == [2, 2, 0, len(chosen.members)]
             tables.append(result.table_sha256)
         assert tables[0] == tables[1]
 
+    @pytest.mark.parametrize("method", ["bayes", "sgd"])
     def test_a_restored_engine_goes_on_as_if_nothing_had_happened(
-        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None, tmp_path: Path
+        self,
+        split: tuple[Ratings, Ratings],
+        key: ParticipantsKey | None,
+        method: str,
+        tmp_path: Path,
     ) -> None:
-        plan = self.plan(split, key, cohort=7)
+        plan = self.plan(split, key, cohort=4, method=method)
         keeper = _StopAfter(2, tmp_path)
         with self.engine(plan, key, *split) as engine, pytest.raises(KeyboardInterrupt):
             Training(plan, engine, keeper=keeper).run()
