@@ -39,10 +39,11 @@ def test_a_card_comes_back_and_has_a_fingerprint_of_its_own() -> None:
 @pytest.mark.parametrize("field", ["name", "signature_key", "envelope_key", "role"])
 def test_a_card_mixed_from_two_is_refused(field: str) -> None:
     one, two = newcomer("North").card(), newcomer("South").card()
-    other = "member" if field == "role" else getattr(two, field)
+    other: Any = "member" if field == "role" else getattr(two, field)
     with pytest.raises((MessageError, SettingsError)):
         dataclasses.replace(one, **{field: other})
-    dataclasses.replace(one, **{field: getattr(one, field)})
+    same: Any = getattr(one, field)
+    dataclasses.replace(one, **{field: same})
 
 
 @pytest.mark.parametrize("name", ["", " North", "N" * 101, "No\nrth", "No\u202erth", "\x1b[2J"])
