@@ -1,6 +1,7 @@
 """Cards, registers and enrolments: what is accepted, and every refusal."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
