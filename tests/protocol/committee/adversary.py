@@ -12,7 +12,6 @@ from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
     KeyReply,
-    KeyRequest,
     MemberMessage,
     Refusal,
     ReviewEntry,

@@ -91,9 +91,7 @@ def test_a_copied_upload_is_complained_about(world: World) -> None:
     fresh = server.uploads[CROOK].signed.head.nonce
     relabelled = signed_by(world, CROOK, copied, copied.envelopes)
     head = replace(relabelled.signed.head, nonce=fresh)
-    signed = SignedHead.signed(
-        head, copied.envelopes, world.signing_keys[CROOK], world.charter
-    )
+    signed = SignedHead.signed(head, copied.envelopes, world.signing_keys[CROOK], world.charter)
     server.uploads[CROOK] = replace(relabelled, signed=signed)
     deliver(world, server)
     everybody_opens_without_the_crook(world)
@@ -175,9 +173,7 @@ def test_words_of_the_wrong_size_are_refused(world: World) -> None:
     payload = server.uploads[CROOK]
     longer = payload.words + b"\0"
     head = replace(payload.signed.head, words=labelled_hash("words", longer))
-    signed = SignedHead.signed(
-        head, payload.envelopes, world.signing_keys[CROOK], world.charter
-    )
+    signed = SignedHead.signed(head, payload.envelopes, world.signing_keys[CROOK], world.charter)
     wrong = replace(payload, words=longer, signed=signed)
     before = world.server._table.round_words()
     with pytest.raises(MessageError, match="blocks of"):

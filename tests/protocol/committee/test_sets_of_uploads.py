@@ -9,7 +9,13 @@ from fedmf.errors import MessageError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, Int64Array
 from fedmf.protocol.committee.certificate import Outcome
 from fedmf.protocol.committee.closing import ClosingProof
-from fedmf.protocol.committee.exchange import AnswerReply, AnswerRequest, KeyReply, Refusal, VoteRequest
+from fedmf.protocol.committee.exchange import (
+    AnswerReply,
+    AnswerRequest,
+    KeyReply,
+    Refusal,
+    VoteRequest,
+)
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog, Memory
 from fedmf.protocol.committee.terms import OpenedBy

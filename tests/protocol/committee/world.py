@@ -133,9 +133,7 @@ class World:
         self.start: IntegerTable = self.session.shape.zeros()
         self.logs = [ForgetfulLog() for _ in self.member_keys]
         self.members = [self.restarted_member(number) for number in range(len(self.logs))]
-        self.protections = {
-            number: self.fresh_protection([number]) for number in self.signing_keys
-        }
+        self.protections = {number: self.fresh_protection([number]) for number in self.signing_keys}
         self.roles = {
             number: ParticipantRole(self.session, number, protection)
             for number, protection in self.protections.items()
