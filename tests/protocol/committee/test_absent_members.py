@@ -145,7 +145,7 @@ def test_a_round_that_closed_with_too_few_answers_ends_the_session() -> None:
     world.to_member = absent([2, 3], [AnswerRequest.KIND])
     world.consult()
     for _ in range(2):
-        with pytest.raises(ProtocolError, match="closed, but only 2 of the 3 members.*new one"):
+        with pytest.raises(ProtocolError, match=r"closed, but only 2 of the 3 members.*new one"):
             world.server.close_round()
     # No other set of the round is ever opened, nor this one again.
     for numbers in ((0, 1, 2, 3, 4), (0, 1, 2, 3)):

@@ -198,7 +198,7 @@ def test_a_closing_with_an_upload_that_was_never_sent_is_refused(world: World) -
     for sent in (False, True):
         role._has_uploaded = sent
         protection._sent = {0: replace(protection._sent[0], digest=bytes(32))}
-        with pytest.raises(ProtocolError, match="uploaded nothing|did not send"):
+        with pytest.raises(ProtocolError, match=r"uploaded nothing|did not send"):
             role.receive_closing(closing)
         assert (role.round, protection._worked_on) == (1, {})
 

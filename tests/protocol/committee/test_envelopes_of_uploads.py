@@ -20,6 +20,7 @@ from fedmf.protocol.committee.upload import (
     CommitteePayload,
     Head,
     SignedHead,
+    commitment,
     envelope_context,
 )
 from fedmf.protocol.framing import u32
@@ -69,10 +70,8 @@ def test_a_copied_upload_counts_the_victim_twice_where_nothing_binds_it(
 ) -> None:
     """Relabelled envelopes: the sum of 2 V + W then gives away W modulo 2, in every value."""
     for module in (members_view, participants_view):
-        monkeypatch.setattr(module, "envelope_context", lambda head, member, charter: (b"",))
-        monkeypatch.setattr(
-            module, "commitment", lambda context, participant, *parts: labelled_hash("x", parts[1])
-        )
+        monkeypatch.setattr(module, "envelope_context", lambda *_: (b"",))
+        monkeypatch.setattr(module, "commitment", lambda *parts: labelled_hash("x", parts[-1]))
     server = begin(world, (CROOK, VICTIM, OTHER))
     copied = server.uploads[VICTIM]
     server.uploads[CROOK] = signed_by(world, CROOK, copied, copied.envelopes)
@@ -205,7 +204,7 @@ def test_members_refuse_uploads_twice_or_out_of_order(world: World) -> None:
 
 def test_commitments_differ_by_upload_and_subset() -> None:
     made = {
-        participants_view.commitment(context, participant, subset, bytes(32))
+        commitment(context, participant, subset, bytes(32))
         for context in (bytes(32), b"1" * 32)
         for participant in (0, 1)
         for subset in (0, 1)

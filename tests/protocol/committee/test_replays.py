@@ -15,7 +15,6 @@ from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol import IntegerTable, RowChange, UploadMessage
 from fedmf.protocol.committee.exchange import ReviewEntry, ReviewReply
 from fedmf.protocol.committee.member import CommitteeMember, _Reviewed, _Round
-from fedmf.protocol.committee.member import EnvelopeKey as MembersEnvelopeKey
 from fedmf.protocol.committee.roster import Roster
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee.upload import SignedHead
@@ -143,7 +142,7 @@ def test_old_uploads_give_the_victim_away_where_keys_stay_and_nobody_looks_at_ro
     """Without keys of each round alone and without its context, a second set is a round away."""
     world = World(5, opened_by="server")
     kept = iter([EnvelopeKey.fresh() for _ in range(4)] * 2)
-    monkeypatch.setattr(MembersEnvelopeKey, "fresh", lambda *_: next(kept))
+    monkeypatch.setattr(EnvelopeKey, "fresh", lambda *_: next(kept))
     world.members = [
         CarelessMember(world.charter, n, world.member_keys[n], world.logs[n]) for n in range(4)
     ]
@@ -159,7 +158,7 @@ def test_members_complain_about_uploads_of_another_round(
     world = World(5, opened_by="server")
     if same_keys:
         kept = iter([EnvelopeKey.fresh() for _ in range(4)] * 2)
-        monkeypatch.setattr(MembersEnvelopeKey, "fresh", lambda *_: next(kept))
+        monkeypatch.setattr(EnvelopeKey, "fresh", lambda *_: next(kept))
     _, shown = replay_all_but_the_victim(world)
     assert all(isinstance(one, ReviewReply) and one.complaints == OTHERS for one in shown)
 
@@ -305,7 +304,7 @@ def test_made_up_participants_give_the_victim_away_where_the_server_names_them(
     server = Adversary(world, world.sent)
     for number, key in sybils.items():
         payload = server.uploads[number]
-            signed = SignedHead.signed(payload.signed.head, payload.envelopes, key, world.charter)
+        signed = SignedHead.signed(payload.signed.head, payload.envelopes, key, world.charter)
         server.uploads[number] = replace(payload, signed=signed)
     shown = server.show(world.members[3], ALL)
     assert isinstance(shown, ReviewReply)
