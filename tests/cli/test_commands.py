@@ -52,7 +52,7 @@ def trained(run: Any) -> str:
 
 
 def test_train_says_what_it_will_do_and_what_came_of_it(run: Any) -> None:
-    ran = run("train", *SMALL, "--key-bits", "2048")
+    ran = run("train", *SMALL, "--protection", "paillier", "--key-bits", "2048")
     assert ran.status == 0
     text = " ".join(ran.out.split())
     for expected in (
@@ -70,7 +70,7 @@ def test_train_says_what_it_will_do_and_what_came_of_it(run: Any) -> None:
 
 def test_train_json_keeps_its_contract(run: Any) -> None:
     plain = run("train", *SMALL, "--protection", "none", "--json").json
-    protected = run("train", *SMALL, "--key-bits", "2048", "--json").json
+    protected = run("train", *SMALL, "--json").json
     assert set(protected["dataset"]) >= {"name", "users", "items", "ratings"}
     assert set(protected["rounds"][0]) >= {
         "round",
@@ -89,14 +89,14 @@ def test_train_json_keeps_its_contract(run: Any) -> None:
     assert protected["unprotected"]["table_sha256"] == plain["table_sha256"]
     assert protected["final"] == plain["final"]
     assert protected["final"]["rmse"] == pytest.approx(protected["rounds"][-1]["rmse"])
-    assert protected["protection"], protected["method"] == ("paillier", "sgd")
+    assert (protected["protection"], protected["method"]) == ("committee", "sgd")
     stored = json.loads((Path(protected["run_dir"]) / "result.json").read_text())
     assert stored == protected
 
 
 def test_the_set_up_is_no_round_and_its_cost_is_reported(run: Any) -> None:
-    plain = run("train", *SMALL, "--protection", "none", "--json").json
-    counted = run("train", *SMALL, "--protection", "none", "--min-raters", "3", "--json").json
+    plain = run("train", *SMALL, "--protection", "none", "--min-raters", "1", "--json").json
+    counted = run("train", *SMALL, "--protection", "none", "--json").json
     assert plain["setup"] is None
     assert counted["setup"]["included"] == 14
     assert counted["setup"]["upload_bytes_median"] > 25
@@ -108,13 +108,13 @@ def test_the_set_up_is_no_round_and_its_cost_is_reported(run: Any) -> None:
 
 
 def test_part_uploads_say_what_they_show(run: Any) -> None:
-    ran = run("train", *SMALL, "--key-bits", "2048", "--upload", "part")
+    ran = run("train", *SMALL, "--protection", "paillier", "--key-bits", "2048", "--upload", "part")
     assert "the server: which items each participant rated" in ran.out
 
 
 @pytest.mark.filterwarnings("always::fedmf.crypto.paillier_numbers.WeakKeyWarning")
 def test_weak_keys_are_warned_about(run: Any) -> None:
-    ran = run("train", *SMALL, "--key-bits", "1024")
+    ran = run("train", *SMALL, "--protection", "paillier", "--key-bits", "1024")
     assert ran.status == 0
     assert "warning" in ran.err
     assert "NIST SP 800-57" in ran.err

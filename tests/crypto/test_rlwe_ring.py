@@ -87,6 +87,17 @@ def test_a_typical_sum_of_2_to_the_20_keys_multiplies_exactly() -> None:
     check_product(uniform_limbs(2), key, parts=2)
 
 
+@pytest.mark.parametrize("size", [32, 32 * PARTICIPANTS])
+@pytest.mark.parametrize("plus", [-(2**48), -1, 2**15, 2**48])
+def test_what_is_added_on_the_way_is_added_exactly(size: int, plus: int) -> None:
+    for limbs, key in largest_inputs(size).values():
+        factor, spectra = SmallFactor(key), limb_spectra(limbs)
+        without, with_it = np.empty((2, 1, DEGREE), dtype=np.int64)
+        factor.times(spectra, without)
+        factor.times(spectra, with_it, plus=plus)
+        np.testing.assert_array_equal((with_it - without) % 2**48, plus % 2**48)
+
+
 def test_a_key_just_short_enough_stays_in_one_piece() -> None:
     norm = rlwe_ring.LONGEST_FACTOR
     key = np.zeros(DEGREE, dtype=np.int64)

@@ -65,7 +65,7 @@ def test_the_values_are_read_only() -> None:
 
 @pytest.mark.parametrize("held", [2, 4])
 def test_an_upload_with_another_number_of_seeds_is_refused(held: int) -> None:
-    with pytest.raises(ProtocolError, match=f"upload 1 has {held} seeds; .* takes 3 of each"):
+    with pytest.raises(ProtocolError, match=f"upload 1 has {held} seeds here, not 3"):
         ShareSum.from_seeds([seeds_of(0), seeds_of(1, held)], 3)
 
 
@@ -73,7 +73,7 @@ def test_more_uploads_than_32_bits_hold_are_refused(monkeypatch: pytest.MonkeyPa
     assert (MOST_UPLOADS + 1) * 32 > 2**31 - 1 >= MOST_UPLOADS * 32
     monkeypatch.setattr(share_sum, "MOST_UPLOADS", 2)
     ShareSum.from_seeds([seeds_of(0), seeds_of(1)], 3)
-    with pytest.raises(ProtocolError, match="at most 2 uploads"):
+    with pytest.raises(ProtocolError, match="3 uploads are more than the 2"):
         ShareSum.from_seeds([seeds_of(0), seeds_of(1), seeds_of(2)], 3)
 
 

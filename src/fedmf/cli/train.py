@@ -50,14 +50,23 @@ def train(
             help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
         ),
     ] = "movielens-small",
-    protection: Annotated[str, typer.Option(help="paillier, rlwe or none.")] = "paillier",
+    protection: Annotated[
+        str, typer.Option(help="committee, rlwe, paillier or none.")
+    ] = "committee",
+    opened_by: Annotated[
+        str, typer.Option("--open", help="committee: participants or server open the sums.")
+    ] = "participants",
+    committee: Annotated[int, typer.Option(help="Members of the committee.")] = 4,
+    threshold: Annotated[int, typer.Option(help="Members that have to answer.")] = 3,
     upload: Annotated[
         str, typer.Option(help="full: all items. part: rated items only; shows which they are.")
     ] = "full",
     key_bits: Annotated[
         int, typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper).")
     ] = 3072,
-    method: Annotated[str, typer.Option(help="sgd.")] = "sgd",
+    method: Annotated[
+        str, typer.Option(help="bayes: few rounds, accurate. sgd: the paper's.")
+    ] = "sgd",
     factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 32,
     rounds: Annotated[int, typer.Option(help="Number of rounds.")] = 12,
     cohort: Annotated[
@@ -69,16 +78,18 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Public seed of start, cohorts and split.")] = 0,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Step size.", show_default="from users and scale")
+        float | None, typer.Option(help="sgd: step size.", show_default="from users and scale")
     ] = None,
-    reg: Annotated[float, typer.Option(help="Regularisation.")] = 0.05,
-    start: Annotated[str, typer.Option(help="random, or constant as the authors'.")] = "random",
+    reg: Annotated[
+        float | None, typer.Option(help="sgd: regularisation.", show_default="0.05")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="sgd: random, or constant as the authors'.", show_default="random"),
+    ] = None,
     min_raters: Annotated[
-        int | None,
-        typer.Option(
-            help="Rows of items with fewer raters stay at home.", show_default="the method's"
-        ),
-    ] = None,
+        int, typer.Option(help="Rows of items with fewer raters stay out of the table.")
+    ] = 3,
     users: Annotated[
         int | None, typer.Option(help="Take the first so many users.", show_default="all")
     ] = None,
@@ -116,6 +127,9 @@ def train(
         settings = TrainingSettings(
             protection=protection,
             upload=upload,
+            committee=committee,
+            threshold=threshold,
+            opened_by=opened_by,
             key_bits=key_bits,
             method=method,
             factors=factors,

@@ -51,6 +51,12 @@ def labelled_hash(label: str, *parts: bytes | memoryview) -> bytes:
     return function.digest()
 
 
+def fingerprint(digest: bytes) -> str:
+    """Return a hash in groups of four hexadecimal digits, to read out and compare."""
+    text = digest.hex()
+    return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
 def _pieces(label: str, parts: tuple[bytes | memoryview, ...]) -> Iterator[bytes | memoryview]:
     yield _PREFIX
     for part in (label.encode(), *parts):

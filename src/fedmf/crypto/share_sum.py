@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from fedmf.crypto.rlwe_key import expand_keys
+from fedmf.crypto.rlwe_key import SEEDS_AT_A_TIME, expand_keys
 from fedmf.crypto.rlwe_noise import LARGEST_NOISE
 from fedmf.crypto.rlwe_ring import DEGREE
 from fedmf.crypto.secret_material import SecretMaterial
@@ -65,14 +65,21 @@ class ShareSum(SecretMaterial):
         ProtocolError
             If an upload has another number of seeds, or there are too many uploads.
         """
+        every = list(uploads)
+        if len(every) > MOST_UPLOADS:
+            raise ProtocolError(
+                f"{len(every):,} uploads are more than the {MOST_UPLOADS:,} whose sums of shares "
+                "fit 32 bits"
+            )
+        for number, seeds in enumerate(every):
+            if len(seeds) != held:
+                raise ProtocolError(f"upload {number:,} has {len(seeds)} seeds here, not {held}")
         total = np.zeros((held, DEGREE), dtype=np.int32)
-        for number, seeds in enumerate(uploads):
-            if len(seeds) != held or number >= MOST_UPLOADS:
-                raise ProtocolError(
-                    f"upload {number:,} has {len(seeds)} seeds; a sum of shares here takes {held} "
-                    f"of each of at most {MOST_UPLOADS:,} uploads"
-                )
-            total += expand_keys(seeds)
+        step = max(1, SEEDS_AT_A_TIME // held)
+        for start in range(0, len(every), step):
+            some = every[start : start + step]
+            keys = expand_keys([seed for seeds in some for seed in seeds])
+            total += keys.reshape(len(some), held, DEGREE).sum(axis=0, dtype=np.int16)
         return cls(total)
 
     @classmethod

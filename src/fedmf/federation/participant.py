@@ -75,6 +75,7 @@ class Participant:
         self._reader = reader
         self.state = ParticipantState(plan.method.start_user_factors(training.users), None)
         self._pending: ParticipantState | None = None
+        self._predicting: tuple[PublicModel, FloatArray, FloatArray] | None = None
 
     def take_part(self, message: TableMessage) -> UploadMessage:
         """Return this round's upload; the participant itself changes only when it is included.
@@ -88,11 +89,13 @@ class Participant:
             The table is not the one that is due, or does not open.
         """
         opened = self._role.receive_table(message, self.rows_needed())
-        reading = self._reader.read(message.round, opened)
-        step = self._step(message.round, reading.model)
+        # Void rounds taught nobody anything; in learning, they never were.
+        number = self._role.counted_rounds + 1
+        reading = self._reader.read(number, opened)
+        step = self._step(number, reading.model)
         contribution = {
             **self._with_enough_raters(step.contribution, reading.raters),
-            **self._shared_rows(message.round, reading),
+            **self._shared_rows(number, reading),
         }
         previous = self.state.contribution
         try:
@@ -106,6 +109,16 @@ class Participant:
         self._pending = ParticipantState(step.user_factors, encoded)
         return upload
 
+    @property
+    def pending(self) -> ParticipantState | None:
+        """What becomes the state if the round includes the upload; None without an upload."""
+        return self._pending
+
+    def restore_pending(self, pending: ParticipantState) -> None:
+        """Remember after a crash what was uploaded in the round under way."""
+        self._role.restore_upload()
+        self._pending = pending
+
     def settle(self, message: ClosingMessage) -> bool:
         """Hear the closing of a round: keep what was included, forget what was not."""
         included = self._role.receive_closing(message)
@@ -116,7 +129,13 @@ class Participant:
 
     def user_factors(self, public: PublicModel) -> FloatArray:
         """Return the vectors with which its users predict by a public model, shape (users, k)."""
-        return self._plan.method.user_factors(public, self._training, self.state.user_factors)
+        kept = self.state.user_factors
+        found = self._predicting
+        if found is None or found[0] is not public or found[1] is not kept:
+            # The same vectors measure the model and, in the next round, the errors that are summed.
+            vectors = self._plan.method.user_factors(public, self._training, kept)
+            self._predicting = found = (public, kept, vectors)
+        return found[2]
 
     def rows_needed(self) -> Rows:
         """Return the rows that this participant has to open for a round."""

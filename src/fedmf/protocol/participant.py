@@ -43,8 +43,13 @@ class ParticipantRole:
         self._has_uploaded = False
 
     @property
+    def counted_rounds(self) -> int:
+        """Rounds of the session that are over; void ones do not count."""
+        return self._counted_rounds
+
+    @property
     def round(self) -> int:
-        """The round under way, from 1."""
+        """The number of the round under way, from 1; void rounds have numbers, too."""
         return self.settled_rounds + 1
 
     def receive_table(self, message: TableMessage, rows: Rows | None = None) -> IntegerTable:
@@ -99,6 +104,10 @@ class ParticipantRole:
         self._has_uploaded = True
         rows = listed_rows(self.session, change)
         return UploadMessage(self.round, self.number, rows, protected.payload, protected.nonce)
+
+    def restore_upload(self) -> None:
+        """Remember after a crash that the round's upload was sent."""
+        self._has_uploaded = True
 
     def receive_closing(self, message: ClosingMessage) -> bool:
         """End the round.

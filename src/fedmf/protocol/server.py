@@ -58,6 +58,16 @@ class Server:
         return len(self.closings) + 1
 
     @property
+    def needs_copy(self) -> bool:
+        """Whether a participant has to give the server a copy of the table for late ones."""
+        return False
+
+    def keep_copy(self, copy: bytes) -> None:
+        """Keep a participant's copy of the table."""
+        del copy
+        raise ProtocolError("this server holds the table itself")
+
+    @property
     def is_void(self) -> bool:
         """Whether the round under way is known to be void; then only `close_round` is left."""
         return False
@@ -161,6 +171,15 @@ class Server:
 
     def settle(self) -> None:
         """Ask for whatever closing the round takes."""
+
+    def frozen(self) -> bytes:
+        """Return the frozen round, to go on after a crash; empty where there is nothing to ask."""
+        return b""
+
+    def restore_frozen(self, data: bytes) -> None:
+        """Take a round that `frozen` returned; go on with `settle`."""
+        del data
+        raise ProtocolError("this server freezes nothing")
 
     def close_round(self) -> ClosingMessage:
         """End the round: say whose uploads it includes."""

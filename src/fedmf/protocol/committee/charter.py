@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
-from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.labels import fingerprint, labelled_hash
 from fedmf.crypto.signatures import check_public_signature_key
 from fedmf.errors import KeyMaterialError, MessageError, SettingsError
+from fedmf.protocol.committee.documents import Format, canonical_json
 from fedmf.protocol.committee.roster import Roster
 from fedmf.protocol.committee.terms import CommitteeTerms
 from fedmf.protocol.session import Session
-
-FORMAT = "fedmf charter 1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,21 +86,18 @@ class Charter:
     @property
     def fingerprint(self) -> str:
         """The digest in groups of four hexadecimal digits, to read out and compare."""
-        text = self.digest.hex()
-        return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+        return fingerprint(self.digest)
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: JSON in UTF-8, keys sorted, no spaces."""
         fields = {
-            "format": FORMAT,
+            "format": str(Format.CHARTER),
             "member_keys": [key.hex() for key in self.member_keys],
             "participant_keys": [None if key is None else key.hex() for key in self.roster.keys],
             "reader_key": self.roster.reader_key.hex(),
             "session": self.session.to_bytes().decode(),
         }
-        return json.dumps(
-            fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        ).encode()
+        return canonical_json(fields)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Charter:

@@ -6,7 +6,7 @@ a member that was restarted in between abstains from the round.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.member_log import MemberLog, Memory
 from fedmf.protocol.committee.opening import RoundKey
-from fedmf.protocol.committee.roster import Roster, RosterChain
+from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
 from fedmf.protocol.committee.upload import (
     Kind,
     commitment,
@@ -89,6 +89,8 @@ class CommitteeMember:
         The member's durable log.
     randomness
         Source of round keys; a new one unless given.
+    rosters
+        Versions of the roster after the charter's.
 
     Raises
     ------
@@ -103,12 +105,13 @@ class CommitteeMember:
         key: SigningKey,
         log: MemberLog,
         randomness: KeyRandomness | None = None,
+        rosters: Iterable[SignedRoster] = (),
     ) -> None:
         if not 0 <= number < charter.terms.members or charter.member_keys[number] != key.public:
             raise ProtocolError(f"this is not the key that the charter names for member {number}")
         self.charter = charter
         self.number = number
-        self.rosters = RosterChain(charter)
+        self.rosters = RosterChain(charter, rosters)
         self._key = key
         self._memory = Memory(log, charter, number)
         self._randomness = randomness
@@ -263,9 +266,11 @@ class CommitteeMember:
         outcome = request.outcome
         if outcome.round != request.round:
             raise ProtocolError(f"an outcome of round {outcome.round} in round {request.round}")
-        if request.round < self._memory.newest_round:
-            raise ProtocolError(f"round {request.round} is over")
-        self._memory.note_outcome(outcome)
+        if self._memory.outcome(request.round) != outcome:
+            # What was signed before may be signed again: the server may have lost it.
+            if request.round < self._memory.newest_round:
+                raise ProtocolError(f"round {request.round} is over")
+            self._memory.note_outcome(outcome)
         if self._round is not None and self._round.number == request.round:
             # Whoever has voted never answers: what it could answer with goes now.
             self._round = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,6 @@ from fedmf.protocol.committee.upload import (
     words_digest,
 )
 from fedmf.protocol.framing import u32
-from fedmf.protocol.integrity_tags import TAGS
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows
 
@@ -84,6 +83,8 @@ class CommitteeParticipant(ParticipantProtection):
         The public table before the first round.
     randomness
         Source of seeds, nonces and noise; a new one unless given.
+    rosters
+        Versions of the roster after the charter's; `reader` is the secret of the newest.
 
     Raises
     ------
@@ -98,24 +99,26 @@ class CommitteeParticipant(ParticipantProtection):
         reader: MasterSecret | None,
         start: IntegerTable,
         randomness: KeyRandomness | None = None,
+        rosters: Iterable[SignedRoster] = (),
     ) -> None:
         super().__init__(charter.session)
         self.charter = charter
-        self.rosters = RosterChain(charter)
+        self.rosters = RosterChain(charter, rosters)
         for number, key in signing_keys.items():
             if self.rosters.newest.key_of(number) != key.public:
                 raise KeyMaterialError(
-                    f"the charter names another signature key for participant {number}"
+                    f"the roster names another signature key for participant {number}"
                 )
         self._signing_keys = signing_keys
         self._randomness = randomness or KeyRandomness()
         self._public = public_polynomials(charter)
-        self._layout = committee_layout(charter, tags=TAGS if charter.terms.blind else 0)
+        self._layout = committee_layout(charter.session)
         self._reader = self._reader_of(reader, self.rosters.newest)
         self._heard_round = 0
         self._outcome: Outcome | None = None
         self._closed: _Closed | None = None
         self._worked_on: dict[int, bytes] = {}
+        self._unkeyed: dict[bytes, bytes] = {}
         self._sent: dict[int, _Sent] = {}
         self._opening: OpeningMessage | None = None
         self._context = b""
@@ -147,6 +150,12 @@ class CommitteeParticipant(ParticipantProtection):
         fresh = self._reader_of(reader, signed.roster)
         self.rosters.adopt(signed)
         self._reader, self._before = fresh, None
+        if fresh is not None:
+            # Digests change with the reader secret; the tables that they are of were worked on
+            # all the same.
+            for participant, digest in self._worked_on.items():
+                if digest in self._unkeyed:
+                    self._worked_on[participant] = fresh.keyed(self._unkeyed[digest])
         self._set_table(self._table, self._table_round)
 
     def begin(self, opening_message: bytes) -> None:
@@ -344,9 +353,10 @@ class CommitteeParticipant(ParticipantProtection):
 
     def _table_digest(self, flat: Int64Array) -> bytes:
         words = encode_words(self.session.shape, self.session.shape.table(flat))
-        if self._reader is None:
-            return plain_table_digest(words, self.charter)
-        return self._reader.table_digest(words)
+        plain = plain_table_digest(words, self.charter)
+        digest = plain if self._reader is None else self._reader.keyed(plain)
+        self._unkeyed[digest] = plain
+        return digest
 
     def _decoded(self, words: bytes) -> Int64Array:
         return self.session.shape.flat(decode_words(self.session.shape, words))

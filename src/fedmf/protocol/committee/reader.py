@@ -94,9 +94,9 @@ class Reader(SecretMaterial):
         self.tags = IntegrityTags(secret, charter.digest, layout.value_limbs)
         """Factors and masks of integrity tags."""
 
-    def table_digest(self, words: bytes) -> bytes:
-        """Return the digest of a table: keyed, so that nobody else can confirm a guess at it."""
-        return self._secret.derive("table digest", plain_table_digest(words, self._charter))
+    def keyed(self, plain_digest: bytes) -> bytes:
+        """Return the digest of a table under a key, so that nobody else can confirm a guess."""
+        return self._secret.derive("table digest", plain_digest)
 
     def open_sum(
         self, content: bytes, before: Int64Array, closing: ClosingMessage, proof: ClosingProof

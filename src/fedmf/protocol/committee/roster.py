@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,9 @@ class Roster:
     version
         From 1; version 1 stands in the charter.
     keys
-        The participants' public signature keys by their numbers; None for a number that is free.
+        The participants' public signature keys by their numbers; None for a number whose owner has
+        left. Later versions append: a number never goes to anybody else, since whatever is known
+        of a number, above all what it has contributed, belongs to its first owner.
     reader_key
         Public envelope key whose secret half the participants of this version share. It changes
         with every version, so that whoever has left reads nothing that comes after.
@@ -139,9 +142,9 @@ def sign_roster(
     Raises
     ------
     ProtocolError
-        It is not the version after `previous`, or keeps the reader key.
+        It may not follow on `previous`; see `RosterChain.check_next`.
     """
-    _check_succession(roster, previous)
+    _check_succession(roster, previous, charter)
     parts = (previous.digest(charter), roster.digest(charter))
     return MemberSignature(member, key.sign(LABEL, *parts))
 
@@ -153,11 +156,15 @@ class RosterChain:
     ----------
     charter
         Holds version 1.
+    later
+        Versions after it that were adopted before; each is checked again.
     """
 
-    def __init__(self, charter: Charter) -> None:
+    def __init__(self, charter: Charter, later: Iterable[SignedRoster] = ()) -> None:
         self._charter = charter
         self._versions = [charter.roster]
+        for signed in later:
+            self.adopt(signed)
 
     @property
     def newest(self) -> Roster:
@@ -170,17 +177,38 @@ class RosterChain:
             raise MessageError(f"there is no version {number} of the roster")
         return self._versions[number - 1]
 
+    def check_next(self, roster: Roster) -> None:
+        """Check that a roster may be the next version, whoever signs it.
+
+        Raises
+        ------
+        ProtocolError
+            It is not the one after the newest, has the reader key of an earlier version, gives a
+            number to another key, lists a key twice, or lists a key that has left.
+        """
+        _check_succession(roster, self.newest, self._charter)
+        if roster.reader_key in {version.reader_key for version in self._versions}:
+            raise ProtocolError("every version of the roster has a reader key of its own")
+        known = {key for version in self._versions for key in version.keys if key is not None}
+        back = (known - set(self.newest.keys)) & set(roster.keys)
+        if back:
+            numbers = sorted(roster.keys.index(key) for key in back)
+            raise ProtocolError(
+                f"number {numbers[0]} of version {roster.version} of the roster has a key that has "
+                "left before; whoever comes back makes new keys"
+            )
+
     def adopt(self, signed: SignedRoster) -> None:
         """Append the next version.
 
         Raises
         ------
         ProtocolError
-            It is not the one after the newest, or keeps the reader key.
+            It may not be the next version; see `check_next`.
         MessageError
             Fewer than t members signed it.
         """
-        _check_succession(signed.roster, self.newest)
+        self.check_next(signed.roster)
         previous = self.newest.digest(self._charter)
         if signed.previous != previous:
             raise ProtocolError("a roster that follows on another one than the newest")
@@ -194,8 +222,26 @@ class RosterChain:
         self._versions.append(signed.roster)
 
 
-def _check_succession(roster: Roster, previous: Roster) -> None:
+def _check_succession(roster: Roster, previous: Roster, charter: Charter) -> None:
     if roster.version != previous.version + 1:
         raise ProtocolError(f"version {roster.version} of the roster after {previous.version}")
     if roster.reader_key == previous.reader_key:
         raise ProtocolError("every version of the roster has a reader key of its own")
+    if not len(previous.keys) <= len(roster.keys) <= charter.session.participants:
+        raise ProtocolError(
+            f"version {roster.version} of the roster has {len(roster.keys)} numbers; it has at "
+            f"least the {len(previous.keys)} of the version before, and the session has room for "
+            f"{charter.session.participants}"
+        )
+    for number, key in enumerate(previous.keys):
+        if roster.keys[number] not in (key, None):
+            raise ProtocolError(
+                f"version {roster.version} of the roster gives number {number} to another key; a "
+                "number is never given to anybody else, and newcomers stand at the end"
+            )
+    listed = [*charter.member_keys, *(key for key in roster.keys if key is not None)]
+    if len(set(listed)) != len(listed):
+        raise ProtocolError(
+            f"a signature key stands twice in version {roster.version} of the roster, or is a "
+            "member's"
+        )

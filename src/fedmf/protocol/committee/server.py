@@ -31,7 +31,7 @@ from fedmf.protocol.committee.exchange import (
     VoteRequest,
 )
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
-from fedmf.protocol.committee.roster import RosterChain
+from fedmf.protocol.committee.roster import RosterChain, SignedRoster
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.upload import NONCE_BYTES, CommitteePayload, Kind, SignedHead
 from fedmf.protocol.committee.votes import MemberSignature
@@ -117,6 +117,8 @@ class CommitteeServer(Server):
         Keeps the words of a round.
     closings
         The closings of the rounds so far.
+    rosters
+        Versions of the roster after the charter's.
     """
 
     def __init__(
@@ -125,10 +127,11 @@ class CommitteeServer(Server):
         table: CommitteeTable,
         spool: Spool,
         closings: Iterable[ClosingMessage] = (),
+        rosters: Iterable[SignedRoster] = (),
     ) -> None:
         super().__init__(charter.session, table, closings)
         self.charter = charter
-        self.rosters = RosterChain(charter)
+        self.rosters = RosterChain(charter, rosters)
         self._table = table
         self._spool = spool
         self._previous: Certificate | None = None
@@ -136,6 +139,15 @@ class CommitteeServer(Server):
             self._previous = ClosingProof.of(self.closings[-1], charter).certificate
         self._stage = _Stage.BETWEEN
         self._now = _Round()
+
+    @property
+    def needs_copy(self) -> bool:
+        """Whether a participant has to give the server a copy of the table for late ones."""
+        return self.charter.terms.blind
+
+    def keep_copy(self, copy: bytes) -> None:
+        """Keep a participant's copy of the table; raise MessageError if it is none."""
+        self._table.keep_copy(copy)
 
     @property
     def is_void(self) -> bool:

@@ -13,7 +13,6 @@ from fedmf.protocol.committee.sum_opening import (
     warn_of_liars,
 )
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
-from fedmf.protocol.integrity_tags import TAGS
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import Rows, ServerProtection
 
@@ -37,7 +36,7 @@ class CommitteeTable(ServerProtection):
     def __init__(self, charter: Charter) -> None:
         super().__init__(charter.session)
         self.charter = charter
-        self._layout = committee_layout(charter, tags=TAGS if charter.terms.blind else 0)
+        self._layout = committee_layout(charter.session)
         self._public = public_polynomials(charter)
         self._plain: Int64Array | None = None
         self.begin_round()

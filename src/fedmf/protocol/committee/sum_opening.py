@@ -11,6 +11,7 @@ from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.rlwe import DOES_NOT_OPEN, open_sum
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.errors import OpenError
+from fedmf.protocol.integrity_tags import TAGS
 from fedmf.protocol.lattice_layout import LatticeLayout
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fedmf.crypto.rlwe_words import Words
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.session import Session
     from fedmf.protocol.table import Int64Array
 
 
@@ -48,11 +50,17 @@ def public_polynomials(charter: Charter) -> PublicPolynomials:
     return PublicPolynomials(seed)
 
 
-def committee_layout(charter: Charter, *, tags: int) -> LatticeLayout:
-    """Return how changes lie in words; a sum is one round's, so nothing adds up over rounds."""
-    return LatticeLayout.plan(
-        charter.session.shape, uploads=charter.session.participants, tags=tags, spare_bits=1
-    )
+def committee_layout(session: Session) -> LatticeLayout:
+    """Return how changes lie in words; a sum is one round's, so nothing adds up over rounds.
+
+    Raises
+    ------
+    WordSizeError
+        No words have room for so many uploads.
+    """
+    # A server that opens the sums itself has nobody to fool with them.
+    tags = TAGS if session.committee is not None and session.committee.blind else 0
+    return LatticeLayout.plan(session.shape, uploads=session.participants, tags=tags, spare_bits=1)
 
 
 def open_round_sum(
