@@ -101,30 +101,39 @@ def random_change(rng: np.random.Generator, shape: TableShape = SHAPE) -> list[R
 class World:
     """One session with all its roles; `round` plays a round with the given changes."""
 
-    def __init__(self, participants: int = 5, *, session: Session | None = None, **terms: object):
+    def __init__(
+        self,
+        participants: int = 5,
+        *,
+        session: Session | None = None,
+        listed: int | None = None,
+        **terms: object,
+    ):
         self.session = session or make_session(participants, **terms)  # type: ignore[arg-type]
         assert self.session.committee is not None
         self.reader = MasterSecret.fresh()
-        suite = self.session.committee.suite
         self.signing_keys = {
-            number: SigningKey.fresh() for number in range(self.session.participants)
+            number: SigningKey.fresh() for number in range(listed or self.session.participants)
         }
         self.member_keys = [SigningKey.fresh() for _ in range(self.session.committee.members)]
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Begin the session with the keys that are there."""
+        assert self.session.committee is not None
         self.charter = Charter(
             self.session,
             tuple(key.public for key in self.member_keys),
             Roster(
                 1,
                 tuple(key.public for key in self.signing_keys.values()),
-                reader_envelope_key(self.reader, suite).public,
+                reader_envelope_key(self.reader, self.session.committee.suite).public,
             ),
         )
         self.start: IntegerTable = self.session.shape.zeros()
         self.logs = [ForgetfulLog() for _ in self.member_keys]
         self.members = [self.restarted_member(number) for number in range(len(self.logs))]
-        self.protections = {
-            number: self.fresh_protection([number]) for number in range(self.session.participants)
-        }
+        self.protections = {number: self.fresh_protection([number]) for number in self.signing_keys}
         self.roles = {
             number: ParticipantRole(self.session, number, protection)
             for number, protection in self.protections.items()
@@ -132,6 +141,7 @@ class World:
         self.server = self.fresh_server()
         self.expected = [part.copy() for part in self.start]
         self.opening: OpeningMessage | None = None
+        self.sent: dict[int, UploadMessage] = {}
         self.changes: Mapping[int, Sequence[RowChange]] = {}
         self.to_member: Tamper = untouched
         self.from_member: Tamper = untouched
@@ -235,7 +245,7 @@ class World:
         """Begin a round and have everybody upload; return what was sent, none where it is void."""
         self.hand_out()
         self.changes = changes
-        uploads: dict[int, UploadMessage] = {}
+        uploads = self.sent = dict[int, UploadMessage]()
         self.opening = self.open_round(sorted(changes))
         if self.opening is not None:
             for number, change in changes.items():

@@ -136,16 +136,18 @@ class Reader(SecretMaterial):
             exact = layout.exact_change(limbs, before)
             IntegrityTags.check(found, self.tags.of(exact) + masks)
 
+        shares = self._shares(proof)
         opened = open_round_sum(
             words,
-            self._shares(proof),
+            shares,
             uploads=len(closing.included),
             charter=self._charter,
             layout=layout,
             public=self._polynomials,
             check=check,
         )
-        warn_of_liars(opened.liars, closing.round)
+        unreadable = {answer.member for answer in proof.answers} - shares.keys()
+        warn_of_liars(sorted(unreadable.union(opened.liars)), closing.round)
         limbs, _ = layout.read(opened.messages)
         return layout.shape.wrap(before + layout.values(limbs))
 
