@@ -1,6 +1,7 @@
 """Cards, registers and enrolments: what is accepted, and every refusal."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_a_card_comes_back_and_has_a_fingerprint_of_its_own() -> None:
 @pytest.mark.parametrize("field", ["name", "signature_key", "envelope_key", "role"])
 def test_a_card_mixed_from_two_is_refused(field: str) -> None:
     one, two = newcomer("North").card(), newcomer("South").card()
-    other = "member" if field == "role" else getattr(two, field)
+    other: Any = "member" if field == "role" else getattr(two, field)
     with pytest.raises((MessageError, SettingsError)):
         dataclasses.replace(one, **{field: other})
     dataclasses.replace(one, **{field: getattr(one, field)})
