@@ -396,9 +396,7 @@ def test_show_knows_every_file_and_folder(enrolled: str) -> None:
         assert ran.stdout.startswith(f"{path} is {kind}\n")
         assert_no_secrets(ran.stdout)
     assert enrolled in keys("show", "register").stdout
-    assert re.search(
-        r"participants: 1, south, card ([0-9a-f]{4} ?){16}\n", keys("show", "r2").stdout
-    )
+    assert re.search(r"participant 1: south, card ([0-9a-f]{4} ?){16}\n", keys("show", "r2").stdout)
 
 
 def test_show_says_what_it_does_not_know() -> None:
