@@ -166,6 +166,8 @@ class Training:
         At the start, or restored from a checkpoint.
     records
         The records of the rounds that the checkpoint holds.
+    frozen
+        The round that was about to be opened, from `Server.frozen`; empty: none was.
     transcript
         Records them.
     keeper
@@ -179,6 +181,7 @@ class Training:
         server: Server,
         *,
         records: Sequence[RoundRecord] = (),
+        frozen: bytes = b"",
         transcript: Transcript | None = None,
         keeper: Keeper | None = None,
     ) -> None:
@@ -188,7 +191,7 @@ class Training:
         self._transcript = transcript or Transcript()
         self._server = server
         self._records = list(records)
-        self._frozen = bool(server.frozen())
+        self._frozen = frozen
         self._server_seconds = 0.0
         self._member_seconds: dict[int, float] = {}
 
@@ -242,13 +245,16 @@ class Training:
         cohort = self._plan.cohort(self._server.counted_rounds + 1)
         uploads: list[Uploaded] = []
         before = self._server_seconds
-        if not self._frozen:
+        if self._frozen:
+            # Whoever still lives goes on with what was uploaded before the crash.
+            self._server.restore_frozen(self._frozen)
+        else:
             opening = self._open(cohort)
             download_bytes += len(opening)
             if not self._server.is_void:
                 uploads = self._collect(number, cohort)
                 self._freeze(number)
-        self._frozen = False
+        self._frozen = b""
         self._server.settle()
         self._consult()
         closing = self._server.close_round()

@@ -43,7 +43,8 @@ def test_a_card_mixed_from_two_is_refused(field: str) -> None:
     other: Any = "member" if field == "role" else getattr(two, field)
     with pytest.raises((MessageError, SettingsError)):
         dataclasses.replace(one, **{field: other})
-    dataclasses.replace(one, **{field: getattr(one, field)})
+    same: Any = getattr(one, field)
+    dataclasses.replace(one, **{field: same})
 
 
 @pytest.mark.parametrize("name", ["", " North", "N" * 101, "No\nrth", "No\u202erth", "\x1b[2J"])

@@ -6,7 +6,7 @@ import pytest
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import ProtocolError
-from fedmf.protocol.committee.participant import COPY, reader_envelope_key
+from fedmf.protocol.committee.reader import COPY, reader_envelope_key
 from fedmf.protocol.committee.roster import Roster, SignedRoster, sign_roster
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.framing import u32
@@ -55,7 +55,8 @@ def test_a_table_is_not_worked_on_again_after_a_rotation(forgets: bool) -> None:
     victim.open(forged_copy_of_the_start(world))
     world.server.prepare_round()
     world.consult()
-    victim.begin(world.server.open_round([0, 1, 2, 3]))
+    opening = world.server.open_round([0, 1, 2, 3])
+    victim.begin(opening)
     if forgets:
         assert victim.protect(random_change(rng), round_number=2, participant=0).payload
     else:

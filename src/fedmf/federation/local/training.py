@@ -88,14 +88,15 @@ def train_locally(
         )
         if checkpoint is not None:
             engine.restore(checkpoint.folder, closings)
-        if run is not None and (frozen := run.frozen(len(closings) + 1)) is not None:
+        frozen = run.frozen(len(closings) + 1) if run is not None else None
+        if frozen is not None:
             engine.restore_pending(frozen.folder)
-            server.restore_frozen(frozen.round)
         conductor = Training(
             plan,
             engine,
             server,
             records=checkpoint.records if checkpoint is not None else (),
+            frozen=frozen.round if frozen is not None else b"",
             transcript=transcript,
             keeper=run,
         )
