@@ -14,7 +14,7 @@ import pytest
 from fedmf.errors import MessageError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, ParticipantRole, RowChange, TableMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.reader import Reader
+from fedmf.protocol.committee.reader import Reader, plain_table_digest
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.plain_words import encode_words
 from tests.protocol.committee.world import SHAPE, World, random_changes
@@ -216,7 +216,7 @@ def test_digests_of_tables_are_keyed_where_the_server_must_not_know_the_table() 
     assert isinstance(reader, Reader)
     words = encode_words(SHAPE, SHAPE.zeros())
     digests = {
-        reader.table_digest(words),
+        reader.keyed(plain_table_digest(words, world.charter)),
         World(5).protections[0]._table_digest(SHAPE.flat(SHAPE.zeros())),
         World(5, opened_by="server").protections[0]._table_digest(SHAPE.flat(SHAPE.zeros())),
     }
