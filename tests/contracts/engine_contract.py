@@ -100,7 +100,13 @@ class EngineContract:
     def plan(
         self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None, **changed: object
     ) -> TrainingPlan:
-        settings: dict[str, object] = {"factors": 4, "rounds": 3, "key_bits": 1024, **changed}
+        settings: dict[str, object] = {
+            "method": "sgd",
+            "factors": 4,
+            "rounds": 3,
+            "key_bits": 1024,
+            **changed,
+        }
         protection = protection_of(key)
         return TrainingPlan.make(
             TrainingSettings(protection=protection, **settings),  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ def published_settings(protection: str, upload: str) -> TrainingSettings:
     """Return the authors' settings: d = 100, gamma = 1e-3, lambda = 1e-4, start 0.01."""
     return TrainingSettings(
         protection=protection,
+        method="sgd",
         upload=upload,
         key_bits=1024,
         factors=100,

@@ -79,7 +79,7 @@ def test_a_killed_run_resumes_to_the_same_table(
     document = json.loads(out)
     assert document["table_sha256"] == expected
     assert [record["round"] for record in document["rounds"]] == [1, 2, 3, 4, 5, 6]
-    assert [path.name for path in checkpoints.iterdir()] == ["round-000006"]
+    assert [path.name for path in checkpoints.iterdir()] == ["round-000007"]
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, expected: str) -> None:

@@ -24,7 +24,7 @@ def split() -> tuple[Ratings, Ratings]:
 
 
 def make(split: tuple[Ratings, Ratings], **changed: object) -> TrainingPlan:
-    settings = TrainingSettings(protection="none", factors=4, rounds=2, **changed)  # type: ignore[arg-type]
+    settings = TrainingSettings(protection="none", method="sgd", factors=4, rounds=2, **changed)  # type: ignore[arg-type]
     return TrainingPlan.make(settings, split[0], public_key=None, measured=True)
 
 

@@ -15,7 +15,13 @@ def ratings() -> Ratings:
 
 
 def make(ratings: Ratings, **changed: object) -> TrainingPlan:
-    settings = TrainingSettings(protection="none", factors=3, rounds=9, **changed)  # type: ignore[arg-type]
+    settings = TrainingSettings(
+        protection="none",
+        method="sgd",
+        factors=3,
+        rounds=9,
+        **changed,  # type: ignore[arg-type]
+    )
     return TrainingPlan.make(settings, ratings, public_key=None, session_id=bytes(16))
 
 
@@ -63,7 +69,7 @@ def test_plans_that_cannot_work_are_refused(ratings: Ratings) -> None:
 
 
 def test_sums_that_no_word_holds_are_refused(ratings: Ratings) -> None:
-    settings = TrainingSettings(protection="none", rounds=2**62)
+    settings = TrainingSettings(protection="none", method="sgd", rounds=2**62)
     with pytest.raises(WordSizeError, match="group 'items'"):
         TrainingPlan.make(settings, ratings, public_key=None)
 

@@ -30,7 +30,7 @@ class TrainingSettings:
         Size of the Paillier key: 3072 (128-bit security), 2048 (112) or 1024 (80; for reproducing
         the paper only).
     method
-        The learning method.
+        ``"bayes"`` (variational Bayes, accurate after a few rounds) or ``"sgd"`` (the paper's).
     factors
         Length d of user and item vectors.
     rounds
@@ -48,8 +48,8 @@ class TrainingSettings:
         Method `sgd`: lambda of the paper; None: 0.05.
     min_raters
         Rows of items with fewer raters never leave a participant; above 1 a set-up round counts
-        the raters first. None: the method's default, which for `sgd` is 1, the paper's loop as it
-        stands.
+        the raters first. None: the method's default, which is 3, and for `sgd` 1, the paper's loop
+        as it stands.
     start
         Method `sgd`: ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
         None: random.
@@ -65,7 +65,7 @@ class TrainingSettings:
     protection: str = "paillier"
     upload: str = "full"
     key_bits: int = 3072
-    method: str = "sgd"
+    method: str = "bayes"
     factors: int = 32
     rounds: int = 12
     cohort: int | None = None
