@@ -12,10 +12,12 @@ from fedmf.federation import (
     Transcript,
     train_locally,
 )
+from fedmf.federation.local.roles import make_server
 from fedmf.model import RATERS
 from fedmf.protocol import Int64Array, UploadMessage
 from fedmf.protocol.none import NoneServer
 from fedmf.ratings import Ratings, load_ratings
+from tests.contracts.engine_contract import UNPROTECTED, play
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,8 @@ def split() -> tuple[Ratings, Ratings]:
 
 
 def make(split: tuple[Ratings, Ratings], **changed: object) -> TrainingPlan:
-    settings = TrainingSettings(protection="none", method="sgd", factors=4, rounds=2, **changed)  # type: ignore[arg-type]
+    chosen = {"method": "sgd", "min_raters": 1, **changed}
+    settings = TrainingSettings(protection="none", factors=4, rounds=2, **chosen)  # type: ignore[arg-type]
     return TrainingPlan.make(settings, split[0], public_key=None, measured=True)
 
 
@@ -48,7 +51,7 @@ def contributions(
 ) -> tuple[TrainingResult, list[Int64Array]]:
     """Train, and return what each participant in truth contributed to the items."""
     with LocalEngine(plan, None, *split) as engine:
-        result = Training(plan, engine).run()
+        result = play(plan, UNPROTECTED, engine)
         assert engine._host is not None
         states = [one.state.contribution for one in engine._host._participants.values()]
     contributed = []
@@ -106,7 +109,8 @@ def test_set_up_opens_the_counts_and_nothing_else(split: tuple[Ratings, Ratings]
     first: list[Int64Array] = []
 
     with LocalEngine(plan, None, *split) as engine:
-        Training(plan, engine).run(
+        server = make_server(plan.session, None, plan.start_table())
+        Training(plan, engine, server).run(
             lambda record: first.extend(engine.opened_table()) if record.round == 0 else None
         )
     counts = first[plan.codec.position(RATERS)][:, 0]

@@ -50,7 +50,14 @@ def train(
             help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
         ),
     ] = "movielens-small",
-    protection: Annotated[str, typer.Option(help="paillier, rlwe or none.")] = "paillier",
+    protection: Annotated[
+        str, typer.Option(help="committee, rlwe, paillier or none.")
+    ] = "committee",
+    opened_by: Annotated[
+        str, typer.Option("--open", help="committee: participants or server open the sums.")
+    ] = "participants",
+    committee: Annotated[int, typer.Option(help="Members of the committee.")] = 4,
+    threshold: Annotated[int, typer.Option(help="Members that have to answer.")] = 3,
     upload: Annotated[
         str, typer.Option(help="full: all items. part: rated items only; shows which they are.")
     ] = "full",
@@ -81,11 +88,8 @@ def train(
         typer.Option(help="sgd: random, or constant as the authors'.", show_default="random"),
     ] = None,
     min_raters: Annotated[
-        int | None,
-        typer.Option(
-            help="Rows of items with fewer raters stay at home.", show_default="the method's"
-        ),
-    ] = None,
+        int, typer.Option(help="Rows of items with fewer raters stay out of the table.")
+    ] = 3,
     users: Annotated[
         int | None, typer.Option(help="Take the first so many users.", show_default="all")
     ] = None,
@@ -123,6 +127,9 @@ def train(
         settings = TrainingSettings(
             protection=protection,
             upload=upload,
+            committee=committee,
+            threshold=threshold,
+            opened_by=opened_by,
             key_bits=key_bits,
             method=method,
             factors=factors,

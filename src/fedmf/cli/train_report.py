@@ -87,7 +87,7 @@ def _threats(plan: TrainingPlan) -> tuple[Threat, ...]:
     settings = plan.settings
     rounds = range(1, plan.session.rounds + 1)
     smallest = min(len(plan.cohort(number)) for number in rounds)
-    return threat_model(settings.protection, settings.upload, settings.key_bits, smallest)
+    return threat_model(plan.session, settings.key_bits, smallest)
 
 
 def print_outcome(console: Console, outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -72,6 +72,17 @@ class Engine(Protocol):
         """Hand a table message to everybody; return how well its model fits."""
         ...
 
+    def consult(self, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+        """Hand messages to members of the committee, by member; yield their replies as they come.
+
+        A member that is not there yields nothing.
+        """
+        ...
+
+    def open_round(self, opening: bytes) -> None:
+        """Tell everybody how the round begins, where the protection has something to say."""
+        ...
+
     def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
         """Have these participants take part; yield their uploads as they come.
 
@@ -81,6 +92,10 @@ class Engine(Protocol):
 
     def settle(self, closing: bytes) -> None:
         """Hand the closing message of the round to everybody."""
+        ...
+
+    def table_copy(self) -> bytes:
+        """Return the last distributed table as a participant seals it for those who come late."""
         ...
 
     def opened_table(self) -> IntegerTable:
@@ -100,6 +115,14 @@ class Engine(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write the public model and all private states into a folder of a checkpoint."""
+        ...
+
+    def save_pending(self, folder: Path) -> None:
+        """Write what participants have uploaded and await the closing of into a folder."""
+        ...
+
+    def restore_pending(self, folder: Path) -> None:
+        """Take what `save_pending` wrote, after `restore`."""
         ...
 
     def restore(self, folder: Path, closings: Sequence[bytes]) -> None:

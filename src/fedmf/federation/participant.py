@@ -89,11 +89,13 @@ class Participant:
             The table is not the one that is due, or does not open.
         """
         opened = self._role.receive_table(message, self.rows_needed())
-        reading = self._reader.read(message.round, opened)
-        step = self._step(message.round, reading.model)
+        # Void rounds taught nobody anything; in learning, they never were.
+        number = self._role.counted_rounds + 1
+        reading = self._reader.read(number, opened)
+        step = self._step(number, reading.model)
         contribution = {
             **self._with_enough_raters(step.contribution, reading.raters),
-            **self._shared_rows(message.round, reading),
+            **self._shared_rows(number, reading),
         }
         previous = self.state.contribution
         try:
@@ -106,6 +108,16 @@ class Participant:
         upload = self._role.upload(difference(encoded, previous))
         self._pending = ParticipantState(step.user_factors, encoded)
         return upload
+
+    @property
+    def pending(self) -> ParticipantState | None:
+        """What becomes the state if the round includes the upload; None without an upload."""
+        return self._pending
+
+    def restore_pending(self, pending: ParticipantState) -> None:
+        """Remember after a crash what was uploaded in the round under way."""
+        self._role.restore_upload()
+        self._pending = pending
 
     def settle(self, message: ClosingMessage) -> bool:
         """Hear the closing of a round: keep what was included, forget what was not."""

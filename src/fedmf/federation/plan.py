@@ -17,7 +17,8 @@ from fedmf.federation.measurement import ERRORS, SummedErrors
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.table_codec import TableCodec
 from fedmf.model import RATERS, Method, RowGroup, configure_method
-from fedmf.protocol import IntegerTable, Rows, Session, server_protection
+from fedmf.protocol import IntegerTable, Rows, Session, check_session
+from fedmf.protocol.committee.terms import LEAST_COHORT, CommitteeTerms, OpenedBy
 from fedmf.protocol.session import Upload
 from fedmf.ratings import OwnedRatings, Ratings
 
@@ -109,8 +110,7 @@ class TrainingPlan:
             seed=settings.seed,
             start=settings.start,
         )
-        least = settings.min_raters
-        min_raters = method.default_min_raters if least is None else least
+        min_raters = settings.min_raters
         if min_raters > ratings.n_users:
             raise SettingsError(
                 f"min_raters is {min_raters} and there are {ratings.n_users} users: no item would "
@@ -141,9 +141,10 @@ class TrainingPlan:
             rounds=settings.rounds + counts_raters,
             public_key=public_key,
             learning_sha256=hashlib.sha256(json.dumps(learning, sort_keys=True).encode()).digest(),
+            committee=_terms(settings, len(members)),
         )
         # Refuses what the protection cannot hold before anything else begins.
-        server_protection(session)
+        check_session(session)
         return cls(
             settings, method, codec, session, members, min_raters, counts_raters, summed_errors
         )
@@ -200,6 +201,27 @@ class TrainingPlan:
         epoch, position = divmod(learning_round - 1, rounds_per_epoch)
         order = np.random.default_rng((self.settings.seed, COHORT_STREAM, epoch)).permutation(count)
         return sorted(np.array_split(order, rounds_per_epoch)[position].tolist())
+
+
+def _terms(settings: TrainingSettings, participants: int) -> CommitteeTerms | None:
+    """Return the committee's terms: as many corrupt participants as the cohort leaves room for."""
+    if settings.protection != "committee":
+        return None
+    smallest = settings.cohort or participants
+    if smallest < LEAST_COHORT:
+        raise SettingsError(
+            f"protection committee needs {LEAST_COHORT} participants, not {smallest}: the sum of "
+            "two shows each to the other"
+        )
+    # Two honest ones at least have to be left in the smallest cohort.
+    corrupt = min(participants // 3, smallest - 2)
+    return CommitteeTerms(
+        members=settings.committee,
+        threshold=settings.threshold,
+        opened_by=cast("OpenedBy", settings.opened_by),
+        corrupt=corrupt,
+        smallest_cohort=max(LEAST_COHORT, corrupt + 2),
+    )
 
 
 def _raters_group(items: int) -> RowGroup:

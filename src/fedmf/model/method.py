@@ -163,11 +163,6 @@ class Method(Protocol):
         """Whether `decode` reads the group `RATERS`, which a set-up round fills."""
         ...
 
-    @property
-    def default_min_raters(self) -> int:
-        """Smallest number of raters with which an item's row takes part, unless others say so."""
-        ...
-
     def settings(self) -> dict[str, object]:
         """Return all settings as JSON values; `fedmf.model.restore_method` reads them."""
         ...

@@ -104,11 +104,6 @@ class Sgd:
         """No: the table is V, whoever rated what."""
         return False
 
-    @property
-    def default_min_raters(self) -> int:
-        """1, the paper's loop as it stands: every rated row takes part."""
-        return 1
-
     def settings(self) -> dict[str, object]:
         """Return all settings as JSON values."""
         return {"name": self.name, **asdict(self)}

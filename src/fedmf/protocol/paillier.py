@@ -110,9 +110,11 @@ class PaillierParticipant(ParticipantProtection):
         self._key = key
         self._layouts = _layouts(session, key.public)
 
-    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
+    def protect(
+        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+    ) -> Protected:
         """Return the encrypted change."""
-        del round_number, participant
+        del round_number, participant, leaving
         self.session.shape.check_change(change)
         full = self.session.upload == "full"
         values = self.session.shape.dense(change) if full else [part.values for part in change]

@@ -18,7 +18,7 @@ from fedmf.federation.participant import ParticipantState
 from fedmf.model import PublicModel
 from fedmf.protocol import Change, RowChange, TableShape
 
-PATTERN = "participants-*.npz"
+STATES, PENDING = "participants", "pending"
 PUBLIC_MODEL = "public-model.npz"
 
 
@@ -73,16 +73,35 @@ def read_states(
     RunDirectoryError
         A file is damaged, or a participant is missing.
     """
-    states: dict[int, ParticipantState] = {}
-    for path in sorted(folder.glob(PATTERN)):
-        try:
-            states.update(_states(read_arrays(path), shape))
-        except (ValueError, KeyError) as error:
-            raise RunDirectoryError(f"{path} is damaged: {error}") from error
+    states = _all_states(folder, STATES, shape)
     missing = sorted(set(wanted) - states.keys())
     if missing:
         raise RunDirectoryError(f"{folder} lacks the states of {len(missing)} participants")
     return {number: states[number] for number in wanted}
+
+
+def read_pending(
+    folder: Path, shape: TableShape, wanted: Collection[int]
+) -> dict[int, ParticipantState]:
+    """Read what those of the wanted participants that uploaded something await.
+
+    Raises
+    ------
+    RunDirectoryError
+        A file is damaged.
+    """
+    states = _all_states(folder, PENDING, shape)
+    return {number: states[number] for number in wanted if number in states}
+
+
+def _all_states(folder: Path, kind: str, shape: TableShape) -> dict[int, ParticipantState]:
+    states: dict[int, ParticipantState] = {}
+    for path in sorted(folder.glob(f"{kind}-*.npz")):
+        try:
+            states.update(_states(read_arrays(path), shape))
+        except (ValueError, KeyError) as error:
+            raise RunDirectoryError(f"{path} is damaged: {error}") from error
+    return states
 
 
 def _states(arrays: Mapping[str, NDArray[Any]], shape: TableShape) -> dict[int, ParticipantState]:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.local.engine import LocalEngine
+from fedmf.federation.local.roles import make_server
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.run_directory import RunDirectory
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.training import RoundRecord, Training, TrainingResult
 from fedmf.federation.transcript import Transcript
 from fedmf.model import FactorModel
-from fedmf.protocol import fresh_key
+from fedmf.protocol import ClosingMessage, fresh_key
 from fedmf.ratings import Ratings
 
 
@@ -73,12 +74,32 @@ def train_locally(
     after_round
         Called with the record of each round, the set-up round included, once it is safely kept.
     """
-    with LocalEngine(plan, key, training, heldout, workers=workers) as engine:
-        conductor = Training(plan, engine, transcript=transcript, keeper=run)
+    session = plan.session
+    logs = None if run is None else run.member_logs
+    with LocalEngine(plan, key, training, heldout, workers=workers, member_logs=logs) as engine:
         checkpoint = run.checkpoint() if run is not None else None
+        closings = checkpoint.closings if checkpoint is not None else ()
+        server = make_server(
+            session,
+            key,
+            plan.start_table(),
+            payload=checkpoint.server_payload if checkpoint is not None else None,
+            closings=[ClosingMessage.from_bytes(closing, session) for closing in closings],
+        )
         if checkpoint is not None:
-            engine.restore(checkpoint.folder, checkpoint.closings)
-            conductor.resume(checkpoint.server_payload, checkpoint.closings, checkpoint.records)
+            engine.restore(checkpoint.folder, closings)
+        frozen = run.frozen(len(closings) + 1) if run is not None else None
+        if frozen is not None:
+            engine.restore_pending(frozen.folder)
+        conductor = Training(
+            plan,
+            engine,
+            server,
+            records=checkpoint.records if checkpoint is not None else (),
+            frozen=frozen.round if frozen is not None else b"",
+            transcript=transcript,
+            keeper=run,
+        )
         return conductor.run(after_round)
 
 

@@ -1,0 +1,385 @@
+"""The participant's half of `committee`: a key for every upload, shared out; the sum, opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.rlwe import encrypt
+from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_words import pack_words
+from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
+from fedmf.protocol.committee.closing import ClosingProof
+from fedmf.protocol.committee.member import SEEDS
+from fedmf.protocol.committee.opening import OpeningMessage
+from fedmf.protocol.committee.reader import Reader, plain_table_digest, reader_envelope_key
+from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
+from fedmf.protocol.committee.sum_opening import (
+    committee_layout,
+    public_polynomials,
+)
+from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
+from fedmf.protocol.committee.upload import (
+    CommitteePayload,
+    Head,
+    Kind,
+    SignedHead,
+    commitment,
+    envelope_content,
+    envelope_context,
+    words_digest,
+)
+from fedmf.protocol.framing import u32
+from fedmf.protocol.plain_words import decode_words, encode_words
+from fedmf.protocol.protection import ParticipantProtection, Protected, Rows
+
+if TYPE_CHECKING:
+    from fedmf.crypto.master_secret import MasterSecret
+    from fedmf.crypto.signatures import SigningKey
+    from fedmf.protocol.committee.certificate import Outcome
+    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.messages import ClosingMessage
+    from fedmf.protocol.table import Change, Int64Array, IntegerTable
+
+__all__ = ["CommitteeParticipant", "reader_envelope_key"]
+
+NO_TAGS: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A round whose sum is still to be opened."""
+
+    closing: ClosingMessage
+    proof: ClosingProof
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """An upload of the round under way, as its participant signed it."""
+
+    digest: bytes
+    kind: Kind
+
+
+class CommitteeParticipant(ParticipantProtection):
+    """Protects changes of the participants that live here, and opens sums under a blind committee.
+
+    Parameters
+    ----------
+    charter
+        The charter that was compared out of band.
+    signing_keys
+        The signature keys of the participants that live here, by number.
+    reader
+        The secret that the roster's participants share; None where the server opens.
+    start
+        The public table before the first round.
+    randomness
+        Source of seeds, nonces and noise; a new one unless given.
+    rosters
+        Versions of the roster after the charter's; `reader` is the secret of the newest.
+
+    Raises
+    ------
+    KeyMaterialError
+        A key is not the one of the charter.
+    """
+
+    def __init__(
+        self,
+        charter: Charter,
+        signing_keys: Mapping[int, SigningKey],
+        reader: MasterSecret | None,
+        start: IntegerTable,
+        randomness: KeyRandomness | None = None,
+        rosters: Iterable[SignedRoster] = (),
+    ) -> None:
+        super().__init__(charter.session)
+        self.charter = charter
+        self.rosters = RosterChain(charter, rosters)
+        for number, key in signing_keys.items():
+            if self.rosters.newest.key_of(number) != key.public:
+                raise KeyMaterialError(
+                    f"the roster names another signature key for participant {number}"
+                )
+        self._signing_keys = signing_keys
+        self._randomness = randomness or KeyRandomness()
+        self._public = public_polynomials(charter)
+        self._layout = committee_layout(charter.session)
+        self._reader = self._reader_of(reader, self.rosters.newest)
+        self._heard_round = 0
+        self._outcome: Outcome | None = None
+        self._closed: _Closed | None = None
+        self._worked_on: dict[int, bytes] = {}
+        self._unkeyed: dict[bytes, bytes] = {}
+        self._sent: dict[int, _Sent] = {}
+        self._opening: OpeningMessage | None = None
+        self._context = b""
+        self._before: Int64Array | None = None
+        self._set_table(self.session.shape.flat(start), 0)
+
+    def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
+        """Go by the next version of the roster, with its new reader secret, from now on.
+
+        Whoever lacks the sum of the last round by then, takes part again after the next one.
+
+        Raises
+        ------
+        ProtocolError
+            A round is under way, the last sum is still to be opened with the old secret, or the
+            version is not the next one.
+        MessageError
+            Fewer than t members signed it.
+        KeyMaterialError
+            The roster names another reader key.
+        """
+        if self._opening is not None:
+            raise ProtocolError(f"the roster changes while round {self._opening.round} is open")
+        if self._closed is not None and self._closed.proof.table == self._digest:
+            raise ProtocolError(
+                "the roster changes before the sum of the last round was opened, which is sealed "
+                "to the reader key of the version before"
+            )
+        fresh = self._reader_of(reader, signed.roster)
+        self.rosters.adopt(signed)
+        self._reader, self._before = fresh, None
+        if fresh is not None:
+            # Digests change with the reader secret; the tables that they are of were worked on
+            # all the same.
+            for participant, digest in self._worked_on.items():
+                if digest in self._unkeyed:
+                    self._worked_on[participant] = fresh.keyed(self._unkeyed[digest])
+        self._set_table(self._table, self._table_round)
+
+    def begin(self, opening_message: bytes) -> None:
+        """Begin a round: check the members' keys, and compute the context from the own table.
+
+        Raises
+        ------
+        MessageError, ProtocolError
+            It is not the round that is due, or not opened by t members.
+        """
+        opening = OpeningMessage.from_bytes(opening_message, self.charter)
+        if opening.round != self._heard_round + 1:
+            raise ProtocolError(f"round {opening.round} opens after round {self._heard_round}")
+        if self._closed is not None:
+            raise ProtocolError("a round begins before the sum of the last one was handed out")
+        roster = self.rosters.newest
+        opening.check(self.charter, roster)
+        self._opening = opening
+        self._context = opening.context(self.charter, roster, self._digest, self._outcome)
+
+    def protect(
+        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+    ) -> Protected:
+        """Return the upload: words under a key of their own, and the key's seeds in envelopes."""
+        opening, context = self._opening, self._context
+        if opening is None or opening.round != round_number:
+            raise ProtocolError(f"round {round_number} has not been opened by the committee")
+        self.rosters.newest.key_of(participant)
+        if participant not in self._signing_keys:
+            raise KeyMaterialError(f"the signature key of participant {participant} is not here")
+        if self._worked_on.get(participant) == self._digest:
+            raise ProtocolError(
+                "the table is the one that this participant's last upload went into: a server that "
+                "replays a table isolates the next upload"
+            )
+        self.session.shape.check_change(change)
+        values = self.session.shape.flat(self.session.shape.dense(change))
+        # Hedged with the values: even a stuck source repeats no key for another message.
+        sharing = self.charter.terms.sharing
+        message = values.tobytes()
+        fresh = self._randomness.bytes(64, message)
+        nonce, noise_seed = fresh[:32], fresh[32:]
+        seeds = sharing.fresh_seeds(self._randomness, message)
+        limbs = self._layout.limbs(values)
+        tags = NO_TAGS
+        if self._reader is not None:
+            mask = self._reader.tags.mask(context, u32(participant), nonce)
+            tags = self._reader.tags.of(limbs) + mask
+        words = pack_words(
+            encrypt(
+                self._layout.messages(limbs, tags),
+                public=self._public,
+                key=RlweKey.sum_of_seeds(seeds),
+                noise_seed=noise_seed,
+                size=self._layout.size,
+            ),
+            self._layout.size,
+        )
+        head = Head(
+            context,
+            participant,
+            self._kind(participant, leaving=leaving),
+            words_digest(words),
+            nonce,
+            tuple(
+                commitment(context, participant, subset, seed) for subset, seed in enumerate(seeds)
+            ),
+        )
+        envelopes = tuple(
+            EnvelopePublicKey(key.public, suite=self.charter.terms.suite).seal(
+                envelope_content({subset: seeds[subset] for subset in sharing.held_by(key.member)}),
+                SEEDS,
+                *envelope_context(head, key.member, self.charter),
+            )
+            for key in opening.keys
+        )
+        signed = SignedHead.signed(head, envelopes, self._signing_keys[participant], self.charter)
+        self._sent[participant] = _Sent(head.digest(self.charter), head.kind)
+        payload = CommitteePayload(self._digest, signed, envelopes, words)
+        return Protected(payload.to_bytes(), nonce)
+
+    def hear(self, closing: ClosingMessage) -> None:
+        """Check how a round ended, as t members signed it."""
+        if closing.round <= self._heard_round:
+            return
+        if closing.round != self._heard_round + 1:
+            raise ProtocolError(
+                f"the closing of round {closing.round} after that of round {self._heard_round}"
+            )
+        proof = ClosingProof.of(closing, self.charter)
+        proof.check(closing, self.charter, self.rosters, self._outcome)
+        outcome = proof.certificate.outcome
+        if outcome.closed:
+            self._check_own(closing, proof)
+            for participant in closing.included:
+                self._worked_on[participant] = proof.table
+            for participant in closing.included:
+                if participant in self._sent and self._sent[participant].kind == Kind.LEAVE:
+                    # Nothing of it is in the table: should it come back, it begins anew.
+                    del self._worked_on[participant]
+            self._closed = _Closed(closing, proof)
+        self._outcome, self._heard_round, self._opening = outcome, closing.round, None
+        self._sent = {}
+
+    def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
+        """Return the whole table, whatever form it comes in.
+
+        Raises
+        ------
+        MessageError
+            It is malformed, not the one that is due, or not in a form that the charter allows.
+        OpenError
+            It does not open to the table that t members and its participants stand for.
+        ProtocolError
+            This participant lacks the table before, and no copy came with the sum, or one that it
+            has no key to; it takes part again with the next copy.
+        """
+        del rows
+        table = TablePayload.from_bytes(payload)
+        last = self._closed.closing.round if self._closed else self._table_round
+        if table.round != last:
+            raise MessageError(
+                f"a table after round {table.round}, where the one after round {last} is due"
+            )
+        if (table.form == Form.PLAIN) == self.charter.terms.blind and table.form != Form.START:
+            raise MessageError("the table does not come in a form that the charter allows")
+        if self._closed is not None:
+            if self._reader is None:
+                after = self._decoded(table.content)
+            else:
+                words, copy = table.words_and_copy(self._layout.payload_bytes)
+                before = self._table_before(copy, self._closed, self._reader)
+                closing, proof = self._closed.closing, self._closed.proof
+                after = self._reader.open_sum(words, before, closing, proof)
+                self._before = before
+            self._set_table(after, table.round)
+            self._closed = None
+        return self.session.shape.table(self._table)
+
+    def copy(self) -> bytes:
+        """Return the table before the last sum, sealed, for participants who come late.
+
+        Raises
+        ------
+        ProtocolError
+            The server holds the table itself, or no sum was opened under this roster yet.
+        """
+        if self._reader is None:
+            raise ProtocolError("the server holds the table itself")
+        if self._before is None:
+            raise ProtocolError("no sum was opened yet under this version of the roster")
+        words = encode_words(self.session.shape, self.session.shape.table(self._before))
+        sealed = self._reader.seal_copy(words, self._table_round)
+        return TableCopy(self._table_round, sealed).to_bytes()
+
+    def work(self, rows: Rows | None = None) -> int:
+        """Return the number of blocks: always all of them."""
+        del rows
+        return self._layout.blocks
+
+    def payload_bytes(self, rows: Rows | None = None) -> int:
+        """Return the size of all words; head, signature and envelopes come on top."""
+        del rows
+        return self._layout.payload_bytes
+
+    def _reader_of(self, secret: MasterSecret | None, roster: Roster) -> Reader | None:
+        if not self.charter.terms.blind:
+            return None
+        if secret is None:
+            raise KeyMaterialError("a blind committee needs the participants' reader secret")
+        return Reader(secret, roster, self.charter, self._layout, self._public)
+
+    def _kind(self, participant: int, *, leaving: bool) -> Kind:
+        if leaving:
+            return Kind.LEAVE
+        return Kind.UPDATE if participant in self._worked_on else Kind.FIRST
+
+    def _check_own(self, closing: ClosingMessage, proof: ClosingProof) -> None:
+        """Check that a closed round is the one that the participants that live here were in."""
+        if self._opening is not None and proof.certificate.outcome.context != self._context:
+            raise ProtocolError(
+                f"round {closing.round} closed under another context: its other participants "
+                "worked on another table, or were told of other members"
+            )
+        for participant, head in zip(closing.included, proof.heads, strict=True):
+            if participant in self._sent and self._sent[participant].digest != head:
+                raise ProtocolError(
+                    f"round {closing.round} includes an upload of participant {participant} "
+                    "that it did not send"
+                )
+
+    def _set_table(self, flat: Int64Array, round_number: int) -> None:
+        self._table, self._table_round = flat, round_number
+        self._digest = self._table_digest(flat)
+
+    def _table_digest(self, flat: Int64Array) -> bytes:
+        words = encode_words(self.session.shape, self.session.shape.table(flat))
+        plain = plain_table_digest(words, self.charter)
+        digest = plain if self._reader is None else self._reader.keyed(plain)
+        self._unkeyed[digest] = plain
+        return digest
+
+    def _decoded(self, words: bytes) -> Int64Array:
+        return self.session.shape.flat(decode_words(self.session.shape, words))
+
+    def _table_before(self, copy: bytes | None, closed: _Closed, reader: Reader) -> Int64Array:
+        """Return the table that a closed round worked on, whoever it comes from."""
+        number = closed.closing.round
+        opening = closed.proof.opening
+        if opening is None or opening.roster_version != reader.version:
+            raise ProtocolError(
+                f"the sum of round {number} is sealed to another version of the roster than "
+                f"{reader.version}; take part when the next round has closed"
+            )
+        if closed.proof.table == self._digest:
+            return self._table
+        if copy is None:
+            raise ProtocolError(
+                f"the table that round {number} worked on is not here; take part when the server "
+                "hands out a copy"
+            )
+        before = self._decoded(reader.open_copy(copy, number))
+        if self._table_digest(before) != closed.proof.table:
+            raise OpenError(
+                f"the copy of the table is not of the one that round {number} worked on"
+            )
+        return before
