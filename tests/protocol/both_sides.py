@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from fedmf.crypto.paillier import PrivateKey
+from fedmf.errors import OpenError
 from fedmf.protocol import (
     ClosingMessage,
     GroupShape,
@@ -102,6 +105,7 @@ class BothSides:
     def __post_init__(self) -> None:
         self.session = make_session(self.terms)
         own_key = self.key if self.terms.protection == "paillier" else None
+        start = copy.deepcopy(self.expected)
         protection = server_protection(self.session)
         protection.start(as_arrays(self.expected))
         self.server = Server(self.session, protection)
@@ -110,13 +114,15 @@ class BothSides:
         )
         self.roles = {
             number: ParticipantRole(
-                self.session, number, participant_protection(self.session, own_key)
+                self.session,
+                number,
+                participant_protection(self.session, own_key, as_arrays(self.expected)),
             )
             for number in FEDMF
         }
         self.strangers = {
             number: stranger.Participant(
-                self.terms, number, stranger_protection(self.terms, self.key)
+                self.terms, number, stranger_protection(self.terms, self.key), start
             )
             for number in STRANGER
         }
@@ -134,6 +140,15 @@ class BothSides:
             assert [part.tolist() for part in opened] == self.expected
             assert table_sha256(opened) == stranger.table_sha256(self.expected)
         assert self.strangers[2].open(data) == (round_number, self.expected)
+
+    def refuse_everywhere(self, data: bytes) -> None:
+        """Let everybody of either side try to open the table, and fail."""
+        for role in self.roles.values():
+            with pytest.raises(OpenError):
+                role.receive_table(TableMessage.from_bytes(data, self.session))
+        for other in self.strangers.values():
+            with pytest.raises(stranger.RefusedError):
+                other.open(data)
 
     def play(self, changes: dict[int, Change]) -> None:
         """Play one round and add the changes to the expected table."""
@@ -161,15 +176,17 @@ class BothSides:
 
     def upload_bytes(self, change: Change) -> int:
         """Return the size that the page announces."""
-        size = 82 + 4
+        size = 82 + 4 + (32 if self.terms.protection == "paillier" else 0)
         if self.terms.upload == "part":
             size += 4 * (len(GROUPS) + sum(map(len, change)))
         for (_, rows, columns, bits), listed in zip(GROUPS, change, strict=True):
             sent = rows if self.terms.upload == "full" else len(listed)
+            # Of a plaintext's 992 bits the tag has 192, and 4 for 4 participants in 2 rounds.
+            slots = (992 - 196) // bits
             if self.terms.protection == "none":
                 size += sent * columns * {31: 4, 8: 1, 62: 8, 16: 2}[bits]
             elif self.terms.upload == "full":
-                size += 256 * -(-rows * columns // (992 // bits))
+                size += 256 * -(-rows * columns // slots)
             else:
-                size += 256 * sent * -(-columns // (992 // bits))
+                size += (256 * sent + 24 * (rows - sent)) * -(-columns // slots)
         return size

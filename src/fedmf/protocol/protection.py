@@ -28,7 +28,7 @@ class Protected:
         What goes to the server.
     nonce
         Public bytes, fresh for this upload, from which holders of the key find the upload's own
-        key; empty where the session has no nonces.
+        key or masks; empty where the session has no nonces.
     """
 
     payload: bytes
@@ -67,7 +67,7 @@ class ParticipantProtection(ABC):
     def hear(self, closing: ClosingMessage) -> None:
         """Take note of whose uploads the table includes from now on; again is no harm.
 
-        Protections whose key is the same for every upload need not know.
+        Protections whose uploads have neither keys nor masks of their own need not know.
 
         Raises
         ------
