@@ -14,7 +14,7 @@ MODULUS = 2**128
 
 
 def tags(context: bytes = b"here", pieces: int = 3) -> PieceTags:
-    return PieceTags(SECRET, context, pieces)
+    return PieceTags(SECRET, context, values=100, pieces=pieces)
 
 
 def numbers(words: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> list[int]:

@@ -81,7 +81,9 @@ class PaillierParticipant(ParticipantProtection):
         self._randomness = randomness or KeyRandomness()
         self._layouts = layouts_of(session, key.public.key_bits)
         self._pieces = sum(layout.pieces for layout in self._layouts)
-        self._tags = PieceTags(key.master_secret(), session.digest, self._pieces)
+        self._tags = PieceTags(
+            key.master_secret(), session.digest, values=session.shape.values, pieces=self._pieces
+        )
 
     def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
         """Return the encrypted change, under tags with masks that are used this once."""

@@ -72,15 +72,17 @@ class PieceTags(SecretMaterial):
         What the participants share, and nobody else knows.
     context
         The session's digest.
-    pieces
-        Number of pieces of the whole table.
+    values, pieces
+        How many the whole table has.
     """
 
-    __slots__ = ("_context", "_factors_key", "_heard_rounds", "_included", "_pieces", "_secret")
+    __slots__ = ("_context", "_factors", "_heard_rounds", "_included", "_pieces", "_secret")
 
-    def __init__(self, secret: MasterSecret, context: bytes, pieces: int) -> None:
+    def __init__(self, secret: MasterSecret, context: bytes, *, values: int, pieces: int) -> None:
         self._secret, self._context, self._pieces = secret, context, pieces
-        self._factors_key = secret.derive("piece tag factors", context)
+        stream = Keystream(secret.derive("piece tag factors", context)).take(TAG_BYTES * values)
+        # Lower and upper halves, each side by side.
+        self._factors = np.ascontiguousarray(stream.view("<u8").reshape(-1, 2).T, dtype=np.uint64)
         self._included: UInt64Array = np.zeros((pieces, 2), dtype=np.uint64)
         self._heard_rounds = 0
 
@@ -94,11 +96,11 @@ class PieceTags(SecretMaterial):
         values
             int64, shape (count,): values that follow one another in the table.
         """
-        stream = Keystream(self._factors_key, skipped=TAG_BYTES * first)
-        low, high = stream.take(TAG_BYTES * len(values)).view("<u8").reshape(-1, 2).T.tolist()
-        plain = values.tolist()
-        tag: int = sum(map(operator.mul, low, plain)) + (sum(map(operator.mul, high, plain)) << 64)
-        return tag % (1 << TAG_BITS)
+        low, high = self._factors[:, first : first + len(values)]
+        # The upper half counts modulo 2^64 alone, where numpy's integers wrap by themselves.
+        upper = int(np.dot(high, values.view(np.uint64)))
+        lower: int = sum(map(operator.mul, low.tolist(), values.tolist()))
+        return (lower + (upper << 64)) % (1 << TAG_BITS)
 
     def masks(self, round_number: int, participant: int, nonce: bytes) -> UInt64Array:
         """Return beta of every piece for one upload, as lower and upper half, shape (pieces, 2)."""
