@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.federation import Participant, TrainingPlan, TrainingSettings
+from fedmf.federation import Participant, TableReader, TrainingPlan, TrainingSettings
 from fedmf.protocol import (
     ParticipantRole,
     Server,
@@ -47,7 +47,9 @@ from fedmf.protocol import (
 from fedmf.ratings import OwnedRatings, Ratings, load_ratings
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data" / "ml-latest-small"
-SETTINGS = TrainingSettings(factors=100, rounds=175, learning_rate=1e-3, reg=1e-4, start="constant")
+SETTINGS = TrainingSettings(
+    factors=100, rounds=175, learning_rate=1e-3, reg=1e-4, start="constant", min_raters=1
+)
 PUBLISHED = {"full": 7.24, "part": 4.57}
 # Ours are short beside phe's, so that a hiccup of the machine weighs more.
 OURS_PER_REPEAT = 5
@@ -125,9 +127,14 @@ class Ours:
         self.plan = plan = TrainingPlan.make(settings, training, public_key=int(key.public.n))
         protection = participant_protection(plan.session, key, plan.start_table())
         self._owned = [training.owned_by(users) for users in plan.members]
+        nothing = training.split(0.0)[1]
         self._participants = [
             Participant(
-                ParticipantRole(plan.session, number, protection), plan.method, plan.codec, owned
+                ParticipantRole(plan.session, number, protection),
+                plan,
+                owned,
+                nothing.owned_by(plan.members[number]),
+                TableReader(plan),
             )
             for number, owned in enumerate(self._owned)
         ]

@@ -36,7 +36,7 @@ class FederatedRecommender:
     **settings
         The fields of `fedmf.TrainingSettings`: ``protection``, ``upload``, ``key_bits``,
         ``method``, ``factors``, ``rounds``, ``cohort``, ``silos``, ``seed``, ``learning_rate``,
-        ``reg``, ``start``.
+        ``reg``, ``start``, ``min_raters``.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class FederatedRecommender:
             heldout = training.split(0.0)[1]
         elif (heldout.user_ids, heldout.item_ids) != (training.user_ids, training.item_ids):
             raise DataError("heldout is not the other part of the split that the ratings come from")
-        plan, key = make_plan(self.settings, training)
+        plan, key = make_plan(self.settings, training, measured=len(heldout) > 0)
         self.result = train_locally(plan, key, training, heldout, workers=self.workers)
         self._model = trained_model(self.result, training)
         return self

@@ -52,7 +52,7 @@ def trained(run: Any) -> str:
 
 
 def test_train_says_what_it_will_do_and_what_came_of_it(run: Any) -> None:
-    ran = run("train", *SMALL, "--key-bits", "2048")
+    ran = run("train", *SMALL, "--protection", "paillier", "--key-bits", "2048")
     assert ran.status == 0
     text = " ".join(ran.out.split())
     for expected in (
@@ -70,7 +70,7 @@ def test_train_says_what_it_will_do_and_what_came_of_it(run: Any) -> None:
 
 def test_train_json_keeps_its_contract(run: Any) -> None:
     plain = run("train", *SMALL, "--protection", "none", "--json").json
-    protected = run("train", *SMALL, "--key-bits", "2048", "--json").json
+    protected = run("train", *SMALL, "--json").json
     assert set(protected["dataset"]) >= {"name", "users", "items", "ratings"}
     assert set(protected["rounds"][0]) >= {
         "round",
@@ -89,19 +89,32 @@ def test_train_json_keeps_its_contract(run: Any) -> None:
     assert protected["unprotected"]["table_sha256"] == plain["table_sha256"]
     assert protected["final"] == plain["final"]
     assert protected["final"]["rmse"] == pytest.approx(protected["rounds"][-1]["rmse"])
-    assert protected["protection"], protected["method"] == ("paillier", "sgd")
+    assert (protected["protection"], protected["method"]) == ("committee", "sgd")
     stored = json.loads((Path(protected["run_dir"]) / "result.json").read_text())
     assert stored == protected
 
 
+def test_the_set_up_is_no_round_and_its_cost_is_reported(run: Any) -> None:
+    plain = run("train", *SMALL, "--protection", "none", "--min-raters", "1", "--json").json
+    counted = run("train", *SMALL, "--protection", "none", "--json").json
+    assert plain["setup"] is None
+    assert counted["setup"]["included"] == 14
+    assert counted["setup"]["upload_bytes_median"] > 25
+    assert "rmse" not in counted["setup"]
+    assert [record["round"] for record in counted["rounds"]] == [1, 2]
+    assert 0 < counted["rounds"][1]["summed_rmse"] < 5
+    ran = run("train", *SMALL, "--protection", "none", "--min-raters", "3")
+    assert "fewer than 3 raters never leave" in " ".join(ran.out.split())
+
+
 def test_part_uploads_say_what_they_show(run: Any) -> None:
-    ran = run("train", *SMALL, "--key-bits", "2048", "--upload", "part")
+    ran = run("train", *SMALL, "--protection", "paillier", "--key-bits", "2048", "--upload", "part")
     assert "the server: which items each participant rated" in ran.out
 
 
 @pytest.mark.filterwarnings("always::fedmf.crypto.paillier_numbers.WeakKeyWarning")
 def test_weak_keys_are_warned_about(run: Any) -> None:
-    ran = run("train", *SMALL, "--key-bits", "1024")
+    ran = run("train", *SMALL, "--protection", "paillier", "--key-bits", "1024")
     assert ran.status == 0
     assert "warning" in ran.err
     assert "NIST SP 800-57" in ran.err
@@ -216,6 +229,7 @@ def test_version(run: Any) -> None:
             20,
             "lower the learning rate",
         ),
+        (["train", *SMALL, "--min-raters", "15"], 12, "min_raters is 15 and there are 14 users"),
         (["train", "--cohort", "2"], 12, "cohort must be a whole number of at least 3"),
         (["train", "--resume", "nowhere"], 40, "not a run directory"),
         (["recommend", "nowhere", "--user", "1"], 40, "not a run directory"),

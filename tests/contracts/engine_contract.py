@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -29,6 +31,10 @@ from fedmf.federation import (
     Transcript,
 )
 from fedmf.federation.engine import Uploaded
+from fedmf.federation.local.roles import make_server
+from fedmf.model import FloatTable, Method, PublicModel
+from fedmf.model.sgd import Sgd
+from fedmf.protocol import PROTECTIONS, ClosingMessage, fresh_key
 from fedmf.ratings import Ratings, load_ratings
 
 
@@ -54,11 +60,67 @@ class Dropping:
                 yield uploaded
 
 
-def protection_of(key: ParticipantsKey | None) -> str:
-    """Return which protection a key is for."""
-    if key is None:
-        return "none"
-    return "paillier" if isinstance(key, PrivateKey) else "rlwe"
+class HeavyBall(Sgd):
+    """A method whose public model depends on the one before: V goes on moving as it last did."""
+
+    __slots__ = ()
+
+    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
+        """Return V plus half of its last move."""
+        items = table["items"]
+        last = items if previous is None else previous.statistics["items"]
+        return PublicModel(items + 0.5 * (items - last), {"items": items})
+
+
+class Keyed(NamedTuple):
+    """A protection with a key for it."""
+
+    protection: str
+    key: ParticipantsKey | None
+
+
+UNPROTECTED = Keyed("none", None)
+
+
+class StopAfter:
+    """A keeper that keeps a checkpoint and then stops the training, as Ctrl-C would."""
+
+    def __init__(self, rounds: int, folder: Path) -> None:
+        self._stop, self.folder = rounds, folder
+        self.closings: list[bytes] = []
+
+    def keep_frozen(self, round_number: int, frozen: bytes, engine: Engine) -> None:
+        """Nothing is killed in the middle of a round here."""
+
+    def keep(self, server_payload, closings, records, transcript, engine):  # type: ignore[no-untyped-def]
+        del transcript
+        if len(records) == self._stop:
+            self.payload, self.closings, self.records = server_payload, closings, list(records)
+            engine.save(self.folder)
+            raise KeyboardInterrupt
+
+
+def play(
+    plan: TrainingPlan,
+    keyed: Keyed,
+    engine: Engine,
+    keeper: StopAfter | None = None,
+    **options: Any,
+) -> TrainingResult:
+    """Play a training, from where the keeper stopped one before."""
+    session = plan.session
+    if keeper is None or not keeper.closings:
+        server = make_server(session, keyed.key, plan.start_table())
+        return Training(plan, engine, server, keeper=keeper, **options).run()
+    server = make_server(
+        session,
+        keyed.key,
+        plan.start_table(),
+        payload=keeper.payload,
+        closings=[ClosingMessage.from_bytes(one, session) for one in keeper.closings],
+    )
+    engine.restore(keeper.folder, keeper.closings)
+    return Training(plan, engine, server, records=keeper.records, **options).run()
 
 
 class EngineContract:
@@ -74,99 +136,159 @@ class EngineContract:
         """Return an engine for these participants."""
         raise NotImplementedError
 
-    @pytest.fixture(params=["none", "paillier", "rlwe"])
-    def key(self, request: pytest.FixtureRequest, weak_key: PrivateKey) -> ParticipantsKey | None:
-        """Return a key for each protection; None selects protection none."""
-        keys = {"none": None, "paillier": weak_key, "rlwe": MasterSecret.fresh()}
-        key: ParticipantsKey | None = keys[request.param]
-        return key
+    @pytest.fixture(params=PROTECTIONS)
+    def keyed(self, request: pytest.FixtureRequest, weak_key: PrivateKey) -> Keyed:
+        """Return each protection with a key."""
+        fresh = fresh_key(request.param, 1024) if request.param != "paillier" else weak_key
+        return Keyed(request.param, fresh)
 
-    def plan(
-        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None, **changed: object
-    ) -> TrainingPlan:
-        settings: dict[str, object] = {"factors": 4, "rounds": 3, "key_bits": 1024, **changed}
-        protection = protection_of(key)
+    def plan(self, split: tuple[Ratings, Ratings], keyed: Keyed, **changed: object) -> TrainingPlan:
+        key = keyed.key
+        settings: dict[str, object] = {
+            "factors": 4,
+            "rounds": 3,
+            "key_bits": 1024,
+            "min_raters": 1,
+            **changed,
+        }
         return TrainingPlan.make(
-            TrainingSettings(protection=protection, **settings),  # type: ignore[arg-type]
+            TrainingSettings(protection=keyed.protection, **settings),  # type: ignore[arg-type]
             split[0],
             public_key=int(key.public.n) if isinstance(key, PrivateKey) else None,
             session_id=bytes(16),
+            measured=True,
         )
 
     def reference(self, plan: TrainingPlan, split: tuple[Ratings, Ratings]) -> TrainingResult:
         """Return the same training in one process without protection."""
-        open_plan = self.plan(split, None, **_without_protection(plan))
+        open_plan = self.plan(split, UNPROTECTED, **_without_protection(plan))
         with LocalEngine(open_plan, None, *split) as engine:
-            return Training(open_plan, engine).run()
+            return play(open_plan, UNPROTECTED, engine)
 
     @pytest.mark.parametrize(
         "changed",
-        [{}, {"upload": "part"}, {"cohort": 5}, {"silos": 3}, {"seed": 4}],
+        [
+            {},
+            {"upload": "part"},
+            {"cohort": 5},
+            {"silos": 3},
+            {"seed": 4},
+            {"min_raters": 3},
+            {"min_raters": 2, "upload": "part", "cohort": 4},
+        ],
         ids=lambda changed: "-".join(f"{k}={v}" for k, v in changed.items()) or "default",
     )
     def test_result_equals_the_plain_run_bit_for_bit(
         self,
         split: tuple[Ratings, Ratings],
-        key: ParticipantsKey | None,
+        keyed: Keyed,
         changed: dict[str, object],
     ) -> None:
-        if isinstance(key, MasterSecret) and changed.get("upload") == "part":
+        if isinstance(keyed.key, MasterSecret) and changed.get("upload") == "part":
             with pytest.raises(SettingsError, match="all items"):
-                self.plan(split, key, **changed)
+                self.plan(split, keyed, **changed)
             return
-        plan = self.plan(split, key, **changed)
-        with self.engine(plan, key, *split) as engine:
-            result = Training(plan, engine).run()
+        plan = self.plan(split, keyed, **changed)
+        with self.engine(plan, keyed.key, *split) as engine:
+            result = play(plan, keyed, engine)
         expected = self.reference(plan, split)
         assert result.table_sha256 == expected.table_sha256
         np.testing.assert_array_equal(result.user_factors, expected.user_factors)
+        assert [record.round for record in result.rounds] == [1, 2, 3]
+        assert (result.setup is not None) == ("min_raters" in changed)
         found = [(record.rmse, record.training_loss) for record in result.rounds]
         wanted = [(record.rmse, record.training_loss) for record in expected.rounds]
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
+        found_sums = [record.summed_rmse for record in result.rounds]
+        assert found_sums == [record.summed_rmse for record in expected.rounds]
+
+    def test_the_table_sums_the_errors_of_the_model_before_the_round(
+        self, split: tuple[Ratings, Ratings], keyed: Keyed
+    ) -> None:
+        plan = self.plan(split, keyed, min_raters=2)
+        with self.engine(plan, keyed.key, *split) as engine:
+            result = play(plan, keyed, engine)
+        assert result.setup is not None
+        assert np.isnan(result.setup.summed_rmse)
+        outside = [record.rmse for record in (result.setup, *result.rounds)]
+        summed = [record.summed_rmse for record in result.rounds]
+        np.testing.assert_allclose(summed, outside[:-1], rtol=1e-4)
+        assert summed[0] != summed[1]
 
     def test_dropouts_do_not_corrupt_the_table(
-        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
+        self, split: tuple[Ratings, Ratings], keyed: Keyed
     ) -> None:
-        plan = self.plan(split, key, rounds=4)
-        dropped = {1: {0, 3}, 2: {3, 5}, 4: set(range(12))}
-        tables = []
-        for chosen, chosen_key in ((plan, key), (self.plan(split, None, rounds=4), None)):
-            with self.engine(chosen, chosen_key, *split) as engine:
-                result = Training(chosen, Dropping(engine, dropped)).run()  # type: ignore[arg-type]
-            assert [record.dropped for record in result.rounds] == [2, 2, 0, len(chosen.members)]
-            tables.append(result.table_sha256)
-        assert tables[0] == tables[1]
+        plan = self.plan(split, keyed, rounds=4)
+        everybody = set(range(len(plan.members)))
+        lost = {1: {0, 3}, 2: {3, 5}, 4: everybody}
+        transcript = Transcript(keep_messages=True)
+        with self.engine(plan, keyed.key, *split) as engine:
+            result = play(plan, keyed, Dropping(engine, lost), transcript=transcript)  # type: ignore[arg-type]
+        if plan.session.committee is None:
+            dropped = [2, 2, 0, len(everybody)]
+        else:
+            # A round of nobody is void. Whoever was lost in the first round comes in for the first
+            # time later, and such uploads wait until there are enough of them.
+            dropped = [2, 3, 2, 2]
+            assert [record.void_before for record in result.rounds] == [0, 0, 0, 1]
+        assert [record.dropped for record in result.rounds] == dropped
+        closings = [
+            ClosingMessage.from_bytes(entry.data or b"", plan.session)
+            for entry in transcript.entries
+            if entry.kind == "closing"
+        ]
+        counted = [closing.included for closing in closings if closing.counts(plan.session)]
+        left_out = {k: everybody - set(included) for k, included in enumerate(counted, start=1)}
+        open_plan = self.plan(split, UNPROTECTED, rounds=4)
+        with LocalEngine(open_plan, None, *split) as engine:
+            plain = play(open_plan, UNPROTECTED, Dropping(engine, left_out))  # type: ignore[arg-type]
+        assert result.table_sha256 == plain.table_sha256
 
     def test_a_restored_engine_goes_on_as_if_nothing_had_happened(
-        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None, tmp_path: Path
+        self, split: tuple[Ratings, Ratings], keyed: Keyed, tmp_path: Path
     ) -> None:
-        plan = self.plan(split, key, cohort=7)
-        keeper = _StopAfter(2, tmp_path)
-        with self.engine(plan, key, *split) as engine, pytest.raises(KeyboardInterrupt):
-            Training(plan, engine, keeper=keeper).run()
-        with self.engine(plan, key, *split) as engine:
-            engine.restore(tmp_path, keeper.closings)
-            training = Training(plan, engine)
-            training.resume(keeper.payload, keeper.closings, keeper.rounds)
-            resumed = training.run()
+        plan = self.plan(split, keyed, cohort=7)
+        keeper = StopAfter(2, tmp_path)
+        with self.engine(plan, keyed.key, *split) as engine, pytest.raises(KeyboardInterrupt):
+            play(plan, keyed, engine, keeper)
+        with self.engine(plan, keyed.key, *split) as engine:
+            resumed = play(plan, keyed, engine, keeper)
         assert resumed.table_sha256 == self.reference(plan, split).table_sha256
         assert [record.round for record in resumed.rounds] == [1, 2, 3]
 
-    def test_errors_of_participants_reach_the_caller(
-        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
+    def test_a_restored_engine_remembers_the_public_model(
+        self, split: tuple[Ratings, Ratings], tmp_path: Path
     ) -> None:
-        plan = self.plan(split, key, learning_rate=50.0)
+        plan = self.plan(split, UNPROTECTED, rounds=4, min_raters=2)
+        plan = replace(plan, method=HeavyBall(**_fields(plan.method)))
+        with self.engine(plan, None, *split) as engine:
+            whole = play(plan, UNPROTECTED, engine)
+        keeper = StopAfter(3, tmp_path)
+        with self.engine(plan, None, *split) as engine, pytest.raises(KeyboardInterrupt):
+            play(plan, UNPROTECTED, engine, keeper)
+        with self.engine(plan, None, *split) as engine:
+            resumed = play(plan, UNPROTECTED, engine, keeper)
+        assert resumed.table_sha256 == whole.table_sha256
+        np.testing.assert_array_equal(
+            resumed.public_model.item_factors, whole.public_model.item_factors
+        )
+        assert [record.rmse for record in resumed.rounds] == [r.rmse for r in whole.rounds]
+
+    def test_errors_of_participants_reach_the_caller(
+        self, split: tuple[Ratings, Ratings], keyed: Keyed
+    ) -> None:
+        plan = self.plan(split, keyed, learning_rate=50.0)
         with (
-            self.engine(plan, key, *split) as engine,
+            self.engine(plan, keyed.key, *split) as engine,
             pytest.raises(FixedPointRangeError, match="contribution to group 'items'"),
         ):
-            Training(plan, engine).run()
+            play(plan, keyed, engine)
 
     def test_messages_that_are_none_are_refused(
-        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
+        self, split: tuple[Ratings, Ratings], keyed: Keyed
     ) -> None:
-        plan = self.plan(split, key)
-        with self.engine(plan, key, *split) as engine:
+        plan = self.plan(split, keyed)
+        with self.engine(plan, keyed.key, *split) as engine:
             with pytest.raises(MessageError):
                 engine.distribute(b"no table")
             with pytest.raises(MessageError):
@@ -177,32 +299,28 @@ class EngineContract:
                 list(engine.collect([0]))
 
     def test_transcript_holds_what_each_role_saw(
-        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
+        self, split: tuple[Ratings, Ratings], keyed: Keyed
     ) -> None:
-        plan = self.plan(split, key, cohort=4)
+        plan = self.plan(split, keyed, cohort=4)
         transcript = Transcript(keep_messages=True)
-        with self.engine(plan, key, *split) as engine:
-            Training(plan, engine, transcript=transcript).run()
+        with self.engine(plan, keyed.key, *split) as engine:
+            play(plan, keyed, engine, transcript=transcript)
         uploads = [entry for entry in transcript.view("server") if entry.kind == "upload"]
         assert len(uploads) == sum(len(plan.cohort(number)) for number in (1, 2, 3))
         member = plan.cohort(1)[0]
         own = [entry.kind for entry in transcript.view(f"participant {member}") if entry.round == 1]
-        assert own == ["table", "upload", "closing"]
+        assert [kind for kind in own if kind not in ("opening", "copy")] == [
+            "table",
+            "upload",
+            "closing",
+        ]
         assert all(entry.data is not None and len(entry.data) == entry.size for entry in uploads)
 
 
-class _StopAfter:
-    """A keeper that keeps a checkpoint and then stops the training, as Ctrl-C would."""
-
-    def __init__(self, rounds: int, folder: Path) -> None:
-        self._stop, self._folder = rounds, folder
-
-    def keep(self, server_payload, closings, rounds, transcript, engine):  # type: ignore[no-untyped-def]
-        del transcript
-        if len(rounds) == self._stop:
-            self.payload, self.closings, self.rounds = server_payload, closings, list(rounds)
-            engine.save(self._folder)
-            raise KeyboardInterrupt
+def _fields(method: Method) -> dict[str, Any]:
+    settings: dict[str, Any] = {**method.settings(), "scale": method.scale}
+    del settings["name"]
+    return settings
 
 
 def _without_protection(plan: TrainingPlan) -> dict[str, object]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from fedmf.crypto.keystream import Keystream
@@ -22,6 +23,14 @@ def test_a_stream_goes_on_where_the_last_take_ended() -> None:
     stream = Keystream(NIST_KEY)
     pieces = b"".join(stream.take(length).tobytes() for length in (5, 0, 27, 100))
     assert pieces == Keystream(NIST_KEY).take(132).tobytes()
+
+
+@pytest.mark.parametrize("length", [0, 1, 2**17 - 1, 2**17, 2**17 + 1, 300_000])
+def test_what_is_filled_is_what_is_taken(length: int) -> None:
+    space = np.full(length + 5, 7, dtype=np.uint8)
+    Keystream(NIST_KEY).fill(space[:length])
+    np.testing.assert_array_equal(space[:length], Keystream(NIST_KEY).take(length))
+    assert (space[length:] == 7).all()
 
 
 def test_a_stream_starts_at_any_step_of_the_counter() -> None:

@@ -39,6 +39,13 @@ class TestStuckOperatingSystem:
         answers = {KeyRandomness(DEVICE_KEY).bytes(32, bytes([m])) for m in range(10)}
         assert len(answers) == 10
 
+    def test_messages_that_differ_in_length_or_one_bit_alone_do_too(self) -> None:
+        table = bytes(range(256)) * 1000
+        messages = [bytes(length) for length in (0, 1, 15, 16, 17, 32)]
+        messages += [table, table[:-1], table[:-1] + b"\xfe", b"\x01" + table[1:]]
+        answers = {KeyRandomness(DEVICE_KEY).bytes(32, message) for message in messages}
+        assert len(answers) == len(messages)
+
     def test_device_keys_still_get_different_answers(self) -> None:
         answers = {KeyRandomness(bytes([d]) * 32).bytes(32, b"message") for d in range(10)}
         assert len(answers) == 10

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedmf.crypto.rlwe_key import MOST_KEYS, RlweKey
+from fedmf.crypto.rlwe_key import MOST_KEYS, SEEDS_AT_A_TIME, RlweKey, expand_keys
 from fedmf.crypto.rlwe_ring import DEGREE
 from fedmf.errors import KeyMaterialError
 
@@ -15,6 +15,20 @@ def test_the_sum_of_keys_is_the_key_of_all_their_seeds() -> None:
     for seed in SEEDS[1:]:
         total = total + RlweKey.from_seed(seed)
     np.testing.assert_array_equal(total.coefficients, RlweKey.sum_of_seeds(SEEDS).coefficients)
+
+
+def test_a_long_sum_is_the_sum_of_all_its_keys() -> None:
+    seeds = [bytes([number]) * 32 for number in range(2 * SEEDS_AT_A_TIME + 5)]
+    keys = expand_keys(seeds)
+    assert keys.dtype == np.int8
+    for seed, key in zip(seeds, keys, strict=True):
+        np.testing.assert_array_equal(RlweKey.from_seed(seed).coefficients, key)
+    total = RlweKey.sum_of_seeds(iter(seeds)).coefficients
+    np.testing.assert_array_equal(total, keys.sum(axis=0, dtype=np.int64))
+
+
+def test_no_seeds_expand_to_no_keys() -> None:
+    assert expand_keys([]).shape == (0, DEGREE)
 
 
 def test_the_sum_of_no_keys_is_zero() -> None:

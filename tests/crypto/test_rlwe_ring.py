@@ -71,10 +71,31 @@ def test_the_largest_sum_of_2_to_the_20_keys_multiplies_exactly(arrangement: str
     check_product(limbs, key, parts=3)
 
 
+@pytest.mark.parametrize("arrangement", largest_inputs(1))
+@pytest.mark.parametrize(("shares", "parts"), [(6, 3), (252, 4)])
+def test_the_largest_sum_of_keys_shared_out_in_a_committee_multiplies_exactly(
+    arrangement: str, shares: int, parts: int
+) -> None:
+    # 6 seeds for each upload with four members, 252 with ten.
+    limbs, key = largest_inputs(shares * 32 * PARTICIPANTS)[arrangement]
+    check_product(limbs, key, parts)
+
+
 def test_a_typical_sum_of_2_to_the_20_keys_multiplies_exactly() -> None:
     deviation = 4 * PARTICIPANTS**0.5
     key = np.rint(np.random.default_rng(3).normal(0, deviation, DEGREE)).astype(np.int64)
     check_product(uniform_limbs(2), key, parts=2)
+
+
+@pytest.mark.parametrize("size", [32, 32 * PARTICIPANTS])
+@pytest.mark.parametrize("plus", [-(2**48), -1, 2**15, 2**48])
+def test_what_is_added_on_the_way_is_added_exactly(size: int, plus: int) -> None:
+    for limbs, key in largest_inputs(size).values():
+        factor, spectra = SmallFactor(key), limb_spectra(limbs)
+        without, with_it = np.empty((2, 1, DEGREE), dtype=np.int64)
+        factor.times(spectra, without)
+        factor.times(spectra, with_it, plus=plus)
+        np.testing.assert_array_equal((with_it - without) % 2**48, plus % 2**48)
 
 
 def test_a_key_just_short_enough_stays_in_one_piece() -> None:

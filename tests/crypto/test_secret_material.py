@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from gmpy2 import mpz
 
+from fedmf.crypto.envelopes import EnvelopeKey
 from fedmf.crypto.fixed_base import FixedBase
 from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.paillier import PrivateKey
@@ -14,6 +15,8 @@ from fedmf.crypto.prime_square import PrimeSquare
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe_key import RlweKey
 from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.crypto.share_sum import ShareSum
+from fedmf.crypto.signatures import SigningKey
 
 SECRETS: dict[str, Callable[[PrivateKey], SecretMaterial]] = {
     "PrivateKey": lambda key: key,
@@ -23,6 +26,9 @@ SECRETS: dict[str, Callable[[PrivateKey], SecretMaterial]] = {
     "Keystream": lambda _: Keystream(bytes(32)),
     "RlweKey": lambda _: RlweKey.from_seed(bytes(32)),
     "SmallFactor": lambda _: RlweKey.from_seed(bytes(32)).factor(),
+    "SigningKey": lambda _: SigningKey(bytes(32)),
+    "EnvelopeKey": lambda _: EnvelopeKey(bytes(32)),
+    "ShareSum": lambda _: ShareSum.from_seeds([[bytes(32)]], 1),
     "PrimeSquare": lambda key: PrimeSquare(key.numbers.p, key.numbers.q, key.numbers.h, 1),
 }
 WAYS_OUT: dict[str, Callable[[SecretMaterial], object]] = {

@@ -20,6 +20,7 @@ def published_ratings(ml_latest_small: Path) -> tuple[Ratings, Ratings]:
 def published_settings(protection: str, upload: str) -> TrainingSettings:
     """Return the authors' settings: d = 100, gamma = 1e-3, lambda = 1e-4, start 0.01."""
     return TrainingSettings(
+        min_raters=1,
         protection=protection,
         upload=upload,
         key_bits=1024,

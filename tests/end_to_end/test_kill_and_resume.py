@@ -14,7 +14,7 @@ import pytest
 TRAIN = [
     "train",
     "--protection",
-    "paillier",
+    "committee",
     "--key-bits",
     "2048",
     "--users",
@@ -56,17 +56,18 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> Non
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("whole")
-    plain = ["none" if argument == "paillier" else argument for argument in TRAIN]
+    plain = ["none" if argument == "committee" else argument for argument in TRAIN]
     out, _ = finished(fedmf(*plain, "--json", folder=folder))
     digest: str = json.loads(out)["table_sha256"]
     return digest
 
 
+@pytest.mark.parametrize("protection", ["committee", "paillier"])
 @pytest.mark.parametrize("kills", [[0], [1], [3, 5]])
 def test_a_killed_run_resumes_to_the_same_table(
-    tmp_path: Path, expected: str, kills: list[int]
+    tmp_path: Path, expected: str, kills: list[int], protection: str
 ) -> None:
-    arguments = [*TRAIN, "--out", "run"]
+    arguments = [*TRAIN, "--protection", protection, "--out", "run"]
     checkpoints = tmp_path / "run" / "checkpoints"
     for rounds in kills:
         process = fedmf(*arguments, "--quiet", folder=tmp_path)
@@ -79,7 +80,9 @@ def test_a_killed_run_resumes_to_the_same_table(
     document = json.loads(out)
     assert document["table_sha256"] == expected
     assert [record["round"] for record in document["rounds"]] == [1, 2, 3, 4, 5, 6]
-    assert [path.name for path in checkpoints.iterdir()] == ["round-000006"]
+    # Its number is at least 7, with the set-up; a kill may have cost a void round or two.
+    (newest,) = (path.name for path in checkpoints.iterdir())
+    assert "round-000007" <= newest <= "round-000011"
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, expected: str) -> None:

@@ -42,7 +42,7 @@ def test_fedmf_reproduces_every_published_loss(
     losses = [record.training_loss for record in result.rounds]
     np.testing.assert_allclose(losses, figures["loss"], rtol=1e-3)
     _, heldout = published_ratings(ml_latest_small)
-    found = unclipped_rmse(result.user_factors, result.item_factors, heldout)
+    found = unclipped_rmse(result.user_factors, result.public_model.item_factors, heldout)
     assert found == pytest.approx(1.3965, abs=0.002)
     assert found == pytest.approx(figures["rmse"], abs=0.002)
     assert result.table_sha256 == unprotected.table_sha256

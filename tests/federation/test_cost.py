@@ -22,20 +22,28 @@ def split() -> tuple[Ratings, Ratings]:
     ],
 )
 @pytest.mark.parametrize("cohort", [None, 5])
+@pytest.mark.parametrize("min_raters", [1, 2])
 def test_forecast_sizes_are_those_of_the_training(
     split: tuple[Ratings, Ratings],
     weak_key: PrivateKey,
     protection: str,
     upload: str,
     cohort: int | None,
+    min_raters: int,
 ) -> None:
     key = {"none": None, "paillier": weak_key, "rlwe": MasterSecret.fresh()}[protection]
     settings = TrainingSettings(
-        protection=protection, upload=upload, key_bits=1024, factors=5, rounds=1, cohort=cohort
+        protection=protection,
+        upload=upload,
+        key_bits=1024,
+        factors=5,
+        rounds=1,
+        cohort=cohort,
+        min_raters=min_raters,
     )
     public_key = int(weak_key.public.n) if protection == "paillier" else None
-    plan = TrainingPlan.make(settings, split[0], public_key=public_key)
-    predicted = forecast(plan, key, split[0], workers=1)
+    plan = TrainingPlan.make(settings, split[0], public_key=public_key, measured=True)
+    predicted = forecast(plan, key, *split, workers=1)
     record = train_locally(plan, key, *split).rounds[0]
     assert record.download_bytes_median == predicted.download_bytes
     if upload == "full":

@@ -6,7 +6,7 @@ from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import WorkerError
 from fedmf.federation import Engine, LocalEngine, TrainingPlan
 from fedmf.ratings import Ratings
-from tests.contracts.engine_contract import EngineContract, split
+from tests.contracts.engine_contract import EngineContract, Keyed, play, split
 
 __all__ = ["split"]
 
@@ -25,19 +25,20 @@ class TestThreeProcesses(EngineContract):
         return LocalEngine(plan, key, training, heldout, workers=3)
 
     def test_a_worker_that_dies_is_reported(
-        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
+        self, split: tuple[Ratings, Ratings], keyed: Keyed
     ) -> None:
-        plan = self.plan(split, key)
-        with LocalEngine(plan, key, *split, workers=2) as engine:
+        plan = self.plan(split, keyed)
+        with LocalEngine(plan, keyed.key, *split, workers=2) as engine:
             engine._processes[1]._process.kill()
             engine._processes[1]._process.join()
             with pytest.raises(WorkerError, match=r"died \(exit code -9\).*fewer workers"):
                 engine.user_factors()
 
     def test_more_workers_than_participants_is_no_problem(
-        self, split: tuple[Ratings, Ratings], key: ParticipantsKey | None
+        self, split: tuple[Ratings, Ratings], keyed: Keyed
     ) -> None:
-        plan = self.plan(split, key, silos=2)
-        with LocalEngine(plan, key, *split, workers=5) as engine:
-            assert len(engine._processes) == 2
-            assert engine.user_factors().shape == (split[0].n_users, 4)
+        plan = self.plan(split, keyed, silos=3)
+        with LocalEngine(plan, keyed.key, *split, workers=5) as engine:
+            assert len(engine._processes) == 3
+            result = play(plan, keyed, engine)
+            assert result.user_factors.shape == (split[0].n_users, 4)

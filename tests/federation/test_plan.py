@@ -1,4 +1,5 @@
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ def ratings() -> Ratings:
 
 
 def make(ratings: Ratings, **changed: object) -> TrainingPlan:
-    settings = TrainingSettings(protection="none", factors=3, rounds=9, **changed)  # type: ignore[arg-type]
+    chosen: dict[str, Any] = {"factors": 3, "rounds": 9, "min_raters": 1, **changed}
+    settings = TrainingSettings(protection="none", **chosen)
     return TrainingPlan.make(settings, ratings, public_key=None, session_id=bytes(16))
 
 
@@ -63,7 +65,7 @@ def test_plans_that_cannot_work_are_refused(ratings: Ratings) -> None:
 
 
 def test_sums_that_no_word_holds_are_refused(ratings: Ratings) -> None:
-    settings = TrainingSettings(protection="none", rounds=2**62)
+    settings = TrainingSettings(protection="none", min_raters=1, rounds=2**62)
     with pytest.raises(WordSizeError, match="group 'items'"):
         TrainingPlan.make(settings, ratings, public_key=None)
 

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import RunDirectoryError
 from fedmf.federation import (
     DataChoice,
@@ -19,25 +17,30 @@ from fedmf.federation import (
     train_locally,
     trained_model,
 )
-from tests.contracts.engine_contract import protection_of
+from fedmf.protocol import PROTECTIONS, fresh_key
+from tests.contracts.engine_contract import UNPROTECTED, Keyed
 
 DATA = DataChoice("movielens-small", users=10, items=20)
 
 
-def make_plan(key: ParticipantsKey | None, rounds: int = 4) -> TrainingPlan:
-    protection = protection_of(key)
-    settings = TrainingSettings(protection=protection, key_bits=1024, factors=4, rounds=rounds)
+def make_plan(keyed: Keyed, rounds: int = 4) -> TrainingPlan:
+    key = keyed.key
+    settings = TrainingSettings(
+        protection=keyed.protection, key_bits=1024, factors=4, rounds=rounds, min_raters=1
+    )
     _, training, _ = DATA.load()
     return TrainingPlan.make(
-        settings, training, public_key=int(key.public.n) if isinstance(key, PrivateKey) else None
+        settings,
+        training,
+        public_key=int(key.public.n) if isinstance(key, PrivateKey) else None,
+        measured=True,
     )
 
 
-@pytest.fixture(params=["none", "paillier", "rlwe"])
-def key(request: pytest.FixtureRequest, weak_key: PrivateKey) -> ParticipantsKey | None:
-    keys = {"none": None, "paillier": weak_key, "rlwe": MasterSecret.fresh()}
-    key: ParticipantsKey | None = keys[request.param]
-    return key
+@pytest.fixture(params=PROTECTIONS)
+def keyed(request: pytest.FixtureRequest, weak_key: PrivateKey) -> Keyed:
+    fresh = fresh_key(request.param, 1024) if request.param != "paillier" else weak_key
+    return Keyed(request.param, fresh)
 
 
 class Stop(BaseException):
@@ -53,18 +56,16 @@ def stop_after(rounds: int):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.filterwarnings("ignore::fedmf.crypto.paillier_numbers.WeakKeyWarning")
-def test_a_stopped_training_resumes_to_the_same_table(
-    tmp_path: Path, key: ParticipantsKey | None
-) -> None:
+def test_a_stopped_training_resumes_to_the_same_table(tmp_path: Path, keyed: Keyed) -> None:
     _, training, heldout = DATA.load()
-    plan = make_plan(key)
+    plan, key = make_plan(keyed), keyed.key
     whole = train_locally(plan, key, training, heldout)
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), key)
     for stop in (1, 3):
         with pytest.raises(Stop):
             train_locally(plan, key, training, heldout, run=run, after_round=stop_after(stop))
     found = RunDirectory.find(tmp_path / "run")
-    again = found.plan(found.ratings()[1])
+    again = found.plan(*found.ratings()[1:])
     assert again.session == plan.session
     resumed = train_locally(again, found.key(), training, heldout, run=found)
     assert resumed.table_sha256 == whole.table_sha256
@@ -74,7 +75,7 @@ def test_a_stopped_training_resumes_to_the_same_table(
 
 def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
-    plan = make_plan(None)
+    plan = make_plan(UNPROTECTED)
     lines = []
     for name, stops in (("whole", ()), ("stopped", (2, 3))):
         run = RunDirectory.create(tmp_path / name, plan, DATA, (training, heldout), None)
@@ -95,7 +96,7 @@ def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
 
 def test_keys_and_states_are_private(tmp_path: Path, weak_key: PrivateKey) -> None:
     _, training, heldout = DATA.load()
-    plan = make_plan(weak_key, rounds=1)
+    plan = make_plan(Keyed("paillier", weak_key), rounds=1)
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), weak_key)
     result = train_locally(plan, weak_key, training, heldout, run=run)
     run.keep_model(trained_model(result, training))
@@ -110,14 +111,14 @@ def test_a_taken_directory_is_refused_and_left_alone(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(RunDirectoryError, match="exists already"):
-        RunDirectory.create(tmp_path, make_plan(None), DATA, (training, heldout), None)
+        RunDirectory.create(tmp_path, make_plan(UNPROTECTED), DATA, (training, heldout), None)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
     (tmp_path / "run").mkdir()
-    RunDirectory.create(tmp_path / "run", make_plan(None), DATA, (training, heldout), None)
+    RunDirectory.create(tmp_path / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None)
     assert (tmp_path / "run" / "run.json").is_file()
 
 
@@ -126,7 +127,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunDirectoryError, match="cannot be made"):
         RunDirectory.create(
-            tmp_path / "file" / "run", make_plan(None), DATA, (training, heldout), None
+            tmp_path / "file" / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None
         )
 
 
@@ -176,19 +177,29 @@ def test_changed_ratings_are_refused(tmp_path: Path) -> None:
 
 def test_an_edited_description_is_refused(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
-    run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, (training, heldout), None)
+    run = RunDirectory.create(
+        tmp_path / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None
+    )
     path = run.path / "run.json"
     described = json.loads(path.read_text())
-    for name, value in (("reg", 0.9), ("seed", 5), ("learning_rate", 0.1), ("rounds", 9)):
+    for name, value in (
+        ("reg", 0.9),
+        ("seed", 5),
+        ("learning_rate", 0.1),
+        ("rounds", 9),
+        ("min_raters", 2),
+    ):
         settings = {**described["settings"], name: value}
         path.write_text(json.dumps({**described, "settings": settings}))
         with pytest.raises(RunDirectoryError, match="another training"):
-            RunDirectory.find(run.path).plan(training)
+            RunDirectory.find(run.path).plan(training, heldout)
 
 
 def test_one_process_at_a_time_trains_in_a_directory(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
-    run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, (training, heldout), None)
+    run = RunDirectory.create(
+        tmp_path / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None
+    )
     with (
         run.locked(),
         pytest.raises(RunDirectoryError, match="another process"),
@@ -201,7 +212,7 @@ def test_one_process_at_a_time_trains_in_a_directory(tmp_path: Path) -> None:
 
 def test_a_shortened_transcript_is_refused(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
-    plan = make_plan(None)
+    plan = make_plan(UNPROTECTED)
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
     with pytest.raises(Stop):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
@@ -210,10 +221,12 @@ def test_a_shortened_transcript_is_refused(tmp_path: Path) -> None:
         run.checkpoint()
 
 
-@pytest.mark.parametrize("name", ["progress.json", "server.bin", "participants-0.npz"])
+@pytest.mark.parametrize(
+    "name", ["progress.json", "server.bin", "participants-0.npz", "public-model.npz"]
+)
 def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
     _, training, heldout = DATA.load()
-    plan = make_plan(None)
+    plan = make_plan(UNPROTECTED)
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
     with pytest.raises(Stop):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(2))
@@ -224,7 +237,7 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
 
 def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
-    plan = make_plan(None)
+    plan = make_plan(UNPROTECTED)
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
     with pytest.raises(Stop):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
@@ -236,6 +249,8 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
 
 def test_a_model_before_the_end_is_refused(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
-    run = RunDirectory.create(tmp_path / "run", make_plan(None), DATA, (training, heldout), None)
+    run = RunDirectory.create(
+        tmp_path / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None
+    )
     with pytest.raises(RunDirectoryError, match=r"is not over.*--resume"):
         run.model()

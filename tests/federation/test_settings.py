@@ -39,6 +39,7 @@ def test_unknown_names_come_with_the_nearest(changed: dict[str, Any], near: str)
         {"silos": True},
         {"silos": 0},
         {"seed": -1},
+        {"min_raters": 0},
         {"key_bits": 512},
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},

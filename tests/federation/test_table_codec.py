@@ -9,8 +9,12 @@ from fedmf.model import RowGroup, RowValues
 from fedmf.protocol import RowChange
 
 GROUPS = (
-    RowGroup("items", rows=5, columns=2, fraction_bits=8, limit=4.0, start_limit=1.0),
-    RowGroup("counts", rows=5, columns=1, fraction_bits=0, limit=1.0, start_limit=0.0),
+    RowGroup(
+        "items", rows=5, columns=2, fraction_bits=8, limit=4.0, start_limit=1.0, of_items=True
+    ),
+    RowGroup(
+        "counts", rows=5, columns=1, fraction_bits=0, limit=1.0, start_limit=0.0, of_items=False
+    ),
 )
 
 

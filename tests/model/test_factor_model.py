@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
-from fedmf.model import FactorModel, Recommendation
+from fedmf.model import FactorModel, PublicModel, Recommendation
 from fedmf.model.sgd import Sgd
 from fedmf.ratings import RatingScale
 
@@ -15,7 +15,7 @@ def model() -> FactorModel:
         ),
         item_ids=(10, 20, 30, 40),
         titles={10: "Ten", 20: "Twenty"},
-        item_factors=np.array([[1.0, 0.0], [0.0, 3.0], [2.0, 2.0], [9.0, 9.0]]),
+        public=PublicModel(np.array([[1.0, 0.0], [0.0, 3.0], [2.0, 2.0], [9.0, 9.0]])),
         user_ids=(7, 8),
         user_factors=np.array([[1.0, 1.0], [2.0, 0.0]]),
         rated_starts=np.array([0, 1, 1]),
@@ -56,9 +56,7 @@ def test_nothing_is_no_number_of_recommendations(model: FactorModel) -> None:
 def test_a_new_user_is_folded_in_without_changing_the_model(model: FactorModel) -> None:
     new = model.fold_in([("10", 5.0), (30, 1.0)])
     assert [one.item for one in new.recommend(5)] == [40, 20]
-    expected = model.method.fold_in(
-        model.item_factors, np.array([0, 2], np.int32), np.array([5.0, 1.0])
-    )
+    expected = model.method.fold_in(model.public, np.array([0, 2], np.int32), np.array([5.0, 1.0]))
     np.testing.assert_array_equal(new.factors, expected)
     assert model.user_ids == (7, 8)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fedmf.errors import ModelFileError
-from fedmf.model import FactorModel, files, load_model, save_model
+from fedmf.model import FactorModel, PublicModel, files, load_model, save_model
 from fedmf.model.sgd import Sgd
 from fedmf.ratings import Id, RatingScale
 
@@ -21,7 +21,7 @@ def make(
         ),
         item_ids=item_ids,
         titles={item_ids[0]: "Æon Flux (2005)"},
-        item_factors=rng.normal(size=(3, 4)),
+        public=PublicModel(rng.normal(size=(3, 4)), {"counts": np.array([3.0, 0.0, 1.0])}),
         user_ids=user_ids,
         user_factors=rng.normal(size=(2, 4)),
         rated_starts=np.array([0, 2, 3]),
@@ -40,6 +40,8 @@ def test_a_saved_model_comes_back(
     assert (loaded.item_ids, loaded.user_ids) == (items, users)
     assert loaded.titles == model.titles
     np.testing.assert_array_equal(loaded.item_factors, model.item_factors)
+    assert loaded.public.statistics.keys() == {"counts"}
+    np.testing.assert_array_equal(loaded.public.statistics["counts"], [3.0, 0.0, 1.0])
     assert loaded.recommend(users[0], 3) == model.recommend(users[0], 3)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedmf.errors import SettingsError, UnknownNameError
-from fedmf.model import Method, configure_method, restore_method
+from fedmf.model import Method, PublicModel, RowValues, configure_method, restore_method
 from fedmf.model.sgd import Sgd, default_learning_rate
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale
 from tests.contracts.method_contract import ROUNDS, MethodContract, split
@@ -51,7 +51,7 @@ class TestSgd(MethodContract):
 
 def test_one_step_by_hand() -> None:
     method = make(factors=1, learning_rate=0.1, reg=0.5)
-    items = np.array([[2.0], [0.0], [1.0], [0.0]])
+    items = PublicModel(np.array([[2.0], [0.0], [1.0], [0.0]]))
     step = method.participant_step(
         items, owned([0], [0, 2], [0, 2], [5.0, 3.0]), np.array([[1.0]]), None
     )
@@ -65,7 +65,7 @@ def test_one_step_by_hand() -> None:
 def test_contributions_accumulate() -> None:
     method = make()
     ratings = owned([1], [0, 1], [2], [4.0])
-    items, users = np.ones((4, 3)), np.ones((1, 3))
+    items, users = PublicModel(np.ones((4, 3))), np.ones((1, 3))
     first = method.participant_step(items, ratings, users, None)
     second = method.participant_step(items, ratings, users, first.contribution)
     np.testing.assert_allclose(
@@ -73,12 +73,23 @@ def test_contributions_accumulate() -> None:
     )
 
 
+def test_rows_that_were_left_out_of_the_last_contribution_start_anew() -> None:
+    method = make()
+    ratings = owned([1], [0, 3], [0, 2, 3], [4.0, 2.0, 5.0])
+    items, users = PublicModel(np.ones((4, 3))), np.ones((1, 3))
+    whole = method.participant_step(items, ratings, users, None).contribution["items"]
+    kept = {"items": RowValues(np.array([2]), np.full((1, 3), 7.0))}
+    found = method.participant_step(items, ratings, users, kept).contribution["items"]
+    np.testing.assert_array_equal(found.rows, [0, 2, 3])
+    np.testing.assert_allclose(found.values - whole.values, [[0.0] * 3, [7.0] * 3, [0.0] * 3])
+
+
 def test_constant_start_keeps_all_dimensions_alike() -> None:
     method = make(start="constant")
     assert (method.start_table()["items"] == 0.01).all()
     ratings = owned([0], [0, 2], [0, 2], [5.0, 1.0])
     users = method.start_user_factors(ratings.users)
-    step = method.participant_step(method.start_table()["items"], ratings, users, None)
+    step = method.participant_step(method.decode(method.start_table(), None), ratings, users, None)
     for matrix in (step.user_factors, step.contribution["items"].values):
         np.testing.assert_allclose(matrix, matrix[:, :1].repeat(3, axis=1))
 

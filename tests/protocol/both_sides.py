@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.errors import OpenError
 from fedmf.protocol import (
@@ -25,13 +25,14 @@ from fedmf.protocol import (
     table_sha256,
 )
 from fedmf.protocol.session import Upload
-from tests.protocol import stranger
+from tests.protocol import stranger, stranger_rlwe
 from tests.protocol.stranger import Change, Table, Terms
 
 # Words of 4, 1, 8 and 2 bytes; under a 1024-bit key rows of the first group take two ciphertexts,
 # and with full uploads its ciphertexts end in the middle of rows.
 GROUPS = (("items", 3, 40, 31), ("counts", 5, 1, 8), ("sums", 2, 3, 62), ("biases", 2, 2, 16))
 FEDMF, STRANGER = (0, 1), (2, 3)
+SECRET = MasterSecret(bytes(range(100, 132)))
 
 
 def make_session(terms: Terms) -> Session:
@@ -48,9 +49,9 @@ def make_session(terms: Terms) -> Session:
     )
 
 
-def make_terms(protection: str, upload: str, key: PrivateKey) -> Terms:
+def make_terms(protection: str, upload: str, key: PrivateKey, *, rounds: int = 2) -> Terms:
     n = int(key.public.n) if protection == "paillier" else None
-    return Terms(bytes(range(16)), protection, upload, GROUPS, 4, 2, n, bytes(range(32)))
+    return Terms(bytes(range(16)), protection, upload, GROUPS, 4, rounds, n, bytes(range(32)))
 
 
 def stranger_protection(
@@ -60,6 +61,20 @@ def stranger_protection(
         return stranger.Plain(terms)
     primes = None if key is None else (int(key.numbers.p), int(key.numbers.q))
     return stranger.Paillier(terms, primes)
+
+
+def strangers_server(terms: Terms, start: Table) -> stranger.Server | stranger_rlwe.RlweServer:
+    if terms.protection == "rlwe":
+        return stranger_rlwe.RlweServer(terms, start)
+    return stranger.Server(terms, stranger_protection(terms), start)
+
+
+def strangers_participant(
+    terms: Terms, number: int, key: PrivateKey, start: Table
+) -> stranger.Participant | stranger_rlwe.RlweParticipant:
+    if terms.protection == "rlwe":
+        return stranger_rlwe.RlweParticipant(terms, number, SECRET.to_bytes(), start)
+    return stranger.Participant(terms, number, stranger_protection(terms, key), start)
 
 
 def random_table(rng: np.random.Generator) -> Table:
@@ -104,26 +119,20 @@ class BothSides:
 
     def __post_init__(self) -> None:
         self.session = make_session(self.terms)
-        own_key = self.key if self.terms.protection == "paillier" else None
-        start = copy.deepcopy(self.expected)
+        own_key = {"none": None, "paillier": self.key, "rlwe": SECRET}[self.terms.protection]
+        start = as_arrays(self.expected)
         protection = server_protection(self.session)
-        protection.start(as_arrays(self.expected))
+        protection.start(start)
         self.server = Server(self.session, protection)
-        self.strangers_server = stranger.Server(
-            self.terms, stranger_protection(self.terms), self.expected
-        )
+        self.strangers_server = strangers_server(self.terms, self.expected)
         self.roles = {
             number: ParticipantRole(
-                self.session,
-                number,
-                participant_protection(self.session, own_key, as_arrays(self.expected)),
+                self.session, number, participant_protection(self.session, own_key, start)
             )
             for number in FEDMF
         }
         self.strangers = {
-            number: stranger.Participant(
-                self.terms, number, stranger_protection(self.terms, self.key), start
-            )
+            number: strangers_participant(self.terms, number, self.key, self.expected)
             for number in STRANGER
         }
 
@@ -176,7 +185,10 @@ class BothSides:
 
     def upload_bytes(self, change: Change) -> int:
         """Return the size that the page announces."""
-        size = 82 + 4 + (32 if self.terms.protection == "paillier" else 0)
+        size = 82 + 4 + (0 if self.terms.protection == "none" else 32)
+        if self.terms.protection == "rlwe":
+            # One block, of 4-byte words where the noise of all uploads fits.
+            return size + 2048 * (4 if self.terms.rounds == 2 else 5)
         if self.terms.upload == "part":
             size += 4 * (len(GROUPS) + sum(map(len, change)))
         for (_, rows, columns, bits), listed in zip(GROUPS, change, strict=True):

@@ -155,7 +155,8 @@ def test_participant_refuses_what_is_out_of_order(
 
 
 def test_participant_uploads_nothing_after_the_last_round(session: Session, server: Server) -> None:
-    role = ParticipantRole(session, 0, participant_protection(session, None), settled_rounds=2)
+    heard = [ClosingMessage(number, (0,)) for number in (1, 2)]
+    role = ParticipantRole(session, 0, participant_protection(session, None), closings=heard)
     role.receive_table(TableMessage(3, server.table_message().payload))
     with pytest.raises(ProtocolError, match="are over"):
         role.upload(change(1))
@@ -177,7 +178,7 @@ class RoundsMachine(RuleBasedStateMachine):
 
     @rule(cohort=st.sets(st.integers(0, 3), min_size=1))
     def open_round(self, cohort: set[int]) -> None:
-        if self.open or self.server.closed_rounds == self.session.rounds:
+        if self.open or self.server.counted_rounds == self.session.rounds:
             with pytest.raises(ProtocolError):
                 self.server.open_round(cohort)
             return

@@ -17,7 +17,7 @@ from fedmf.crypto.fixed_point import FixedPoint
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_public_key import PublicKey
 from fedmf.crypto.word_size import plan_word_bits
-from fedmf.errors import FixedPointRangeError
+from fedmf.errors import FixedPointRangeError, OpenError, WordSizeError
 from fedmf.federation import TrainingPlan, TrainingSettings
 from fedmf.protocol import (
     ClosingMessage,
@@ -26,22 +26,28 @@ from fedmf.protocol import (
     RowChange,
     Server,
     Session,
+    TableMessage,
     TableShape,
     participant_protection,
     server_protection,
     table_sha256,
 )
 from fedmf.protocol.paillier_layout import layouts_of
+from fedmf.protocol.rlwe import table_layout
 from fedmf.ratings import load_ratings
-from tests.protocol import stranger, stranger_tags
+from tests.protocol import stranger, stranger_aes, stranger_rlwe, stranger_tags
 from tests.protocol.both_sides import (
     GROUPS,
+    SECRET,
     BothSides,
+    as_arrays,
     as_row_changes,
     make_session,
     make_terms,
     random_change,
     random_table,
+    strangers_participant,
+    strangers_server,
 )
 from tests.protocol.stranger import Change, Table, Terms
 
@@ -59,6 +65,68 @@ def test_servers_and_participants_of_both_sides_agree_to_the_byte(
     sides.play({3: random_change(rng), 0: random_change(rng), 2: random_change(rng)})
     sides.play({1: random_change(rng), 2: nothing, 3: random_change(rng)})
     sides.open_everywhere(sides.table(), 3)
+
+
+@pytest.mark.parametrize("rounds", [2, 2**17])
+def test_both_sides_agree_on_lattice_words(rounds: int, weak_key: PrivateKey) -> None:
+    """4 bytes a word with a few rounds planned, 5 with many."""
+    rng = np.random.default_rng(14)
+    sides = BothSides(
+        make_terms("rlwe", "full", weak_key, rounds=rounds), weak_key, random_table(rng)
+    )
+    sides.play({3: random_change(rng), 0: random_change(rng)})
+    sides.play({1: random_change(rng), 2: random_change(rng)})
+    sides.open_everywhere(sides.table(), 3)
+
+
+def test_both_sides_refuse_a_table_with_one_word_shifted(weak_key: PrivateKey) -> None:
+    rng = np.random.default_rng(15)
+    terms = make_terms("rlwe", "full", weak_key)
+    session, start = make_session(terms), random_table(rng)
+    server = strangers_server(terms, start)
+    other = strangers_participant(terms, 2, weak_key, start)
+    server.receive(other.upload(1, random_change(rng)))
+    closing = server.close()
+    other.included(closing)
+    protection = participant_protection(session, SECRET, as_arrays(start))
+    protection.hear(ClosingMessage.from_bytes(closing, session))
+    words = stranger_rlwe.Words(terms)
+    honest = server.table()
+    _, table = other.open(honest)
+    payload = TableMessage.from_bytes(honest, session).payload
+    assert [part.tolist() for part in protection.open(payload)] == table
+    for place in (0, 242, 250, 268):  # limbs, a value of one limb, and a limb of a tag
+        shifted = words.read(payload)
+        shifted[place] = (shifted[place] + 2 ** (words.kept_bits - words.w)) % 2**words.kept_bits
+        with pytest.raises(OpenError):
+            protection.open(words.write(shifted))
+        with pytest.raises(stranger.RefusedError):
+            other.open(terms.framed(1, 2, words.write(shifted)))
+
+
+@pytest.mark.parametrize("bits", [2, 24, 31, 32, 33, 47, 62])
+def test_both_sides_choose_the_same_words(bits: int) -> None:
+    for columns in (1, 300, 900):
+        groups = (("items", 7, columns, bits), ("counts", 9, 1, 8))
+        for rounds in (1, 2, 100, 10**4, 10**5, 10**6, 2**21 - 1, 2**21, 2**32 - 2):
+            terms = Terms(bytes(16), "rlwe", "full", groups, 4, rounds, None, bytes(32))
+            if rounds >= 2**21:
+                with pytest.raises(stranger.RefusedError):
+                    stranger_rlwe.Words(terms)
+                with pytest.raises(WordSizeError):
+                    table_layout(make_session(terms))
+                continue
+            words, layout = stranger_rlwe.Words(terms), table_layout(make_session(terms))
+            theirs = words.kept_bits, words.w, words.limb_bits, words.blocks
+            size = layout.size
+            assert theirs == (size.kept_bits, size.word_bits, layout.limb_bits, layout.blocks)
+
+
+def test_the_strangers_cipher_is_aes_256() -> None:
+    # FIPS 197, appendix C.3.
+    keys = stranger_aes.round_keys(bytes(range(32)))
+    block = bytes.fromhex("00112233445566778899aabbccddeeff")
+    assert stranger_aes.encrypted(keys, block).hex() == "8ea2b7ca516745bfeafc49904b496089"
 
 
 def test_plain_uploads_of_both_sides_are_the_same_bytes(weak_key: PrivateKey) -> None:
@@ -147,7 +215,7 @@ def test_fixed_point_and_words_are_as_the_page_says() -> None:
 
 def test_learning_settings_are_hashed_as_the_page_shows() -> None:
     ratings = load_ratings("movielens-small").take(users=11, items=20)
-    settings = TrainingSettings(protection="none", factors=3, rounds=9)
+    settings = TrainingSettings(protection="none", factors=3, rounds=9, min_raters=1)
     plan = TrainingPlan.make(settings, ratings, public_key=None)
     (shown,) = re.findall(r'^\{"fixed_point".*\}$', PAGE, flags=re.MULTILINE)
     assert plan.session.learning_sha256 == hashlib.sha256(shown.encode()).digest()
@@ -196,16 +264,21 @@ def test_numbers_on_the_page_are_those_of_the_code(weak_key: PrivateKey) -> None
         layouts = layouts_of(session, key_bits)
         assert [layout.packing.values.slots for layout in layouts] == slots
         assert {layout.packing.tag_bits for layout in layouts} == {203}
+    terms = Terms(bytes(16), "rlwe", "full", (("x", 1, 1, 31),), 4, 2, None, bytes(32))
+    words = stranger_rlwe.Words(terms)
+    assert (words.w, (4 * 2).bit_length(), words.limb_bits) == (27, 4, 23)
+    assert words.split([10_000_000], 31) == [1_611_392, 1]
+    layout = table_layout(make_session(terms))
+    assert layout.limbs(np.array([10_000_000])).tolist() == [1_611_392, 1]
     assert stranger.pack([1, -2, 3], 8) == 196_097
     assert "v = 196,097" in PAGE
     n = int(weak_key.public.n)
     assert weak_key.public.trivial(-5) == n * n - 5 * n + 1
 
 
-@pytest.mark.parametrize("module", [stranger, stranger_tags])
+@pytest.mark.parametrize("module", [stranger, stranger_aes, stranger_rlwe, stranger_tags])
 def test_the_stranger_knows_the_standard_library_alone(module: ModuleType) -> None:
-    assert module.__file__
-    tree = ast.parse(Path(module.__file__).read_text("utf-8"))
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
     imported = {
         name
         for node in ast.walk(tree)
@@ -217,16 +290,9 @@ def test_the_stranger_knows_the_standard_library_alone(module: ModuleType) -> No
             else []
         )
     }
+    own = {f"tests.protocol.{name}" for name in ("stranger", "stranger_aes", "stranger_tags")}
+    assert {name.split(".")[0] for name in imported - own} <= set(sys.stdlib_module_names)
     assert imported
-    imported -= {"tests.protocol.stranger_tags"}
-    assert {name.split(".")[0] for name in imported} <= set(sys.stdlib_module_names)
-
-
-def test_the_stranger_encrypts_as_the_standard_says() -> None:
-    """FIPS 197, appendix C.3."""
-    key, block = bytes(range(32)), bytes(range(0, 256, 17))
-    encrypted = stranger_tags.encrypted(stranger_tags.round_keys(key), block)
-    assert encrypted.hex() == "8ea2b7ca516745bfeafc49904b496089"
 
 
 def shown_bytes(name: str) -> bytes:

@@ -9,6 +9,7 @@ import typer
 
 from fedmf.cli.doctor import doctor
 from fedmf.cli.evaluate import evaluate
+from fedmf.cli.keys import keys
 from fedmf.cli.recommend import recommend
 from fedmf.cli.train import train
 
@@ -41,6 +42,7 @@ def _root(
 
 for command in (train, recommend, evaluate, doctor):
     app.command()(command)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

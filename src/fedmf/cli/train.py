@@ -50,7 +50,14 @@ def train(
             help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
         ),
     ] = "movielens-small",
-    protection: Annotated[str, typer.Option(help="paillier, rlwe or none.")] = "paillier",
+    protection: Annotated[
+        str, typer.Option(help="committee, rlwe, paillier or none.")
+    ] = "committee",
+    opened_by: Annotated[
+        str, typer.Option("--open", help="committee: participants or server open the sums.")
+    ] = "participants",
+    committee: Annotated[int, typer.Option(help="Members of the committee.")] = 4,
+    threshold: Annotated[int, typer.Option(help="Members that have to answer.")] = 3,
     upload: Annotated[
         str, typer.Option(help="full: all items. part: rated items only; shows which they are.")
     ] = "full",
@@ -73,6 +80,9 @@ def train(
     ] = None,
     reg: Annotated[float, typer.Option(help="Regularisation.")] = 0.05,
     start: Annotated[str, typer.Option(help="random, or constant as the authors'.")] = "random",
+    min_raters: Annotated[
+        int, typer.Option(help="Rows of items with fewer raters stay out of the table.")
+    ] = 3,
     users: Annotated[
         int | None, typer.Option(help="Take the first so many users.", show_default="all")
     ] = None,
@@ -105,11 +115,14 @@ def train(
         run = RunDirectory.find(resume)
         ratings, training, heldout = run.ratings()
         key = run.key()
-        plan = run.plan(training)
+        plan = run.plan(training, heldout)
     else:
         settings = TrainingSettings(
             protection=protection,
             upload=upload,
+            committee=committee,
+            threshold=threshold,
+            opened_by=opened_by,
             key_bits=key_bits,
             method=method,
             factors=factors,
@@ -120,10 +133,11 @@ def train(
             learning_rate=learning_rate,
             reg=reg,
             start=start,
+            min_raters=min_raters,
         )
         data = DataChoice(_located(source), users, items, holdout, split, seed)
         ratings, training, heldout = data.load()
-        plan, key = make_plan(settings, training)
+        plan, key = make_plan(settings, training, measured=len(heldout) > 0)
         run = RunDirectory.create(out or _next_directory(), plan, data, (training, heldout), key)
     try:
         with run.locked():
@@ -161,7 +175,7 @@ def _carry_out(
     began = time.perf_counter()
     ratings, training, heldout = data
     if not quiet:
-        predicted = forecast(plan, key, training, workers=workers)
+        predicted = forecast(plan, key, training, heldout, workers=workers)
         print_before(progress() if as_json else output(), ratings, training, plan, predicted)
     with _bar("training", plan, quiet=quiet) as after_round:
         result = train_locally(
@@ -199,7 +213,7 @@ def _unprotected_run(
 ) -> TrainingResult:
     """Train once more without protection, to hold the result against."""
     settings = replace(plan.settings, protection="none")
-    open_plan = TrainingPlan.make(settings, training, public_key=None)
+    open_plan = TrainingPlan.make(settings, training, public_key=None, measured=len(heldout) > 0)
     return train_locally(
         open_plan, None, training, heldout, workers=workers, after_round=after_round
     )

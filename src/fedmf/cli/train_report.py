@@ -61,11 +61,17 @@ def print_before(
         console.print(f"  note: {escape(note)}")
     group = plan.session.shape.groups[0]
     key = f", {settings.key_bits}-bit key" if plan.session.public_key else ""
+    cohort = plan.cohort(plan.session.rounds)
     console.print(
         f"[bold]{settings.method}[/] with {settings.factors} factors over {settings.rounds} rounds "
-        f"of {len(plan.cohort(1)):,} participants; protection [bold]{settings.protection}[/]{key}, "
+        f"of {len(cohort):,} participants; protection [bold]{settings.protection}[/]{key}, "
         f"upload {settings.upload}, words of {group.word_bits} bits"
     )
+    if plan.counts_raters:
+        console.print(
+            f"rows of items with fewer than {plan.min_raters} raters never leave a participant; "
+            "a set-up round counts the raters first"
+        )
     console.print("who learns what (each follows the protocol and looks at all it receives):")
     for threat in _threats(plan):
         console.print(f"  {threat.adversary}: {threat.learns}")
@@ -79,9 +85,9 @@ def print_before(
 
 def _threats(plan: TrainingPlan) -> tuple[Threat, ...]:
     settings = plan.settings
-    rounds = range(1, settings.rounds + 1)
+    rounds = range(1, plan.session.rounds + 1)
     smallest = min(len(plan.cohort(number)) for number in rounds)
-    return threat_model(settings.protection, settings.upload, settings.key_bits, smallest)
+    return threat_model(plan.session, settings.key_bits, smallest)
 
 
 def print_outcome(console: Console, outcome: Outcome) -> None:
@@ -134,6 +140,7 @@ def result_json(outcome: Outcome) -> dict[str, object]:
         "settings": outcome.result.plan.settings.as_json(),
         "protection": outcome.result.plan.settings.protection,
         "method": outcome.result.plan.settings.method,
+        "setup": None if outcome.result.setup is None else outcome.result.setup.cost_as_json(),
         "rounds": [record.as_json() for record in outcome.result.rounds],
         "final": final,
         "unprotected": unprotected,

@@ -24,5 +24,10 @@ in which a value travels through them::
     rlwe                 what the holders of keys do: encrypt, and open sums
     master_secret        the secret that participants share under lattice protection
     participants_key     the key that participants share, of whichever kind, as bytes
+    labels               what is hashed or signed, for one purpose and in one reading
+    signatures           who said something
+    envelopes            what only one key opens, in one place
+    replicated_sharing   keys of uploads, shared out so that sums of them open together
+    share_sum            what a member of a committee answers with
     key_file             files that hold keys, for their owner alone
 """

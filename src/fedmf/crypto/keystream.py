@@ -23,6 +23,11 @@ KEY_BYTES = 32
 CIPHER_BLOCK_BYTES = 16
 """Size of the piece of the stream that one step of the counter gives (NIST FIPS 197)."""
 
+# What is encrypted to see the keystream alone, and no longer, so that it stays in the cache.
+_ZEROS = memoryview(bytes(2**17))
+
+_FROM_THE_FRONT = modes.CTR(bytes(CIPHER_BLOCK_BYTES))
+
 
 class Keystream(SecretMaterial):
     """The stream of AES-256-CTR (NIST SP 800-38A, 6.5) under one key, read from front to back.
@@ -58,9 +63,26 @@ class Keystream(SecretMaterial):
             raise ValueError(
                 f"a stream starts at a multiple of {CIPHER_BLOCK_BYTES}, not {skipped}"
             )
-        counter = (skipped // CIPHER_BLOCK_BYTES).to_bytes(CIPHER_BLOCK_BYTES, "big")
-        self._encryptor = Cipher(algorithms.AES(key), modes.CTR(counter)).encryptor()
+        mode = _FROM_THE_FRONT
+        if skipped:
+            mode = modes.CTR((skipped // CIPHER_BLOCK_BYTES).to_bytes(CIPHER_BLOCK_BYTES, "big"))
+        self._encryptor = Cipher(algorithms.AES(key), mode).encryptor()
 
     def take(self, length: int) -> NDArray[np.uint8]:
-        """Return the next `length` bytes of the stream, read-only, shape (length,)."""
-        return np.frombuffer(self._encryptor.update(bytes(length)), dtype=np.uint8)
+        """Return the next `length` bytes of the stream, shape (length,)."""
+        space = np.empty(length, dtype=np.uint8)
+        self.fill(space)
+        return space
+
+    def fill(self, space: NDArray[np.uint8]) -> None:
+        """Overwrite an array with the next bytes of the stream.
+
+        Parameters
+        ----------
+        space
+            uint8, shape (length,). Reusing it is faster than memory fresh from the system.
+        """
+        whole = space.data
+        for start in range(0, len(whole), len(_ZEROS)):
+            piece = whole[start : start + len(_ZEROS)]
+            self._encryptor.update_into(_ZEROS[: len(piece)], piece)

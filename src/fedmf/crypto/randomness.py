@@ -11,10 +11,13 @@ import hashlib
 import itertools
 import os
 
+from cryptography.hazmat.primitives.poly1305 import Poly1305
+
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError
 
-_LABEL = b"fedmf key randomness v1"
+_LABEL = b"fedmf key randomness v2"
+_TAG_LABEL = b"fedmf key randomness v2, tags"
 _FRESH_BYTES = 32
 _DEVICE_KEY_BYTES = 32
 
@@ -23,12 +26,16 @@ class KeyRandomness(SecretMaterial):
     """Secret randomness from the operating system, hedged against its failure.
 
     Every answer is SHAKE-256 over a label, the device key, fresh bytes of the operating system, a
-    counter of the calls and the SHA-256 of the message that the randomness is going to protect.
-    While the operating system works, that is as good as its bytes. Where it repeats itself (a
-    cloned machine, a restored snapshot, a broken driver) different messages still get unrelated
-    randomness, as long as the device key is secret; so the worst that shows is that two
-    encryptions hold the same message. The construction is that of hedged public-key encryption
-    (Bellare et al., ASIACRYPT 2009) and of hedged signatures.
+    counter of the calls and a tag of the message that the randomness is going to protect. While the
+    operating system works, that is as good as its bytes. Where it repeats itself (a cloned machine,
+    a restored snapshot, a broken driver) different messages still get unrelated randomness, as long
+    as the device key is secret; so the worst that shows is that two encryptions hold the same
+    message. The construction is that of hedged public-key encryption (Bellare et al., ASIACRYPT
+    2009) and of hedged signatures.
+
+    The tag is Poly1305 (RFC 8439) under a second secret of the device. Nobody ever sees it, so one
+    key may take many messages: two of them, of 2 MB each, share a tag with a probability of 2^-86.
+    SHA-256 would take seven times as long, a quarter of what it takes to protect a whole table.
 
     Parameters
     ----------
@@ -44,7 +51,7 @@ class KeyRandomness(SecretMaterial):
         If the device key is not bytes.
     """
 
-    __slots__ = ("_calls", "_device_key")
+    __slots__ = ("_calls", "_device_key", "_tag_key")
 
     def __init__(self, device_key: builtins.bytes | None = None) -> None:
         if device_key is None:
@@ -57,6 +64,7 @@ class KeyRandomness(SecretMaterial):
             )
         # Hashed to a fixed length, so that no two inputs of the function below look alike.
         self._device_key = hashlib.sha256(device_key).digest()
+        self._tag_key = hashlib.sha256(_TAG_LABEL + self._device_key).digest()
         self._calls = itertools.count()
 
     def bytes(self, length: int, message: builtins.bytes = b"") -> builtins.bytes:
@@ -73,7 +81,7 @@ class KeyRandomness(SecretMaterial):
         source.update(self._device_key)
         source.update(os.urandom(_FRESH_BYTES))
         source.update(next(self._calls).to_bytes(8, "big"))
-        source.update(hashlib.sha256(message).digest())
+        source.update(Poly1305.generate_tag(self._tag_key, message))
         return source.digest(length)
 
     def integer(self, bits: int) -> int:

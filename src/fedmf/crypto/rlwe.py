@@ -15,6 +15,7 @@ values is another upload.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,12 +88,12 @@ def encrypt(
     noise = Keystream(noise_seed)
     words = zero_words(blocks_for(len(flat)), size)
     numbers = np.arange(first_block, first_block + len(words))
-    for places, products in public.products(key, numbers):
+    for places, products in public.products(key, numbers, plus=_half_unit(size)):
         here = flat[places.start * DEGREE : places.stop * DEGREE]
         coefficients = products.reshape(-1)
         coefficients += centred_binomial(noise, len(coefficients))
         coefficients[: len(here)] += here << (MODULUS_BITS - size.word_bits)
-        _round_into(words[places], products, size)
+        _cut_into(words[places], products, size)
     return words
 
 
@@ -152,12 +153,17 @@ def open_sum(
             f"a sum of {uploads:,} uploads does not open: words of {size.word_bits} bits in "
             f"{size.kept_bits} have room for the noise of at most {size.most_uploads:,}"
         )
+    bound = math.floor(size.residual_bound(uploads))
+    # Moves the residuals that open to 0 up to twice the bound: below a step, so that cutting the
+    # words splits them, and one comparison finds the others.
+    moved = bound - round(size.residual_mean(uploads))
+    plus = _half_unit(size) - (moved << _dropped(size))
     opened = np.empty(words.shape, dtype=np.int64)
-    for places, mask in public.products(key, numbers):
+    for places, mask in public.products(key, numbers, plus=plus):
         rounded = np.empty(mask.shape, dtype=words.dtype)
-        _round_into(rounded, mask, size)
+        _cut_into(rounded, mask, size)
         np.subtract(words[places], rounded, out=rounded)
-        _split_into(opened[places], rounded, size, uploads)
+        _split_into(opened[places], rounded, size, 2 * bound)
     return opened
 
 
@@ -172,32 +178,35 @@ def _check_range(flat: NDArray[np.int64], size: RlweWordSize) -> None:
     )
 
 
-def _round_into(words: Words, exact: NDArray[np.int64], size: RlweWordSize) -> None:
-    """Round coefficients modulo 2^48 to their upper bits, halves up; overwrites them."""
-    dropped = MODULUS_BITS - size.kept_bits
-    exact += 1 << (dropped - 1)
-    exact >>= dropped
+def _dropped(size: RlweWordSize) -> int:
+    """Return how many bits of a coefficient rounding drops."""
+    return MODULUS_BITS - size.kept_bits
+
+
+def _half_unit(size: RlweWordSize) -> int:
+    """Return what turns cutting off into rounding, halves up."""
+    return 1 << (_dropped(size) - 1)
+
+
+def _cut_into(words: Words, coefficients: NDArray[np.int64], size: RlweWordSize) -> None:
+    """Cut coefficients modulo 2^48 to their upper bits; overwrites them."""
+    coefficients >>= _dropped(size)
     if size.kept_bits == 40:
-        exact &= (1 << 40) - 1
+        coefficients &= (1 << 40) - 1
     # Leaves out the bits above the word where that is smaller than int64.
-    np.copyto(words, exact, casting="unsafe")
+    np.copyto(words, coefficients, casting="unsafe")
 
 
 def _split_into(
-    messages: NDArray[np.int64], noisy: Words, size: RlweWordSize, uploads: int
+    messages: NDArray[np.int64], noisy: Words, size: RlweWordSize, largest: int
 ) -> None:
-    """Split words without their mask into message and residual; overwrites them."""
+    """Split words without their mask into message and residual, 0 to largest; overwrites them."""
     # In the topmost bits of their type everything wraps where the word itself does.
     spare = 8 * noisy.dtype.itemsize - size.kept_bits
     signed: NDArray[np.signedinteger] = noisy.view(np.int64 if spare else np.int32)
     if spare:
         signed <<= spare
-    half_step = 1 << (size.noise_bits - 1)
-    signed += (half_step - round(size.residual_mean(uploads))) << spare
     np.right_shift(signed, spare + size.noise_bits, out=messages)
-    # What is left below the message is the residual plus half a step.
     signed &= (1 << (spare + size.noise_bits)) - 1
-    bound = size.residual_bound(uploads)
-    lowest, highest = int(signed.min()) >> spare, int(signed.max()) >> spare
-    if lowest < half_step - bound or highest > half_step + bound:
+    if int(signed.max()) >> spare > largest:
         raise OpenError(DOES_NOT_OPEN)

@@ -21,7 +21,8 @@ NOISE_VARIANCE = 16
 LARGEST_NOISE = 32
 """Largest absolute value of one number."""
 
-_BYTES_PER_NUMBER = 8
+BYTES_PER_NUMBER = 8
+"""Bytes of a stream that one number takes."""
 
 
 def centred_binomial(stream: Keystream, count: int) -> NDArray[np.int8]:
@@ -39,7 +40,23 @@ def centred_binomial(stream: Keystream, count: int) -> NDArray[np.int8]:
     numpy.ndarray
         int8, shape (count,), from -32 to 32.
     """
-    ones = np.bitwise_count(stream.take(count * _BYTES_PER_NUMBER).view("<u8"))
-    numbers: NDArray[np.int8] = ones.view(np.int8)
+    return centred_binomial_of(stream.take(count * BYTES_PER_NUMBER))
+
+
+def centred_binomial_of(bits: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Return the numbers that some bytes stand for, one for every eight of the last axis.
+
+    Parameters
+    ----------
+    bits
+        Uniform and secret bytes, uint8, shape (..., 8 * count).
+
+    Returns
+    -------
+    numpy.ndarray
+        int8, shape (..., count), from -32 to 32.
+    """
+    ones: NDArray[np.uint8] = np.bitwise_count(bits.view("<u8"))
+    numbers = ones.view(np.int8)
     numbers -= np.int8(LARGEST_NOISE)
     return numbers

@@ -95,7 +95,7 @@ class PublicPolynomials:
         return limbs
 
     def products(
-        self, key: RlweKey, blocks: NDArray[np.int64]
+        self, key: RlweKey, blocks: NDArray[np.int64], *, plus: int = 0
     ) -> Iterator[tuple[slice, NDArray[np.int64]]]:
         """Yield the products of some of the polynomials with a key.
 
@@ -106,6 +106,8 @@ class PublicPolynomials:
         blocks
             Numbers of the blocks, shape (n,), 0 or larger, in any order; neighbours in increasing
             order are computed together.
+        plus
+            Added to every coefficient; up to 2^48 in absolute value.
 
         Yields
         ------
@@ -124,7 +126,7 @@ class PublicPolynomials:
             row = int(blocks[start]) % GROUP_BLOCKS
             spectra = self._spectra(int(groups[start]))[:, row : row + stop - start]
             products = space[: stop - start]
-            factor.times(spectra, products)
+            factor.times(spectra, products, plus=plus)
             yield slice(start, stop), products
 
     def _spectra(self, group: int) -> NDArray[np.complex128]:

@@ -103,7 +103,9 @@ class SmallFactor(SecretMaterial):
         """Number of parts; one, unless the norm exceeds `LONGEST_FACTOR`."""
         return len(self._parts)
 
-    def times(self, spectra: NDArray[np.complex128], out: NDArray[np.int64]) -> None:
+    def times(
+        self, spectra: NDArray[np.complex128], out: NDArray[np.int64], *, plus: int = 0
+    ) -> None:
         """Multiply with public polynomials.
 
         Parameters
@@ -114,14 +116,16 @@ class SmallFactor(SecretMaterial):
         out
             Where the products go, int64, shape (blocks, 2048). The low 48 bits are the coefficients
             modulo 2^48; the bits above mean nothing.
+        plus
+            Added to every coefficient, at no cost; up to 2^48 in absolute value.
         """
         if self._space.shape[1] < spectra.shape[1]:
             self._space = np.empty_like(spectra)
         values = self._space[:, : spectra.shape[1]]
-        _times_part(spectra, self._parts[0][1], values, out)
+        _times_part(spectra, self._parts[0][1], values, out, plus)
         for shift, part in self._parts[1:]:
             product = np.empty_like(out)
-            _times_part(spectra, part, values, product)
+            _times_part(spectra, part, values, product, 0)
             out += product << shift
 
 
@@ -158,12 +162,14 @@ def _times_part(
     part: NDArray[np.complex128],
     values: NDArray[np.complex128],
     out: NDArray[np.int64],
+    plus: int,
 ) -> None:
     np.multiply(spectra, part, out=values)
     np.fft.fft(values, out=values)
     values *= _UNTWIST
-    reals = values.view(np.float64)
-    reals += _ROUNDING
+    low_reals, high_reals = values.view(np.float64)
+    low_reals += _ROUNDING + plus
+    high_reals += _ROUNDING
     low, high = values.view(np.int64)
     high <<= LIMB_BITS
     high += low

@@ -70,6 +70,22 @@ def add_words(total: Words, words: Words, size: RlweWordSize) -> None:
         np.bitwise_and(total, _MASK_40, out=total)
 
 
+def subtract_words(total: Words, words: Words, size: RlweWordSize) -> None:
+    """Take an upload out of a sum that it was added to, in place; the reverse of `add_words`.
+
+    Raises
+    ------
+    MessageError
+        If the two do not have the type of this word size, or differ in shape. The sum is as it was.
+    """
+    check_words(words, size)
+    # Words wrap, so taking out is adding what is missing to zero.
+    negative = (~words) + words.dtype.type(1)
+    if size.kept_bits == 40:
+        np.bitwise_and(negative, _MASK_40, out=negative)
+    add_words(total, negative, size)
+
+
 def check_words(words: Words, size: RlweWordSize) -> None:
     """Check that an array holds whole blocks of words of this size.
 

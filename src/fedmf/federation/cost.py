@@ -10,22 +10,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from fedmf.crypto.participants_key import ParticipantsKey
+from fedmf.federation.local.rehearsal import Rehearsed, rehearse
+from fedmf.federation.local.roles import participants_half
 from fedmf.federation.plan import TrainingPlan
-from fedmf.model import Method
+from fedmf.federation.table_reader import TableReader
 from fedmf.protocol import (
     ClosingMessage,
-    RowChange,
     Rows,
     Session,
-    TableMessage,
     TableShape,
     UploadMessage,
-    participant_protection,
-    server_protection,
 )
+from fedmf.protocol.committee.certificate import DIGEST_BYTES
+from fedmf.protocol.framing import FRAME_BYTES
 from fedmf.ratings import OwnedRatings, Ratings
 
 SAMPLE_VALUES = (500, 10_000, 200_000)
@@ -44,6 +42,8 @@ class Forecast:
         Processor seconds: opening what it needs, its step, protecting.
     server_seconds
         Processor seconds for all uploads of a round.
+    member_seconds
+        Processor seconds of one member of the committee for all uploads of a round; 0 without one.
     upload_bytes, download_bytes
         Bytes of the median participant in a round.
     total_seconds
@@ -52,22 +52,19 @@ class Forecast:
 
     participant_seconds: float
     server_seconds: float
+    member_seconds: float
     upload_bytes: int
     download_bytes: int
     total_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _UnitSeconds:
-    """Processor seconds per unit of work of the protection."""
-
-    protect: float
-    add: float
-    open: float
-
-
 def forecast(
-    plan: TrainingPlan, key: ParticipantsKey | None, training: Ratings, *, workers: int
+    plan: TrainingPlan,
+    key: ParticipantsKey | None,
+    training: Ratings,
+    heldout: Ratings,
+    *,
+    workers: int,
 ) -> Forecast:
     """Predict what carrying out a plan costs on this machine.
 
@@ -75,20 +72,23 @@ def forecast(
     ----------
     key
         The participants' key; None where the protection has none.
-    training
-        The training ratings.
+    training, heldout
+        The ratings, and those kept back to measure with.
     workers
         Processes of the local engine.
     """
-    session, cohort = plan.session, plan.cohort(1)
-    protection = participant_protection(session, key, plan.start_table())
+    session, cohort = plan.session, plan.cohort(plan.session.rounds)
+    protection = participants_half(session, key, plan.start_table(), ())
     everybody = [training.owned_by(users) for users in plan.members]
-    median = sorted(everybody, key=len)[len(everybody) // 2]
+    middle = sorted(range(len(everybody)), key=lambda number: len(everybody[number]))
+    median = everybody[middle[len(everybody) // 2]]
+    kept_back = heldout.owned_by(plan.members[middle[len(everybody) // 2]])
     unit = _measure_units(session, key)
-    step = _measure_step(plan.method, median)
+    members = 0 if session.committee is None else session.committee.members
+    step = _measure_step(plan, median)
 
     def uploaded(owned: OwnedRatings) -> Rows | None:
-        return _needed(plan, owned) if session.upload == "part" else None
+        return plan.rows_changed(owned) if session.upload == "part" else None
 
     def own_seconds(owned: OwnedRatings) -> float:
         return step * len(owned) + unit.protect * protection.work(uploaded(owned))
@@ -97,83 +97,44 @@ def forecast(
     server = share * unit.add * sum(protection.work(uploaded(owned)) for owned in everybody)
     nonce = bytes(session.nonce_bytes)
     upload = UploadMessage(1, 0, uploaded(median), b"", nonce).to_bytes(session)
-    start = server_protection(session)
-    start.start(plan.start_table())
-    downloads = (
-        TableMessage(1, start.payload()),
-        ClosingMessage(1, tuple(cohort), (nonce,) * len(cohort)),
-    )
+    closing = ClosingMessage(1, tuple(cohort), (nonce,) * len(cohort)).to_bytes(session)
+    downloads = FRAME_BYTES + protection.payload_bytes() + unit.table_extra + len(closing)
+    if session.committee is not None:
+        downloads += unit.round_extra + DIGEST_BYTES * len(cohort)
+    member = unit.member * len(cohort)
     # The local engine opens the whole table once in each worker.
     opening = unit.open * protection.work()
     busy = share * sum(own_seconds(owned) for owned in everybody)
     return Forecast(
         participant_seconds=own_seconds(median)
-        + unit.open * protection.work(_needed(plan, median)),
+        + unit.open * protection.work(plan.rows_read(median, kept_back)),
         server_seconds=server,
-        upload_bytes=len(upload) + protection.payload_bytes(uploaded(median)),
-        download_bytes=sum(len(message.to_bytes(session)) for message in downloads),
-        total_seconds=plan.settings.rounds * (busy / workers + opening + server) + opening,
+        member_seconds=member,
+        upload_bytes=len(upload) + protection.payload_bytes(uploaded(median)) + unit.upload_extra,
+        download_bytes=downloads,
+        total_seconds=session.rounds * (busy / workers + opening + server + members * member)
+        + opening,
     )
 
 
-def _needed(plan: TrainingPlan, owned: OwnedRatings) -> Rows:
-    needed = plan.method.rows_needed(owned)
-    return [needed[group.name] for group in plan.codec.shape.groups]
-
-
-def _measure_units(session: Session, key: ParticipantsKey | None) -> _UnitSeconds:
+def _measure_units(session: Session, key: ParticipantsKey | None) -> Rehearsed:
     for values in SAMPLE_VALUES:
-        unit, seconds = _measure_sample(session, key, values)
-        if seconds > LONG_ENOUGH:
+        groups = tuple(
+            replace(group, rows=min(group.rows, max(1, values // group.columns)))
+            for group in session.shape.groups
+        )
+        rehearsed = rehearse(replace(session, shape=TableShape(groups)), key)
+        if rehearsed.protect_seconds > LONG_ENOUGH:
             break
-    return unit
+    return rehearsed
 
 
-def _measure_sample(
-    session: Session, key: ParticipantsKey | None, values: int
-) -> tuple[_UnitSeconds, float]:
-    """Return the seconds per unit, and how long protecting the sample took."""
-    groups = tuple(
-        replace(group, rows=min(group.rows, max(1, values // group.columns)))
-        for group in session.shape.groups
-    )
-    sample = replace(session, shape=TableShape(groups))
-    participant = participant_protection(sample, key, sample.shape.zeros())
-    server = server_protection(sample)
-    server.start(sample.shape.zeros())
-    rows = [np.arange(group.rows) for group in groups]
-    change = [
-        RowChange(listed, np.ones((group.rows, group.columns), dtype=np.int64))
-        for listed, group in zip(rows, groups, strict=True)
-    ]
-
-    def protect() -> bytes:
-        protected = participant.protect(change, round_number=1, participant=0)
-        upload = UploadMessage(1, 0, named, protected.payload, protected.nonce)
-        return upload.to_bytes(sample)
-
-    def add() -> None:
-        upload = UploadMessage.from_bytes(message, sample)
-        server.add(upload.payload, upload.rows)
-
-    named = rows if session.upload == "part" else None
-    # The first call builds the tables of the fixed base, which last for the whole training.
-    start, message = server.payload(), protect()
-    work = participant.work()
-    seconds = _seconds(protect)
-    unit = _UnitSeconds(
-        protect=seconds / work,
-        add=_seconds(add) / work,
-        open=_seconds(lambda: participant.open(start)) / work,
-    )
-    return unit, seconds
-
-
-def _measure_step(method: Method, owned: OwnedRatings) -> float:
+def _measure_step(plan: TrainingPlan, owned: OwnedRatings) -> float:
     """Return the seconds per rating of a participant's step."""
-    items = method.decode(method.start_table())
+    method = plan.method
+    public = TableReader(plan).read(1, plan.start_table()).model
     users = method.start_user_factors(owned.users)
-    seconds = _seconds(lambda: method.participant_step(items, owned, users, None))
+    seconds = _seconds(lambda: method.participant_step(public, owned, users, None))
     return seconds / max(len(owned), 1)
 
 

@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from fedmf.model import FloatArray
+from fedmf.federation.measurement import NOTHING, Fit
+from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import IntegerTable
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """How well the model of a round fits ratings; sums, so that fits of several hosts add up.
-
-    This is measurement by whoever runs the experiment, not a message of the protocol: the server
-    never sees it.
-
-    Parameters
-    ----------
-    squared_error, absolute_error
-        Sums over the ratings.
-    count
-        Number of ratings.
-    """
-
-    squared_error: float = 0.0
-    absolute_error: float = 0.0
-    count: int = 0
-
-    def __add__(self, other: Fit) -> Fit:
-        return Fit(
-            self.squared_error + other.squared_error,
-            self.absolute_error + other.absolute_error,
-            self.count + other.count,
-        )
-
-    @property
-    def rmse(self) -> float:
-        """Root of the mean squared error; NaN without ratings."""
-        return float((self.squared_error / self.count) ** 0.5) if self.count else float("nan")
-
-    @property
-    def mae(self) -> float:
-        """Mean absolute error; NaN without ratings."""
-        return self.absolute_error / self.count if self.count else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +19,26 @@ class Observation:
     Parameters
     ----------
     training
-        Of the raw products u_i . v_j: the loss that training minimises.
+        Of the raw products of user and item vectors: the loss that training minimises. Measured
+        by whoever runs the experiment, beside the protocol.
     heldout
-        Of predictions, which are clipped to the scale.
+        Of predictions, which are clipped to the scale. Measured likewise.
+    summed
+        What the table itself says: the sum of the errors that participants measured, each on the
+        model of the last round that included it. None where nothing is held back.
     """
 
-    training: Fit = Fit()
-    heldout: Fit = Fit()
+    training: Fit = NOTHING
+    heldout: Fit = NOTHING
+    summed: Fit | None = None
 
     def __add__(self, other: Observation) -> Observation:
-        return Observation(self.training + other.training, self.heldout + other.heldout)
+        return Observation(
+            self.training + other.training,
+            self.heldout + other.heldout,
+            # Everybody reads the same sum off the same table.
+            self.summed or other.summed,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +72,17 @@ class Engine(Protocol):
         """Hand a table message to everybody; return how well its model fits."""
         ...
 
+    def consult(self, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+        """Hand messages to members of the committee, by member; yield their replies as they come.
+
+        A member that is not there yields nothing.
+        """
+        ...
+
+    def open_round(self, opening: bytes) -> None:
+        """Tell everybody how the round begins, where the protection has something to say."""
+        ...
+
     def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
         """Have these participants take part; yield their uploads as they come.
 
@@ -109,19 +94,35 @@ class Engine(Protocol):
         """Hand the closing message of the round to everybody."""
         ...
 
+    def table_copy(self) -> bytes:
+        """Return the last distributed table as a participant seals it for those who come late."""
+        ...
+
     def opened_table(self) -> IntegerTable:
         """Return the last distributed table as a participant opened it."""
         ...
 
+    def public_model(self) -> PublicModel:
+        """Return the public model that the last distributed table stands for."""
+        ...
+
     def user_factors(self) -> FloatArray:
-        """Return all users' vectors, in the order of the user codes.
+        """Return the vectors with which users predict by it, in the order of the user codes.
 
         For experiments: in a real federation nobody holds them all.
         """
         ...
 
     def save(self, folder: Path) -> None:
-        """Write every participant's private state into a folder of a checkpoint."""
+        """Write the public model and all private states into a folder of a checkpoint."""
+        ...
+
+    def save_pending(self, folder: Path) -> None:
+        """Write what participants have uploaded and await the closing of into a folder."""
+        ...
+
+    def restore_pending(self, folder: Path) -> None:
+        """Take what `save_pending` wrote, after `restore`."""
         ...
 
     def restore(self, folder: Path, closings: Sequence[bytes]) -> None:

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from fedmf.errors import FixedPointRangeError
-from fedmf.federation.table_codec import TableCodec, difference
-from fedmf.model import FloatArray, Method
+from fedmf.federation.measurement import ERRORS, measure
+from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.table_codec import difference
+from fedmf.federation.table_reader import Reading, TableReader
+from fedmf.model import RATERS, Contribution, FloatArray, PrivateStep, PublicModel, RowValues
 from fedmf.protocol import (
     Change,
     ClosingMessage,
+    Int64Array,
     ParticipantRole,
     Rows,
     TableMessage,
@@ -28,7 +34,7 @@ class ParticipantState:
     Parameters
     ----------
     user_factors
-        The user vectors as of the last round that included the participant, shape (users, d).
+        The user vectors as of the last round that included the participant, shape (users, k).
     contribution
         Its contribution as of that round, as integers; None before the first.
     """
@@ -44,29 +50,30 @@ class Participant:
     ----------
     role
         Speaks the protocol for this participant.
-    method
-        The learning method.
-    codec
-        Fixed point of the federation.
-    ratings
-        What the participant owns.
-    state
-        From a checkpoint; None at the start.
+    plan
+        The public plan.
+    training
+        What the participant learns from.
+    heldout
+        What it keeps back to measure with; the same users in the same order.
+    reader
+        Reads the tables; participants in one process can share it.
     """
 
     def __init__(
         self,
         role: ParticipantRole,
-        method: Method,
-        codec: TableCodec,
-        ratings: OwnedRatings,
-        state: ParticipantState | None = None,
+        plan: TrainingPlan,
+        training: OwnedRatings,
+        heldout: OwnedRatings,
+        reader: TableReader,
     ) -> None:
         self._role = role
-        self._method = method
-        self._codec = codec
-        self._ratings = ratings
-        self.state = state or ParticipantState(method.start_user_factors(ratings.users), None)
+        self._plan = plan
+        self._training = training
+        self._heldout = heldout
+        self._reader = reader
+        self.state = ParticipantState(plan.method.start_user_factors(training.users), None)
         self._pending: ParticipantState | None = None
 
     def take_part(self, message: TableMessage) -> UploadMessage:
@@ -81,26 +88,35 @@ class Participant:
             The table is not the one that is due, or does not open.
         """
         opened = self._role.receive_table(message, self.rows_needed())
-        item_factors = self._method.decode(self._codec.decode_table(opened))
+        # Void rounds taught nobody anything; in learning, they never were.
+        number = self._role.counted_rounds + 1
+        reading = self._reader.read(number, opened)
+        step = self._step(number, reading.model)
+        contribution = {
+            **self._with_enough_raters(step.contribution, reading.raters),
+            **self._shared_rows(number, reading),
+        }
         previous = self.state.contribution
-        step = self._method.participant_step(
-            item_factors,
-            self._ratings,
-            self.state.user_factors,
-            None if previous is None else self._codec.decode_contribution(previous),
-        )
         try:
-            contribution = self._codec.encode_contribution(
-                step.contribution, len(self._ratings.users)
-            )
+            encoded = self._plan.codec.encode_contribution(contribution, len(self._training.users))
         except FixedPointRangeError as error:
             raise FixedPointRangeError(
                 f"training diverges at participant {self._role.number}; lower the learning rate "
                 f"({error})"
             ) from error
-        upload = self._role.upload(difference(contribution, previous))
-        self._pending = ParticipantState(step.user_factors, contribution)
+        upload = self._role.upload(difference(encoded, previous))
+        self._pending = ParticipantState(step.user_factors, encoded)
         return upload
+
+    @property
+    def pending(self) -> ParticipantState | None:
+        """What becomes the state if the round includes the upload; None without an upload."""
+        return self._pending
+
+    def restore_pending(self, pending: ParticipantState) -> None:
+        """Remember after a crash what was uploaded in the round under way."""
+        self._role.restore_upload()
+        self._pending = pending
 
     def settle(self, message: ClosingMessage) -> bool:
         """Hear the closing of a round: keep what was included, forget what was not."""
@@ -110,7 +126,57 @@ class Participant:
         self._pending = None
         return included
 
+    def user_factors(self, public: PublicModel) -> FloatArray:
+        """Return the vectors with which its users predict by a public model, shape (users, k)."""
+        return self._plan.method.user_factors(public, self._training, self.state.user_factors)
+
     def rows_needed(self) -> Rows:
-        """Return the rows that this participant has to open for its step."""
-        needed = self._method.rows_needed(self._ratings)
-        return [needed[group.name] for group in self._codec.shape.groups]
+        """Return the rows that this participant has to open for a round."""
+        return self._plan.rows_read(self._training, self._heldout)
+
+    def _step(self, round_number: int, public: PublicModel) -> PrivateStep:
+        method, previous = self._plan.method, self.state.contribution
+        if round_number <= self._plan.setup_rounds:
+            return PrivateStep(self.state.user_factors, method.setup_contribution(self._training))
+        return method.participant_step(
+            public,
+            self._training,
+            self.state.user_factors,
+            None if previous is None else self._plan.codec.decode_contribution(previous),
+        )
+
+    def _with_enough_raters(
+        self, contribution: Contribution, raters: Int64Array | None
+    ) -> Contribution:
+        """Leave out the rows of items with too few raters, which would give these away.
+
+        Whoever opens the sum of a row to which one user contributed sees that user's contribution.
+        This happens before fixed point and protection, whatever the method contributes: a
+        threshold at decoding would come after the leak.
+        """
+        if raters is None:
+            return contribution
+        kept = dict(contribution)
+        for group in self._plan.method.row_groups():
+            if group.of_items and group.name in contribution:
+                part = contribution[group.name]
+                # Counts below the least are read as 0.
+                enough = raters[part.rows] > 0
+                kept[group.name] = RowValues(part.rows[enough], part.values[enough])
+        return kept
+
+    def _shared_rows(self, round_number: int, reading: Reading) -> Contribution:
+        """Return what every method's participants contribute: counts, and errors summed up."""
+        rows: dict[str, RowValues] = {}
+        if self._plan.counts_raters:
+            items, counts = np.unique(self._training.items, return_counts=True)
+            rows[RATERS] = RowValues(
+                items.astype(np.int64), counts[:, np.newaxis].astype(np.float64)
+            )
+        summed = self._plan.summed_errors
+        if summed is not None and round_number > self._plan.setup_rounds:
+            vectors = self.user_factors(reading.model)
+            measured = summed.measured(self._heldout)
+            scale = self._plan.method.scale
+            rows[ERRORS] = summed.to_row(measure(reading.model, vectors, measured, scale))
+        return rows

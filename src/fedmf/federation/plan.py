@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,15 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import SettingsError, WordSizeError
+from fedmf.federation.measurement import ERRORS, SummedErrors
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.table_codec import TableCodec
-from fedmf.model import Method, configure_method
-from fedmf.protocol import IntegerTable, Session, server_protection
+from fedmf.model import RATERS, Method, RowGroup, configure_method
+from fedmf.protocol import IntegerTable, Rows, Session, check_session
+from fedmf.protocol.committee.terms import LEAST_COHORT, CommitteeTerms, OpenedBy
 from fedmf.protocol.session import Upload
-from fedmf.ratings import Ratings
+from fedmf.ratings import OwnedRatings, Ratings
 
 COHORT_STREAM = 2
 """Stream of the public seed that cohorts are drawn from; the method's start uses 0 and 1."""
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,6 +43,13 @@ class TrainingPlan:
         The protocol's parameters.
     members
         For each participant the codes of its users.
+    min_raters
+        Rows of items with fewer raters never leave a participant.
+    counts_raters
+        Whether the table has the group `RATERS`, and the session a set-up round, in which
+        everybody contributes counts before anybody learns.
+    summed_errors
+        The row that sums what participants measure; None where nothing is held back.
     """
 
     settings: TrainingSettings
@@ -46,6 +57,9 @@ class TrainingPlan:
     codec: TableCodec
     session: Session
     members: tuple[NDArray[np.int32], ...]
+    min_raters: int
+    counts_raters: bool
+    summed_errors: SummedErrors | None
 
     @classmethod
     def make(
@@ -55,6 +69,7 @@ class TrainingPlan:
         *,
         public_key: int | None,
         session_id: bytes | None = None,
+        measured: bool = False,
     ) -> TrainingPlan:
         """Plan a training.
 
@@ -67,11 +82,14 @@ class TrainingPlan:
             Paillier's n; None for protections without a key.
         session_id
             16 bytes; None: fresh random ones.
+        measured
+            Participants hold ratings back, and the table sums up their errors on them.
 
         Raises
         ------
         SettingsError
-            More silos than users, or a cohort larger than the federation.
+            More silos than users, a cohort larger than the federation, or more raters asked for
+            than there are users.
         WordSizeError
             No word size holds the sum of so many contributions, or the noise of so many uploads.
         """
@@ -92,12 +110,26 @@ class TrainingPlan:
             seed=settings.seed,
             start=settings.start,
         )
-        codec = _codec(method, ratings.n_users, max(map(len, members)))
+        min_raters = settings.min_raters
+        if min_raters > ratings.n_users:
+            raise SettingsError(
+                f"min_raters is {min_raters} and there are {ratings.n_users} users: no item would "
+                "ever have enough raters"
+            )
+        counts_raters = method.needs_raters or min_raters > 1
+        summed_errors = SummedErrors(ratings.n_users, ratings.scale) if measured else None
+        groups = (
+            *method.row_groups(),
+            *([_raters_group(ratings.n_items)] if counts_raters else []),
+            *([summed_errors.group] if summed_errors else []),
+        )
+        codec = _codec(groups, ratings.n_users, max(map(len, members)))
         learning = {
             "fixed_point": {
                 group.name: [group.fraction_bits, group.limit, group.start_limit]
-                for group in method.row_groups()
+                for group in groups
             },
+            "min_raters": min_raters,
             "method": method.settings(),
         }
         session = Session(
@@ -106,37 +138,108 @@ class TrainingPlan:
             upload=cast("Upload", settings.upload),
             shape=codec.shape,
             participants=len(members),
-            rounds=settings.rounds,
+            rounds=settings.rounds + counts_raters,
             public_key=public_key,
             learning_sha256=hashlib.sha256(json.dumps(learning, sort_keys=True).encode()).digest(),
+            committee=_terms(settings, len(members)),
         )
         # Refuses what the protection cannot hold before anything else begins.
-        server_protection(session)
-        return cls(settings, method, codec, session, members)
+        check_session(session)
+        return cls(
+            settings, method, codec, session, members, min_raters, counts_raters, summed_errors
+        )
+
+    @property
+    def setup_rounds(self) -> int:
+        """Rounds of the session before the first one that learns: 1 or 0."""
+        return self.session.rounds - self.settings.rounds
 
     def start_table(self) -> IntegerTable:
         """Return the public integer table before the first round."""
-        return self.codec.encode_table(self.method.start_table())
+        table = self.method.start_table()
+        others = self.codec.shape.groups[len(table) :]
+        zeros = {group.name: np.zeros((group.rows, group.columns)) for group in others}
+        return self.codec.encode_table({**table, **zeros})
+
+    def rows_read(self, training: OwnedRatings, heldout: OwnedRatings) -> Rows:
+        """Return the rows of the table that a participant has to open for a round."""
+        rated = [training] if self.summed_errors is None else [training, heldout]
+        needed = [self.method.rows_needed(ratings) for ratings in rated]
+        items = np.unique(np.concatenate([ratings.items for ratings in rated]))
+        return [
+            items.astype(np.int64)
+            if group.name == RATERS
+            else _NO_ROWS
+            if group.name == ERRORS
+            else np.unique(np.concatenate([rows[group.name] for rows in needed]))
+            for group in self.codec.shape.groups
+        ]
+
+    def rows_changed(self, training: OwnedRatings) -> Rows:
+        """Return the rows that a participant's upload may change in a round that learns."""
+        changed = {
+            **self.method.rows_needed(training),
+            RATERS: _NO_ROWS,
+            ERRORS: np.zeros(1, dtype=np.int64),
+        }
+        return [changed[group.name] for group in self.codec.shape.groups]
 
     def cohort(self, round_number: int) -> list[int]:
-        """Return the participants of a round (from 1), ascending.
+        """Return the participants of a round of the session (from 1), ascending.
 
+        In the set-up round these are all: only who counts its ratings then is counted from the
+        beginning.
         Cohorts are cut from shuffled epochs: everybody takes part once before anybody does twice.
         No cohort is smaller than the settings say: what is left over at the end of an epoch is
         spread over its cohorts, since the change of a cohort of one is that of one participant.
         """
         count, size = len(self.members), self.settings.cohort
-        if size is None:
+        learning_round = round_number - self.setup_rounds
+        if size is None or learning_round < 1:
             return list(range(count))
         rounds_per_epoch = count // size
-        epoch, position = divmod(round_number - 1, rounds_per_epoch)
+        epoch, position = divmod(learning_round - 1, rounds_per_epoch)
         order = np.random.default_rng((self.settings.seed, COHORT_STREAM, epoch)).permutation(count)
         return sorted(np.array_split(order, rounds_per_epoch)[position].tolist())
 
 
-def _codec(method: Method, users: int, largest_participant: int) -> TableCodec:
+def _terms(settings: TrainingSettings, participants: int) -> CommitteeTerms | None:
+    """Return the committee's terms: as many corrupt participants as the cohort leaves room for."""
+    if settings.protection != "committee":
+        return None
+    smallest = settings.cohort or participants
+    if smallest < LEAST_COHORT:
+        raise SettingsError(
+            f"protection committee needs {LEAST_COHORT} participants, not {smallest}: the sum of "
+            "two shows each to the other"
+        )
+    # Two honest ones at least have to be left in the smallest cohort.
+    corrupt = min(participants // 3, smallest - 2)
+    return CommitteeTerms(
+        members=settings.committee,
+        threshold=settings.threshold,
+        opened_by=cast("OpenedBy", settings.opened_by),
+        corrupt=corrupt,
+        smallest_cohort=max(LEAST_COHORT, corrupt + 2),
+    )
+
+
+def _raters_group(items: int) -> RowGroup:
+    # Of items, and yet uploaded whole: the counts alone decide which other rows may be.
+    return RowGroup(
+        name=RATERS,
+        rows=items,
+        columns=1,
+        fraction_bits=0,
+        limit=1.0,
+        start_limit=0.0,
+        of_items=False,
+    )
+
+
+def _codec(groups: Sequence[RowGroup], users: int, largest_participant: int) -> TableCodec:
     try:
-        return TableCodec(method.row_groups(), users, largest_participant)
+        return TableCodec(groups, users, largest_participant)
     except WordSizeError as error:
         raise WordSizeError(
             f"{error}; in a training this means fewer rounds, or fewer users"

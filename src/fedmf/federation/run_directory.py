@@ -6,7 +6,9 @@
     key.json             the participants' shared key, mode 0600 (protections with a key)
     run.lock             held by the process that trains in the directory
     transcript.jsonl     sizes and digests of all messages, a line each
-    checkpoints/round-N  the state after round N; the newest one is kept
+    members/             the durable logs of a committee's members: never to be put back in time
+    checkpoints/frozen   a round about to be opened, until its checkpoint is written
+    checkpoints/round-N  the state after round N of the session; the newest one is kept
     model/               the model, when the training is over
     result.json          the figures of the training, when it is over
 """
@@ -61,14 +63,30 @@ class Checkpoint:
         The protected table.
     closings
         The closing messages of the rounds so far.
-    rounds
+    records
         Their records.
     """
 
     folder: Path
     server_payload: bytes
     closings: Sequence[bytes]
-    rounds: Sequence[RoundRecord]
+    records: Sequence[RoundRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenRound:
+    """A round whose set of uploads is frozen.
+
+    Parameters
+    ----------
+    folder
+        Where the participants' pending states lie, for `Engine.restore_pending`.
+    round
+        For `Server.restore_frozen`.
+    """
+
+    folder: Path
+    round: bytes
 
 
 class RunDirectory:
@@ -191,8 +209,8 @@ class RunDirectory:
             )
         return ratings, training, heldout
 
-    def plan(self, training: Ratings) -> TrainingPlan:
-        """Return the plan that the run began with.
+    def plan(self, training: Ratings, heldout: Ratings) -> TrainingPlan:
+        """Return the plan that the run began with, given the two parts of its ratings.
 
         Raises
         ------
@@ -204,6 +222,7 @@ class RunDirectory:
             training,
             public_key=self.session.public_key,
             session_id=self.session.session_id,
+            measured=len(heldout) > 0,
         )
         if plan.session != self.session:
             raise RunDirectoryError(
@@ -218,19 +237,55 @@ class RunDirectory:
             return None
         return load_participants_key(self.path / "key.json")
 
+    @property
+    def member_logs(self) -> Path:
+        """Folder of the durable logs of a committee's members."""
+        return self.path / "members"
+
+    def keep_frozen(self, round_number: int, frozen: bytes, engine: Engine) -> None:
+        """Write down a frozen round, before anybody is asked to open it."""
+        with new_folder(self._frozen_folder) as filling:
+            digest = hashlib.sha256(frozen).hexdigest()
+            text = json.dumps({"round": round_number, "sha256": digest}) + "\n"
+            (filling / "frozen.json").write_text(text, encoding="utf-8")
+            (filling / "round.bin").write_bytes(frozen)
+            engine.save_pending(filling)
+
+    def frozen(self, round_number: int) -> FrozenRound | None:
+        """Return what is written down of this round, None where it was not frozen yet.
+
+        Raises
+        ------
+        RunDirectoryError
+            It is damaged.
+        """
+        folder = self._frozen_folder
+        if not folder.is_dir():
+            return None
+        try:
+            described = json.loads((folder / "frozen.json").read_text(encoding="utf-8"))
+            if described["round"] != round_number:
+                return None
+            frozen = (folder / "round.bin").read_bytes()
+            if hashlib.sha256(frozen).hexdigest() != described["sha256"]:
+                raise ValueError("round.bin does not match its SHA-256")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunDirectoryError(f"{folder} is damaged: {error}") from error
+        return FrozenRound(folder, frozen)
+
     def keep(
         self,
         server_payload: bytes,
         closings: Sequence[bytes],
-        rounds: Sequence[RoundRecord],
+        records: Sequence[RoundRecord],
         transcript: Transcript,
         engine: Engine,
     ) -> None:
         """Write the checkpoint of the last round and remove older ones."""
-        folder = self._checkpoint_folder(len(rounds))
+        folder = self._checkpoint_folder(len(closings))
         with new_folder(folder) as filling:
             progress = {
-                "rounds": [record.as_json() for record in rounds],
+                "records": [record.as_json() for record in records],
                 "server_sha256": hashlib.sha256(server_payload).hexdigest(),
                 "transcript_bytes": self._append(transcript),
             }
@@ -240,6 +295,7 @@ class RunDirectory:
             engine.save(filling)
         for older in self._checkpoint_folders()[:-1]:
             shutil.rmtree(older)
+        shutil.rmtree(self._frozen_folder, ignore_errors=True)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the newest checkpoint, None before the end of round 1; forget what came after it.
@@ -251,7 +307,7 @@ class RunDirectory:
         RunDirectoryError
             The checkpoint is damaged.
         """
-        for unfinished in (self.path / "checkpoints").glob(".round-*"):
+        for unfinished in (self.path / "checkpoints").glob(".*"):
             shutil.rmtree(unfinished)
         folders = self._checkpoint_folders()
         transcript = self.path / "transcript.jsonl"
@@ -272,7 +328,7 @@ class RunDirectory:
                 newest,
                 server_payload,
                 [bytes.fromhex(one) for one in closings],
-                [RoundRecord.from_json(record) for record in progress["rounds"]],
+                [RoundRecord.from_json(record) for record in progress["records"]],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunDirectoryError(f"the checkpoint {newest} is damaged: {error}") from error
@@ -313,6 +369,10 @@ class RunDirectory:
             end = file.tell()
         self._transcript_lines = len(transcript.entries)
         return end
+
+    @property
+    def _frozen_folder(self) -> Path:
+        return self.path / "checkpoints" / "frozen"
 
     def _checkpoint_folder(self, rounds: int) -> Path:
         return self.path / "checkpoints" / f"round-{rounds:06d}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from fedmf.crypto.replicated_sharing import ReplicatedSharing
 from fedmf.errors import SettingsError, UnknownNameError
 from fedmf.model import METHODS
 from fedmf.protocol import PROTECTIONS, UPLOADS
+from fedmf.protocol.committee.terms import OPENED_BY
 
 KEY_BITS = (1024, 2048, 3072)
 STARTS = ("random", "constant")
@@ -19,12 +21,19 @@ class TrainingSettings:
     Parameters
     ----------
     protection
-        ``"paillier"`` (FedMF: participants share a key, the server only adds), ``"rlwe"`` (the
-        same with lattice-based encryption, far cheaper) or ``"none"`` (distributed
-        matrix factorization: the server reads every upload).
+        ``"committee"``: every upload has a key of its own, shared out among the members of a
+        committee, who open sums together and nothing else. ``"rlwe"``: participants share a
+        secret, the server only adds. ``"paillier"``: the same with the paper's encryption (FedMF),
+        far dearer. ``"none"``: distributed matrix factorization; the server reads every upload.
     upload
         ``"full"``: all items, which hides what a participant rated. ``"part"``: the rated items
         alone, which is faster and shows the server which ones they are.
+    committee, threshold
+        Members of the committee, and how many of them have to answer; (4, 3), (7, 5), (2, 2), or
+        (1, 1), which is a single trusted helper.
+    opened_by
+        Who opens a committee's sums: ``"participants"`` (blind: the server reads nothing) or
+        ``"server"``.
     key_bits
         Size of the Paillier key: 3072 (128-bit security), 2048 (112) or 1024 (80; for reproducing
         the paper only).
@@ -45,6 +54,10 @@ class TrainingSettings:
         gamma of the paper; None: derived from the number of users and the scale.
     reg
         lambda of the paper.
+    min_raters
+        Rows of items with fewer raters never leave a participant; above 1 a set-up round counts
+        the raters first. With 1 every item takes part, as in the paper, and whoever opens the
+        table sees single raters' contributions.
     start
         ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
 
@@ -56,8 +69,11 @@ class TrainingSettings:
         Values that cannot work; all of them are named at once.
     """
 
-    protection: str = "paillier"
+    protection: str = "committee"
     upload: str = "full"
+    committee: int = 4
+    threshold: int = 3
+    opened_by: str = "participants"
     key_bits: int = 3072
     method: str = "sgd"
     factors: int = 32
@@ -68,6 +84,7 @@ class TrainingSettings:
     learning_rate: float | None = None
     reg: float = 0.05
     start: str = "random"
+    min_raters: int = 3
 
     def __post_init__(self) -> None:
         for what, name, known in (
@@ -75,6 +92,7 @@ class TrainingSettings:
             ("upload", self.upload, UPLOADS),
             ("method", self.method, METHODS),
             ("start", self.start, STARTS),
+            ("opening side", self.opened_by, OPENED_BY),
         ):
             if name not in known:
                 raise UnknownNameError.among(what, name, known)
@@ -86,11 +104,18 @@ class TrainingSettings:
                 ("cohort", self.cohort, 3),
                 ("silos", self.silos, 1),
                 ("seed", self.seed, 0),
+                ("min_raters", self.min_raters, 1),
             )
             if value is not None and (type(value) is not int or value < least)
         ]
-        if self.protection == "rlwe" and self.upload != "full":
-            problems.append("protection rlwe always uploads all items: leave upload at full")
+        if self.protection in ("rlwe", "committee") and self.upload != "full":
+            problems.append(
+                f"protection {self.protection} always uploads all items: leave upload at full"
+            )
+        try:
+            ReplicatedSharing(self.committee, self.threshold)
+        except SettingsError as error:
+            problems.append(str(error))
         if self.key_bits not in KEY_BITS:
             problems.append(
                 f"key_bits is one of {', '.join(map(str, KEY_BITS))}, not {self.key_bits}"

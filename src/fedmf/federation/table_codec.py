@@ -18,7 +18,7 @@ class TableCodec:
     Parameters
     ----------
     groups
-        The method's row groups.
+        All row groups of the table, in order.
     users
         All users of the federation: so many contributions the words must hold at the most.
     largest_participant
@@ -52,6 +52,10 @@ class TableCodec:
             )
         )
 
+    def position(self, name: str) -> int:
+        """Return where in an integer table a group stands."""
+        return next(k for k, group in enumerate(self._groups) if group.name == name)
+
     def encode_table(self, table: FloatTable) -> IntegerTable:
         """Return the integers of a start table.
 
@@ -75,7 +79,7 @@ class TableCodec:
         }
 
     def encode_contribution(self, contribution: Contribution, users: int) -> Change:
-        """Return the integers of a contribution.
+        """Return the integers of a contribution; groups that it lacks get nothing.
 
         Parameters
         ----------
@@ -88,14 +92,9 @@ class TableCodec:
             A value beyond ``users * limit`` of its group; names value, row and range.
         """
         return [
-            RowChange(
-                contribution[group.name].rows,
-                FixedPoint(group.fraction_bits, users * group.limit).encode(
-                    contribution[group.name].values,
-                    what=f"contribution to group {group.name!r}",
-                    rows=contribution[group.name].rows,
-                ),
-            )
+            self._encoded(group, contribution[group.name], users)
+            if group.name in contribution
+            else RowChange(np.zeros(0, np.int64), np.zeros((0, group.columns), np.int64))
             for group in self._groups
         ]
 
@@ -108,6 +107,11 @@ class TableCodec:
             for group, part in zip(self._groups, contribution, strict=True)
         }
 
+    def _encoded(self, group: RowGroup, part: RowValues, users: int) -> RowChange:
+        fixed = FixedPoint(group.fraction_bits, users * group.limit)
+        what = f"contribution to group {group.name!r}"
+        return RowChange(part.rows, fixed.encode(part.values, what=what, rows=part.rows))
+
 
 def difference(new: Change, old: Change | None) -> Change:
     """Return new - old, row by row; None stands for zero. This is what a participant uploads."""
@@ -117,6 +121,9 @@ def difference(new: Change, old: Change | None) -> Change:
 
 
 def _row_difference(new: RowChange, old: RowChange) -> RowChange:
+    if np.array_equal(new.rows, old.rows) and np.array_equal(new.values, old.values):
+        # A part upload has nothing to name in a group that stays as it is.
+        return RowChange(new.rows[:0], new.values[:0])
     rows: Int64Array = np.union1d(new.rows, old.rows)
     values = np.zeros((len(rows), new.values.shape[1]), dtype=np.int64)
     values[np.searchsorted(rows, new.rows)] += new.values

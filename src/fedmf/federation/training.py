@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from fedmf.federation.engine import Engine, Observation
+from fedmf.errors import ProtocolError
+from fedmf.federation.engine import Engine, Observation, Uploaded
 from fedmf.federation.plan import TrainingPlan
-from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, participant_name
-from fedmf.model import FloatArray
+from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, member_name, participant_name
+from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
-    ClosingMessage,
     IntegerTable,
     Server,
-    ServerProtection,
-    server_protection,
     table_sha256,
 )
+
+MOST_VOID_ROUNDS = 5
+"""So many void rounds in a row are borne; a kill in the middle of one accounts for one or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,17 @@ class RoundRecord:
     Parameters
     ----------
     round
-        From 1.
+        From 1; the set-up round, in which nobody learns, is round 0.
     rmse, mae
-        On the held-out ratings, with the model after the round.
+        On the held-out ratings, with the model after the round, as measured by whoever runs the
+        experiment and holds all of them.
     training_loss
-        Mean squared error over all training ratings, with the model after the round.
+        Mean squared error over all training ratings, with the model after the round, measured
+        likewise.
+    summed_rmse
+        What the opened table says: participants upload the errors of the model that they have just
+        downloaded, protected like everything. With everybody in every round it is the error of the
+        model *before* the round; what others measured in earlier rounds stays in the sum.
     seconds
         Wall time from the round's opening to its closing and its new table.
     participant_seconds_median, participant_seconds_max
@@ -45,12 +53,17 @@ class RoundRecord:
         Bytes per included participant.
     included, dropped
         Participants of the cohort whose uploads count, and the others.
+    member_seconds_median
+        Processor seconds of the median member of the committee in this round; NaN without one.
+    void_before
+        Rounds before this one, since the last that counted, that ended void.
     """
 
     round: int
     rmse: float
     mae: float
     training_loss: float
+    summed_rmse: float
     seconds: float
     participant_seconds_median: float
     participant_seconds_max: float
@@ -59,6 +72,13 @@ class RoundRecord:
     download_bytes_median: float
     included: int
     dropped: int
+    member_seconds_median: float = math.nan
+    void_before: int = 0
+
+    def cost_as_json(self) -> dict[str, float | int | None]:
+        """Return what the round cost and who was in it: all there is to say of the set-up."""
+        learned = ("round", "rmse", "mae", "training_loss", "summed_rmse")
+        return {name: value for name, value in self.as_json().items() if name not in learned}
 
     def as_json(self) -> dict[str, float | int | None]:
         """Return the record as JSON values: NaN, which JSON lacks, becomes null."""
@@ -83,18 +103,21 @@ class TrainingResult:
     ----------
     plan
         The plan that was carried out.
+    setup
+        The record of the set-up round; None where there was none.
     rounds
-        A record of every round.
+        A record of every round that learned.
     table
         The final integer table.
-    item_factors, user_factors
-        What it decodes to, shape (items, d), and the users' vectors, shape (users, d).
+    public_model, user_factors
+        What it stands for, and the vectors with which the users predict by it, shape (users, k).
     """
 
     plan: TrainingPlan
+    setup: RoundRecord | None
     rounds: Sequence[RoundRecord]
     table: IntegerTable
-    item_factors: FloatArray
+    public_model: PublicModel
     user_factors: FloatArray
 
     @property
@@ -106,11 +129,15 @@ class TrainingResult:
 class Keeper(Protocol):
     """Keeps what a training needs to go on after a kill."""
 
+    def keep_frozen(self, round_number: int, frozen: bytes, engine: Engine) -> None:
+        """Write down a round whose set of uploads is frozen, before anybody is asked to open it."""
+        ...
+
     def keep(
         self,
         server_payload: bytes,
         closings: Sequence[bytes],
-        rounds: Sequence[RoundRecord],
+        records: Sequence[RoundRecord],
         transcript: Transcript,
         engine: Engine,
     ) -> None:
@@ -120,11 +147,9 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _HandedOut:
-    """A table that went out: payload, message size, the server's seconds for it, and its fit."""
+    """A table that went out: the size of its message, and its fit."""
 
-    payload: bytes
     size: int
-    seconds: float
     observation: Observation
 
 
@@ -137,6 +162,12 @@ class Training:
         The public plan.
     engine
         Carries the messages.
+    server
+        At the start, or restored from a checkpoint.
+    records
+        The records of the rounds that the checkpoint holds.
+    frozen
+        The round that was about to be opened, from `Server.frozen`; empty: none was.
     transcript
         Records them.
     keeper
@@ -147,7 +178,10 @@ class Training:
         self,
         plan: TrainingPlan,
         engine: Engine,
+        server: Server,
         *,
+        records: Sequence[RoundRecord] = (),
+        frozen: bytes = b"",
         transcript: Transcript | None = None,
         keeper: Keeper | None = None,
     ) -> None:
@@ -155,20 +189,11 @@ class Training:
         self._engine = engine
         self._keeper = keeper
         self._transcript = transcript or Transcript()
-        self._protection: ServerProtection = server_protection(plan.session)
-        self._protection.start(plan.start_table())
-        self._server = Server(plan.session, self._protection)
-        self._rounds: list[RoundRecord] = []
-
-    def resume(
-        self, server_payload: bytes, closings: Sequence[bytes], rounds: Sequence[RoundRecord]
-    ) -> None:
-        """Go on after the rounds that a checkpoint holds; the engine was restored likewise."""
-        session = self._plan.session
-        self._protection.restore(server_payload)
-        heard = [ClosingMessage.from_bytes(closing, session) for closing in closings]
-        self._server = Server(session, self._protection, heard)
-        self._rounds = list(rounds)
+        self._server = server
+        self._records = list(records)
+        self._frozen = frozen
+        self._server_seconds = 0.0
+        self._member_seconds: dict[int, float] = {}
 
     def run(self, after_round: Callable[[RoundRecord], None] | None = None) -> TrainingResult:
         """Run the rounds that are left.
@@ -176,75 +201,162 @@ class Training:
         Parameters
         ----------
         after_round
-            Called with the record of each round once the round is safely kept.
+            Called with the record of each round, the set-up round included, once it is safely
+            kept.
         """
         handed_out = self._distribute()
-        while self._server.closed_rounds < self._plan.session.rounds:
-            record, handed_out = self._round(handed_out.size)
-            self._rounds.append(record)
+        void = 0
+        while not self._server.is_over:
+            record, handed_out = self._round(handed_out.size, void)
+            if record is None:
+                void += 1
+                if void > MOST_VOID_ROUNDS:
+                    raise ProtocolError(
+                        f"{void} rounds in a row ended void: too few participants or members of "
+                        "the committee are there"
+                    )
+                continue
+            void = 0
+            self._records.append(record)
             if self._keeper is not None:
                 closings = [
                     closing.to_bytes(self._plan.session) for closing in self._server.closings
                 ]
                 self._keeper.keep(
-                    handed_out.payload, closings, self._rounds, self._transcript, self._engine
+                    self._server.payload(), closings, self._records, self._transcript, self._engine
                 )
             if after_round is not None:
                 after_round(record)
-        table = self._engine.opened_table()
-        codec, method = self._plan.codec, self._plan.method
+        setup = self._plan.setup_rounds
         return TrainingResult(
             self._plan,
-            tuple(self._rounds),
-            table,
-            method.decode(codec.decode_table(table)),
+            self._records[0] if setup else None,
+            tuple(self._records[setup:]),
+            self._engine.opened_table(),
+            self._engine.public_model(),
             self._engine.user_factors(),
         )
 
-    def _round(self, download_bytes: int) -> tuple[RoundRecord, _HandedOut]:
+    def _round(self, download_bytes: int, void: int) -> tuple[RoundRecord | None, _HandedOut]:
+        """Play a round; its record is None where the round ended void."""
         start = time.perf_counter()
-        server_seconds = 0.0
+        self._member_seconds = {}
         number = self._server.next_round
-        cohort = self._plan.cohort(number)
-        self._server.open_round(cohort)
-        participant_seconds, upload_bytes = [], []
-        for uploaded in self._engine.collect(cohort):
-            sender = participant_name(uploaded.participant)
-            self._transcript.record(number, sender, SERVER, "upload", uploaded.message)
-            before = time.process_time()
-            self._server.receive(uploaded.message)
-            server_seconds += time.process_time() - before
-            participant_seconds.append(uploaded.seconds)
-            upload_bytes.append(len(uploaded.message))
+        cohort = self._plan.cohort(self._server.counted_rounds + 1)
+        uploads: list[Uploaded] = []
+        before = self._server_seconds
+        if self._frozen:
+            # Whoever still lives goes on with what was uploaded before the crash.
+            self._server.restore_frozen(self._frozen)
+        else:
+            opening = self._open(cohort)
+            download_bytes += len(opening)
+            if not self._server.is_void:
+                uploads = self._collect(number, cohort)
+                self._freeze(number)
+        self._frozen = b""
+        self._server.settle()
+        self._consult()
         closing = self._server.close_round()
         data = closing.to_bytes(self._plan.session)
         self._transcript.record(number, SERVER, EVERYBODY, "closing", data)
         self._engine.settle(data)
         handed_out = self._distribute()
+        if not closing.counts(self._plan.session):
+            return None, handed_out
         observation = handed_out.observation
+        included = [one for one in uploads if one.participant in set(closing.included)]
         record = RoundRecord(
-            round=number,
+            round=self._server.counted_rounds - self._plan.setup_rounds,
             rmse=observation.heldout.rmse,
             mae=observation.heldout.mae,
             training_loss=observation.training.rmse**2,
+            summed_rmse=observation.summed.rmse if observation.summed else math.nan,
             seconds=time.perf_counter() - start,
-            participant_seconds_median=_median(participant_seconds),
-            participant_seconds_max=max(participant_seconds, default=math.nan),
-            server_seconds=server_seconds + handed_out.seconds,
-            upload_bytes_median=_median(upload_bytes),
+            participant_seconds_median=_median([one.seconds for one in included]),
+            participant_seconds_max=max((one.seconds for one in included), default=math.nan),
+            server_seconds=self._server_seconds - before,
+            upload_bytes_median=_median([float(len(one.message)) for one in included]),
             download_bytes_median=float(download_bytes + len(data)),
             included=len(closing.included),
             dropped=len(cohort) - len(closing.included),
+            member_seconds_median=_median(list(self._member_seconds.values())),
+            void_before=void,
         )
         return record, handed_out
 
-    def _distribute(self) -> _HandedOut:
+    def _open(self, cohort: Sequence[int]) -> bytes:
+        """Begin a round; return what everybody hears of it."""
+        self._server.prepare_round()
+        self._consult()
+        if self._server.is_void:
+            return b""
+        number = self._server.next_round
+        with self._timed():
+            opening = self._server.open_round(cohort)
+        if opening:
+            self._transcript.record(number, SERVER, EVERYBODY, "opening", opening)
+            self._engine.open_round(opening)
+        return opening
+
+    def _collect(self, number: int, cohort: Sequence[int]) -> list[Uploaded]:
+        """Receive the uploads of a round; return them, without their messages' fate."""
+        uploads = []
+        for uploaded in self._engine.collect(cohort):
+            sender = participant_name(uploaded.participant)
+            self._transcript.record(number, sender, SERVER, "upload", uploaded.message)
+            with self._timed():
+                self._server.receive(uploaded.message)
+            uploads.append(uploaded)
+        return uploads
+
+    def _freeze(self, number: int) -> None:
+        """End the time for uploads, and write down what is going to be opened."""
+        with self._timed():
+            self._server.freeze()
+        self._consult()
+        frozen = self._server.frozen()
+        if self._keeper is not None and frozen:
+            self._keeper.keep_frozen(number, frozen, self._engine)
+
+    def _consult(self) -> None:
+        """Carry messages between the server and the members of its committee, if it has one."""
+        number = self._server.next_round
+        while requests := self._requests():
+            for member, request in requests.items():
+                name = member_name(member)
+                self._transcript.record(number, SERVER, name, "request", request)
+            asked = time.process_time()
+            for member, reply in self._engine.consult(requests):
+                taken = time.process_time() - asked
+                self._member_seconds[member] = self._member_seconds.get(member, 0.0) + taken
+                self._transcript.record(number, member_name(member), SERVER, "reply", reply)
+                with self._timed():
+                    self._server.hear(member, reply)
+                asked = time.process_time()
+
+    def _requests(self) -> Mapping[int, bytes]:
+        with self._timed():
+            return self._server.requests()
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Charge what happens inside to the server."""
         before = time.process_time()
-        message = self._server.table_message()
-        data = message.to_bytes(self._plan.session)
-        seconds = time.process_time() - before
+        yield
+        self._server_seconds += time.process_time() - before
+
+    def _distribute(self) -> _HandedOut:
+        with self._timed():
+            message = self._server.table_message()
+            data = message.to_bytes(self._plan.session)
         self._transcript.record(message.round, SERVER, EVERYBODY, "table", data)
-        return _HandedOut(message.payload, len(data), seconds, self._engine.distribute(data))
+        observation = self._engine.distribute(data)
+        if self._server.needs_copy and self._server.counted_rounds:
+            copy = self._engine.table_copy()
+            self._transcript.record(message.round, participant_name(0), SERVER, "copy", copy)
+            self._server.keep_copy(copy)
+        return _HandedOut(len(data), observation)
 
 
 def _median(values: Sequence[float]) -> float:

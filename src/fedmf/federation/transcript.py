@@ -16,6 +16,11 @@ def participant_name(number: int) -> str:
     return f"participant {number}"
 
 
+def member_name(number: int) -> str:
+    """Return how the transcript calls a member of the committee."""
+    return f"member {number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One message that was carried.
@@ -25,9 +30,11 @@ class Entry:
     round
         The round it belongs to; the table after the last round R has R + 1.
     sender, receiver
-        Roles: ``"server"``, ``"participants"`` (a broadcast), ``"participant 7"``.
+        Roles: ``"server"``, ``"participants"`` (a broadcast), ``"participant 7"``,
+        ``"member 2"``.
     kind
-        ``"table"``, ``"upload"`` or ``"closing"``.
+        ``"table"``, ``"opening"``, ``"upload"``, ``"closing"`` or ``"copy"``; between server and
+        members ``"request"`` and ``"reply"``.
     size
         Size of the message in bytes.
     sha256
@@ -79,6 +86,6 @@ class Transcript:
     def view(self, role: str) -> Iterator[Entry]:
         """Yield what a role sent and received, in order."""
         for entry in self.entries:
-            broadcast = entry.receiver == EVERYBODY and role != SERVER
+            broadcast = entry.receiver == EVERYBODY and role.startswith("participant")
             if role in (entry.sender, entry.receiver) or broadcast:
                 yield entry

@@ -3,11 +3,13 @@
 from fedmf.model.factor_model import FactorModel, NewUser, Recommendation
 from fedmf.model.files import load_model, save_model
 from fedmf.model.method import (
+    RATERS,
     Contribution,
     FloatArray,
     FloatTable,
     Method,
     PrivateStep,
+    PublicModel,
     RowGroup,
     RowValues,
 )
@@ -15,6 +17,7 @@ from fedmf.model.registry import METHODS, configure_method, restore_method
 
 __all__ = [
     "METHODS",
+    "RATERS",
     "Contribution",
     "FactorModel",
     "FloatArray",
@@ -22,6 +25,7 @@ __all__ = [
     "Method",
     "NewUser",
     "PrivateStep",
+    "PublicModel",
     "Recommendation",
     "RowGroup",
     "RowValues",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
-from fedmf.model.method import FloatArray, Method
+from fedmf.model.method import FloatArray, Method, PublicModel
 from fedmf.ratings import Id
 
 
@@ -24,7 +24,7 @@ class Recommendation:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FactorModel:
-    """Predicts r_ij = u_i . v_j, clipped to the rating scale.
+    """Predicts r_ij as the product of a user's and an item's vector, clipped to the rating scale.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ class FactorModel:
         The learning method and its settings; folds new users in.
     item_ids, titles
         The public catalogue: ids in the order of the item codes; a title for each id that has one.
-    item_factors
-        V, shape (items, d). Public within the federation.
+    public
+        Item factors and statistics. Public within the federation.
     user_ids
         Ids of the users whose vectors are held here. At one participant these are its own users;
         a simulation holds all.
     user_factors
-        Their vectors, shape (users, d). Private.
+        Their vectors, shape (users, k). Private.
     rated_starts, rated_items
         User k has rated the item codes ``rated_items[rated_starts[k]:rated_starts[k + 1]]``.
         Private; recommendations leave them out.
@@ -47,7 +47,7 @@ class FactorModel:
     method: Method
     item_ids: tuple[Id, ...]
     titles: Mapping[Id, str]
-    item_factors: FloatArray
+    public: PublicModel
     user_ids: tuple[Id, ...]
     user_factors: FloatArray
     rated_starts: NDArray[np.int64]
@@ -59,6 +59,11 @@ class FactorModel:
             f"FactorModel({self.method.name}, {len(self.user_ids):,} users, "
             f"{len(self.item_ids):,} items, {self.method.factors} factors)"
         )
+
+    @property
+    def item_factors(self) -> FloatArray:
+        """One vector an item, shape (items, k)."""
+        return self.public.item_factors
 
     def predict(self, users: NDArray[np.int32], items: NDArray[np.int32]) -> FloatArray:
         """Return the predicted ratings of (user code, item code) pairs, shape (n,)."""
@@ -103,7 +108,7 @@ class FactorModel:
             No ratings, an unknown item or a rating outside the scale; all problems at once.
         """
         items, values = self._coded(ratings)
-        return NewUser(self, self.method.fold_in(self.item_factors, items, values), items)
+        return NewUser(self, self.method.fold_in(self.public, items, values), items)
 
     def _coded(self, ratings: Sequence[tuple[Id, float]]) -> tuple[NDArray[np.int32], FloatArray]:
         scale = self.method.scale
@@ -192,7 +197,7 @@ class NewUser:
     model
         The model that folded it in.
     factors
-        Its vector, shape (d,). Private.
+        Its vector, shape (k,). Private.
     rated
         The item codes it has rated. Private.
     """

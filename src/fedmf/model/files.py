@@ -1,6 +1,6 @@
 """Model files: a folder of JSON and plain arrays, loaded without training data or pickle.
 
-``model.json`` holds settings and catalogue, ``items.npz`` the shared item factors, ``users.npz``
+``model.json`` holds settings and catalogue, ``items.npz`` the public model, ``users.npz``
 what belongs to the users held here. Whoever passes a model on leaves ``users.npz`` out.
 """
 
@@ -17,6 +17,7 @@ from fedmf.array_files import read_arrays, write_arrays
 from fedmf.atomic import new_folder
 from fedmf.errors import FedmfError, ModelFileError
 from fedmf.model.factor_model import FactorModel
+from fedmf.model.method import PublicModel
 from fedmf.model.registry import restore_method
 from fedmf.ratings import Id
 
@@ -49,7 +50,7 @@ def save_model(model: FactorModel, folder: Path) -> None:
         )
         write_arrays(
             filling / "items.npz",
-            {"ids": _id_array(model.item_ids), "factors": model.item_factors},
+            {"ids": _id_array(model.item_ids), **model.public.to_arrays()},
             private=False,
         )
         # User vectors and what was rated are private: others on this machine may not read them.
@@ -85,7 +86,7 @@ def load_model(folder: Path) -> FactorModel:
         method = restore_method(described["method"])
         items = read_arrays(folder / "items.npz")
         held = folder / "users.npz"
-        users = read_arrays(held) if held.exists() else _no_users(method.factors)
+        users = read_arrays(held) if held.exists() else _no_users(method.vector_length)
         item_ids = _ids(items["ids"])
         model = FactorModel(
             method=method,
@@ -95,7 +96,7 @@ def load_model(folder: Path) -> FactorModel:
                 for item, title in zip(item_ids, described["titles"], strict=True)
                 if title is not None
             },
-            item_factors=items["factors"],
+            public=PublicModel.from_arrays(items),
             user_ids=_ids(users["ids"]),
             user_factors=users["factors"],
             rated_starts=users["rated_starts"],
@@ -111,8 +112,8 @@ def load_model(folder: Path) -> FactorModel:
 
 def _check_shapes(folder: Path, model: FactorModel) -> None:
     expected = (
-        (model.item_factors.shape, (len(model.item_ids), model.method.factors)),
-        (model.user_factors.shape, (len(model.user_ids), model.method.factors)),
+        (model.item_factors.shape, (len(model.item_ids), model.method.vector_length)),
+        (model.user_factors.shape, (len(model.user_ids), model.method.vector_length)),
         (model.rated_starts.shape, (len(model.user_ids) + 1,)),
         (model.rated_items.shape, (int(model.rated_starts[-1]),)),
     )
@@ -120,10 +121,10 @@ def _check_shapes(folder: Path, model: FactorModel) -> None:
         raise ModelFileError(f"{folder} is damaged: the shapes of its arrays do not fit together")
 
 
-def _no_users(factors: int) -> dict[str, NDArray[Any]]:
+def _no_users(vector_length: int) -> dict[str, NDArray[Any]]:
     return {
         "ids": np.zeros(0, dtype=np.int64),
-        "factors": np.zeros((0, factors)),
+        "factors": np.zeros((0, vector_length)),
         "rated_starts": np.zeros(1, dtype=np.int64),
         "rated_items": np.zeros(0, dtype=np.int32),
     }

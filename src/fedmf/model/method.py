@@ -9,7 +9,7 @@ never heard of a key: ``federation`` turns its contributions into integers and b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +20,8 @@ from fedmf.ratings import OwnedRatings, RatingScale
 FloatArray = NDArray[np.float64]
 FloatTable = Mapping[str, FloatArray]
 """Row group name -> float array of shape (rows, columns)."""
+RATERS = "raters"
+"""Name of the group that tells how many users rated each item; the federation keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class RowGroup:
         group; a silo of k users may reach ``k * limit``.
     start_limit
         Largest absolute value in the start table.
+    of_items
+        Row j belongs to item j, so that whoever sees the row is told something about those who
+        rated the item. Rows of items with too few raters never leave a participant.
     """
 
     name: str
@@ -47,6 +52,7 @@ class RowGroup:
     fraction_bits: int
     limit: float
     start_limit: float
+    of_items: bool
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,6 +75,46 @@ Contribution = Mapping[str, RowValues]
 """Row group name -> the rows to which one participant contributes anything but zero."""
 
 
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class PublicModel:
+    """What a table stands for; everybody who reads the tables of a training computes the same.
+
+    Parameters
+    ----------
+    item_factors
+        One vector an item, shape (items, k); the prediction for a user is its vector, of the same
+        length, times ``item_factors[j]``.
+    statistics
+        What the steps of the method need besides, by name.
+    """
+
+    item_factors: FloatArray
+    statistics: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def to_arrays(self) -> dict[str, FloatArray]:
+        """Return named arrays to write into a file; `from_arrays` reads them."""
+        named = {f"{STATISTIC}{name}": array for name, array in self.statistics.items()}
+        return {"factors": self.item_factors, **named}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> PublicModel:
+        """Return the model that `to_arrays` wrote; arrays with other names are not its own.
+
+        Raises
+        ------
+        KeyError
+            The item factors are missing.
+        """
+        return cls(
+            arrays["factors"],
+            {
+                name.removeprefix(STATISTIC): array
+                for name, array in arrays.items()
+                if name.startswith(STATISTIC)
+            },
+        )
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class PrivateStep:
     """What one participant's step yields: nothing of it leaves the participant unprotected.
@@ -76,7 +122,7 @@ class PrivateStep:
     Parameters
     ----------
     user_factors
-        The new user vectors, shape (users of the participant, factors).
+        The new user vectors, shape (users of the participant, k).
     contribution
         The participant's new contribution. It takes the place of the last included one: the
         upload is the difference of the two.
@@ -84,6 +130,9 @@ class PrivateStep:
 
     user_factors: FloatArray
     contribution: Contribution
+
+
+STATISTIC = "statistic_"
 
 
 class Method(Protocol):
@@ -96,7 +145,12 @@ class Method(Protocol):
 
     @property
     def factors(self) -> int:
-        """Length of a user vector."""
+        """Number of latent factors d."""
+        ...
+
+    @property
+    def vector_length(self) -> int:
+        """Length k of user and item vectors: d, and what the method appends to them."""
         ...
 
     @property
@@ -104,55 +158,93 @@ class Method(Protocol):
         """The public rating scale."""
         ...
 
+    @property
+    def needs_raters(self) -> bool:
+        """Whether `decode` reads the group `RATERS`, which a set-up round fills."""
+        ...
+
     def settings(self) -> dict[str, object]:
         """Return all settings as JSON values; `fedmf.model.restore_method` reads them."""
         ...
 
     def row_groups(self) -> tuple[RowGroup, ...]:
-        """Return the rows of the table, group by group."""
+        """Return the method's own rows of the table, group by group."""
         ...
 
     def start_table(self) -> FloatTable:
-        """Return the public table before the first round."""
+        """Return the method's part of the public table before the first round."""
         ...
 
-    def decode(self, table: FloatTable) -> FloatArray:
-        """Return the item factors that a table stands for, shape (items, factors)."""
+    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
+        """Return the public model that a table stands for.
+
+        Parameters
+        ----------
+        table
+            The method's groups. With `needs_raters` also `RATERS`, shape (items, 1): the number of
+            users who rated each item, and 0 where they are too few to be told.
+        previous
+            The public model that the table of the round before stood for; None at the start.
+        """
         ...
 
     def start_user_factors(self, users: NDArray[np.int32]) -> FloatArray:
-        """Return the user vectors of these user codes before the first round."""
+        """Return the user vectors of these user codes before the first round, shape (u, k)."""
         ...
 
     def rows_needed(self, ratings: OwnedRatings) -> Mapping[str, NDArray[np.int64]]:
-        """Return, group by group, the table rows that a participant's step reads, ascending."""
+        """Return, group by group, the table rows that a participant's step reads, ascending.
+
+        Items whose rows are not among them may have anything in their factors.
+        """
+        ...
+
+    def setup_contribution(self, ratings: OwnedRatings) -> Contribution:
+        """Return what a participant contributes in the set-up round.
+
+        Nothing may go to groups of items: nobody knows yet how many rated them.
+        """
         ...
 
     def participant_step(
         self,
-        item_factors: FloatArray,
+        public: PublicModel,
         ratings: OwnedRatings,
         user_factors: FloatArray,
         previous: Contribution | None,
     ) -> PrivateStep:
-        """Return what one participant makes of the item factors and its own ratings.
+        """Return what one participant makes of the public model and its own ratings.
 
         Parameters
         ----------
-        item_factors
-            Decoded from the downloaded table, shape (items, factors). Only what `rows_needed`
-            names has to be filled.
+        public
+            Of the downloaded table. Only what `rows_needed` names has to be filled.
         ratings
             The participant's own ratings.
         user_factors
             Its user vectors as of the last round that included it.
         previous
-            Its contribution as of that round; None before the first.
+            Its contribution as of that round; None before the first. Rows of items that had too
+            few raters were left out of it.
+        """
+        ...
+
+    def user_factors(
+        self, public: PublicModel, ratings: OwnedRatings, kept: FloatArray
+    ) -> FloatArray:
+        """Return the vectors with which a participant's users predict by this public model.
+
+        They never leave the participant, and finding them takes no round.
+
+        Parameters
+        ----------
+        kept
+            The user vectors as of the last round that included the participant.
         """
         ...
 
     def fold_in(
-        self, item_factors: FloatArray, items: NDArray[np.int32], values: FloatArray
+        self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:
-        """Return the vector of a new user from its ratings alone, shape (factors,)."""
+        """Return the vector of a new user from its ratings alone, shape (k,)."""
         ...

@@ -19,6 +19,7 @@ from fedmf.model.method import (
     FloatArray,
     FloatTable,
     PrivateStep,
+    PublicModel,
     RowGroup,
     RowValues,
 )
@@ -93,6 +94,16 @@ class Sgd:
         """The name of the method."""
         return "sgd"
 
+    @property
+    def vector_length(self) -> int:
+        """Length of user and item vectors: d."""
+        return self.factors
+
+    @property
+    def needs_raters(self) -> bool:
+        """No: the table is V, whoever rated what."""
+        return False
+
     def settings(self) -> dict[str, object]:
         """Return all settings as JSON values."""
         return {"name": self.name, **asdict(self)}
@@ -112,6 +123,7 @@ class Sgd:
                 fraction_bits=max(0, min(MOST_FRACTION_BITS, math.floor(room))),
                 limit=limit,
                 start_limit=start_limit,
+                of_items=True,
             ),
         )
 
@@ -121,9 +133,10 @@ class Sgd:
             ITEMS: self._start_vectors(self.items, np.random.default_rng((self.seed, ITEM_STREAM)))
         }
 
-    def decode(self, table: FloatTable) -> FloatArray:
+    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
         """Return V: the table is the item matrix."""
-        return table[ITEMS]
+        del previous
+        return PublicModel(table[ITEMS])
 
     def start_user_factors(self, users: NDArray[np.int32]) -> FloatArray:
         """Return one vector a user, from the public seed and the user's code alone.
@@ -141,9 +154,14 @@ class Sgd:
         """Return the rated items: the step reads no other vector."""
         return {ITEMS: ratings.rated_items.astype(np.int64)}
 
+    def setup_contribution(self, ratings: OwnedRatings) -> Contribution:
+        """Return nothing: the start is public."""
+        del ratings
+        return {}
+
     def participant_step(
         self,
-        item_factors: FloatArray,
+        public: PublicModel,
         ratings: OwnedRatings,
         user_factors: FloatArray,
         previous: Contribution | None,
@@ -159,21 +177,31 @@ class Sgd:
         for k in range(len(ratings.users)):
             own = slice(ratings.starts[k], ratings.starts[k + 1])
             moved_users[k] = self._user_pass(
-                user_factors[k], item_factors[ratings.items[own]], ratings.values[own], moves[own]
+                user_factors[k],
+                public.item_factors[ratings.items[own]],
+                ratings.values[own],
+                moves[own],
             )
         total = np.zeros((len(rows), self.factors))
         # Two users of a silo may have rated the same item.
         np.add.at(total, np.searchsorted(rows, ratings.items), moves)
         if previous is not None:
-            total += previous[ITEMS].values
+            total[np.searchsorted(rows, previous[ITEMS].rows)] += previous[ITEMS].values
         return PrivateStep(moved_users, {ITEMS: RowValues(rows, total)})
 
+    def user_factors(
+        self, public: PublicModel, ratings: OwnedRatings, kept: FloatArray
+    ) -> FloatArray:
+        """Return the vectors as they are: only rounds move them."""
+        del public, ratings
+        return kept
+
     def fold_in(
-        self, item_factors: FloatArray, items: NDArray[np.int32], values: FloatArray
+        self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:
         """Return the vector after as many user steps as a member of the federation took."""
         user = self._level_vector()
-        downloaded = item_factors[items]
+        downloaded = public.item_factors[items]
         unused = np.empty_like(downloaded)
         for _ in range(self.rounds):
             user = self._user_pass(user, downloaded, values, unused)

@@ -5,6 +5,7 @@ from fedmf.protocol.participant import ParticipantRole
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
 from fedmf.protocol.registry import (
     PROTECTIONS,
+    check_session,
     fresh_key,
     participant_protection,
     server_protection,
@@ -40,6 +41,7 @@ __all__ = [
     "TableMessage",
     "TableShape",
     "UploadMessage",
+    "check_session",
     "fresh_key",
     "participant_protection",
     "server_protection",

@@ -85,8 +85,11 @@ class PaillierParticipant(ParticipantProtection):
             key.master_secret(), session.digest, values=session.shape.values, pieces=self._pieces
         )
 
-    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
+    def protect(
+        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+    ) -> Protected:
         """Return the encrypted change, under tags with masks that are used this once."""
+        del leaving
         self.session.shape.check_change(change)
         rows = listed_rows(self.session, change)
         pieces = pieces_of(self._layouts, rows)

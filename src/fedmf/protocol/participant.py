@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fedmf.errors import ProtocolError
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
 from fedmf.protocol.protection import ParticipantProtection, Rows, listed_rows
@@ -20,8 +22,8 @@ class ParticipantRole:
         The participant's id in the session.
     protection
         The participant's half of the protection.
-    settled_rounds
-        Rounds whose closing this participant has heard.
+    closings
+        The closings that this participant has heard.
     """
 
     def __init__(
@@ -30,18 +32,24 @@ class ParticipantRole:
         number: int,
         protection: ParticipantProtection,
         *,
-        settled_rounds: int = 0,
+        closings: Sequence[ClosingMessage] = (),
     ) -> None:
         self.session = session
         self.number = number
-        self.settled_rounds = settled_rounds
+        self.settled_rounds = len(closings)
+        self._counted_rounds = sum(closing.counts(session) for closing in closings)
         self._protection = protection
         self._has_table = False
         self._has_uploaded = False
 
     @property
+    def counted_rounds(self) -> int:
+        """Rounds of the session that are over; void ones do not count."""
+        return self._counted_rounds
+
+    @property
     def round(self) -> int:
-        """The round under way, from 1."""
+        """The number of the round under way, from 1; void rounds have numbers, too."""
         return self.settled_rounds + 1
 
     def receive_table(self, message: TableMessage, rows: Rows | None = None) -> IntegerTable:
@@ -67,8 +75,15 @@ class ParticipantRole:
         self._has_table = True
         return table
 
-    def upload(self, change: Change) -> UploadMessage:
+    def upload(self, change: Change, *, leaving: bool = False) -> UploadMessage:
         """Protect the change of this round.
+
+        Parameters
+        ----------
+        change
+            What to add.
+        leaving
+            The change takes back all that this participant ever contributed.
 
         Raises
         ------
@@ -81,14 +96,18 @@ class ParticipantRole:
             raise ProtocolError("an upload before the table of the round was opened")
         if self._has_uploaded:
             raise ProtocolError(f"participant {self.number} has uploaded in round {self.round}")
-        if self.round > self.session.rounds:
+        if self._counted_rounds >= self.session.rounds:
             raise ProtocolError(f"all {self.session.rounds} rounds of the session are over")
         protected = self._protection.protect(
-            change, round_number=self.round, participant=self.number
+            change, round_number=self.round, participant=self.number, leaving=leaving
         )
         self._has_uploaded = True
         rows = listed_rows(self.session, change)
         return UploadMessage(self.round, self.number, rows, protected.payload, protected.nonce)
+
+    def restore_upload(self) -> None:
+        """Remember after a crash that the round's upload was sent."""
+        self._has_uploaded = True
 
     def receive_closing(self, message: ClosingMessage) -> bool:
         """End the round.
@@ -112,5 +131,6 @@ class ParticipantRole:
             )
         self._protection.hear(message)
         self.settled_rounds += 1
+        self._counted_rounds += message.counts(self.session)
         self._has_table = self._has_uploaded = False
         return included

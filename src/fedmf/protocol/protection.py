@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fedmf.errors import ProtocolError
 from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import Change, Int64Array, IntegerTable
@@ -48,7 +49,9 @@ class ParticipantProtection(ABC):
         self.session = session
 
     @abstractmethod
-    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
+    def protect(
+        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+    ) -> Protected:
         """Return the payload of an upload, and its nonce where the session has nonces.
 
         Parameters
@@ -57,12 +60,34 @@ class ParticipantProtection(ABC):
             What to protect.
         round_number, participant
             When, and for whom: bound into the protection where it has a key for each upload.
+        leaving
+            The change takes back all that the participant ever contributed.
 
         Raises
         ------
         FixedPointRangeError
             A value does not fit its word. Nothing has been protected then.
         """
+
+    def begin(self, opening_message: bytes) -> None:
+        """Hear how a round begins, where the protection has something to agree on first.
+
+        Raises
+        ------
+        MessageError, ProtocolError
+            The round does not begin as it should.
+        """
+        del opening_message
+
+    def copy(self) -> bytes:
+        """Return the table, protected for participants who come late, where that is needed.
+
+        Raises
+        ------
+        ProtocolError
+            The server's own table serves them.
+        """
+        raise ProtocolError(f"protection {self.session.protection} needs no copies of its table")
 
     def hear(self, closing: ClosingMessage) -> None:
         """Take note of whose uploads the table includes from now on; again is no harm.

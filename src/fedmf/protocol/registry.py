@@ -6,6 +6,7 @@ from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import KeyMaterialError, UnknownNameError
+from fedmf.protocol.committee.sum_opening import committee_layout
 from fedmf.protocol.none import NoneParticipant, NoneServer
 from fedmf.protocol.paillier import PaillierParticipant, PaillierServer
 from fedmf.protocol.protection import ParticipantProtection, ServerProtection
@@ -13,11 +14,13 @@ from fedmf.protocol.rlwe import RlweParticipant, RlweServer
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import IntegerTable
 
-PROTECTIONS = ("none", "paillier", "rlwe")
+PROTECTIONS = ("committee", "rlwe", "paillier", "none")
 
 
 def fresh_key(protection: str, key_bits: int) -> ParticipantsKey | None:
     """Return a fresh key for the participants of a session; None where there is none.
+
+    Where one machine plays all roles of a committee, all their keys are derived from it.
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ def fresh_key(protection: str, key_bits: int) -> ParticipantsKey | None:
     """
     if protection == "paillier":
         return PrivateKey.generate(key_bits, allow_weak=True)
-    return MasterSecret.fresh() if protection == "rlwe" else None
+    return MasterSecret.fresh() if protection in ("rlwe", "committee") else None
 
 
 def participant_protection(
@@ -68,6 +71,14 @@ def participant_protection(
             raise KeyMaterialError("protection rlwe needs the participants' master secret")
         return RlweParticipant(session, key, start)
     raise UnknownNameError.among("protection", session.protection, PROTECTIONS)
+
+
+def check_session(session: Session) -> None:
+    """Raise WordSizeError unless the session's protection can hold its sums."""
+    if session.committee is None:
+        server_protection(session)
+    else:
+        committee_layout(session)
 
 
 def server_protection(session: Session) -> ServerProtection:

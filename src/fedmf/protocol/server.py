@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from fedmf.errors import ProtocolError
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
@@ -11,10 +11,13 @@ from fedmf.protocol.session import Session
 
 
 class Server:
-    """Holds the protected table and runs rounds: open, receive uploads, close.
+    """Holds the protected table and runs rounds.
 
-    ``table_message -> open_round -> receive … receive -> close_round`` and again, at most
-    `session.rounds` times. Whatever a participant sends, a call that raises has changed nothing.
+    ``prepare_round -> open_round -> receive … receive -> freeze -> settle -> close_round`` and
+    again, until `is_over`; `table_message` in between. After `prepare_round`, `freeze` and
+    `settle`, members of a committee are consulted: send them what `requests` returns and hand
+    their replies to `hear`, until `requests` returns nothing. Protections without a committee have
+    nothing to ask. Whatever a participant sends, a call that raises has changed nothing.
 
     Parameters
     ----------
@@ -23,7 +26,7 @@ class Server:
     protection
         The server's half of the protection, with a started or restored table.
     closings
-        The closings of the rounds that the table already includes.
+        The closings of the rounds so far.
     """
 
     def __init__(
@@ -40,14 +43,34 @@ class Server:
         self._included: dict[int, bytes] = {}
 
     @property
-    def closed_rounds(self) -> int:
-        """Rounds that the table includes."""
-        return len(self.closings)
+    def counted_rounds(self) -> int:
+        """Rounds that the table includes; void ones do not count."""
+        return sum(closing.counts(self.session) for closing in self.closings)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all rounds of the session are over."""
+        return self.counted_rounds >= self.session.rounds
 
     @property
     def next_round(self) -> int:
-        """The round under way, or the next one to open; from 1."""
-        return self.closed_rounds + 1
+        """The number of the round under way, or of the next one to open; from 1."""
+        return len(self.closings) + 1
+
+    @property
+    def needs_copy(self) -> bool:
+        """Whether a participant has to give the server a copy of the table for late ones."""
+        return False
+
+    def keep_copy(self, copy: bytes) -> None:
+        """Keep a participant's copy of the table."""
+        del copy
+        raise ProtocolError("this server holds the table itself")
+
+    @property
+    def is_void(self) -> bool:
+        """Whether the round under way is known to be void; then only `close_round` is left."""
+        return False
 
     def table_message(self) -> TableMessage:
         """Return the table after the last closed round, for everybody."""
@@ -55,22 +78,49 @@ class Server:
             raise ProtocolError(f"the table changes while round {self.next_round} is open")
         return TableMessage(self.next_round, self._protection.payload())
 
-    def open_round(self, cohort: Iterable[int]) -> None:
+    def prepare_round(self) -> None:
+        """Prepare the next round.
+
+        Raises
+        ------
+        ProtocolError
+            A round is open already, or all rounds are over.
+        """
+        if self._cohort is not None:
+            raise ProtocolError(f"round {self.next_round} is still open")
+        if self.is_over:
+            raise ProtocolError(f"all {self.session.rounds} rounds of the session are over")
+
+    def requests(self) -> Mapping[int, bytes]:
+        """Return messages for members of a committee, by member; none when all was asked."""
+        return {}
+
+    def hear(self, member: int, reply: bytes) -> None:
+        """Take note of a member's reply."""
+        del reply
+        raise ProtocolError(f"member {member} speaks in a session without a committee")
+
+    def open_round(self, cohort: Iterable[int]) -> bytes:
         """Begin the next round for these participants.
+
+        Returns
+        -------
+        bytes
+            A message for everybody; empty where the protection needs none.
 
         Raises
         ------
         ProtocolError
             A round is open already, all rounds are over, or the cohort is empty or unknown.
         """
-        members = frozenset(cohort)
-        if self._cohort is not None:
-            raise ProtocolError(f"round {self.next_round} is still open")
-        if self.next_round > self.session.rounds:
-            raise ProtocolError(f"all {self.session.rounds} rounds of the session are over")
-        if not members or not all(0 <= member < self.session.participants for member in members):
+        Server.prepare_round(self)
+        participants = frozenset(cohort)
+        if not participants or not all(
+            0 <= one < self.session.participants for one in participants
+        ):
             raise ProtocolError("a cohort is one or more of the session's participants")
-        self._cohort, self._included = members, {}
+        self._cohort, self._included = participants, {}
+        return b""
 
     def receive(self, data: bytes) -> int:
         """Check one upload and add it.
@@ -108,19 +158,46 @@ class Server:
             raise ProtocolError(
                 f"participant {upload.participant} uses the nonce of another upload"
             )
-        self._protection.add(upload.payload, upload.rows)
+        self._add(upload)
         self._included[upload.participant] = upload.nonce
         if upload.nonce:
             self._spent_nonces.add(upload.nonce)
         return upload.participant
 
+    def freeze(self) -> None:
+        """End the time for uploads: the set of those that may count is known now."""
+        if self._cohort is None:
+            raise ProtocolError("there is no open round to freeze")
+
+    def settle(self) -> None:
+        """Ask for whatever closing the round takes."""
+
+    def frozen(self) -> bytes:
+        """Return the frozen round, to go on after a crash; empty where there is nothing to ask."""
+        return b""
+
+    def restore_frozen(self, data: bytes) -> None:
+        """Take a round that `frozen` returned; go on with `settle`."""
+        del data
+        raise ProtocolError("this server freezes nothing")
+
     def close_round(self) -> ClosingMessage:
         """End the round: say whose uploads it includes."""
         if self._cohort is None:
             raise ProtocolError("there is no open round to close")
-        included = tuple(sorted(self._included))
-        nonces = tuple(self._included[number] for number in included if self.session.nonce_bytes)
-        closing = ClosingMessage(self.next_round, included, nonces)
+        closing = self._closing()
         self._cohort = None
         self.closings.append(closing)
         return closing
+
+    def payload(self) -> bytes:
+        """Return the protected table, for a checkpoint."""
+        return self._protection.payload()
+
+    def _add(self, upload: UploadMessage) -> None:
+        self._protection.add(upload.payload, upload.rows)
+
+    def _closing(self) -> ClosingMessage:
+        included = tuple(sorted(self._included))
+        nonces = tuple(self._included[number] for number in included if self.session.nonce_bytes)
+        return ClosingMessage(self.next_round, included, nonces)

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from fedmf.errors import MessageError, SettingsError
+from fedmf.protocol.committee.terms import CommitteeTerms
 from fedmf.protocol.table import GroupShape, TableShape
 
 Upload = Literal["full", "part"]
@@ -42,6 +43,8 @@ class Session:
         Paillier's n; None where the protection has no public key.
     learning_sha256
         Digest of the learning settings, which the secrecy wing does not read but binds.
+    committee
+        The committee's terms; None where the protection has none.
     """
 
     session_id: bytes
@@ -52,6 +55,7 @@ class Session:
     rounds: int
     public_key: int | None
     learning_sha256: bytes
+    committee: CommitteeTerms | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -66,8 +70,10 @@ class Session:
         # The table after the last round is that of round R + 1, and has to fit into 32 bits, too.
         if not 1 <= self.rounds < 2**32 - 1:
             problems.append("a session has 1 to 2^32 - 2 rounds")
-        if self.protection == "rlwe" and self.upload != "full":
-            problems.append("protection rlwe always uploads all items: upload full")
+        if self.protection in ("rlwe", "committee") and self.upload != "full":
+            problems.append(f"protection {self.protection} always uploads all items: upload full")
+        if (self.protection == "committee") != (self.committee is not None):
+            problems.append("protection committee, and no other, has a committee's terms")
         if len(self.learning_sha256) != 32:
             problems.append("the digest of the learning settings has 32 bytes")
         if problems:
@@ -76,7 +82,12 @@ class Session:
     @property
     def nonce_bytes(self) -> int:
         """Length of the nonce of every upload: 32 where each has a key or masks of its own."""
-        return 32 if self.protection in ("paillier", "rlwe") else 0
+        return 32 if self.protection in ("paillier", "rlwe", "committee") else 0
+
+    @property
+    def last_round(self) -> int:
+        """The largest number that a round may have; under a committee void rounds count, too."""
+        return self.rounds if self.committee is None else 2**32 - 3
 
     @cached_property
     def digest(self) -> bytes:
@@ -85,7 +96,7 @@ class Session:
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: JSON in UTF-8, keys sorted, no spaces, integers exact."""
-        fields = {
+        fields: dict[str, Any] = {
             "groups": [
                 [group.name, group.rows, group.columns, group.word_bits]
                 for group in self.shape.groups
@@ -98,6 +109,8 @@ class Session:
             "session_id": self.session_id.hex(),
             "upload": self.upload,
         }
+        if self.committee is not None:
+            fields["committee"] = self.committee.as_json()
         return json.dumps(
             fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False
         ).encode()
@@ -123,6 +136,7 @@ class Session:
                 rounds=_typed(fields["rounds"], int),
                 public_key=None if public_key is None else _unsigned(public_key),
                 learning_sha256=bytes.fromhex(fields["learning_sha256"]),
+                committee=_terms(fields.get("committee")),
             )
             canonical = session.to_bytes()
         except (
@@ -154,3 +168,12 @@ def _unsigned(text: str) -> int:
 
 def _group(name: object, *numbers: object) -> GroupShape:
     return GroupShape(_typed(name, str), *(_typed(number, int) for number in numbers))
+
+
+def _terms(fields: Any) -> CommitteeTerms | None:
+    if fields is None:
+        return None
+    numbers = ("members", "threshold", "corrupt", "smallest_cohort")
+    return CommitteeTerms(
+        **{name: _typed(value, int if name in numbers else str) for name, value in fields.items()}
+    )

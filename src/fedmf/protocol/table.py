@@ -130,6 +130,39 @@ class TableShape:
             all_rows[part.rows] = part.values
         return table
 
+    def flat(self, table: IntegerTable) -> Int64Array:
+        """Return all values in one array, group after group, row after row, shape (values,)."""
+        return np.concatenate([part.reshape(-1) for part in table])
+
+    def table(self, flat: Int64Array) -> list[Int64Array]:
+        """Return the table whose values `flat` holds, as views into it."""
+        return [
+            part.reshape(group.rows, group.columns)
+            for group, part in zip(self.groups, self._parts(flat), strict=True)
+        ]
+
+    def wrap(self, flat: Int64Array) -> Int64Array:
+        """Return values modulo 2 to the word bits of their group, centred, shape (values,).
+
+        Where a word holds the final sum, but not each partial one, this is what brings it back.
+        """
+        return np.concatenate(
+            [
+                centred(part, group.word_bits)
+                for group, part in zip(self.groups, self._parts(flat), strict=True)
+            ]
+        )
+
+    def _parts(self, flat: Int64Array) -> list[Int64Array]:
+        return np.split(flat, np.cumsum([group.values for group in self.groups])[:-1])
+
+
+def centred(values: Int64Array, bits: int) -> Int64Array:
+    """Return values modulo 2^bits, from -2^(bits-1) to 2^(bits-1) - 1; bits from 1 to 64."""
+    above = 64 - bits
+    wrapped: Int64Array = (values << above) >> above
+    return wrapped
+
 
 def table_sha256(table: IntegerTable) -> str:
     """Return the SHA-256 of a table: its values as little-endian int64, row by row, group by group.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -15,8 +15,10 @@ from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.engine import Observation, Uploaded
 from fedmf.federation.local.host import HostedParticipant, ParticipantHost
 from fedmf.federation.local.process import HostProcess
+from fedmf.federation.local.roles import make_members
+from fedmf.federation.local.states import PENDING, STATES
 from fedmf.federation.plan import TrainingPlan
-from fedmf.model import FloatArray
+from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import IntegerTable
 from fedmf.ratings import Ratings
 
@@ -34,6 +36,9 @@ class LocalEngine:
         The ratings of everybody; each participant gets its own and no others.
     workers
         Processes. With 1 everything happens in this one.
+    member_logs
+        Folder of the durable logs of the committee's members; None: they forget when the process
+        ends.
     """
 
     def __init__(
@@ -44,8 +49,10 @@ class LocalEngine:
         heldout: Ratings,
         *,
         workers: int = 1,
+        member_logs: Path | None = None,
     ) -> None:
         self._plan = plan
+        self._members = make_members(plan.session, key, member_logs)
         hosted = [
             HostedParticipant(number, training.owned_by(users), heldout.owned_by(users))
             for number, users in enumerate(plan.members)
@@ -79,6 +86,18 @@ class LocalEngine:
             return self._host.distribute(table)
         return sum(self._ask_all("distribute", table), start=Observation())
 
+    def consult(self, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+        """Hand messages to members of the committee, who live in this process."""
+        for member, request in requests.items():
+            yield member, self._members[member].respond(request)
+
+    def open_round(self, opening: bytes) -> None:
+        """Tell everybody how the round begins."""
+        if self._host:
+            self._host.open_round(opening)
+        else:
+            self._ask_all("open_round", opening)
+
     def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
         """Have these participants take part; yield their uploads as they come."""
         members = list(cohort)
@@ -103,34 +122,59 @@ class LocalEngine:
         else:
             self._ask_all("settle", closing)
 
+    def table_copy(self) -> bytes:
+        """Return the last distributed table as a participant seals it for those who come late."""
+        if self._host:
+            return self._host.table_copy()
+        copy: bytes = self._ask_first("table_copy")
+        return copy
+
     def opened_table(self) -> IntegerTable:
         """Return the last distributed table as a participant opened it."""
         if self._host:
             return self._host.opened_table()
-        self._processes[0].ask("opened_table")
-        table: IntegerTable = self._processes[0].answer()
+        table: IntegerTable = self._ask_first("opened_table")
         return table
 
+    def public_model(self) -> PublicModel:
+        """Return the public model that the last distributed table stands for."""
+        if self._host:
+            return self._host.public_model()
+        model: PublicModel = self._ask_first("public_model")
+        return model
+
     def user_factors(self) -> FloatArray:
-        """Return all users' vectors, in the order of the user codes."""
+        """Return the vectors with which users predict by it, in the order of the user codes."""
         parts: dict[int, FloatArray] = {}
         for part in [self._host.user_factors()] if self._host else self._ask_all("user_factors"):
             parts.update(part)
-        vectors = np.empty((sum(map(len, self._plan.members)), self._plan.method.factors))
+        vectors = np.empty((sum(map(len, self._plan.members)), self._plan.method.vector_length))
         for number, users in enumerate(self._plan.members):
             vectors[users] = parts[number]
         return vectors
 
     def save(self, folder: Path) -> None:
-        """Write every participant's private state into a folder of a checkpoint."""
+        """Write the public model and all private states into a folder of a checkpoint."""
         if self._host:
-            self._host.save(folder / "participants-0.npz")
+            self._host.save_public_model(folder)
+            self._host.save(folder / f"{STATES}-0.npz")
             return
-        # Each process writes a file of its own, all at once.
-        for k, process in enumerate(self._processes):
-            process.ask("save", folder / f"participants-{k}.npz")
-        for process in self._processes:
-            process.answer()
+        self._ask_first("save_public_model", folder)
+        self._ask_to_write("save", folder, STATES)
+
+    def save_pending(self, folder: Path) -> None:
+        """Write what participants have uploaded and await the closing of into a folder."""
+        if self._host:
+            self._host.save_pending(folder / f"{PENDING}-0.npz")
+        else:
+            self._ask_to_write("save_pending", folder, PENDING)
+
+    def restore_pending(self, folder: Path) -> None:
+        """Take what `save_pending` wrote, after `restore`."""
+        if self._host:
+            self._host.restore_pending(folder)
+        else:
+            self._ask_all("restore_pending", folder)
 
     def restore(self, folder: Path, closings: Sequence[bytes]) -> None:
         """Take the states that `save` wrote, by an engine with any number of processes."""
@@ -144,6 +188,17 @@ class LocalEngine:
         for process in self._processes:
             process.close()
         self._processes = []
+
+    def _ask_to_write(self, command: str, folder: Path, kind: str) -> None:
+        """Have each process write a file of its own, all at once."""
+        for k, process in enumerate(self._processes):
+            process.ask(command, folder / f"{kind}-{k}.npz")
+        for process in self._processes:
+            process.answer()
+
+    def _ask_first(self, command: str, *arguments: object) -> Any:
+        self._processes[0].ask(command, *arguments)
+        return self._processes[0].answer()
 
     def _ask_all(self, command: str, *arguments: object) -> list[Any]:
         for process in self._processes:

@@ -7,15 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import ProtocolError
-from fedmf.federation.engine import Fit, Observation, Uploaded
-from fedmf.federation.local.states import read_states, write_states
+from fedmf.federation.engine import Observation, Uploaded
+from fedmf.federation.local.roles import participants_half
+from fedmf.federation.local.states import (
+    read_pending,
+    read_public_model,
+    read_states,
+    write_public_model,
+    write_states,
+)
+from fedmf.federation.measurement import measure
 from fedmf.federation.participant import Participant
 from fedmf.federation.plan import TrainingPlan
-from fedmf.model import FloatArray
+from fedmf.federation.table_reader import Reading, TableReader
+from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
     Change,
     ClosingMessage,
@@ -25,7 +32,6 @@ from fedmf.protocol import (
     Protected,
     Rows,
     TableMessage,
-    participant_protection,
 )
 from fedmf.ratings import OwnedRatings
 
@@ -68,22 +74,32 @@ class ParticipantHost:
         self._plan = plan
         self._owned: Mapping[int, HostedParticipant] = {one.number: one for one in hosted}
         self._protection = SharedOpening(
-            participant_protection(plan.session, key, plan.start_table())
+            participants_half(plan.session, key, plan.start_table(), self._owned)
         )
-        self._participants = self._made(settled_rounds=0)
+        self._reader = TableReader(plan)
+        self._participants = self._made(closings=())
         self._message: TableMessage | None = None
-        self._item_factors: FloatArray | None = None
+        self._counted_rounds = 0
+        self._reading: Reading | None = None
 
     def distribute(self, table: bytes) -> Observation:
         """Open a table message for everybody here and measure its model."""
         message = TableMessage.from_bytes(table, self._plan.session)
         opened = self._protection.open(message.payload)
         self._message = message
-        self._item_factors = self._plan.method.decode(self._plan.codec.decode_table(opened))
-        return Observation(
-            training=self._fit((one.training for one in self._owned.values()), clip=False),
-            heldout=self._fit((one.heldout for one in self._owned.values()), clip=True),
-        )
+        self._reading = reading = self._reader.read(self._counted_rounds + 1, opened)
+        observation = Observation(summed=reading.errors)
+        for number, owned in self._owned.items():
+            vectors = self._participants[number].user_factors(reading.model)
+            observation += Observation(
+                training=measure(reading.model, vectors, owned.training),
+                heldout=measure(reading.model, vectors, owned.heldout, self._plan.method.scale),
+            )
+        return observation
+
+    def open_round(self, opening: bytes) -> None:
+        """Tell everybody here how the round begins."""
+        self._protection.begin(opening)
 
     def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
         """Have the participants of the cohort that live here take part, one after the other."""
@@ -105,8 +121,13 @@ class ParticipantHost:
         """Tell everybody here how the round ended."""
         message = ClosingMessage.from_bytes(closing, self._plan.session)
         self._protection.hear(message)
+        self._counted_rounds += message.counts(self._plan.session)
         for participant in self._participants.values():
             participant.settle(message)
+
+    def table_copy(self) -> bytes:
+        """Return the last distributed table, sealed for participants who come late."""
+        return self._protection.copy()
 
     def opened_table(self) -> IntegerTable:
         """Return the last distributed table."""
@@ -114,57 +135,64 @@ class ParticipantHost:
             raise ProtocolError("no table was distributed yet")
         return self._protection.open(self._message.payload)
 
+    def public_model(self) -> PublicModel:
+        """Return the public model of the last distributed table."""
+        if self._reading is None:
+            raise ProtocolError("no table was distributed yet")
+        return self._reading.model
+
     def user_factors(self) -> dict[int, FloatArray]:
-        """Return the user vectors of each participant here."""
-        return {
-            number: participant.state.user_factors
-            for number, participant in self._participants.items()
-        }
+        """Return the vectors with which each participant's users predict by it."""
+        public = self.public_model()
+        return {number: one.user_factors(public) for number, one in self._participants.items()}
 
     def save(self, path: Path) -> None:
         """Write the states of everybody here to one file."""
         states = {number: one.state for number, one in self._participants.items()}
         write_states(path, states, self._plan.codec.shape)
 
+    def save_pending(self, path: Path) -> None:
+        """Write what the participants here await to one file, if they await anything."""
+        pending = {n: one.pending for n, one in self._participants.items() if one.pending}
+        if pending:
+            write_states(path, pending, self._plan.codec.shape)
+
+    def restore_pending(self, folder: Path) -> None:
+        """Take what the participants here await from the files of a folder."""
+        waiting = read_pending(folder, self._plan.codec.shape, self._owned.keys())
+        for number, pending in waiting.items():
+            self._participants[number].restore_pending(pending)
+
+    def save_public_model(self, folder: Path) -> None:
+        """Write the public model before the last table, in whose light that table is read."""
+        if self._reader.previous is None:
+            raise ProtocolError("a checkpoint before the first round is over")
+        write_public_model(folder, self._reader.previous)
+
     def restore(self, folder: Path, closings: Sequence[bytes]) -> None:
         """Take the states of everybody here from the files of a folder, after these closings."""
-        for closing in closings:
-            self._protection.hear(ClosingMessage.from_bytes(closing, self._plan.session))
+        heard = [ClosingMessage.from_bytes(closing, self._plan.session) for closing in closings]
+        for closing in heard:
+            self._protection.hear(closing)
+        self._counted_rounds = sum(closing.counts(self._plan.session) for closing in heard)
+        self._reader.restore(read_public_model(folder), self._counted_rounds)
         states = read_states(folder, self._plan.codec.shape, self._owned.keys())
-        self._participants = self._made(len(closings))
+        self._participants = self._made(heard)
         for number, state in states.items():
             self._participants[number].state = state
 
-    def _made(self, settled_rounds: int) -> dict[int, Participant]:
+    def _made(self, closings: Sequence[ClosingMessage]) -> dict[int, Participant]:
         plan = self._plan
         return {
             number: Participant(
-                ParticipantRole(
-                    plan.session, number, self._protection, settled_rounds=settled_rounds
-                ),
-                plan.method,
-                plan.codec,
+                ParticipantRole(plan.session, number, self._protection, closings=closings),
+                plan,
                 one.training,
+                one.heldout,
+                self._reader,
             )
             for number, one in self._owned.items()
         }
-
-    def _fit(self, owned: Iterable[OwnedRatings], *, clip: bool) -> Fit:
-        assert self._item_factors is not None  # noqa: S101 - distribute has just set it
-        total = Fit()
-        scale = self._plan.method.scale
-        for participant, ratings in zip(self._participants.values(), owned, strict=True):
-            of_user = np.repeat(np.arange(len(ratings.users)), np.diff(ratings.starts))
-            predicted = np.einsum(
-                "nd,nd->n",
-                participant.state.user_factors[of_user],
-                self._item_factors[ratings.items],
-            )
-            if clip:
-                predicted = np.clip(predicted, scale.lowest, scale.highest)
-            errors = ratings.values - predicted
-            total += Fit(float(errors @ errors), float(np.abs(errors).sum()), len(errors))
-        return total
 
 
 class SharedOpening(ParticipantProtection):
@@ -183,9 +211,21 @@ class SharedOpening(ParticipantProtection):
         self._table: IntegerTable = ()
         self._seconds = 0.0
 
-    def protect(self, change: Change, *, round_number: int, participant: int) -> Protected:
+    def protect(
+        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+    ) -> Protected:
         """Protect a change."""
-        return self._protection.protect(change, round_number=round_number, participant=participant)
+        return self._protection.protect(
+            change, round_number=round_number, participant=participant, leaving=leaving
+        )
+
+    def begin(self, opening_message: bytes) -> None:
+        """Hear how a round begins."""
+        self._protection.begin(opening_message)
+
+    def copy(self) -> bytes:
+        """Return the table, sealed for participants who come late."""
+        return self._protection.copy()
 
     def hear(self, closing: ClosingMessage) -> None:
         """Take note of a closing."""

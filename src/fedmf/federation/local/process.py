@@ -131,10 +131,16 @@ def _answer(
 ) -> tuple[str, object]:
     commands: dict[str, Callable[..., object]] = {
         "distribute": host.distribute,
+        "open_round": host.open_round,
         "settle": host.settle,
+        "table_copy": host.table_copy,
         "opened_table": host.opened_table,
+        "public_model": host.public_model,
         "user_factors": host.user_factors,
         "save": host.save,
+        "save_pending": host.save_pending,
+        "restore_pending": host.restore_pending,
+        "save_public_model": host.save_public_model,
         "restore": host.restore,
         "collect": lambda cohort: _stream(host, connection, cohort),
     }

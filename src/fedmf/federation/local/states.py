@@ -1,4 +1,7 @@
-"""Participants' private states as files of a checkpoint: plain arrays, mode 0600, no pickle."""
+"""Participants' private states, and the public model, as files of a checkpoint: plain arrays.
+
+States are private, mode 0600; nothing is pickled.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,31 @@ from numpy.typing import NDArray
 from fedmf.array_files import read_arrays, write_arrays
 from fedmf.errors import RunDirectoryError
 from fedmf.federation.participant import ParticipantState
+from fedmf.model import PublicModel
 from fedmf.protocol import Change, RowChange, TableShape
 
-PATTERN = "participants-*.npz"
+STATES, PENDING = "participants", "pending"
+PUBLIC_MODEL = "public-model.npz"
+
+
+def write_public_model(folder: Path, public: PublicModel) -> None:
+    """Write a public model into a folder."""
+    write_arrays(folder / PUBLIC_MODEL, public.to_arrays(), private=False)
+
+
+def read_public_model(folder: Path) -> PublicModel:
+    """Read the public model of a folder.
+
+    Raises
+    ------
+    RunDirectoryError
+        The file is damaged or missing.
+    """
+    path = folder / PUBLIC_MODEL
+    try:
+        return PublicModel.from_arrays(read_arrays(path))
+    except (ValueError, KeyError) as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}") from error
 
 
 def write_states(path: Path, states: Mapping[int, ParticipantState], shape: TableShape) -> None:
@@ -48,16 +73,35 @@ def read_states(
     RunDirectoryError
         A file is damaged, or a participant is missing.
     """
-    states: dict[int, ParticipantState] = {}
-    for path in sorted(folder.glob(PATTERN)):
-        try:
-            states.update(_states(read_arrays(path), shape))
-        except (ValueError, KeyError) as error:
-            raise RunDirectoryError(f"{path} is damaged: {error}") from error
+    states = _all_states(folder, STATES, shape)
     missing = sorted(set(wanted) - states.keys())
     if missing:
         raise RunDirectoryError(f"{folder} lacks the states of {len(missing)} participants")
     return {number: states[number] for number in wanted}
+
+
+def read_pending(
+    folder: Path, shape: TableShape, wanted: Collection[int]
+) -> dict[int, ParticipantState]:
+    """Read what those of the wanted participants that uploaded something await.
+
+    Raises
+    ------
+    RunDirectoryError
+        A file is damaged.
+    """
+    states = _all_states(folder, PENDING, shape)
+    return {number: states[number] for number in wanted if number in states}
+
+
+def _all_states(folder: Path, kind: str, shape: TableShape) -> dict[int, ParticipantState]:
+    states: dict[int, ParticipantState] = {}
+    for path in sorted(folder.glob(f"{kind}-*.npz")):
+        try:
+            states.update(_states(read_arrays(path), shape))
+        except (ValueError, KeyError) as error:
+            raise RunDirectoryError(f"{path} is damaged: {error}") from error
+    return states
 
 
 def _states(arrays: Mapping[str, NDArray[Any]], shape: TableShape) -> dict[int, ParticipantState]:

@@ -7,20 +7,26 @@ from collections.abc import Callable
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.local.engine import LocalEngine
+from fedmf.federation.local.roles import make_server
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.run_directory import RunDirectory
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.training import RoundRecord, Training, TrainingResult
 from fedmf.federation.transcript import Transcript
 from fedmf.model import FactorModel
-from fedmf.protocol import fresh_key
+from fedmf.protocol import ClosingMessage, fresh_key
 from fedmf.ratings import Ratings
 
 
 def make_plan(
-    settings: TrainingSettings, training: Ratings
+    settings: TrainingSettings, training: Ratings, *, measured: bool = False
 ) -> tuple[TrainingPlan, ParticipantsKey | None]:
     """Return the plan of a new training, and a fresh key for its participants.
+
+    Parameters
+    ----------
+    measured
+        Participants hold ratings back, and the table sums up their errors on them.
 
     Raises
     ------
@@ -34,7 +40,8 @@ def make_plan(
     """
     key = fresh_key(settings.protection, settings.key_bits)
     public_key = int(key.public.n) if isinstance(key, PrivateKey) else None
-    return TrainingPlan.make(settings, training, public_key=public_key), key
+    plan = TrainingPlan.make(settings, training, public_key=public_key, measured=measured)
+    return plan, key
 
 
 def train_locally(
@@ -65,14 +72,34 @@ def train_locally(
     transcript
         Records the messages.
     after_round
-        Called with the record of each round once it is safely kept.
+        Called with the record of each round, the set-up round included, once it is safely kept.
     """
-    with LocalEngine(plan, key, training, heldout, workers=workers) as engine:
-        conductor = Training(plan, engine, transcript=transcript, keeper=run)
+    session = plan.session
+    logs = None if run is None else run.member_logs
+    with LocalEngine(plan, key, training, heldout, workers=workers, member_logs=logs) as engine:
         checkpoint = run.checkpoint() if run is not None else None
+        closings = checkpoint.closings if checkpoint is not None else ()
+        server = make_server(
+            session,
+            key,
+            plan.start_table(),
+            payload=checkpoint.server_payload if checkpoint is not None else None,
+            closings=[ClosingMessage.from_bytes(closing, session) for closing in closings],
+        )
         if checkpoint is not None:
-            engine.restore(checkpoint.folder, checkpoint.closings)
-            conductor.resume(checkpoint.server_payload, checkpoint.closings, checkpoint.rounds)
+            engine.restore(checkpoint.folder, closings)
+        frozen = run.frozen(len(closings) + 1) if run is not None else None
+        if frozen is not None:
+            engine.restore_pending(frozen.folder)
+        conductor = Training(
+            plan,
+            engine,
+            server,
+            records=checkpoint.records if checkpoint is not None else (),
+            frozen=frozen.round if frozen is not None else b"",
+            transcript=transcript,
+            keeper=run,
+        )
         return conductor.run(after_round)
 
 
@@ -83,7 +110,7 @@ def trained_model(result: TrainingResult, training: Ratings) -> FactorModel:
         method=result.plan.method,
         item_ids=training.item_ids,
         titles=training.titles,
-        item_factors=result.item_factors,
+        public=result.public_model,
         user_ids=training.user_ids,
         user_factors=result.user_factors,
         rated_starts=everybody.starts,

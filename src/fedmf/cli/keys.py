@@ -1,0 +1,194 @@
+"""``fedmf keys``: who takes part under a committee, from new keys to accepted enrolments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from fedmf.cli.console import ends_with_error_number, output, print_json
+from fedmf.cli.keys_rosters import adopt, roster, sign
+from fedmf.cli.keys_show import as_list, show
+from fedmf.crypto.envelopes import DEFAULT_SUITE, ENVELOPE_SUITES
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.participants_key import load_participants_key
+from fedmf.errors import KeyMaterialError
+from fedmf.federation.enrolment_files import (
+    CARD,
+    KEYS,
+    read_card,
+    read_keys,
+    read_register,
+    read_sealed,
+    read_session,
+    write_enrolment,
+    write_keys,
+    write_register,
+)
+from fedmf.protocol.committee.cards import PersonalKeys
+from fedmf.protocol.committee.enrolment import Enrolment
+from fedmf.protocol.committee.register import Register
+
+keys = typer.Typer(
+    help="Keys, charter and rosters of a federation with a committee.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[str, typer.Option(help="What the others call you.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder to make.")]
+
+
+@keys.command()
+@ends_with_error_number
+def participant(
+    name: Name,
+    out: Out,
+    suite: Annotated[
+        str, typer.Option(help=f"Envelope suite of the session: {', '.join(ENVELOPE_SUITES)}.")
+    ] = DEFAULT_SUITE,
+    as_json: Json = False,
+) -> None:
+    """Make a participant's keys, and the card to send to whoever convenes the federation."""
+    _make_keys(PersonalKeys.fresh("participant", name, suite=suite), out, as_json=as_json)
+
+
+@keys.command()
+@ends_with_error_number
+def member(name: Name, out: Out, as_json: Json = False) -> None:
+    """Make the keys of a member of the committee, and the card to send to whoever convenes."""
+    _make_keys(PersonalKeys.fresh("member", name), out, as_json=as_json)
+
+
+@keys.command()
+@ends_with_error_number
+def charter(
+    session: Annotated[
+        Path, typer.Option(metavar="FILE", help="The session: its bytes, or a run.json.")
+    ],
+    member: Annotated[
+        list[Path], typer.Option(metavar="CARD", help="A member's card; in order of numbers.")
+    ],
+    participant: Annotated[
+        list[Path], typer.Option(metavar="CARD", help="A participant's card; in order of numbers.")
+    ],
+    out: Out,
+    reader: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Reader secret to use.", show_default="a new one"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Convene a federation: write its charter, and the reader secret sealed for everybody.
+
+    Whoever does this could read every opened sum. So it is a participant, and never whoever runs
+    the server.
+    """
+    register = Register.convene(
+        read_session(session),
+        [read_card(path) for path in member],
+        [read_card(path) for path in participant],
+        None if reader is None else _reader_secret(reader),
+    )
+    write_register(out, register)
+    members = as_list(dict(enumerate(register.members)))
+    participants = as_list(register.participants)
+    if as_json:
+        print_json(
+            {
+                "register": str(out),
+                "fingerprint": register.charter.fingerprint,
+                "members": members,
+                "participants": participants,
+            }
+        )
+        return
+    _say(f"register: {out}")
+    _say(f"fingerprint of the charter: {register.charter.fingerprint}")
+    for kind, listed in (("member", members), ("participant", participants)):
+        for one in listed:
+            _say(f"  {kind} {one['number']}: {one['name']}, card {one['fingerprint']}")
+    room = register.charter.session.participants - len(participants)
+    _say(f"numbers left for newcomers: {room}")
+    _say("next: send everybody a copy of the folder, and compare by voice the fingerprint of the")
+    _say("charter with everybody, and that of each card with its owner, before anybody accepts it")
+
+
+@keys.command()
+@ends_with_error_number
+def accept(
+    register: Annotated[
+        Path, typer.Argument(metavar="REGISTER", help="The folder that whoever convenes sent.")
+    ],
+    key: Annotated[
+        Path, typer.Option(metavar="FILE", help="Your keys.json, or the folder it lies in.")
+    ],
+    fingerprint: Annotated[
+        str, typer.Option(help="The charter's, as you compared it with the others by voice.")
+    ],
+    out: Out,
+    sealed: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Your sealed reader secret.", show_default="the register's"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a charter against your keys and the fingerprint that you compared, and pin it."""
+    enrolment = Enrolment.accept(
+        read_register(register),
+        read_keys(key),
+        fingerprint,
+        None if sealed is None else read_sealed(sealed),
+    )
+    write_enrolment(out, enrolment)
+    accepted = {
+        "enrolment": str(out),
+        "role": enrolment.keys.role,
+        "number": enrolment.number,
+        "name": enrolment.keys.name,
+        "fingerprint": enrolment.charter.fingerprint,
+        "roster_version": len(enrolment.rosters) + 1,
+    }
+    if as_json:
+        print_json(accepted)
+        return
+    _say(f"accepted: {enrolment.keys.name} is {enrolment.keys.role} {enrolment.number}")
+    _say(f"enrolment, secret: {out}")
+
+
+def _reader_secret(path: Path) -> MasterSecret:
+    key = load_participants_key(path)
+    if not isinstance(key, MasterSecret):
+        raise KeyMaterialError(f"{path} holds a Paillier key, where a reader secret is due")
+    return key
+
+
+def _make_keys(personal: PersonalKeys, out: Path, *, as_json: bool) -> None:
+    write_keys(out, personal)
+    card = personal.card()
+    made = {
+        "role": card.role,
+        "name": card.name,
+        "fingerprint": card.fingerprint,
+        "keys": str(out / KEYS),
+        "card": str(out / CARD),
+    }
+    if as_json:
+        print_json(made)
+        return
+    _say(f"keys of {card.role} {card.name}, secret: {made['keys']}")
+    _say(f"card, to send to whoever convenes: {made['card']}")
+    _say(f"fingerprint of the card, to compare by voice: {card.fingerprint}")
+
+
+def _say(text: str) -> None:
+    output().print(escape(text))
+
+
+for command in (roster, sign, adopt, show):
+    keys.command()(command)

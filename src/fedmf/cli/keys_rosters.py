@@ -1,0 +1,161 @@
+"""``fedmf keys roster | sign | adopt``: who comes, who leaves, and a new reader secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from fedmf.cli.console import ends_with_error_number, output, print_json, progress
+from fedmf.cli.keys_show import as_list
+from fedmf.errors import ProtocolError, SettingsError
+from fedmf.federation.enrolment_files import (
+    keep_signed_version,
+    read_card,
+    read_enrolment,
+    read_register,
+    read_sealed,
+    renew_enrolment,
+    write_register,
+    write_roster,
+)
+from fedmf.protocol.committee.enrolment import check_fingerprint
+from fedmf.protocol.committee.register import Register
+
+RegisterFolder = Annotated[Path, typer.Argument(metavar="REGISTER", help="The register's folder.")]
+EnrolmentFolder = Annotated[
+    Path, typer.Option(metavar="DIR", help="Your enrolment, made by accept.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@ends_with_error_number
+def roster(
+    register: RegisterFolder,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the new register.")],
+    add: Annotated[
+        list[Path] | None, typer.Option(metavar="CARD", help="The card of a newcomer.")
+    ] = None,
+    remove: Annotated[
+        list[int] | None, typer.Option(metavar="NUMBER", help="The number of who leaves.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Propose the next version of the roster, with a new reader secret sealed for everybody on it.
+
+    With neither --add nor --remove, the reader secret alone is renewed. Whoever does this could
+    read every opened sum: a participant, and never whoever runs the server.
+    """
+    proposed = read_register(register).propose(
+        [read_card(path) for path in add or []], remove or []
+    )
+    write_register(out, proposed)
+    if as_json:
+        print_json({"register": str(out), **_proposal(proposed)})
+        return
+    _print_proposal(proposed)
+    output().print(escape(f"register with the proposal: {out}"))
+    output().print(
+        f"next: {proposed.signatures_missing} members sign it, one after the other, after they "
+        "compared its fingerprint with you by voice"
+    )
+
+
+@ends_with_error_number
+def sign(
+    register: RegisterFolder,
+    enrolment: EnrolmentFolder,
+    fingerprint: Annotated[
+        str, typer.Option(help="The proposal's, as you compared it by voice with who proposes it.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Sign a proposed version of the roster, as a member of the committee.
+
+    A member signs after it has checked people, not files: that everybody who comes is who the card
+    says, and that whoever proposes it is a participant.
+    """
+    if as_json and not yes:
+        raise SettingsError("--json answers no questions: give --yes, too, when you have checked")
+    mine, proposed = read_enrolment(enrolment), read_register(register)
+    signed = mine.signed(proposed)
+    digest = proposed.newest.digest(proposed.charter)
+    check_fingerprint(fingerprint, digest, "proposed roster")
+    if not yes:
+        _print_proposal(proposed)
+        question = "Did you check this with the people themselves, and not by files alone?"
+        if not typer.confirm(question, err=True):
+            raise ProtocolError("not confirmed, and so nothing was signed")
+    keep_signed_version(enrolment, proposed)
+    write_roster(register, signed.rosters[-1], signed.charter)
+    if as_json:
+        print_json({"register": str(register), "member": mine.number, **_proposal(signed)})
+        return
+    missing = signed.signatures_missing
+    output().print(
+        f"signed by member {mine.number}; "
+        + (f"{missing} more to go" if missing else "enough members have signed it")
+    )
+
+
+@ends_with_error_number
+def adopt(
+    register: RegisterFolder,
+    enrolment: EnrolmentFolder,
+    sealed: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Your sealed reader secret.", show_default="the register's"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Go by the newest version of the roster, when enough members have signed it."""
+    renewed = read_enrolment(enrolment).adopt(
+        read_register(register), None if sealed is None else read_sealed(sealed)
+    )
+    renew_enrolment(enrolment, renewed)
+    version = len(renewed.rosters) + 1
+    if as_json:
+        print_json(
+            {
+                "enrolment": str(enrolment),
+                "role": renewed.keys.role,
+                "number": renewed.number,
+                "roster_version": version,
+            }
+        )
+        return
+    output().print(
+        f"{renewed.keys.role} {renewed.number} goes by version {version} of the roster now"
+    )
+
+
+def _proposal(register: Register) -> dict[str, object]:
+    came, left = register.changes()
+    return {
+        "version": register.newest.version,
+        "fingerprint": register.fingerprint,
+        "added": as_list({number: register.participants[number] for number in came}),
+        "removed": as_list({number: register.participants[number] for number in left}),
+        "signatures": len(register.rosters[-1].signatures),
+        "threshold": register.charter.terms.threshold,
+    }
+
+
+def _print_proposal(register: Register) -> None:
+    came, left = register.changes()
+    console = progress()
+    console.print(f"proposed: version {register.newest.version} of the roster")
+    for number in left:
+        console.print(escape(f"  leaves: {number}, {register.participants[number].name}"))
+    for number in came:
+        card = register.participants[number]
+        console.print(escape(f"  comes: {number}, {card.name}, card {card.fingerprint}"))
+    if not came and not left:
+        console.print("  nobody comes or leaves")
+    console.print("  the reader secret is renewed")
+    console.print(f"fingerprint of the proposal: {register.fingerprint}")

@@ -1,0 +1,287 @@
+"""Where enrolment lies on disk: personal keys, the public register, and what somebody accepted.
+
+::
+
+    KEYS       keys.json          secret keys, mode 0600
+               card.json          the card, to send to whoever convenes
+    REGISTER   charter.json       all of it is public
+               roster-N.json      version N of the roster, from 2 on
+               cards/             member-N.json, participant-N.json
+               sealed/            participant-N.json: the reader secret in an envelope
+    ENROLMENT  enrolment.json     keys, reader secret and what is pinned, mode 0600
+               charter.json, roster-N.json
+               signed-N.json      a member's: which version N of the roster it signed
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fedmf.atomic import new_folder, write_file
+from fedmf.crypto.key_file import read_key_file, write_key_file
+from fedmf.errors import FedmfError, KeyMaterialError, MessageError, ProtocolError, SettingsError
+from fedmf.protocol.committee.cards import Card, PersonalKeys
+from fedmf.protocol.committee.charter import Charter
+from fedmf.protocol.committee.documents import Format, format_of
+from fedmf.protocol.committee.enrolment import Enrolment
+from fedmf.protocol.committee.register import Register, roster_from_document, roster_to_document
+from fedmf.protocol.committee.roster import SignedRoster
+from fedmf.protocol.committee.sealed_reader import SealedReader
+from fedmf.protocol.session import Session
+
+KEYS, CARD, CHARTER, ENROLMENT = "keys.json", "card.json", "charter.json", "enrolment.json"
+CARDS, SEALED = "cards", "sealed"
+MOST_BYTES = 2**28
+"""No public file of enrolment is larger."""
+
+
+def write_keys(folder: Path, keys: PersonalKeys) -> None:
+    """Make a folder with somebody's new keys and card.
+
+    Raises
+    ------
+    KeyMaterialError
+        There is something of that name already.
+    """
+    with _new(folder, KeyMaterialError) as filling:
+        write_key_file(filling / KEYS, keys.to_bytes())
+        write_file(filling / CARD, keys.card().to_bytes())
+
+
+def read_keys(path: Path) -> PersonalKeys:
+    """Read personal keys from their file, or from the folder that they lie in.
+
+    Raises
+    ------
+    KeyMaterialError
+        The file is missing, may be read by others, or holds no personal keys.
+    """
+    path = path / KEYS if path.is_dir() else path
+    return PersonalKeys.from_bytes(read_key_file(path), str(path))
+
+
+def read_card(path: Path) -> Card:
+    """Read a card from its file, or from the folder that it lies in.
+
+    Raises
+    ------
+    MessageError
+        The file is missing, or no card that its own key signed.
+    KeyMaterialError
+        A key on it is none.
+    """
+    path = path / CARD if path.is_dir() else path
+    return Card.from_bytes(read_public(path, Format.CARD.kind), str(path))
+
+
+def write_register(folder: Path, register: Register) -> None:
+    """Make a folder with a register.
+
+    Raises
+    ------
+    SettingsError
+        There is something of that name already.
+    """
+    with _new(folder, SettingsError) as filling:
+        write_file(filling / CHARTER, register.charter.to_bytes())
+        for signed in register.rosters:
+            write_roster(filling, signed, register.charter)
+        (filling / CARDS).mkdir()
+        for number, card in enumerate(register.members):
+            write_file(filling / CARDS / f"member-{number}.json", card.to_bytes())
+        for number, card in register.participants.items():
+            write_file(filling / CARDS / f"participant-{number}.json", card.to_bytes())
+        (filling / SEALED).mkdir()
+        for number, sealed in register.sealed.items():
+            write_file(filling / SEALED / f"participant-{number}.json", sealed.to_bytes())
+
+
+def read_register(folder: Path) -> Register:
+    """Read a register; what of the reader secrets is not there is left out.
+
+    Raises
+    ------
+    MessageError, ProtocolError, KeyMaterialError
+        Files are missing, or not those of one register.
+    """
+    charter = read_charter(folder)
+    members = _numbered(folder / CARDS, "member")
+    participants = _numbered(folder / CARDS, "participant")
+    sealed = _numbered(folder / SEALED, "participant")
+    if list(members) != list(range(len(charter.member_keys))):
+        raise MessageError(f"{folder / CARDS} does not hold the cards of all members")
+    cards = {number: read_card(path) for number, path in participants.items()}
+    try:
+        return Register(
+            charter,
+            tuple(read_card(path) for path in members.values()),
+            cards,
+            _read_rosters(folder, charter),
+            {number: read_sealed(path) for number, path in sealed.items()},
+        )
+    except FedmfError as error:
+        raise type(error)(f"{folder}: {error}") from error
+
+
+def read_charter(folder: Path, name: str = CHARTER) -> Charter:
+    """Read the charter in a folder; raise MessageError if there is none."""
+    path = folder / name
+    data = read_public(path, Format.CHARTER.kind)
+    found = format_of(data)
+    if found is not Format.CHARTER:
+        kind = "no file of fedmf keys" if found is None else found.kind
+        raise MessageError(f"{path} is {kind}, where {Format.CHARTER.kind} is due")
+    return Charter.from_bytes(data)
+
+
+def write_roster(folder: Path, signed: SignedRoster, charter: Charter) -> None:
+    """Write a version of the roster into a folder, over the one with fewer signatures."""
+    write_file(_roster(folder, signed.roster.version), roster_to_document(signed, charter))
+
+
+def read_session(path: Path) -> Session:
+    """Read a session: its canonical bytes, or the ``run.json`` of a run directory.
+
+    Raises
+    ------
+    MessageError
+        The file is missing, or describes no session.
+    """
+    data = read_public(path, "a session")
+    try:
+        run = json.loads(data)
+        inner = run.get("session") if isinstance(run, dict) else None
+    except (ValueError, RecursionError):
+        inner = None
+    try:
+        return Session.from_bytes(inner.encode() if isinstance(inner, str) else data.strip())
+    except MessageError as error:
+        raise MessageError(f"{path}: {error}") from None
+
+
+def read_sealed(path: Path) -> SealedReader:
+    """Read a sealed reader secret; raise MessageError if there is none."""
+    return SealedReader.from_bytes(read_public(path, Format.SEALED.kind), str(path))
+
+
+def write_enrolment(folder: Path, enrolment: Enrolment) -> None:
+    """Make a folder with a new enrolment.
+
+    Raises
+    ------
+    KeyMaterialError
+        There is something of that name already.
+    """
+    with _new(folder, KeyMaterialError) as filling:
+        write_file(filling / CHARTER, enrolment.charter.to_bytes())
+        for signed in enrolment.rosters:
+            write_roster(filling, signed, enrolment.charter)
+        write_key_file(filling / ENROLMENT, enrolment.to_bytes())
+
+
+def renew_enrolment(folder: Path, enrolment: Enrolment) -> None:
+    """Replace an enrolment by itself under a newer roster, in one step."""
+    for signed in enrolment.rosters:
+        write_roster(folder, signed, enrolment.charter)
+    # Last: until it names them, the files before count for nothing.
+    write_file(folder / ENROLMENT, enrolment.to_bytes(), private=True)
+
+
+def read_enrolment(folder: Path) -> Enrolment:
+    """Read an enrolment.
+
+    Raises
+    ------
+    KeyMaterialError
+        It is missing, may be read by others, or charter and rosters are not the pinned ones.
+    MessageError
+        Charter or rosters are damaged.
+    """
+    path = folder / ENROLMENT
+    data = read_key_file(path)
+    charter = read_charter(folder)
+    return Enrolment.from_bytes(data, charter, _read_rosters(folder, charter), str(path))
+
+
+def keep_signed_version(folder: Path, register: Register) -> None:
+    """Make durable, before a member's signature leaves, which version of the roster it signs.
+
+    With two rosters of one version, each signed, whoever hands them out could show either to whom
+    it wants.
+
+    Parameters
+    ----------
+    folder
+        The member's enrolment.
+    register
+        The register whose last version is to be signed.
+
+    Raises
+    ------
+    ProtocolError
+        The member has signed another roster of this version.
+    """
+    version = register.newest.version
+    path = folder / f"signed-{version}.json"
+    digest = register.newest.digest(register.charter).hex().encode()
+    if not path.exists():
+        write_key_file(path, digest)
+    if read_key_file(path) != digest:
+        raise ProtocolError(
+            f"this member has signed another version {version} of the roster, and a member signs "
+            "one of each number; find out who proposed two"
+        )
+
+
+def read_public(path: Path, kind: str) -> bytes:
+    """Return the bytes of a public document.
+
+    Raises
+    ------
+    MessageError
+        The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise MessageError(f"cannot read {kind} from {path}: {error.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise MessageError(f"{path} is too large for {kind}")
+    return data
+
+
+def _read_rosters(folder: Path, charter: Charter) -> tuple[SignedRoster, ...]:
+    rosters: list[SignedRoster] = []
+    while (path := _roster(folder, len(rosters) + 2)).exists():
+        rosters.append(
+            roster_from_document(read_public(path, Format.ROSTER.kind), charter, str(path))
+        )
+    return tuple(rosters)
+
+
+def _roster(folder: Path, version: int) -> Path:
+    return folder / f"roster-{version}.json"
+
+
+def _numbered(folder: Path, kind: str) -> dict[int, Path]:
+    """Return the files of one kind by their number, ascending."""
+    found = {}
+    for path in folder.glob(f"{kind}-*.json"):
+        if match := re.fullmatch(rf"{kind}-(0|[1-9][0-9]{{0,9}})\.json", path.name):
+            found[int(match[1])] = path
+    return dict(sorted(found.items()))
+
+
+@contextmanager
+def _new(folder: Path, error: type[FedmfError]) -> Iterator[Path]:
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise error(
+            f"{folder} exists already, and nothing in it is overwritten; name another folder"
+        )
+    with new_folder(folder, replace=False) as filling:
+        yield filling

@@ -1,0 +1,129 @@
+"""How well a model fits ratings, and how participants sum that up without giving theirs away."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fedmf.model import FloatArray, PublicModel, RowGroup, RowValues
+from fedmf.ratings import OwnedRatings, RatingScale
+
+ERRORS = "errors"
+"""Name of the row group that sums what participants measure."""
+# Sums are kept within 30 bits, because every protection holds that many, and keep 8 bits after
+# the point: so users of a large federation measure on fewer ratings each.
+SUM_BITS = 30
+LEAST_FRACTION_BITS, MOST_FRACTION_BITS = 8, 16
+MOST_RATINGS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How well a model fits ratings; sums, so that fits of several participants add up.
+
+    Parameters
+    ----------
+    squared_error, absolute_error
+        Sums over the ratings.
+    count
+        Number of ratings.
+    """
+
+    squared_error: float = 0.0
+    absolute_error: float = 0.0
+    count: float = 0
+
+    def __add__(self, other: Fit) -> Fit:
+        return Fit(
+            self.squared_error + other.squared_error,
+            self.absolute_error + other.absolute_error,
+            self.count + other.count,
+        )
+
+    @property
+    def rmse(self) -> float:
+        """Root of the mean squared error; NaN without ratings."""
+        return float((self.squared_error / self.count) ** 0.5) if self.count else math.nan
+
+    @property
+    def mae(self) -> float:
+        """Mean absolute error; NaN without ratings."""
+        return self.absolute_error / self.count if self.count else math.nan
+
+
+NOTHING = Fit()
+"""The fit to no ratings."""
+
+
+def measure(
+    public: PublicModel,
+    user_factors: FloatArray,
+    ratings: OwnedRatings,
+    clip_to: RatingScale | None = None,
+) -> Fit:
+    """Return how well a public model and user vectors fit the users' ratings.
+
+    Parameters
+    ----------
+    user_factors
+        Vectors of the users of `ratings`, in the same order, shape (users, k).
+    clip_to
+        Clip predictions to this scale; None: raw products, the loss that training minimises.
+    """
+    of_user = np.repeat(np.arange(len(ratings.users)), np.diff(ratings.starts))
+    predicted = np.einsum("nk,nk->n", user_factors[of_user], public.item_factors[ratings.items])
+    if clip_to is not None:
+        predicted = np.clip(predicted, clip_to.lowest, clip_to.highest)
+    errors = ratings.values - predicted
+    return Fit(float(errors @ errors), float(np.abs(errors).sum()), len(errors))
+
+
+class SummedErrors:
+    """The row of the table in which participants sum their errors on ratings they hold back.
+
+    Its columns are squared errors, absolute errors and the number of ratings; errors are in units
+    of the length of the scale, so that no rating adds more than 1 to any of them.
+
+    Parameters
+    ----------
+    users
+        All users of the federation.
+    scale
+        The public rating scale.
+    """
+
+    def __init__(self, users: int, scale: RatingScale) -> None:
+        room = 2 ** (SUM_BITS - 1)
+        self.ratings_per_user = max(1, min(MOST_RATINGS, room // (users * 2**LEAST_FRACTION_BITS)))
+        bits = math.floor(math.log2(room / (users * self.ratings_per_user)))
+        self.group = RowGroup(
+            name=ERRORS,
+            rows=1,
+            columns=3,
+            fraction_bits=max(LEAST_FRACTION_BITS, min(MOST_FRACTION_BITS, bits)),
+            limit=float(self.ratings_per_user),
+            start_limit=0.0,
+            of_items=False,
+        )
+        # On a scale of one point every clipped prediction is right.
+        length = (scale.highest - scale.lowest) or 1.0
+        self._units = np.array([[length**2, length, 1.0]])
+
+    def measured(self, heldout: OwnedRatings) -> OwnedRatings:
+        """Return what a participant measures on: so many of each user's ratings at the most."""
+        counts = np.minimum(np.diff(heldout.starts), self.ratings_per_user)
+        starts = np.concatenate(([0], np.cumsum(counts)))
+        chosen = np.arange(starts[-1]) + np.repeat(heldout.starts[:-1] - starts[:-1], counts)
+        return OwnedRatings(heldout.users, starts, heldout.items[chosen], heldout.values[chosen])
+
+    def to_row(self, fit: Fit) -> RowValues:
+        """Return a participant's contribution to the row."""
+        values = np.array([[fit.squared_error, fit.absolute_error, fit.count]])
+        return RowValues(np.zeros(1, dtype=np.int64), values / self._units)
+
+    def from_row(self, values: FloatArray) -> Fit:
+        """Return what the opened row says, shape (1, 3)."""
+        squared, absolute, count = (values * self._units)[0]
+        return Fit(float(squared), float(absolute), float(count))

@@ -1,0 +1,90 @@
+"""Reading opened tables, one after the other: public model, counts of raters, summed errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fedmf.errors import ProtocolError
+from fedmf.federation.measurement import ERRORS, Fit
+from fedmf.federation.plan import TrainingPlan
+from fedmf.model import RATERS, PublicModel
+from fedmf.protocol import Int64Array, IntegerTable
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Reading:
+    """What the table of a round says, to everybody alike.
+
+    Parameters
+    ----------
+    model
+        The public model.
+    raters
+        How many users rated each item, shape (items,), and 0 where they are fewer than
+        `TrainingPlan.min_raters`; None in trainings that do not count.
+    errors
+        The sum of what participants measured; None in trainings that hold nothing back.
+    """
+
+    model: PublicModel
+    raters: Int64Array | None
+    errors: Fit | None
+
+
+class TableReader:
+    """Reads the tables of one training in turn, since a model may depend on the one before.
+
+    Parameters
+    ----------
+    plan
+        The public plan.
+    """
+
+    def __init__(self, plan: TrainingPlan) -> None:
+        self._plan = plan
+        self._round = 0
+        self._table: IntegerTable | None = None
+        self._reading: Reading | None = None
+        self.previous: PublicModel | None = None
+
+    def restore(self, previous: PublicModel, round_number: int) -> None:
+        """Go on after the table of a round, whose public model a checkpoint holds."""
+        self.previous, self._round = previous, round_number
+        self._table = self._reading = None
+
+    def read(self, round_number: int, table: IntegerTable) -> Reading:
+        """Return what the opened table of a round says; the same table is read once.
+
+        Raises
+        ------
+        ProtocolError
+            The table of a round before was never read.
+        """
+        if self._reading is not None and table is self._table and round_number == self._round:
+            return self._reading
+        if round_number == self._round + 1:
+            if self._reading is not None:
+                self.previous = self._reading.model
+        elif round_number != self._round or self._reading is None:
+            raise ProtocolError(
+                f"the table of round {round_number} after that of round {self._round}: "
+                "each is read in the light of the one before"
+            )
+        self._reading = self._read(table)
+        self._table, self._round = table, round_number
+        return self._reading
+
+    def _read(self, table: IntegerTable) -> Reading:
+        plan = self._plan
+        values = plan.codec.decode_table(table)
+        raters: Int64Array | None = None
+        if plan.counts_raters:
+            counts = table[plan.codec.position(RATERS)][:, 0]
+            raters = np.where(counts >= plan.min_raters, counts, 0)
+            values = {**values, RATERS: raters[:, np.newaxis].astype(np.float64)}
+        errors = None
+        if plan.summed_errors is not None:
+            errors = plan.summed_errors.from_row(values[ERRORS])
+        return Reading(plan.method.decode(values, self.previous), raters, errors)

@@ -1,0 +1,324 @@
+"""An enrolment: what one participant or member has accepted, and goes by from then on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
+from fedmf.protocol.committee.cards import PersonalKeys
+from fedmf.protocol.committee.documents import Document, Format, canonical_json
+from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol.committee.participant import CommitteeParticipant
+from fedmf.protocol.committee.roster import RosterChain, SignedRoster
+from fedmf.protocol.committee.sealed_reader import SealedReader, check_reader
+
+if TYPE_CHECKING:
+    from fedmf.crypto.randomness import KeyRandomness
+    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.committee.member_log import MemberLog
+    from fedmf.protocol.committee.register import Register
+    from fedmf.protocol.table import IntegerTable
+
+FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+
+class Enrolment(SecretMaterial):
+    """The keys of one participant or member, under the charter and the roster that it pinned.
+
+    Parameters
+    ----------
+    keys
+        The personal keys.
+    number
+        The number of the participant or member.
+    charter
+        The charter that was compared.
+    rosters
+        The versions of the roster after the charter's, each signed by t members.
+    reader
+        The reader secret of the newest version; None for members, and where the server opens.
+
+    Raises
+    ------
+    KeyMaterialError
+        The key is not the one of this number, or the secret not the one of the roster.
+    MessageError, ProtocolError
+        The rosters are no chain of signed versions.
+    """
+
+    __slots__ = ("charter", "keys", "number", "reader", "rosters")
+
+    def __init__(
+        self,
+        keys: PersonalKeys,
+        number: int,
+        charter: Charter,
+        rosters: Sequence[SignedRoster],
+        reader: MasterSecret | None,
+    ) -> None:
+        self.keys = keys
+        self.number = number
+        self.charter = charter
+        self.rosters = tuple(rosters)
+        self.reader = reader
+        roster = RosterChain(charter, rosters).newest
+        listed = charter.member_keys if keys.role == "member" else roster.keys
+        if number >= len(listed) or listed[number] != keys.signing_key.public:
+            raise KeyMaterialError(f"{keys.role} {number} has another key than this one")
+        if (reader is not None) != (keys.role == "participant" and charter.terms.blind):
+            raise KeyMaterialError(
+                "participants of a blind committee, and nobody else, have a reader secret"
+            )
+        if reader is not None:
+            check_reader(reader, roster, charter)
+
+    @classmethod
+    def accept(
+        cls,
+        register: Register,
+        keys: PersonalKeys,
+        typed_fingerprint: str,
+        sealed: SealedReader | None = None,
+    ) -> Enrolment:
+        """Return the enrolment of the owner of these keys, after all has been checked.
+
+        Parameters
+        ----------
+        register
+            The register that was received.
+        keys
+            The own keys.
+        typed_fingerprint
+            The charter's fingerprint as it was compared out of band.
+        sealed
+            The reader secret; the one in the register unless given.
+
+        Raises
+        ------
+        SettingsError
+            What was typed in is no whole fingerprint.
+        KeyMaterialError
+            The charter is another one than the one that was compared, the own key is not in it, or
+            the reader secret does not open or is not the roster's.
+        MessageError, ProtocolError
+            The newest roster is short of signatures, or the sealed secret is another's.
+        """
+        check_fingerprint(typed_fingerprint, register.charter.digest, "charter")
+        register.check_complete()
+        listed: Sequence[bytes | None] = (
+            register.charter.member_keys if keys.role == "member" else register.newest.keys
+        )
+        if keys.signing_key.public not in listed:
+            raise KeyMaterialError(
+                f"the key of {keys.name!r} is not among the {keys.role}s' keys of this charter and "
+                "its newest roster: send its card to whoever convenes, and accept what comes back"
+            )
+        number = listed.index(keys.signing_key.public)
+        reader = _reader(register, keys, number, sealed)
+        return cls(keys, number, register.charter, register.rosters, reader)
+
+    def adopt(self, register: Register, sealed: SealedReader | None = None) -> Enrolment:
+        """Return this enrolment under the register's newest version of the roster.
+
+        No fingerprint is needed: it goes by the signatures of t members of the pinned charter.
+
+        Raises
+        ------
+        KeyMaterialError
+            The reader secret does not open, or is not the roster's.
+        MessageError, ProtocolError
+            Another charter, no newer version, another history, too few signatures, or the
+            participant is not in it any more.
+        """
+        self.check_history(register)
+        register.check_complete()
+        version = register.newest.version
+        if version == len(self.rosters) + 1:
+            raise ProtocolError(f"version {version} of the roster was adopted already")
+        if self.keys.role == "participant" and register.newest.keys[self.number] is None:
+            raise ProtocolError(
+                f"participant {self.number} is not in version {version} of the roster any more; "
+                "whoever comes back makes new keys and gets a new number"
+            )
+        reader = _reader(register, self.keys, self.number, sealed)
+        return Enrolment(self.keys, self.number, self.charter, register.rosters, reader)
+
+    def check_history(self, register: Register) -> None:
+        """Check that a register continues what this enrolment goes by.
+
+        Raises
+        ------
+        ProtocolError
+            It is under another charter, older, or has another history.
+        """
+        if register.charter.digest != self.charter.digest:
+            raise ProtocolError("the register is under another charter than the one accepted here")
+        own, theirs = len(self.rosters), len(register.rosters)
+        if theirs < own:
+            raise ProtocolError(
+                f"the register ends with version {theirs + 1} of the roster, and version "
+                f"{own + 1} was adopted here: somebody handed out an old one"
+            )
+        for mine, other in zip(self.rosters, register.rosters, strict=False):
+            if mine.roster != other.roster:
+                raise ProtocolError(
+                    f"the register has another version {mine.roster.version} of the roster than "
+                    "the one adopted here: tell the other participants and the members before "
+                    "anything else"
+                )
+
+    def signed(self, register: Register) -> Register:
+        """Return the register with this member's signature under its proposal.
+
+        A member signs one roster of each version and no other. Whoever calls this sees to that
+        first, with something durable.
+
+        Raises
+        ------
+        ProtocolError
+            It is no member's enrolment, the register does not continue what it goes by, or there
+            is nothing to sign.
+        """
+        if self.keys.role != "member":
+            raise ProtocolError(
+                f"only members of the committee sign rosters, and {self.keys.name!r} is "
+                f"participant {self.number}"
+            )
+        self.check_history(register)
+        return register.signed(self.number, self.keys.signing_key)
+
+    def protection(
+        self, start: IntegerTable, randomness: KeyRandomness | None = None
+    ) -> CommitteeParticipant:
+        """Return the participant's half of the protection.
+
+        Raises
+        ------
+        ProtocolError
+            It is a member's enrolment.
+        """
+        if self.keys.role != "participant":
+            raise ProtocolError(f"this is the enrolment of member {self.number}")
+        keys = {self.number: self.keys.signing_key}
+        return CommitteeParticipant(
+            self.charter, keys, self.reader, start, randomness, self.rosters
+        )
+
+    def member(self, log: MemberLog, randomness: KeyRandomness | None = None) -> CommitteeMember:
+        """Return the member's role.
+
+        Raises
+        ------
+        ProtocolError
+            It is a participant's enrolment.
+        KeyMaterialError
+            The log is another's.
+        """
+        if self.keys.role != "member":
+            raise ProtocolError(f"this is the enrolment of participant {self.number}")
+        return CommitteeMember(
+            self.charter, self.number, self.keys.signing_key, log, randomness, self.rosters
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return what has to stay secret and pinned, as canonical JSON.
+
+        Charter and rosters, which are public, lie beside it; it holds their digests.
+        """
+        roster = RosterChain(self.charter, self.rosters).newest
+        return canonical_json(
+            {
+                "charter": self.charter.digest.hex(),
+                "format": str(Format.ENROLMENT),
+                "keys": self.keys.to_bytes().decode(),
+                "number": self.number,
+                "reader": "" if self.reader is None else self.reader.to_bytes().hex(),
+                "roster": roster.digest(self.charter).hex(),
+                "version": roster.version,
+            }
+        )
+
+    @classmethod
+    def from_bytes(
+        cls,
+        data: bytes,
+        charter: Charter,
+        rosters: Sequence[SignedRoster],
+        what: str = "what was received",
+    ) -> Enrolment:
+        """Return the enrolment that `to_bytes` wrote.
+
+        Parameters
+        ----------
+        data
+            Its bytes.
+        charter, rosters
+            What lies beside it; versions after the pinned one are left out.
+        what
+            Where it comes from, for messages.
+
+        Raises
+        ------
+        KeyMaterialError
+            The bytes are no enrolment, or charter and rosters are not the pinned ones. No message
+            contains any part of a key.
+        """
+        with Document.reading(data, Format.ENROLMENT, what) as document:
+            if document.octets("charter") != charter.digest:
+                raise MessageError("the charter beside it is not the one that was accepted")
+            later = rosters[: max(0, document.number("version") - 1)]
+            reader = document.octets("reader")
+            enrolment = cls(
+                PersonalKeys.from_bytes(document.text("keys").encode(), "what it holds"),
+                document.number("number"),
+                charter,
+                later,
+                MasterSecret(reader) if reader else None,
+            )
+            if enrolment.to_bytes() != data:
+                raise MessageError(
+                    "it was damaged or edited, or the rosters beside it are not those it adopted"
+                )
+        return enrolment
+
+
+def check_fingerprint(typed: str, digest: bytes, what: str) -> None:
+    """Check a fingerprint that somebody typed in; blanks and case do not matter.
+
+    Raises
+    ------
+    SettingsError
+        It is no whole fingerprint.
+    KeyMaterialError
+        It is another one.
+    """
+    digits = "".join(typed.split()).lower()
+    if not FINGERPRINT.fullmatch(digits):
+        raise SettingsError(
+            "a fingerprint has 16 groups of four hexadecimal digits, and all of them have to be "
+            f"typed in: here are {len(digits)} characters"
+        )
+    if digits != digest.hex():
+        raise KeyMaterialError(
+            f"the {what} has another fingerprint than the one typed in: compare once more, by "
+            "voice and with more than one of the others; if they still differ, this is not the "
+            f"{what} that they have, and it must not be used"
+        )
+
+
+def _reader(
+    register: Register, keys: PersonalKeys, number: int, sealed: SealedReader | None
+) -> MasterSecret | None:
+    if keys.role == "member" or not register.charter.terms.blind:
+        return None
+    sealed = sealed or register.sealed.get(number)
+    if sealed is None:
+        raise KeyMaterialError(
+            f"there is no reader secret for participant {number} in the register; ask whoever "
+            "convened for it"
+        )
+    return sealed.open(keys, number, register.newest, register.charter)

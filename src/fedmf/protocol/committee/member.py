@@ -1,0 +1,340 @@
+"""A member of the committee: makes a key for a round, checks uploads, answers once. No I/O.
+
+It holds the secret seeds of a round in memory alone and lets go of them before its answer leaves;
+a member that was restarted in between abstains from the round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
+from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.share_sum import ShareSum
+from fedmf.crypto.signatures import SigningKey
+from fedmf.errors import FedmfError, MessageError, ProtocolError
+from fedmf.protocol.committee.certificate import LABEL as OUTCOME_LABEL
+from fedmf.protocol.committee.certificate import Outcome, set_digest
+from fedmf.protocol.committee.exchange import (
+    ANSWER_LABEL,
+    AnswerReply,
+    AnswerRequest,
+    KeyReply,
+    KeyRequest,
+    MemberMessage,
+    Refusal,
+    ReviewEntry,
+    ReviewReply,
+    ReviewRequest,
+    VoteReply,
+    VoteRequest,
+    answer_statement,
+)
+from fedmf.protocol.committee.member_log import MemberLog, Memory
+from fedmf.protocol.committee.opening import RoundKey
+from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
+from fedmf.protocol.committee.upload import (
+    Kind,
+    commitment,
+    envelope_context,
+    envelope_seeds,
+)
+from fedmf.protocol.framing import HEADER, kind_of
+
+if TYPE_CHECKING:
+    from fedmf.crypto.randomness import KeyRandomness
+    from fedmf.protocol.committee.charter import Charter
+
+SEEDS = "seeds"
+SHARE = "share of a sum"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reviewed:
+    """An upload that the member can answer for."""
+
+    digest: bytes
+    kind: Kind
+    seeds: Mapping[int, bytes] = field(repr=False)
+
+
+@dataclass(slots=True, repr=False)
+class _Round:
+    """What the member holds of the round under way, in memory alone."""
+
+    number: int
+    key: EnvelopeKey
+    published: RoundKey
+    previous: Outcome | None
+    roster: Roster
+    context: bytes = b""
+    uploads: dict[int, _Reviewed] = field(default_factory=dict)
+    share: ShareSum | None = None
+
+
+class CommitteeMember:
+    """One member of the committee.
+
+    Parameters
+    ----------
+    charter
+        The charter that the member's operator pinned.
+    number
+        The member's number in it.
+    key
+        The member's long-term signature key.
+    log
+        The member's durable log.
+    randomness
+        Source of round keys; a new one unless given.
+    rosters
+        Versions of the roster after the charter's.
+
+    Raises
+    ------
+    KeyMaterialError
+        The key is not the one of the charter, or the log is another's.
+    """
+
+    def __init__(
+        self,
+        charter: Charter,
+        number: int,
+        key: SigningKey,
+        log: MemberLog,
+        randomness: KeyRandomness | None = None,
+        rosters: Iterable[SignedRoster] = (),
+    ) -> None:
+        if not 0 <= number < charter.terms.members or charter.member_keys[number] != key.public:
+            raise ProtocolError(f"this is not the key that the charter names for member {number}")
+        self.charter = charter
+        self.number = number
+        self.rosters = RosterChain(charter, rosters)
+        self._key = key
+        self._memory = Memory(log, charter, number)
+        self._randomness = randomness
+        self._round: _Round | None = None
+
+    def respond(self, data: bytes) -> bytes:
+        """Return the answer to a message of the server: a refusal where there is none."""
+        try:
+            return self.hear(data).to_bytes(self.charter)
+        except FedmfError as error:
+            # What is not even a frame names no round.
+            claimed = HEADER.unpack_from(data)[4] if len(data) >= HEADER.size else 1
+            number = min(max(claimed, 1), self.charter.session.last_round)
+            return Refusal(number, self.number, str(error)).to_bytes(self.charter)
+
+    def hear(self, data: bytes) -> MemberMessage:
+        """Return the answer to a message of the server.
+
+        Raises
+        ------
+        MessageError
+            It is no message that a member answers.
+        ProtocolError
+            The member must not answer it.
+        """
+        answers: dict[int, Callable[[], MemberMessage]] = {
+            KeyRequest.KIND: lambda: self.make_key(KeyRequest.from_bytes(data, self.charter)),
+            ReviewRequest.KIND: lambda: self.review(ReviewRequest.from_bytes(data, self.charter)),
+            AnswerRequest.KIND: lambda: self.answer(AnswerRequest.from_bytes(data, self.charter)),
+            VoteRequest.KIND: lambda: self.vote(VoteRequest.from_bytes(data, self.charter)),
+        }
+        kind = kind_of(data)
+        if kind not in answers:
+            raise MessageError(f"a message of kind {kind} is not for a member of the committee")
+        return answers[kind]()
+
+    def make_key(self, request: KeyRequest) -> KeyReply:
+        """Return a key for the round, made for it alone.
+
+        Raises
+        ------
+        ProtocolError
+            The round before has no certificate, or there is a key for this round already.
+        """
+        number = request.round
+        if self._round is not None and self._round.number == number:
+            return KeyReply(number, self._round.published)
+        previous = None
+        if request.previous is not None:
+            request.previous.check(self.charter)
+            previous = request.previous.outcome
+            if previous.round != number - 1:
+                raise ProtocolError(
+                    f"round {number} follows on {number - 1}, not on {previous.round}"
+                )
+            if self._memory.outcome(previous.round) not in (None, previous):
+                raise ProtocolError(f"round {previous.round} ended otherwise than this member saw")
+        if number < self._memory.newest_round:
+            raise ProtocolError(
+                f"round {number} is over: round {self._memory.newest_round} has begun"
+            )
+        if self._memory.outcome(number) is not None:
+            raise ProtocolError(f"round {number} is over")
+        self._memory.note_key(number)
+        key = EnvelopeKey.fresh(self.charter.terms.suite, self._randomness)
+        published = RoundKey.signed(self.number, key.public, number, self._key, self.charter)
+        self._round = _Round(number, key, published, previous, self.rosters.newest)
+        return KeyReply(number, published)
+
+    def review(self, request: ReviewRequest) -> ReviewReply:
+        """Check every upload of a round; return complaints about those that cannot be answered.
+
+        Raises
+        ------
+        MessageError
+            The opening is not this round's.
+        ProtocolError
+            The member has no key for the round, or has reviewed it already.
+        """
+        current = self._current(request.round)
+        if current.context:
+            raise ProtocolError(f"round {request.round} was reviewed already")
+        current.roster = self.rosters.newest
+        request.opening.check(self.charter, current.roster)
+        if current.published not in request.opening.keys:
+            raise ProtocolError(f"round {request.round} was opened without this member's key")
+        place = request.opening.keys.index(current.published)
+        current.context = request.opening.context(
+            self.charter, current.roster, request.table, current.previous
+        )
+        listed = [entry.signed.head.participant for entry in request.entries]
+        if sorted(set(listed)) != listed:
+            raise MessageError("uploads to review must ascend by participant, each once")
+        complaints = []
+        for entry in request.entries:
+            try:
+                reviewed = self._reviewed(entry, current, place)
+            except FedmfError:
+                complaints.append(entry.signed.head.participant)
+            else:
+                current.uploads[entry.signed.head.participant] = reviewed
+        # Added up now, so that next to nothing happens between an answer's record and its leaving.
+        current.share = self._sum(current, list(current.uploads))
+        return ReviewReply.signed(
+            request.round, self.number, tuple(complaints), self._key, self.charter
+        )
+
+    def answer(self, request: AnswerRequest) -> AnswerReply:
+        """Return this member's share of the sum over a set of uploads; once in a round.
+
+        Asked again for the same set, it repeats the answer that its log holds.
+
+        Raises
+        ------
+        ProtocolError
+            A second set, a round that is void or over, a set with uploads that the member could
+            not check or that it saw otherwise, or one that is too small.
+        """
+        number = request.round
+        if answered := self._memory.answer(number):
+            reply = AnswerReply.from_bytes(answered, self.charter)
+            if reply.outcome != request.outcome:
+                raise ProtocolError(f"round {number} was answered for another set of uploads")
+            return reply
+        current = self._current(number)
+        outcome = self._outcome(current, request.included)
+        if outcome != request.outcome:
+            raise ProtocolError("this member was shown other uploads than the server asks for")
+        self._check_batches([current.uploads[one].kind for one in request.included])
+        share = self._share(current, request.included, outcome)
+        statement = answer_statement(self.number, outcome, share, self.charter)
+        reply = AnswerReply(
+            number,
+            self.number,
+            outcome,
+            share,
+            self._key.sign(ANSWER_LABEL, *statement),
+            self._key.sign(OUTCOME_LABEL, *outcome.statement(self.charter)),
+        )
+        self._memory.note_outcome(outcome, reply.to_bytes(self.charter))
+        self._round = None
+        return reply
+
+    def vote(self, request: VoteRequest) -> VoteReply:
+        """Return the member's signature under an outcome of a round, unless it signed another.
+
+        Raises
+        ------
+        ProtocolError
+            It signed another outcome of the round, or the round is long over.
+        """
+        outcome = request.outcome
+        if outcome.round != request.round:
+            raise ProtocolError(f"an outcome of round {outcome.round} in round {request.round}")
+        if self._memory.outcome(request.round) != outcome:
+            # What was signed before may be signed again: the server may have lost it.
+            if request.round < self._memory.newest_round:
+                raise ProtocolError(f"round {request.round} is over")
+            self._memory.note_outcome(outcome)
+        if self._round is not None and self._round.number == request.round:
+            # Whoever has voted never answers: what it could answer with goes now.
+            self._round = None
+        vote = self._key.sign(OUTCOME_LABEL, *outcome.statement(self.charter))
+        return VoteReply(request.round, self.number, outcome, vote)
+
+    def _current(self, number: int) -> _Round:
+        if self._round is None or self._round.number != number:
+            raise ProtocolError(f"this member has no key for round {number} and abstains from it")
+        if number < self._memory.newest_round:
+            raise ProtocolError(f"round {number} is over")
+        return self._round
+
+    def _reviewed(self, entry: ReviewEntry, current: _Round, place: int) -> _Reviewed:
+        """Check one upload; raise whatever is wrong with it."""
+        signed, head, charter = entry.signed, entry.signed.head, self.charter
+        signed.check(current.roster.key_of(head.participant), charter)
+        if head.context != current.context:
+            raise ProtocolError("an upload for another context")
+        if labelled_hash("envelope", entry.envelope) != signed.envelopes[place]:
+            raise MessageError("not the envelope that the participant signed")
+        content = current.key.open(
+            entry.envelope, SEEDS, *envelope_context(head, self.number, charter)
+        )
+        seeds = envelope_seeds(content, charter.terms.sharing.held_by(self.number))
+        for subset, seed in seeds.items():
+            committed = commitment(head.context, head.participant, subset, seed)
+            if committed != head.commitments[subset]:
+                raise MessageError("a seed that the head does not commit to")
+        return _Reviewed(head.digest(charter), head.kind, seeds)
+
+    def _outcome(self, current: _Round, included: Sequence[int]) -> Outcome:
+        unknown = [one for one in included if one not in current.uploads]
+        if unknown:
+            raise ProtocolError(
+                f"the set holds uploads that this member cannot answer for: {unknown[:5]}"
+            )
+        listed = ((one, current.uploads[one].digest) for one in included)
+        uploads = set_digest(self.charter, current.context, listed)
+        return Outcome(current.number, current.context, uploads)
+
+    def _check_batches(self, kinds: Sequence[Kind]) -> None:
+        least = self.charter.terms.smallest_cohort
+        if len(kinds) < least:
+            raise ProtocolError(f"a set of {len(kinds)} uploads; the charter says at least {least}")
+        for kind in (Kind.FIRST, Kind.LEAVE):
+            if 0 < kinds.count(kind) < least:
+                raise ProtocolError(
+                    f"{kinds.count(kind)} uploads of kind {kind.name.lower()}; such uploads come "
+                    f"in batches of at least {least}"
+                )
+
+    def _share(self, current: _Round, included: Sequence[int], outcome: Outcome) -> bytes:
+        everybody = len(included) == len(current.uploads)
+        added = current.share if everybody else self._sum(current, included)
+        assert added is not None  # noqa: S101 - a reviewed round has a sum
+        if not self.charter.terms.blind:
+            return added.to_bytes()
+        reader = EnvelopePublicKey(current.roster.reader_key, suite=self.charter.terms.suite)
+        return reader.seal(added.to_bytes(), SHARE, *outcome.statement(self.charter))
+
+    def _sum(self, current: _Round, included: Sequence[int]) -> ShareSum:
+        held = self.charter.terms.sharing.held_by(self.number)
+        uploads = (current.uploads[one].seeds for one in included)
+        return ShareSum.from_seeds(
+            ([seeds[subset] for subset in held] for seeds in uploads), len(held)
+        )

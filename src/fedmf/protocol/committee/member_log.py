@@ -1,0 +1,164 @@
+"""What a member must never forget: the rounds that it made keys for, answered and voted on.
+
+A member that forgot would make a second key for a round, or answer for a second set of uploads, and
+the difference of two sets is somebody's upload. So every record is durable before the message that
+it is about leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
+from fedmf.protocol.committee.certificate import Outcome
+from fedmf.protocol.framing import BodyReader, sized, u32
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fedmf.protocol.committee.charter import Charter
+
+_OWNER, _KEY, _ANSWER, _VOTE = b"O", b"K", b"A", b"V"
+
+
+class MemberLog(Protocol):
+    """An append-only list of records that survives a crash."""
+
+    def records(self) -> Sequence[bytes]:
+        """Return all records, oldest first."""
+        ...
+
+    def append(self, record: bytes) -> None:
+        """Append a record; return when it would survive a power failure, not before."""
+        ...
+
+
+class ForgetfulLog:
+    """A log in memory, for members that are never restarted: simulations and tests."""
+
+    def __init__(self) -> None:
+        self._records: list[bytes] = []
+
+    def records(self) -> Sequence[bytes]:
+        """Return all records, oldest first."""
+        return self._records
+
+    def append(self, record: bytes) -> None:
+        """Append a record."""
+        self._records.append(record)
+
+
+@dataclass(slots=True)
+class _Round:
+    """What a member did in a round."""
+
+    has_key: bool = False
+    outcome: Outcome | None = None
+    answer: bytes = b""
+
+
+class Memory:
+    """What a member did so far, as read from its log and kept in it.
+
+    Parameters
+    ----------
+    log
+        The durable log of this member and of no other.
+    charter
+        The charter that the member pinned.
+    member
+        The member's number.
+
+    Raises
+    ------
+    KeyMaterialError
+        The log is another member's, or another charter's, or it is damaged.
+    """
+
+    def __init__(self, log: MemberLog, charter: Charter, member: int) -> None:
+        self._log = log
+        self._rounds: dict[int, _Round] = {}
+        owner = _OWNER + charter.digest + u32(member)
+        records = log.records()
+        if not records:
+            log.append(owner)
+        elif records[0] != owner:
+            raise KeyMaterialError("this log is of another member, or of another charter")
+        try:
+            for record in records[1:]:
+                self._replay(record)
+        except (MessageError, ProtocolError) as error:
+            raise KeyMaterialError(
+                f"the log of member {member} is damaged ({error}). A member must know all that it "
+                "ever said: take this one out of service, and begin a new session with another"
+            ) from error
+
+    @property
+    def newest_round(self) -> int:
+        """The last round that the member did anything in; 0 before the first."""
+        return max(self._rounds, default=0)
+
+    def has_key(self, round_number: int) -> bool:
+        """Return whether the member made a key for a round."""
+        return self._of(round_number).has_key
+
+    def outcome(self, round_number: int) -> Outcome | None:
+        """Return the outcome that the member signed for a round."""
+        return self._of(round_number).outcome
+
+    def answer(self, round_number: int) -> bytes:
+        """Return the answer that the member gave in a round; empty if it gave none."""
+        return self._of(round_number).answer
+
+    def note_key(self, round_number: int) -> None:
+        """Keep that there is a key for a round now.
+
+        Raises
+        ------
+        ProtocolError
+            There was one already.
+        """
+        if self.has_key(round_number):
+            raise ProtocolError(f"the key for round {round_number} was made already, and is gone")
+        self._keep(_KEY + u32(round_number))
+
+    def note_outcome(self, outcome: Outcome, answer: bytes = b"") -> None:
+        """Keep that the member signs this outcome, and gives this answer.
+
+        Raises
+        ------
+        ProtocolError
+            It has signed another outcome of the round.
+        """
+        self._check_outcome(outcome)
+        if answer:
+            self._keep(_ANSWER + outcome.to_bytes() + sized(answer))
+        elif self.outcome(outcome.round) is None:
+            self._keep(_VOTE + outcome.to_bytes())
+
+    def _check_outcome(self, outcome: Outcome) -> None:
+        if self.outcome(outcome.round) not in (None, outcome):
+            raise ProtocolError(f"another outcome of round {outcome.round} was signed already")
+
+    def _of(self, round_number: int) -> _Round:
+        return self._rounds.get(round_number, _Round())
+
+    def _keep(self, record: bytes) -> None:
+        self._log.append(record)
+        self._replay(record)
+
+    def _replay(self, record: bytes) -> None:
+        kind, reader = record[:1], BodyReader(record[1:])
+        if kind == _KEY:
+            self._rounds.setdefault(reader.number(), _Round()).has_key = True
+        elif kind in (_ANSWER, _VOTE):
+            outcome = Outcome.read(reader)
+            self._check_outcome(outcome)
+            done = self._rounds.setdefault(outcome.round, _Round())
+            done.outcome = outcome
+            if kind == _ANSWER:
+                done.answer = reader.sized(at_most=len(record))
+        else:
+            raise MessageError("a record of a kind that does not exist")
+        reader.end("a record")

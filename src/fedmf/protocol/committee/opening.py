@@ -1,0 +1,171 @@
+"""How a round begins: the members' keys for this round alone, and the context of all that follows.
+
+The context binds everything that is said in a round to the charter, the roster, the members' keys,
+the table that participants work on, and the outcome of the round before. Otherwise a server could
+replay one table to everybody but a victim, so that all other changes are zero, or have a round
+repeated without the victim: both times the difference is the victim's upload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.signatures import SIGNATURE_BYTES, SigningKey, check_signature
+from fedmf.errors import MessageError
+from fedmf.protocol.committee.certificate import Outcome
+from fedmf.protocol.framing import BodyReader, frame, sized, u32, unframe
+
+if TYPE_CHECKING:
+    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.committee.roster import Roster
+    from fedmf.protocol.session import Session
+
+LABEL = "round key"
+MOST_KEY_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RoundKey:
+    """A member's envelope key for one round, signed with its long-term key.
+
+    Parameters
+    ----------
+    member
+        The member's number.
+    public
+        The public envelope key.
+    signature
+        64 bytes.
+    """
+
+    member: int
+    public: bytes
+    signature: bytes
+
+    @classmethod
+    def signed(
+        cls, member: int, public: bytes, round_number: int, key: SigningKey, charter: Charter
+    ) -> RoundKey:
+        """Return the key with the member's signature."""
+        parts = (charter.digest, u32(round_number), u32(member), public)
+        return cls(member, public, key.sign(LABEL, *parts))
+
+    def check(self, round_number: int, charter: Charter) -> None:
+        """Check that the member itself made this key for this round, and that one can seal to it.
+
+        Raises
+        ------
+        MessageError
+            The member is unknown, or did not sign.
+        KeyMaterialError
+            What it signed is no key: nobody could upload anything in such a round.
+        """
+        if self.member >= charter.terms.members:
+            raise MessageError(f"member {self.member} is unknown")
+        parts = (charter.digest, u32(round_number), u32(self.member), self.public)
+        check_signature(charter.member_keys[self.member], self.signature, LABEL, *parts)
+        EnvelopePublicKey(self.public, suite=charter.terms.suite)
+
+    def to_bytes(self) -> bytes:
+        """Return the key as bytes."""
+        return u32(self.member) + sized(self.public) + self.signature
+
+    @classmethod
+    def read(cls, reader: BodyReader) -> RoundKey:
+        """Read a key out of a body; raise MessageError if there is none."""
+        return cls(
+            reader.number(), reader.sized(at_most=MOST_KEY_BYTES), reader.take(SIGNATURE_BYTES)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningMessage:
+    """Server to everybody: a round begins, with these members.
+
+    Parameters
+    ----------
+    round
+        From 1; void rounds count.
+    roster_version
+        The roster that holds.
+    keys
+        The keys of the members that are there, at least t, by ascending member.
+    """
+
+    KIND: ClassVar[int] = 4
+    round: int
+    roster_version: int
+    keys: tuple[RoundKey, ...]
+
+    def check(self, charter: Charter, roster: Roster) -> None:
+        """Check that t members begin the round, under this roster.
+
+        Raises
+        ------
+        MessageError
+            Another roster, fewer than t members, or a key that its member did not sign.
+        KeyMaterialError
+            A member's key that is none.
+        """
+        if self.roster_version != roster.version:
+            raise MessageError(
+                f"the round goes by version {self.roster_version} of the roster; the newest that "
+                f"members have signed is {roster.version}"
+            )
+        members = [key.member for key in self.keys]
+        if sorted(set(members)) != members or len(members) < charter.terms.threshold:
+            raise MessageError(
+                f"a round needs the keys of {charter.terms.threshold} different members"
+            )
+        for key in self.keys:
+            key.check(self.round, charter)
+
+    def context(
+        self, charter: Charter, roster: Roster, table: bytes, previous: Outcome | None
+    ) -> bytes:
+        """Return the context of the round, 32 bytes.
+
+        Parameters
+        ----------
+        table
+            Digest of the table that participants work on.
+        previous
+            Outcome of the round before; None in the first.
+        """
+        return labelled_hash(
+            "context",
+            charter.digest,
+            u32(self.round),
+            roster.digest(charter),
+            b"".join(u32(key.member) + sized(key.public) for key in self.keys),
+            table,
+            b"" if previous is None else previous.to_bytes(),
+        )
+
+    def body(self) -> bytes:
+        """Return the message without its frame."""
+        keys = b"".join(key.to_bytes() for key in self.keys)
+        return u32(self.roster_version) + u32(len(self.keys)) + keys
+
+    def to_bytes(self, session: Session) -> bytes:
+        """Return the message as bytes of this session."""
+        return frame(session, self.KIND, self.round, self.body())
+
+    @classmethod
+    def read(cls, round_number: int, reader: BodyReader, charter: Charter) -> OpeningMessage:
+        """Read the message without its frame."""
+        version = reader.number()
+        count = reader.count(at_most=charter.terms.members)
+        return cls(round_number, version, tuple(RoundKey.read(reader) for _ in range(count)))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, charter: Charter) -> OpeningMessage:
+        """Read a message of this session; raise MessageError if `data` is not one."""
+        round_number, body = unframe(data, charter.session, cls.KIND)
+        reader = BodyReader(body)
+        opening = cls.read(round_number, reader, charter)
+        reader.end("the opening of a round")
+        return opening

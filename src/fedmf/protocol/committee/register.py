@@ -1,0 +1,345 @@
+"""The register: all that is public about who takes part, for everybody to have a copy of.
+
+It holds the charter, the later versions of the roster, the cards of the people behind the keys, and
+the reader secret in envelopes. Whoever hands it around can do no harm with it: participants and
+members go by the charter's fingerprint, which they compared, and by t members' signatures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fedmf.crypto.labels import fingerprint
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.signatures import check_signature
+from fedmf.errors import MessageError, ProtocolError, SettingsError
+from fedmf.protocol.committee.charter import Charter
+from fedmf.protocol.committee.documents import Document, Format, canonical_json
+from fedmf.protocol.committee.participant import reader_envelope_key
+from fedmf.protocol.committee.roster import LABEL as ROSTER_LABEL
+from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster, sign_roster
+from fedmf.protocol.committee.sealed_reader import SealedReader
+
+if TYPE_CHECKING:
+    from fedmf.crypto.signatures import SigningKey
+    from fedmf.protocol.committee.cards import Card, Role
+    from fedmf.protocol.committee.terms import CommitteeTerms
+    from fedmf.protocol.session import Session
+
+
+@dataclass(frozen=True)
+class Register:
+    """Charter, rosters, cards and sealed reader secrets of one federation.
+
+    Parameters
+    ----------
+    charter
+        The charter.
+    members
+        The members' cards, by number.
+    participants
+        The cards of all participants that there ever were, by number.
+    rosters
+        The versions of the roster after the charter's. The last one may still be a proposal, short
+        of signatures.
+    sealed
+        The reader secret of the last version, sealed for each of its participants; empty where the
+        server opens.
+
+    Raises
+    ------
+    MessageError
+        Cards that are not those of the charter and the rosters, or a signature that does not fit.
+    ProtocolError
+        Versions of the roster that do not follow on each other.
+    """
+
+    charter: Charter
+    members: tuple[Card, ...]
+    participants: Mapping[int, Card]
+    rosters: tuple[SignedRoster, ...]
+    sealed: Mapping[int, SealedReader]
+
+    def __post_init__(self) -> None:
+        if tuple(card.signature_key for card in self.members) != self.charter.member_keys:
+            raise MessageError("the members' cards are not those of the keys in the charter")
+        before = self.chain_before
+        if self.rosters:
+            last = self.rosters[-1]
+            before.check_next(last.roster)
+            digests = before.newest.digest(self.charter), last.roster.digest(self.charter)
+            if last.previous != digests[0]:
+                raise ProtocolError("a roster that follows on another one than the newest")
+            _check_signatures(last, digests, self.charter)
+        keys = dict(self._all_keys())
+        if {number: card.signature_key for number, card in self.participants.items()} != keys:
+            raise MessageError("the participants' cards are not those of the keys in the roster")
+
+    @classmethod
+    def convene(
+        cls,
+        session: Session,
+        members: Sequence[Card],
+        participants: Sequence[Card],
+        reader: MasterSecret | None = None,
+    ) -> Register:
+        """Return the register of a new federation.
+
+        Whoever calls this knows the reader secret. So it is one of the participants, and never
+        whoever runs the server.
+
+        Parameters
+        ----------
+        session
+            The session, with the committee's terms.
+        members, participants
+            Their cards, in the order of the numbers that they get.
+        reader
+            The participants' reader secret; a new one unless given.
+
+        Raises
+        ------
+        SettingsError
+            Cards that do not fit the session or each other; all problems at once.
+        """
+        terms = session.committee
+        if terms is None:
+            raise SettingsError(
+                f"the session is of protection {session.protection}; only protection committee "
+                "has a charter"
+            )
+        problems = [
+            *_card_problems(members, "member", terms),
+            *_card_problems(participants, "participant", terms),
+        ]
+        if len(members) != terms.members:
+            problems.append(f"{len(members)} members' cards for a committee of {terms.members}")
+        problems += _count_problems(len(participants), len(participants), session, terms)
+        keys = [card.signature_key for card in (*members, *participants)]
+        problems += _repeated([*members, *participants])
+        if problems:
+            raise SettingsError("; ".join(problems))
+        reader = reader or MasterSecret.fresh()
+        roster = Roster(
+            1, tuple(keys[len(members) :]), reader_envelope_key(reader, terms.suite).public
+        )
+        charter = Charter(session, tuple(keys[: len(members)]), roster)
+        listed = dict(enumerate(participants))
+        return cls(charter, tuple(members), listed, (), _sealed(reader, roster, listed, charter))
+
+    @property
+    def newest(self) -> Roster:
+        """The last version of the roster, be it a proposal."""
+        return self.rosters[-1].roster if self.rosters else self.charter.roster
+
+    @property
+    def fingerprint(self) -> str:
+        """What to compare about the last version: in groups of four hexadecimal digits."""
+        if not self.rosters:
+            return self.charter.fingerprint
+        return fingerprint(self.newest.digest(self.charter))
+
+    @property
+    def chain_before(self) -> RosterChain:
+        """The versions before the last one, each with the signatures of t members."""
+        return RosterChain(self.charter, self.rosters[:-1])
+
+    @property
+    def signatures_missing(self) -> int:
+        """How many more members have to sign the last version of the roster."""
+        if not self.rosters:
+            return 0
+        return max(0, self.charter.terms.threshold - len(self.rosters[-1].signatures))
+
+    def check_complete(self) -> None:
+        """Check that t members have signed the last version of the roster.
+
+        Raises
+        ------
+        ProtocolError
+            They have not, yet.
+        """
+        if self.signatures_missing:
+            raise ProtocolError(
+                f"version {self.newest.version} of the roster is a proposal: "
+                f"{len(self.rosters[-1].signatures)} of {self.charter.terms.threshold} members "
+                "have signed it; go on with the version before until they have"
+            )
+
+    def changes(self) -> tuple[list[int], list[int]]:
+        """Return who came and who left with the last version, by number."""
+        if not self.rosters:
+            return sorted(self.participants), []
+        old, new = self.chain_before.newest.keys, self.newest.keys
+        left = [n for n, key in enumerate(old) if key is not None and new[n] is None]
+        return [n for n in range(len(old), len(new)) if new[n] is not None], left
+
+    def propose(self, add: Sequence[Card], remove: Iterable[int]) -> Register:
+        """Return the register with the next version of the roster, which nobody has signed.
+
+        It has a new reader secret, sealed for everybody on it. Without anybody to add or remove,
+        the reader secret alone is renewed. As in `convene`, the caller is one of the participants.
+
+        Parameters
+        ----------
+        add
+            Cards of newcomers, who get the next numbers.
+        remove
+            Numbers of those who leave, which nobody gets again.
+
+        Raises
+        ------
+        SettingsError
+            Cards or numbers that do not fit; all problems at once.
+        ProtocolError
+            The last version is still a proposal.
+        """
+        self.check_complete()
+        terms, session = self.charter.terms, self.charter.session
+        old, leaving = self.newest.keys, set(remove)
+        problems = [
+            f"number {n} is not in version {self.newest.version} of the roster"
+            for n in sorted(leaving)
+            if not 0 <= n < len(old) or old[n] is None
+        ]
+        problems += _card_problems(add, "participant", terms)
+        listed = {n: card for n, card in self.participants.items() if n not in leaving}
+        problems += _repeated([*self.members, *self.participants.values(), *add])
+        kept = [None if n in leaving else key for n, key in enumerate(old)]
+        keys = (*kept, *(card.signature_key for card in add))
+        count = sum(key is not None for key in keys)
+        problems += _count_problems(count, len(keys), session, terms)
+        if problems:
+            raise SettingsError("; ".join(problems))
+        reader = MasterSecret.fresh()
+        roster = Roster(
+            self.newest.version + 1, keys, reader_envelope_key(reader, terms.suite).public
+        )
+        everybody = {**self.participants, **dict(enumerate(add, len(old)))}
+        listed = {n: everybody[n] for n, key in enumerate(keys) if key is not None}
+        proposal = SignedRoster(roster, self.newest.digest(self.charter), ())
+        return replace(
+            self,
+            participants=everybody,
+            rosters=(*self.rosters, proposal),
+            sealed=_sealed(reader, roster, listed, self.charter),
+        )
+
+    def signed(self, member: int, key: SigningKey) -> Register:
+        """Return the register with one member's signature under the proposal.
+
+        Raises
+        ------
+        ProtocolError
+            There is no proposal, or the member has signed it.
+        """
+        if not self.rosters:
+            raise ProtocolError("there is no proposal to sign: the charter holds the only roster")
+        last = self.rosters[-1]
+        if member in {vote.member for vote in last.signatures}:
+            raise ProtocolError(
+                f"member {member} has signed version {last.roster.version} of the roster already"
+            )
+        vote = sign_roster(key, member, last.roster, self.chain_before.newest, self.charter)
+        votes = tuple(sorted((*last.signatures, vote), key=lambda one: one.member))
+        return replace(self, rosters=(*self.rosters[:-1], replace(last, signatures=votes)))
+
+    def _all_keys(self) -> Iterable[tuple[int, bytes]]:
+        for roster in (self.charter.roster, *(signed.roster for signed in self.rosters)):
+            yield from ((n, key) for n, key in enumerate(roster.keys) if key is not None)
+
+
+def roster_to_document(signed: SignedRoster, charter: Charter) -> bytes:
+    """Return a version of the roster as canonical JSON."""
+    return canonical_json(
+        {
+            "charter": charter.digest.hex(),
+            "format": str(Format.ROSTER),
+            "signed": signed.to_bytes().hex(),
+        }
+    )
+
+
+def roster_from_document(
+    data: bytes, charter: Charter, what: str = "what was received"
+) -> SignedRoster:
+    """Return the version of the roster that a document holds.
+
+    Raises
+    ------
+    MessageError
+        It holds none, or one under another charter.
+    """
+    with Document.reading(data, Format.ROSTER, what) as document:
+        if document.octets("charter") != charter.digest:
+            raise MessageError("this version of the roster is under another charter")
+        signed = SignedRoster.from_bytes(document.octets("signed"), charter)
+        document.check_spelling(roster_to_document(signed, charter))
+    return signed
+
+
+def _check_signatures(
+    signed: SignedRoster, statement: tuple[bytes, bytes], charter: Charter
+) -> None:
+    """Check whatever signatures there are; `RosterChain.adopt` counts them, too."""
+    members = [vote.member for vote in signed.signatures]
+    if len(set(members)) != len(members) or not set(members) <= set(range(charter.terms.members)):
+        raise MessageError("signatures of unknown members, or two of the same one")
+    for vote in signed.signatures:
+        public = charter.member_keys[vote.member]
+        check_signature(public, vote.signature, ROSTER_LABEL, *statement)
+
+
+def _sealed(
+    reader: MasterSecret, roster: Roster, cards: Mapping[int, Card], charter: Charter
+) -> dict[int, SealedReader]:
+    if not charter.terms.blind:
+        return {}
+    return {
+        number: SealedReader.seal(reader, number, card, roster, charter)
+        for number, card in cards.items()
+    }
+
+
+def _card_problems(cards: Sequence[Card], role: Role, terms: CommitteeTerms) -> list[str]:
+    problems = [
+        f"the card of {card.name!r} is a {card.role}'s where a {role}'s is due"
+        for card in cards
+        if card.role != role
+    ]
+    return problems + [
+        f"the card of {card.name!r} has an envelope key of suite {card.suite}, and the session "
+        f"goes by {terms.suite}: it needs new keys with --suite {terms.suite}"
+        for card in cards
+        if card.role == role == "participant" and card.suite != terms.suite
+    ]
+
+
+def _count_problems(count: int, numbers: int, session: Session, terms: CommitteeTerms) -> list[str]:
+    problems = []
+    if count < terms.smallest_cohort:
+        problems.append(
+            f"{count} participants, and no round with fewer than {terms.smallest_cohort} is ever "
+            "opened"
+        )
+    if numbers > session.participants:
+        problems.append(
+            f"{numbers} numbers of participants, those who left included, in a session that has "
+            f"room for {session.participants}"
+        )
+    return problems
+
+
+def _repeated(cards: Sequence[Card]) -> list[str]:
+    owners: dict[bytes, str] = {}
+    problems = []
+    for card in cards:
+        owner = owners.get(card.signature_key)
+        if owner == card.name:
+            problems.append(f"the card of {card.name!r} is there twice, or was here before")
+        elif owner is not None:
+            problems.append(f"the key of {card.name!r} is {owner!r}'s, too")
+        owners[card.signature_key] = card.name
+    return problems

@@ -1,0 +1,126 @@
+"""The reader secret on its way to a participant: in an envelope that only this one opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.labels import HASH_BYTES
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.errors import KeyMaterialError, MessageError, OpenError
+from fedmf.protocol.committee.documents import Document, Format, canonical_json
+from fedmf.protocol.committee.participant import reader_envelope_key
+from fedmf.protocol.framing import u32
+
+if TYPE_CHECKING:
+    from fedmf.protocol.committee.cards import Card, PersonalKeys
+    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.committee.roster import Roster
+
+LABEL = "reader secret"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedReader:
+    """The reader secret of one version of the roster, sealed for one participant.
+
+    Whoever sealed it does not matter: the secret has to fit the reader key of the roster, which
+    participants compare or members sign.
+
+    Parameters
+    ----------
+    roster
+        Digest of the version under its charter, 32 bytes.
+    participant
+        For whom it is.
+    envelope
+        The secret, sealed to the envelope key of the participant's card.
+    """
+
+    roster: bytes
+    participant: int
+    envelope: bytes
+
+    @classmethod
+    def seal(
+        cls, reader: MasterSecret, participant: int, card: Card, roster: Roster, charter: Charter
+    ) -> SealedReader:
+        """Seal the secret for a participant."""
+        digest = roster.digest(charter)
+        public = EnvelopePublicKey(card.envelope_key, suite=card.suite)
+        return cls(
+            digest, participant, public.seal(reader.to_bytes(), LABEL, digest, u32(participant))
+        )
+
+    def open(
+        self, keys: PersonalKeys, participant: int, roster: Roster, charter: Charter
+    ) -> MasterSecret:
+        """Return the secret, checked against the roster's reader key.
+
+        Raises
+        ------
+        MessageError
+            It is for another participant, or of another roster.
+        KeyMaterialError
+            It does not open with these keys, or is not the secret of this roster.
+        """
+        digest = roster.digest(charter)
+        if (self.participant, self.roster) != (participant, digest):
+            raise MessageError(
+                f"this reader secret is sealed for participant {self.participant} of some roster; "
+                f"due is the one for participant {participant} of version {roster.version} of "
+                "this one"
+            )
+        if keys.envelope_key is None:
+            raise KeyMaterialError("members of the committee have no reader secret to open")
+        try:
+            secret = keys.envelope_key.open(self.envelope, LABEL, digest, u32(participant))
+            reader = MasterSecret(secret)
+        except (OpenError, KeyMaterialError):
+            raise KeyMaterialError(
+                f"the reader secret for participant {participant} does not open with these keys: "
+                "it was sealed for another card or damaged; ask whoever sealed it for a new one"
+            ) from None
+        check_reader(reader, roster, charter)
+        return reader
+
+    def to_bytes(self) -> bytes:
+        """Return it as canonical JSON."""
+        return canonical_json(
+            {
+                "envelope": self.envelope.hex(),
+                "format": str(Format.SEALED),
+                "participant": self.participant,
+                "roster": self.roster.hex(),
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes, what: str = "what was received") -> SealedReader:
+        """Return the sealed secret that these bytes are; raise MessageError if they are none."""
+        with Document.reading(data, Format.SEALED, what) as document:
+            sealed = cls(
+                document.octets("roster"),
+                document.number("participant"),
+                document.octets("envelope"),
+            )
+            if len(sealed.roster) != HASH_BYTES:
+                raise ValueError("roster")
+            document.check_spelling(sealed.to_bytes())
+        return sealed
+
+
+def check_reader(reader: MasterSecret, roster: Roster, charter: Charter) -> None:
+    """Check that a reader secret belongs to a version of the roster.
+
+    Raises
+    ------
+    KeyMaterialError
+        It does not.
+    """
+    if reader_envelope_key(reader, charter.terms.suite).public != roster.reader_key:
+        raise KeyMaterialError(
+            f"this is not the reader secret of version {roster.version} of the roster: its public "
+            "key is another than the roster's; ask whoever sealed it"
+        )

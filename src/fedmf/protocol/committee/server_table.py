@@ -1,0 +1,121 @@
+"""What the server holds of the table under a committee: one round's sum of words, and no more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fedmf.crypto.rlwe_words import add_words, pack_words, subtract_words, unpack_words, zero_words
+from fedmf.errors import MessageError
+from fedmf.protocol.committee.sum_opening import (
+    committee_layout,
+    open_round_sum,
+    public_polynomials,
+    warn_of_liars,
+)
+from fedmf.protocol.committee.table_payload import Form, TablePayload
+from fedmf.protocol.plain_words import decode_words, encode_words
+from fedmf.protocol.protection import Rows, ServerProtection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fedmf.crypto.share_sum import ShareSum
+    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.table import Int64Array, IntegerTable
+
+
+class CommitteeTable(ServerProtection):
+    """Adds the words of one round; ciphertexts are never accumulated over rounds.
+
+    Parameters
+    ----------
+    charter
+        The charter.
+    """
+
+    def __init__(self, charter: Charter) -> None:
+        super().__init__(charter.session)
+        self.charter = charter
+        self._layout = committee_layout(charter.session)
+        self._public = public_polynomials(charter)
+        self._plain: Int64Array | None = None
+        self.begin_round()
+
+    def start(self, table: IntegerTable) -> None:
+        """Take the public start table."""
+        self.session.shape.check_table(table)
+        self._payload = TablePayload(Form.START, 0)
+        if not self.charter.terms.blind:
+            self._plain = self.session.shape.flat(table)
+
+    def begin_round(self) -> None:
+        """Forget the words of the last round."""
+        self._words = zero_words(self._layout.blocks, self._layout.size)
+
+    def add(self, payload: bytes, rows: Rows | None) -> None:
+        """Add the words of an upload."""
+        del rows
+        words = unpack_words(payload, self._layout.blocks, self._layout.size)
+        add_words(self._words, words, self._layout.size)
+
+    def remove(self, payload: bytes) -> None:
+        """Take the words of an upload out again."""
+        words = unpack_words(payload, self._layout.blocks, self._layout.size)
+        subtract_words(self._words, words, self._layout.size)
+
+    def round_words(self) -> bytes:
+        """Return the sum of the round's words so far."""
+        return pack_words(self._words, self._layout.size)
+
+    def restore_round(self, words: bytes) -> None:
+        """Take a sum of words that `round_words` returned; on any error nothing has changed."""
+        self._words = unpack_words(words, self._layout.blocks, self._layout.size)
+
+    def finish(self, round_number: int, shares: Mapping[int, ShareSum], uploads: int) -> None:
+        """Make the sum of a closed round the next table; open it if the server is to.
+
+        Raises
+        ------
+        OpenError
+            The server is to open the sum, and it does not open.
+        """
+        if self._plain is None:
+            self._payload = TablePayload(Form.SUM, round_number, self.round_words())
+            return
+        opened = open_round_sum(
+            self._words,
+            shares,
+            uploads=uploads,
+            charter=self.charter,
+            layout=self._layout,
+            public=self._public,
+        )
+        limbs, _ = self._layout.read(opened.messages)
+        self._plain = self.session.shape.wrap(self._plain + self._layout.values(limbs))
+        words = encode_words(self.session.shape, self.session.shape.table(self._plain))
+        self._payload = TablePayload(Form.PLAIN, round_number, words)
+        warn_of_liars(opened.liars, round_number)
+
+    def keep_copy(self, copy: bytes) -> None:
+        """Keep the table as a participant sealed it, for those who come late.
+
+        Raises
+        ------
+        MessageError
+            It is no sealed copy of the table that is due.
+        """
+        payload = TablePayload.from_bytes(copy)
+        if payload.form != Form.COPY or payload.round != self._payload.round:
+            raise MessageError("not a sealed copy of the table after the last round")
+        self._payload = payload
+
+    def payload(self) -> bytes:
+        """Return the table in the form that is at hand."""
+        return self._payload.to_bytes()
+
+    def restore(self, payload: bytes) -> None:
+        """Take a table that `payload` returned."""
+        self._payload = TablePayload.from_bytes(payload)
+        if self._payload.form == Form.PLAIN:
+            words = decode_words(self.session.shape, self._payload.content)
+            self._plain = self.session.shape.flat(words)

@@ -1,0 +1,84 @@
+"""The public terms of a committee: how many, how many of them it takes, and who reads the sum."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from fedmf.crypto.envelopes import DEFAULT_SUITE, ENVELOPE_SUITES
+from fedmf.crypto.replicated_sharing import ReplicatedSharing
+from fedmf.errors import SettingsError
+
+OpenedBy = Literal["participants", "server"]
+OPENED_BY: tuple[OpenedBy, ...] = ("participants", "server")
+LEAST_COHORT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CommitteeTerms:
+    """The terms of a committee; part of the session.
+
+    Parameters
+    ----------
+    members
+        c, the number of members, 1 to 10.
+    threshold
+        t, how many of them have to answer; more than half.
+    opened_by
+        ``"participants"``: members seal their answers to the participants, and the server reads
+        nothing (blind). ``"server"``: the server opens the sums and hands out the table.
+    corrupt
+        How many participants are assumed to work with the server.
+    smallest_cohort
+        Members answer for no fewer uploads; at least `corrupt` + 2 and never below 3, since a sum
+        of one honest participant and of others who tell is that participant.
+    suite
+        How envelopes to members are sealed, a name of `fedmf.crypto.envelopes.ENVELOPE_SUITES`.
+
+    Raises
+    ------
+    SettingsError
+        Terms that protect nobody; all problems at once.
+    """
+
+    members: int
+    threshold: int
+    opened_by: OpenedBy
+    corrupt: int
+    smallest_cohort: int
+    suite: str = DEFAULT_SUITE
+
+    def __post_init__(self) -> None:
+        problems = []
+        try:
+            ReplicatedSharing(self.members, self.threshold)
+        except SettingsError as error:
+            problems.append(str(error))
+        if self.opened_by not in OPENED_BY:
+            problems.append(f"a sum is opened by {' or by '.join(OPENED_BY)}")
+        if self.corrupt < 0:
+            problems.append("the number of corrupt participants cannot be negative")
+        least = max(LEAST_COHORT, self.corrupt + 2)
+        if self.smallest_cohort < least:
+            problems.append(
+                f"with {self.corrupt} corrupt participants the smallest cohort is at least "
+                f"{least}, not {self.smallest_cohort}"
+            )
+        if self.suite not in ENVELOPE_SUITES:
+            problems.append(f"the suite of envelopes is one of {', '.join(ENVELOPE_SUITES)}")
+        if problems:
+            raise SettingsError("; ".join(problems))
+
+    @property
+    def sharing(self) -> ReplicatedSharing:
+        """How the key of an upload is shared out."""
+        return ReplicatedSharing(self.members, self.threshold)
+
+    @property
+    def blind(self) -> bool:
+        """Whether the server reads nothing."""
+        return self.opened_by == "participants"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the terms as JSON values; ``CommitteeTerms(**values)`` restores them."""
+        return asdict(self)

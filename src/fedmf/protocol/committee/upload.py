@@ -1,0 +1,224 @@
+"""What a participant sends in a round: words, a head that stands for them, and envelopes.
+
+The key of the words is the sum of small keys from seeds, one for every subset of t-1 members; each
+member gets, in an envelope that it alone opens, the seeds of the subsets that it is not in. The
+head commits to words and seeds, so that all who hold a seed hold the same one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fedmf.crypto.keystream import KEY_BYTES as SEED_BYTES
+from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.signatures import SIGNATURE_BYTES, SigningKey, check_signature
+from fedmf.errors import MessageError
+from fedmf.protocol.committee.certificate import DIGEST_BYTES
+from fedmf.protocol.framing import BodyReader, sized, u32
+
+if TYPE_CHECKING:
+    from fedmf.protocol.committee.charter import Charter
+
+LABEL = "upload"
+MOST_ENVELOPE_BYTES = 16_384
+NONCE_BYTES = 32
+
+
+class Kind(enum.IntEnum):
+    """What an upload means; members let the first two kinds and leaves pass in batches only."""
+
+    FIRST = 1
+    UPDATE = 2
+    LEAVE = 3
+
+
+def commitment(context: bytes, participant: int, subset: int, seed: bytes) -> bytes:
+    """Return the commitment to the seed of a subset of members."""
+    return labelled_hash("seed", context, u32(participant), u32(subset), seed)
+
+
+def words_digest(words: bytes) -> bytes:
+    """Return the digest that a head commits to the words with."""
+    return labelled_hash("words", words)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Stands for one upload in everything that follows.
+
+    Parameters
+    ----------
+    context
+        The round's context.
+    participant
+        Who uploads.
+    kind
+        First, update or leave.
+    words
+        Digest of the words.
+    nonce
+        The upload's nonce.
+    commitments
+        To the seeds, in the order of the subsets.
+    """
+
+    context: bytes
+    participant: int
+    kind: Kind
+    words: bytes
+    nonce: bytes
+    commitments: tuple[bytes, ...]
+
+    def digest(self, charter: Charter) -> bytes:
+        """Return the hash that names the upload."""
+        return labelled_hash(
+            "head",
+            charter.digest,
+            self.context,
+            u32(self.participant),
+            bytes([self.kind]),
+            self.words,
+            self.nonce,
+            *self.commitments,
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the head as bytes, without the participant, which every message names anyway."""
+        return b"".join(
+            [self.context, bytes([self.kind]), self.words, self.nonce, *self.commitments]
+        )
+
+    @classmethod
+    def read(cls, reader: BodyReader, participant: int, charter: Charter) -> Head:
+        """Read a head out of a body; raise MessageError if there is none."""
+        context = reader.take(DIGEST_BYTES)
+        kind = reader.take(1)[0]
+        if kind not in list(Kind):
+            raise MessageError(f"an upload of kind {kind}, which does not exist")
+        return cls(
+            context,
+            participant,
+            Kind(kind),
+            reader.take(DIGEST_BYTES),
+            reader.take(NONCE_BYTES),
+            tuple(reader.take(DIGEST_BYTES) for _ in charter.terms.sharing.subsets),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SignedHead:
+    """A head, the digests of its envelopes, and the participant's signature under both.
+
+    Parameters
+    ----------
+    head
+        The head.
+    envelopes
+        Digest of each envelope, in the order of the opening's members.
+    signature
+        64 bytes.
+    """
+
+    head: Head
+    envelopes: tuple[bytes, ...]
+    signature: bytes
+
+    @classmethod
+    def signed(
+        cls, head: Head, envelopes: Sequence[bytes], key: SigningKey, charter: Charter
+    ) -> SignedHead:
+        """Return the head with the participant's signature."""
+        digests = tuple(labelled_hash("envelope", envelope) for envelope in envelopes)
+        return cls(head, digests, key.sign(LABEL, head.digest(charter), *digests))
+
+    def check(self, key: bytes, charter: Charter) -> None:
+        """Raise MessageError unless the owner of this public key signed it."""
+        check_signature(key, self.signature, LABEL, self.head.digest(charter), *self.envelopes)
+
+    def to_bytes(self) -> bytes:
+        """Return it as bytes."""
+        return b"".join([self.head.to_bytes(), *self.envelopes, self.signature])
+
+    @classmethod
+    def read(
+        cls, reader: BodyReader, participant: int, members: int, charter: Charter
+    ) -> SignedHead:
+        """Read a signed head out of a body; raise MessageError if there is none."""
+        head = Head.read(reader, participant, charter)
+        envelopes = tuple(reader.take(DIGEST_BYTES) for _ in range(members))
+        return cls(head, envelopes, reader.take(SIGNATURE_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class CommitteePayload:
+    """The payload of an upload.
+
+    Parameters
+    ----------
+    table
+        Digest of the table that the participant worked on, from which all compute the context.
+    signed
+        The signed head.
+    envelopes
+        One for each member of the opening, in its order.
+    words
+        The protected words.
+    """
+
+    table: bytes
+    signed: SignedHead
+    envelopes: tuple[bytes, ...]
+    words: bytes
+
+    def to_bytes(self) -> bytes:
+        """Return the payload as bytes."""
+        envelopes = b"".join(map(sized, self.envelopes))
+        return b"".join([self.table, self.signed.to_bytes(), envelopes, self.words])
+
+    @classmethod
+    def from_bytes(
+        cls, data: bytes, participant: int, members: int, charter: Charter
+    ) -> CommitteePayload:
+        """Read a payload; raise MessageError if `data` is not one.
+
+        Whether the envelopes and the words are those of the head is checked here, too.
+        """
+        reader = BodyReader(data)
+        table = reader.take(DIGEST_BYTES)
+        signed = SignedHead.read(reader, participant, members, charter)
+        envelopes = tuple(reader.sized(at_most=MOST_ENVELOPE_BYTES) for _ in range(members))
+        words = reader.rest()
+        if tuple(labelled_hash("envelope", one) for one in envelopes) != signed.envelopes:
+            raise MessageError("an envelope is not the one that its participant signed")
+        if words_digest(words) != signed.head.words:
+            raise MessageError("the words are not those that their participant signed")
+        return cls(table, signed, envelopes, words)
+
+
+def envelope_context(head: Head, member: int, charter: Charter) -> tuple[bytes, ...]:
+    """Return what an envelope is bound to: its upload, and the member that it is for."""
+    return (head.digest(charter), u32(member))
+
+
+def envelope_content(seeds: Mapping[int, bytes]) -> bytes:
+    """Return what goes into a member's envelope: its seeds, by ascending subset."""
+    return b"".join(seeds[subset] for subset in sorted(seeds))
+
+
+def envelope_seeds(content: bytes, subsets: Sequence[int]) -> dict[int, bytes]:
+    """Return the seeds of an envelope by subset.
+
+    Raises
+    ------
+    MessageError
+        Not as many seeds as the member holds.
+    """
+    if len(content) != SEED_BYTES * len(subsets):
+        raise MessageError("an envelope holds one seed for each subset that its member is not in")
+    return {
+        subset: content[at * SEED_BYTES : (at + 1) * SEED_BYTES]
+        for at, subset in enumerate(subsets)
+    }

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fedmf.crypto import share_sum
+from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_ring import DEGREE
+from fedmf.crypto.share_sum import MOST_UPLOADS, ShareSum
+from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
+
+
+def seeds_of(upload: int, held: int = 3) -> list[bytes]:
+    return [bytes([upload, subset]) * 16 for subset in range(held)]
+
+
+def test_each_row_is_the_sum_of_the_keys_of_its_seeds() -> None:
+    uploads = [seeds_of(upload) for upload in range(50)]
+    share = ShareSum.from_seeds(uploads, 3)
+    assert share.values.dtype == np.int32
+    for row, seeds in zip(share.values, zip(*uploads, strict=True), strict=True):
+        np.testing.assert_array_equal(row, RlweKey.sum_of_seeds(seeds).coefficients)
+
+
+def test_the_sum_of_no_uploads_is_zero() -> None:
+    assert not ShareSum.from_seeds([], 2).values.any()
+
+
+def test_sums_travel_as_little_endian_words_of_four_bytes() -> None:
+    values = np.zeros((2, DEGREE), dtype=np.int32)
+    values[0, 0], values[1, -1] = -2, 2**31 - 1
+    data = ShareSum(values).to_bytes()
+    assert len(data) == 2 * DEGREE * 4
+    assert data[:4] == b"\xfe\xff\xff\xff"
+    assert data[-4:] == b"\xff\xff\xff\x7f"
+    np.testing.assert_array_equal(ShareSum.from_bytes(data, 2).values, values)
+
+
+@pytest.mark.parametrize("length", [0, 4 * DEGREE, 8 * DEGREE - 1, 8 * DEGREE + 4])
+def test_bytes_of_another_length_are_refused(length: int) -> None:
+    with pytest.raises(MessageError, match=f"has 16,384 bytes, this one {length:,}$"):
+        ShareSum.from_bytes(bytes(length), 2)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_each_upload_adds_32_at_most(sign: int) -> None:
+    values = np.zeros((1, DEGREE), dtype=np.int32)
+    values[0, 7] = sign * 64
+    assert ShareSum(values).can_be_of(2)
+    assert not ShareSum(values).can_be_of(1)
+    values[0, 7] += sign
+    assert not ShareSum(values).can_be_of(2)
+
+
+def test_the_smallest_number_of_all_is_seen() -> None:
+    values = np.full((1, DEGREE), -(2**31), dtype=np.int32)
+    assert not ShareSum(values).can_be_of(MOST_UPLOADS)
+
+
+def test_the_values_are_read_only() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        ShareSum.from_seeds([seeds_of(0)], 3).values[0, 0] = 1
+
+
+@pytest.mark.parametrize("held", [2, 4])
+def test_an_upload_with_another_number_of_seeds_is_refused(held: int) -> None:
+    with pytest.raises(ProtocolError, match=f"upload 1 has {held} seeds here, not 3"):
+        ShareSum.from_seeds([seeds_of(0), seeds_of(1, held)], 3)
+
+
+def test_more_uploads_than_32_bits_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (MOST_UPLOADS + 1) * 32 > 2**31 - 1 >= MOST_UPLOADS * 32
+    monkeypatch.setattr(share_sum, "MOST_UPLOADS", 2)
+    ShareSum.from_seeds([seeds_of(0), seeds_of(1)], 3)
+    with pytest.raises(ProtocolError, match="3 uploads are more than the 2"):
+        ShareSum.from_seeds([seeds_of(0), seeds_of(1), seeds_of(2)], 3)
+
+
+def test_a_seed_of_another_length_is_refused() -> None:
+    with pytest.raises(KeyMaterialError, match="32 bytes"):
+        ShareSum.from_seeds([[bytes(31)]], 1)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.zeros((2, DEGREE)), np.zeros(DEGREE, np.int32), np.zeros((1, DEGREE - 1), np.int32)],
+    ids=["floats", "one dimension", "too short"],
+)
+def test_other_arrays_are_no_sums(values: NDArray[np.int32]) -> None:
+    with pytest.raises(TypeError, match="is int32 of shape"):
+        ShareSum(values)

@@ -1,0 +1,158 @@
+"""A federation with a committee that dies in the middle of a round, and what becomes of the round.
+
+Members answer once. What their logs hold after a crash decides whether the round goes on, is void,
+or can never be opened any more.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.errors import ProtocolError, RunDirectoryError
+from fedmf.federation import (
+    DataChoice,
+    LocalEngine,
+    RunDirectory,
+    TrainingPlan,
+    TrainingSettings,
+    train_locally,
+)
+from fedmf.federation.local.durable_log import DurableLog
+from fedmf.protocol.committee.exchange import AnswerReply
+from fedmf.protocol.framing import kind_of
+
+DATA = DataChoice("movielens-small", users=10, items=20)
+KEY = MasterSecret(bytes(range(32)))
+
+
+class Crash(BaseException):
+    """What a power failure does to a process."""
+
+
+def make(tmp_path: Path) -> tuple[TrainingPlan, RunDirectory]:
+    _, training, heldout = DATA.load()
+    settings = TrainingSettings(factors=4, rounds=3)
+    plan = TrainingPlan.make(settings, training, public_key=None, measured=True)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), KEY)
+    return plan, run
+
+
+def train(plan: TrainingPlan, run: RunDirectory | None) -> str:
+    _, training, heldout = DATA.load()
+    return train_locally(plan, KEY, training, heldout, run=run).table_sha256
+
+
+def crash_after_answers(answers: int, in_round: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the process die once so many members have answered, one more reply being lost."""
+    consult = LocalEngine.consult
+    seen = 0
+
+    def dying(engine: LocalEngine, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+        nonlocal seen
+        for member, reply in consult(engine, requests):
+            if kind_of(reply) == AnswerReply.KIND:
+                seen += 1
+                if seen == 4 * (in_round - 1) + answers:
+                    raise Crash
+            yield member, reply
+
+    monkeypatch.setattr(LocalEngine, "consult", dying)
+
+
+@pytest.mark.parametrize("in_round", [1, 3])
+@pytest.mark.parametrize("answers", [3, 4])
+def test_a_round_that_enough_members_answered_is_opened_after_the_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: int, in_round: int
+) -> None:
+    plan, run = make(tmp_path)
+    with monkeypatch.context() as patched:
+        crash_after_answers(answers, in_round, patched)
+        with pytest.raises(Crash):
+            train(plan, run)
+    assert run.frozen(in_round) is not None
+    whole = train(plan, None)
+    assert train(plan, RunDirectory.find(run.path)) == whole
+
+
+@pytest.mark.parametrize("answers", [1, 2])
+def test_a_round_that_too_few_answered_ends_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: int
+) -> None:
+    """The others have forgotten their seeds, and no second sum may ever be opened beside it."""
+    plan, run = make(tmp_path)
+    with monkeypatch.context() as patched:
+        crash_after_answers(answers, 2, patched)
+        with pytest.raises(Crash):
+            train(plan, run)
+    for _ in range(2):
+        with pytest.raises(ProtocolError, match=f"only {answers} of the 3 members.*begin a new"):
+            train(plan, RunDirectory.find(run.path))
+
+
+def test_a_round_that_nobody_answered_is_void_and_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, run = make(tmp_path)
+
+    def die(*_: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunDirectory, "keep_frozen", die)
+        with pytest.raises(Crash):
+            train(plan, run)
+    _, training, heldout = DATA.load()
+    result = train_locally(plan, KEY, training, heldout, run=RunDirectory.find(run.path))
+    assert result.setup is not None
+    assert result.setup.void_before == 1
+    assert result.table_sha256 == train(plan, None)
+
+
+def test_a_durable_log_gives_back_what_was_appended(tmp_path: Path) -> None:
+    path = tmp_path / "members" / "member-0.log"
+    log = DurableLog(path)
+    for record in (b"one", b"", b"three" * 100):
+        log.append(record)
+    assert list(DurableLog(path).records()) == [b"one", b"", b"three" * 100]
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_record_cut_short_was_never_acted_upon(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = DurableLog(path)
+    log.append(b"whole")
+    whole = path.stat().st_size
+    log.append(b"cut short by the crash")
+    for length in range(whole, path.stat().st_size):
+        short = tmp_path / f"log-{length}"
+        short.write_bytes(path.read_bytes()[:length])
+        again = DurableLog(short)
+        assert list(again.records()) == [b"whole"]
+        again.append(b"next")
+        assert list(DurableLog(short).records()) == [b"whole", b"next"]
+
+
+def test_a_damaged_log_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = DurableLog(path)
+    log.append(b"what the member did")
+    log.append(b"and then")
+    data = bytearray(path.read_bytes())
+    data[15] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(RunDirectoryError, match="damaged"):
+        DurableLog(path)
+    with pytest.raises(RunDirectoryError, match="cannot be opened"):
+        DurableLog(path / "no folder")
+
+
+def test_a_log_that_cannot_be_written_stops_the_member(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = DurableLog(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(RunDirectoryError, match="cannot be written"):
+        log.append(b"anything")
+    assert list(log.records()) == []

@@ -1,0 +1,148 @@
+"""A row with one rater gives that rater away, unless it never leaves the participant."""
+
+import numpy as np
+import pytest
+
+from fedmf.federation import (
+    LocalEngine,
+    Training,
+    TrainingPlan,
+    TrainingResult,
+    TrainingSettings,
+    Transcript,
+    train_locally,
+)
+from fedmf.federation.local.roles import make_server
+from fedmf.model import RATERS
+from fedmf.protocol import Int64Array, UploadMessage
+from fedmf.protocol.none import NoneServer
+from fedmf.ratings import Ratings, load_ratings
+from tests.contracts.engine_contract import UNPROTECTED, play
+
+
+@pytest.fixture(scope="module")
+def split() -> tuple[Ratings, Ratings]:
+    return load_ratings("movielens-small").take(users=12, items=120).split(0.2, seed=1)
+
+
+def make(split: tuple[Ratings, Ratings], **changed: object) -> TrainingPlan:
+    chosen = {"min_raters": 1, **changed}
+    settings = TrainingSettings(protection="none", factors=4, rounds=2, **chosen)  # type: ignore[arg-type]
+    return TrainingPlan.make(settings, split[0], public_key=None, measured=True)
+
+
+def raters(training: Ratings) -> Int64Array:
+    return np.bincount(training.items, minlength=training.n_items)
+
+
+def opened_moves(plan: TrainingPlan, result: TrainingResult) -> Int64Array:
+    """What the opened table shows of items: its difference to the public start."""
+    return result.table[0] - plan.start_table()[0]
+
+
+def lonely(training: Ratings) -> tuple[int, int]:
+    """Return an item with one rater, and who that is."""
+    item = int(np.flatnonzero(raters(training) == 1)[0])
+    return item, int(training.users[training.items == item][0])
+
+
+def contributions(
+    plan: TrainingPlan, split: tuple[Ratings, Ratings]
+) -> tuple[TrainingResult, list[Int64Array]]:
+    """Train, and return what each participant in truth contributed to the items."""
+    with LocalEngine(plan, None, *split) as engine:
+        result = play(plan, UNPROTECTED, engine)
+        assert engine._host is not None
+        states = [one.state.contribution for one in engine._host._participants.values()]
+    contributed = []
+    for state in states:
+        assert state is not None
+        dense = np.zeros_like(result.table[0])
+        dense[state[0].rows] = state[0].values
+        contributed.append(dense)
+    return result, contributed
+
+
+def test_without_the_least_number_an_opened_row_is_the_single_raters_contribution(
+    split: tuple[Ratings, Ratings],
+) -> None:
+    item, user = lonely(split[0])
+    plan = make(split, min_raters=1)
+    result, contributed = contributions(plan, split)
+    stolen = opened_moves(plan, result)[item]
+    assert stolen.any()
+    np.testing.assert_array_equal(stolen, contributed[user][item])
+
+
+@pytest.mark.parametrize("upload", ["full", "part"])
+@pytest.mark.parametrize("least", [2, 3])
+def test_with_it_these_rows_are_zero_in_every_upload(
+    split: tuple[Ratings, Ratings], upload: str, least: int
+) -> None:
+    plan = make(split, min_raters=least, upload=upload)
+    transcript = Transcript(keep_messages=True)
+    result = train_locally(plan, None, *split, transcript=transcript)
+    few = raters(split[0]) < least
+    assert few.any()
+    assert not few.all()
+    seen = 0
+    for entry in transcript.view("server"):
+        if entry.kind == "upload":
+            assert entry.data is not None
+            message = UploadMessage.from_bytes(entry.data, plan.session)
+            server = NoneServer(plan.session)
+            server.start(plan.session.shape.zeros())
+            server.add(message.payload, message.rows)
+            opened = server.payload()
+            items = np.frombuffer(opened, "<i4", count=few.size * 4).reshape(-1, 4)
+            assert not items[few].any()
+            if message.rows is not None:
+                assert not few[message.rows[0]].any()
+            seen += bool(items[~few].any())
+    assert seen == 2 * len(plan.members)
+    assert not opened_moves(plan, result)[few].any()
+    assert opened_moves(plan, result)[~few].any(axis=1).mean() > 0.9
+
+
+def test_set_up_opens_the_counts_and_nothing_else(split: tuple[Ratings, Ratings]) -> None:
+    plan = make(split, min_raters=3)
+    first: list[Int64Array] = []
+
+    with LocalEngine(plan, None, *split) as engine:
+        server = make_server(plan.session, None, plan.start_table())
+        Training(plan, engine, server).run(
+            lambda record: first.extend(engine.opened_table()) if record.round == 0 else None
+        )
+    counts = first[plan.codec.position(RATERS)][:, 0]
+    np.testing.assert_array_equal(counts, raters(split[0]))
+    np.testing.assert_array_equal(first[0], plan.start_table()[0])
+    assert not first[2].any()
+
+
+def test_everybody_is_counted_whatever_the_cohort(split: tuple[Ratings, Ratings]) -> None:
+    plan = make(split, min_raters=3, cohort=4)
+    result = train_locally(plan, None, *split)
+    assert result.setup is not None
+    assert result.setup.included == len(plan.members)
+    assert [record.included for record in result.rounds] == [6, 5]
+    assert plan.session.rounds == 3
+
+
+def test_the_papers_loop_needs_no_set_up(split: tuple[Ratings, Ratings]) -> None:
+    plan = make(split)
+    assert (plan.min_raters, plan.setup_rounds, plan.counts_raters) == (1, 0, False)
+    assert train_locally(plan, None, *split).setup is None
+
+
+def test_counts_cost_part_uploads_nothing_after_the_set_up(split: tuple[Ratings, Ratings]) -> None:
+    plan = make(split, min_raters=2, upload="part")
+    transcript = Transcript(keep_messages=True)
+    train_locally(plan, None, *split, transcript=transcript)
+    named = {1: 0, 2: 0, 3: 0}
+    for entry in transcript.view("server"):
+        if entry.kind == "upload":
+            assert entry.data is not None
+            message = UploadMessage.from_bytes(entry.data, plan.session)
+            assert message.rows is not None
+            named[message.round] += len(message.rows[plan.codec.position(RATERS)])
+    assert named == {1: len(split[0]), 2: 0, 3: 0}

@@ -1,0 +1,204 @@
+"""A whole federation in memory: participants, a committee, a server, and who tampers between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.signatures import SigningKey
+from fedmf.protocol import (
+    ClosingMessage,
+    GroupShape,
+    IntegerTable,
+    ParticipantRole,
+    RowChange,
+    Session,
+    TableMessage,
+    TableShape,
+    UploadMessage,
+)
+from fedmf.protocol.committee.charter import Charter
+from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol.committee.member_log import ForgetfulLog
+from fedmf.protocol.committee.opening import OpeningMessage
+from fedmf.protocol.committee.participant import CommitteeParticipant, reader_envelope_key
+from fedmf.protocol.committee.roster import Roster
+from fedmf.protocol.committee.server import CommitteeServer
+from fedmf.protocol.committee.server_table import CommitteeTable
+from fedmf.protocol.committee.spool import MemorySpool
+from fedmf.protocol.committee.terms import CommitteeTerms, OpenedBy
+
+# The second group is too wide for one word, so that its values travel in limbs.
+SHAPE = TableShape((GroupShape("items", 6, 5, 24), GroupShape("sums", 3, 2, 45)))
+
+Tamper = Callable[[int, bytes], bytes | None]
+"""Sees member and message; returns what arrives instead, or None where nothing does."""
+
+
+def untouched(member: int, data: bytes) -> bytes:
+    """Let everything through."""
+    del member
+    return data
+
+
+def make_session(
+    participants: int,
+    *,
+    members: int = 4,
+    threshold: int = 3,
+    opened_by: OpenedBy = "participants",
+    smallest_cohort: int = 3,
+    rounds: int = 6,
+    shape: TableShape = SHAPE,
+    session_id: bytes = bytes(16),
+) -> Session:
+    return Session(
+        session_id=session_id,
+        protection="committee",
+        upload="full",
+        shape=shape,
+        participants=participants,
+        rounds=rounds,
+        public_key=None,
+        learning_sha256=bytes(32),
+        committee=CommitteeTerms(members, threshold, opened_by, 1, smallest_cohort),
+    )
+
+
+def random_change(rng: np.random.Generator, shape: TableShape = SHAPE) -> list[RowChange]:
+    change = []
+    for group in shape.groups:
+        rows = np.flatnonzero(rng.random(group.rows) < 0.6)
+        bound = 2 ** (group.word_bits - 5)
+        values = rng.integers(-bound, bound, (len(rows), group.columns), dtype=np.int64)
+        change.append(RowChange(rows, values))
+    return change
+
+
+class World:
+    """One session with all its roles; `round` plays a round with the given changes."""
+
+    def __init__(self, participants: int = 5, *, session: Session | None = None, **terms: object):
+        self.session = session or make_session(participants, **terms)  # type: ignore[arg-type]
+        assert self.session.committee is not None
+        self.reader = MasterSecret.fresh()
+        suite = self.session.committee.suite
+        self.signing_keys = {
+            number: SigningKey.fresh() for number in range(self.session.participants)
+        }
+        self.member_keys = [SigningKey.fresh() for _ in range(self.session.committee.members)]
+        self.charter = Charter(
+            self.session,
+            tuple(key.public for key in self.member_keys),
+            Roster(
+                1,
+                tuple(key.public for key in self.signing_keys.values()),
+                reader_envelope_key(self.reader, suite).public,
+            ),
+        )
+        self.start: IntegerTable = self.session.shape.zeros()
+        self.logs = [ForgetfulLog() for _ in self.member_keys]
+        self.members = [self.restarted_member(number) for number in range(len(self.logs))]
+        self.protections = {
+            number: self.fresh_protection([number]) for number in range(self.session.participants)
+        }
+        self.roles = {
+            number: ParticipantRole(self.session, number, protection)
+            for number, protection in self.protections.items()
+        }
+        self.server = self.fresh_server()
+        self.expected = [part.copy() for part in self.start]
+        self.to_member: Tamper = untouched
+        self.from_member: Tamper = untouched
+
+    def restarted_member(self, number: int) -> CommitteeMember:
+        """Return a member that knows nothing but its key and its log."""
+        return CommitteeMember(self.charter, number, self.member_keys[number], self.logs[number])
+
+    def fresh_protection(self, numbers: Sequence[int]) -> CommitteeParticipant:
+        keys = {number: self.signing_keys[number] for number in numbers}
+        reader = self.reader if self.charter.terms.blind else None
+        return CommitteeParticipant(self.charter, keys, reader, self.start)
+
+    def fresh_server(self, closings: Sequence[ClosingMessage] = ()) -> CommitteeServer:
+        table = CommitteeTable(self.charter)
+        table.start(self.start)
+        return CommitteeServer(self.charter, table, MemorySpool(), closings)
+
+    def consult(self) -> None:
+        """Carry messages between the server and the members until all is said."""
+        while requests := self.server.requests():
+            for member, request in requests.items():
+                arriving = self.to_member(member, request)
+                if arriving is None:
+                    continue
+                reply = self.from_member(member, self.members[member].respond(arriving))
+                if reply is not None:
+                    self.server.hear(member, reply)
+
+    def open_round(self, cohort: Sequence[int]) -> OpeningMessage | None:
+        """Begin a round; None where it is void from the start."""
+        self.server.prepare_round()
+        self.consult()
+        if self.server.is_void:
+            return None
+        opening = self.server.open_round(cohort)
+        for protection in self.protections.values():
+            protection.begin(opening)
+        return OpeningMessage.from_bytes(opening, self.charter)
+
+    def upload(
+        self, number: int, change: Sequence[RowChange], *, leaving: bool = False
+    ) -> UploadMessage:
+        table = TableMessage.from_bytes(self.server_table_bytes, self.session)
+        self.roles[number].receive_table(table)
+        return self.roles[number].upload(change, leaving=leaving)
+
+    def hand_out(self) -> None:
+        """Give the table to everybody."""
+        self.server_table_bytes = self.server.table_message().to_bytes(self.session)
+        table = TableMessage.from_bytes(self.server_table_bytes, self.session)
+        for role in self.roles.values():
+            role.receive_table(table)
+
+    def close(self) -> ClosingMessage:
+        """Freeze, settle and close the round; tell everybody."""
+        if not self.server.is_void:
+            self.server.freeze()
+            self.consult()
+            self.server.settle()
+            self.consult()
+        closing = self.server.close_round()
+        data = closing.to_bytes(self.session)
+        for role in self.roles.values():
+            role.receive_closing(ClosingMessage.from_bytes(data, self.session))
+        return closing
+
+    def round(
+        self, changes: Mapping[int, Sequence[RowChange]], *, lost: Sequence[int] = ()
+    ) -> ClosingMessage:
+        """Play a whole round; add what it includes to what is expected."""
+        self.hand_out()
+        if self.open_round(sorted(changes)) is not None:
+            for number, change in changes.items():
+                data = self.upload(number, change).to_bytes(self.session)
+                if number not in lost:
+                    self.server.receive(data)
+        closing = self.close()
+        for number in closing.included:
+            for part, target in zip(changes[number], self.expected, strict=True):
+                target[part.rows] += part.values
+        return closing
+
+    def opened(self, number: int = 0) -> IntegerTable:
+        """Return the table as a participant opens it."""
+        return self.protections[number].open(self.server.table_message().payload)
+
+    def check_tables(self) -> None:
+        """Check that everybody opens exactly what is expected."""
+        payload = self.server.table_message().payload
+        for protection in self.protections.values():
+            for found, wanted in zip(protection.open(payload), self.expected, strict=True):
+                np.testing.assert_array_equal(found, wanted)
