@@ -297,6 +297,26 @@ def test_a_neighbour_that_nobody_asked_for_is_checked_where_it_shares_a_cipherte
     np.testing.assert_array_equal(scene.open([5])[0][5], 0)
 
 
+@pytest.mark.parametrize("opens_all", [False, True])
+def test_who_complains_shows_who_opened_a_row_unless_everybody_opens_all(
+    weak_key: PrivateKey, opens_all: bool
+) -> None:
+    """What tags do not prevent: docs/limitations.md says so."""
+    scene = Scene(weak_key, "full")
+    protected = scene.protect(0, FIRST)
+    scene.add(protected, FIRST)
+    scene.close(protected)
+    table = scene.ciphertexts()
+    table[-1] = scene.shifted(table[-1], slot=0, by=1)  # the end of row 5
+    complained = []
+    for rated in ([0, 2], [0, 5]):
+        try:
+            scene.open(None if opens_all else rated)
+        except OpenError:
+            complained.append(rated)
+    assert complained == ([[0, 2], [0, 5]] if opens_all else [[0, 5]])
+
+
 class WithoutBlinds(KeyRandomness):
     """A source whose blinds are all zero."""
 

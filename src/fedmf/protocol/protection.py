@@ -111,7 +111,8 @@ class ParticipantProtection(ABC):
             Of a table message.
         rows
             Open these rows alone, which is cheaper; the result holds nothing of worth in the
-            others. Which rows a participant opens is its own business and shows to nobody.
+            others. Which rows a participant opens shows to nobody, unless the server damages some
+            and watches who complains.
 
         Raises
         ------
