@@ -145,6 +145,7 @@ class EngineContract:
     def plan(self, split: tuple[Ratings, Ratings], keyed: Keyed, **changed: object) -> TrainingPlan:
         key = keyed.key
         settings: dict[str, object] = {
+            "method": "sgd",
             "factors": 4,
             "rounds": 3,
             "key_bits": 1024,
@@ -175,7 +176,7 @@ class EngineContract:
             {"seed": 4},
             {"min_raters": 3},
             {"min_raters": 2, "upload": "part", "cohort": 4},
-            {"method": "bayes"},
+            {"method": "bayes", "min_raters": 3},
             {"method": "bayes", "upload": "part"},
             {"method": "bayes", "min_raters": 1, "cohort": 4, "silos": 9},
         ],

@@ -21,14 +21,12 @@ from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.enrolment import Enrolment
 from fedmf.protocol.committee.member import SHARE
 from fedmf.protocol.committee.member_log import ForgetfulLog
-from fedmf.protocol.committee.participant import CommitteeParticipant, reader_envelope_key
-from fedmf.protocol.committee.server import CommitteeServer
-from fedmf.protocol.committee.server_table import CommitteeTable
-from fedmf.protocol.committee.spool import MemorySpool
-from tests.protocol.committee.world import World, make_session, random_change, untouched
+from fedmf.protocol.committee.participant import CommitteeParticipant
+from fedmf.protocol.committee.reader import reader_envelope_key
+from tests.protocol.committee.world import World, make_session, random_changes, untouched
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "enrol-participants-and-members.md"
-PARTICIPANTS = ("north", "south", "east")
+PARTICIPANTS = ("north", "south", "east", "harbour")
 NEWCOMERS = ("west", "centre", "coast")
 MEMBERS = ("university", "ombudsman", "foundation", "auditor")
 
@@ -63,10 +61,9 @@ class Enrolled(World):
         self.roles: dict[int, ParticipantRole] = {}
         for enrolment in participants:
             self.join(enrolment)
-        self.table = CommitteeTable(self.charter)
-        self.table.start(self.start)
-        self.server = CommitteeServer(self.charter, self.table, MemorySpool())
+        self.server = self.fresh_server()
         self.expected = [part.copy() for part in self.start]
+        self.opening, self.changes = None, {}
         self.to_member = self.from_member = untouched
 
     def join(self, enrolment: Enrolment, closings: Sequence[ClosingMessage] = ()) -> None:
@@ -86,7 +83,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_from_empty_folders_to_rounds_and_a_new_roster_that_shuts_out_who_left() -> None:
     rng = np.random.default_rng(5)
-    Path("session.json").write_bytes(make_session(6).to_bytes())
+    Path("session.json").write_bytes(make_session(7).to_bytes())
     for name in (*PARTICIPANTS, *NEWCOMERS):
         keys("participant", "--name", name, "--out", name)
     for name in MEMBERS:
@@ -100,8 +97,8 @@ def test_from_empty_folders_to_rounds_and_a_new_roster_that_shuts_out_who_left()
 
     first = [read_enrolment(Path(name, "enrolment")) for name in PARTICIPANTS]
     world = Enrolled(first, [read_enrolment(Path(name, "enrolment")) for name in MEMBERS])
-    closing = world.round({n: random_change(rng) for n in range(3)})
-    assert closing.included == (0, 1, 2)
+    first_closing = world.round(random_changes(rng, range(4)))
+    assert first_closing.included == (0, 1, 2, 3)
     world.hand_out()
     world.check_tables()
 
@@ -115,7 +112,8 @@ def test_from_empty_folders_to_rounds_and_a_new_roster_that_shuts_out_who_left()
             *("sign", "register-2", "--enrolment", f"{name}/enrolment"),
             *("--fingerprint", proposal, "--yes"),
         )
-    for name in ("north", "east", *MEMBERS):
+    staying = {0: "north", 2: "east", 3: "harbour"}
+    for name in (*staying.values(), *MEMBERS):
         keys("adopt", "register-2", "--enrolment", f"{name}/enrolment")
     enrol("register-2", NEWCOMERS, charter)
 
@@ -124,28 +122,36 @@ def test_from_empty_folders_to_rounds_and_a_new_roster_that_shuts_out_who_left()
     world.server.rosters.adopt(signed)
     for member in world.members:
         member.rosters.adopt(signed)
-    for number, name in ((0, "north"), (2, "east")):
+    for number, name in staying.items():
         world.protections[number].adopt(signed, read_enrolment(Path(name, "enrolment")).reader)
-    world.table.keep_copy(world.protections[0].copy())
-    for name in NEWCOMERS:
-        world.join(read_enrolment(Path(name, "enrolment")), [closing])
-    assert sorted(world.protections) == [0, 2, 3, 4, 5]
 
-    # Whoever left opens neither the sealed copy nor, with all that the server has, the next sum.
-    with pytest.raises(OpenError):
-        south_role.receive_table(world.server.table_message())
-    second = world.round({n: random_change(rng) for n in world.protections})
-    assert second.included == (0, 2, 3, 4, 5)
+    # Whoever left neither hears nor opens what comes next.
+    second_closing = world.round(random_changes(rng, staying))
+    assert second_closing.included == (0, 2, 3)
+    world.hand_out()
     world.check_tables()
     with pytest.raises(MessageError, match="no version 2"):
-        south.hear(second)
+        south_role.receive_closing(second_closing)
+    with pytest.raises(MessageError, match="the one after round 1 is due"):
+        south.open(world.server.table_message().payload)
     with pytest.raises(KeyMaterialError, match="another reader key"):
         south.adopt(signed, first[1].reader)
     with pytest.raises(ProtocolError, match="not in version 2"):
         world.server.rosters.newest.key_of(1)
+
+    # Newcomers hear how the rounds before ended, get a copy, and take part.
+    world.server.keep_copy(world.protections[0].copy())
+    for name in NEWCOMERS:
+        world.join(read_enrolment(Path(name, "enrolment")), [first_closing, second_closing])
+    third_closing = world.round(random_changes(rng, world.protections))
+    assert third_closing.included == (0, 2, 3, 4, 5, 6)
+    world.hand_out()
+    world.check_tables()
+
+    # With all that the server has, each reader secret opens the sums of its own version alone.
     readers = {1: first[1].reader, 2: read_enrolment(Path("north", "enrolment")).reader}
-    for version, answers in ((1, closing), (2, second)):
-        proof = ClosingProof.of(answers, world.charter)
+    for version, closing in ((1, first_closing), (2, second_closing), (2, third_closing)):
+        proof = ClosingProof.of(closing, world.charter)
         statement = proof.certificate.outcome.statement(world.charter)
         for holder, reader in readers.items():
             assert reader is not None
@@ -178,5 +184,5 @@ def test_the_how_to_page_does_what_it_says() -> None:
                 heard["$PROPOSAL"] = keys("show", folder)["proposal_fingerprint"]
     assert read_enrolment(Path("north/enrolment")).number == 0
     west = read_enrolment(Path("west/enrolment"))
-    assert (west.number, len(west.rosters)) == (3, 1)
+    assert (west.number, len(west.rosters)) == (4, 1)
     assert read_register(Path("register-3")).signatures_missing == 3

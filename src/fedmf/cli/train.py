@@ -66,7 +66,7 @@ def train(
     ] = 3072,
     method: Annotated[
         str, typer.Option(help="bayes: few rounds, accurate. sgd: the paper's.")
-    ] = "sgd",
+    ] = "bayes",
     factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 32,
     rounds: Annotated[int, typer.Option(help="Number of rounds.")] = 12,
     cohort: Annotated[

@@ -39,7 +39,7 @@ class TrainingSettings:
         Size of the Paillier key: 3072 (128-bit security), 2048 (112) or 1024 (80; for reproducing
         the paper only).
     method
-        The learning method.
+        ``"bayes"`` (variational Bayes, accurate after a few rounds) or ``"sgd"`` (the paper's).
     factors
         Length d of user and item vectors.
     rounds
@@ -77,7 +77,7 @@ class TrainingSettings:
     threshold: int = 3
     opened_by: str = "participants"
     key_bits: int = 3072
-    method: str = "sgd"
+    method: str = "bayes"
     factors: int = 32
     rounds: int = 12
     cohort: int | None = None

@@ -100,11 +100,6 @@ class Bayes:
         """Yes: an item's posterior narrows with the number of its raters."""
         return True
 
-    @property
-    def default_min_raters(self) -> int:
-        """3: the row of an item with one rater is that rater's contribution."""
-        return 3
-
     def settings(self) -> dict[str, object]:
         """Return all settings as JSON values."""
         return {"name": self.name, **asdict(self)}

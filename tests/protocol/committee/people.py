@@ -9,11 +9,11 @@ from fedmf.protocol.committee.terms import OpenedBy
 from tests.protocol.committee.world import make_session
 
 MEMBERS = ("University", "Ombudsman", "Foundation", "Auditor")
-PARTICIPANTS = ("North", "South", "East")
+PARTICIPANTS = ("North", "South", "East", "Harbour")
 
 
 class People:
-    """Four members and three participants, and the register that the first of them convened."""
+    """Four members and four participants, and the register that the first of them convened."""
 
     def __init__(self, *, room: int = 8, opened_by: OpenedBy = "participants") -> None:
         self.session = make_session(room, opened_by=opened_by)

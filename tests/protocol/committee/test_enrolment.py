@@ -1,6 +1,7 @@
 """Cards, registers and enrolments: what is accepted, and every refusal."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
 from fedmf.protocol.committee.cards import Card, PersonalKeys
 from fedmf.protocol.committee.enrolment import Enrolment, check_fingerprint
-from fedmf.protocol.committee.participant import reader_envelope_key
+from fedmf.protocol.committee.reader import reader_envelope_key
 from fedmf.protocol.committee.register import Register
 from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster, sign_roster
 from fedmf.protocol.committee.sealed_reader import SealedReader
@@ -98,7 +99,7 @@ def test_everything_wrong_with_the_cards_is_said_at_once(people: People) -> None
         assert expected in str(refused.value)
     with pytest.raises(SettingsError, match="2 participants, and no round with fewer than 3"):
         Register.convene(people.session, members, [north, south])
-    three = [keys.card() for keys in people.participants]
+    three = [keys.card() for keys in people.participants[:3]]
     with pytest.raises(SettingsError, match="room for 2"):
         Register.convene(make_session(2), members, three)
     Register.convene(make_session(3), members, three)
@@ -250,7 +251,7 @@ def test_members_have_no_protection_and_participants_no_committee_role(people: P
 def test_a_roster_collects_signatures_until_it_is_complete(people: People) -> None:
     west = newcomer()
     proposal = people.register.propose([west.card()], [1])
-    assert proposal.changes() == ([3], [1])
+    assert proposal.changes() == ([4], [1])
     assert proposal.newest.keys[1] is None
     signed = people.signed(proposal, 3, 0)
     assert signed.signatures_missing == 1
@@ -260,7 +261,7 @@ def test_a_roster_collects_signatures_until_it_is_complete(people: People) -> No
     with pytest.raises(ProtocolError, match="is a proposal"):
         north.adopt(signed)
     complete = people.signed(signed, 1)
-    assert people.enrolled(west, complete).number == 3
+    assert people.enrolled(west, complete).number == 4
     assert north.adopt(complete).number == 0
     RosterChain(complete.charter).adopt(complete.rosters[0])
 
@@ -290,10 +291,13 @@ def test_a_proposal_says_all_that_is_wrong_with_it(people: People) -> None:
         "the card of 'North' is there twice, or was here before",
     ):
         assert expected in str(refused.value)
-    with pytest.raises(SettingsError, match="2 participants"):
-        people.register.propose([], [0])
+    with pytest.raises(SettingsError, match="2 participants, and no round"):
+        people.register.propose([], [0, 3])
+    with pytest.raises(SettingsError, match="2 participants stay, and newcomers cannot upload"):
+        people.register.propose([newcomer().card()], [0, 3])
+    People(opened_by="server").register.propose([newcomer().card()], [0, 3])
     with pytest.raises(SettingsError, match="those who left included"):
-        People(room=3).register.propose([newcomer().card()], [0])
+        People(room=4).register.propose([newcomer().card()], [0])
 
 
 def test_whoever_left_comes_back_with_new_keys_only(people: People) -> None:
@@ -302,7 +306,7 @@ def test_whoever_left_comes_back_with_new_keys_only(people: People) -> None:
     with pytest.raises(SettingsError, match="was here before"):
         left.propose([south.card()], [])
     back = left.propose([newcomer("South").card()], [])
-    assert back.changes() == ([4], [])
+    assert back.changes() == ([5], [])
 
 
 def test_a_rotation_changes_nothing_but_the_reader_secret(people: People) -> None:
@@ -389,28 +393,28 @@ def next_roster(people: People, keys: tuple[bytes | None, ...]) -> SignedRoster:
 
 @pytest.mark.parametrize("case", ["given away", "taken away", "twice", "a member's", "too many"])
 def test_even_signed_rosters_never_reuse_a_number_or_a_key(people: People, case: str) -> None:
-    zero, one, two = people.register.charter.roster.keys
+    zero, one, two, three = people.register.charter.roster.keys
     fresh = SigningKey.fresh().public
     keys: tuple[bytes | None, ...] = {
-        "given away": (zero, fresh, two),
-        "taken away": (zero, one),
-        "twice": (zero, one, two, two),
-        "a member's": (zero, one, two, people.members[3].signing_key.public),
-        "too many": (zero, one, two, *(SigningKey.fresh().public for _ in range(6))),
+        "given away": (zero, fresh, two, three),
+        "taken away": (zero, one, two),
+        "twice": (zero, one, two, three, two),
+        "a member's": (zero, one, two, three, people.members[3].signing_key.public),
+        "too many": (zero, one, two, three, *(SigningKey.fresh().public for _ in range(5))),
     }[case]
     with pytest.raises(ProtocolError):
         RosterChain(people.register.charter).adopt(next_roster(people, keys))
-    RosterChain(people.register.charter).adopt(next_roster(people, (zero, None, two, fresh)))
+    RosterChain(people.register.charter).adopt(next_roster(people, (zero, None, two, three, fresh)))
 
 
 def test_a_key_that_left_and_an_old_reader_key_never_come_back(people: People) -> None:
     charter = people.register.charter
-    zero, one, two = charter.roster.keys
+    zero, one, two, three = charter.roster.keys
     chain = RosterChain(charter)
-    second = next_roster(people, (zero, None, two))
+    second = next_roster(people, (zero, None, two, three))
     chain.adopt(second)
     with pytest.raises(ProtocolError, match="has left before"):
-        chain.check_next(Roster(3, (zero, None, two, one), EnvelopeKey.fresh().public))
+        chain.check_next(Roster(3, (zero, None, two, three, one), EnvelopeKey.fresh().public))
     with pytest.raises(ProtocolError, match="reader key of its own"):
-        chain.check_next(Roster(3, (zero, None, two), charter.roster.reader_key))
-    chain.check_next(Roster(3, (zero, None, two), EnvelopeKey.fresh().public))
+        chain.check_next(Roster(3, (zero, None, two, three), charter.roster.reader_key))
+    chain.check_next(Roster(3, (zero, None, two, three), EnvelopeKey.fresh().public))
