@@ -162,7 +162,7 @@ class CommitteeParticipant(ParticipantProtection):
                 "replays a table isolates the next upload"
             )
         self.session.shape.check_change(change)
-        values = self.session.shape.flat(self.session.shape.dense(change))
+        values = self.session.shape.flat_change(change)
         # Hedged with the values: even a stuck source repeats no key for another message.
         sharing = self.charter.terms.sharing
         fresh = self._randomness.bytes(96, values.tobytes())
@@ -314,7 +314,7 @@ class CommitteeParticipant(ParticipantProtection):
         return self.session.shape.flat(decode_words(self.session.shape, content))
 
     def _with_sum(self, content: bytes, closed: _Closed) -> Int64Array:
-        words = unpack_words(content, self._layout.blocks, self._layout.size)
+        words = unpack_words(content, self._layout.blocks, self._layout.size, to_read=True)
         closing, outcome = closed.closing, closed.proof.certificate.outcome
         masks = np.zeros(TAGS, dtype=np.uint64)
         for participant, nonce in zip(closing.included, closing.nonces, strict=True):
@@ -337,7 +337,9 @@ class CommitteeParticipant(ParticipantProtection):
         )
         warn_of_liars(opened.liars, closing.round)
         limbs, _ = self._layout.read(opened.messages)
-        return self.session.shape.wrap(self._table + self._layout.values(limbs))
+        table = self._layout.values(limbs)
+        table += self._table
+        return self.session.shape.wrap(table)
 
     def _shares(self, proof: ClosingProof) -> dict[int, ShareSum]:
         assert self._envelope_key is not None  # noqa: S101 - only blind committees come here
