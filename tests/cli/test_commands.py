@@ -89,14 +89,15 @@ def test_train_json_keeps_its_contract(run: Any) -> None:
     assert protected["unprotected"]["table_sha256"] == plain["table_sha256"]
     assert protected["final"] == plain["final"]
     assert protected["final"]["rmse"] == pytest.approx(protected["rounds"][-1]["rmse"])
-    assert (protected["protection"], protected["method"]) == ("committee", "sgd")
+    assert (protected["protection"], protected["method"]) == ("committee", "bayes")
     stored = json.loads((Path(protected["run_dir"]) / "result.json").read_text())
     assert stored == protected
 
 
 def test_the_set_up_is_no_round_and_its_cost_is_reported(run: Any) -> None:
-    plain = run("train", *SMALL, "--protection", "none", "--min-raters", "1", "--json").json
-    counted = run("train", *SMALL, "--protection", "none", "--json").json
+    paper = [*SMALL, "--method", "sgd", "--protection", "none"]
+    plain = run("train", *paper, "--min-raters", "1", "--json").json
+    counted = run("train", *paper, "--json").json
     assert plain["setup"] is None
     assert counted["setup"]["included"] == 14
     assert counted["setup"]["upload_bytes_median"] > 25

@@ -145,6 +145,7 @@ class EngineContract:
     def plan(self, split: tuple[Ratings, Ratings], keyed: Keyed, **changed: object) -> TrainingPlan:
         key = keyed.key
         settings: dict[str, object] = {
+            "method": "sgd",
             "factors": 4,
             "rounds": 3,
             "key_bits": 1024,
@@ -175,6 +176,9 @@ class EngineContract:
             {"seed": 4},
             {"min_raters": 3},
             {"min_raters": 2, "upload": "part", "cohort": 4},
+            {"method": "bayes", "min_raters": 3},
+            {"method": "bayes", "upload": "part"},
+            {"method": "bayes", "min_raters": 1, "cohort": 4, "silos": 9},
         ],
         ids=lambda changed: "-".join(f"{k}={v}" for k, v in changed.items()) or "default",
     )
@@ -195,7 +199,7 @@ class EngineContract:
         assert result.table_sha256 == expected.table_sha256
         np.testing.assert_array_equal(result.user_factors, expected.user_factors)
         assert [record.round for record in result.rounds] == [1, 2, 3]
-        assert (result.setup is not None) == ("min_raters" in changed)
+        assert (result.setup is not None) == plan.counts_raters
         found = [(record.rmse, record.training_loss) for record in result.rounds]
         wanted = [(record.rmse, record.training_loss) for record in expected.rounds]
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
@@ -215,23 +219,26 @@ class EngineContract:
         np.testing.assert_allclose(summed, outside[:-1], rtol=1e-4)
         assert summed[0] != summed[1]
 
+    @pytest.mark.parametrize("method", ["bayes", "sgd"])
     def test_dropouts_do_not_corrupt_the_table(
-        self, split: tuple[Ratings, Ratings], keyed: Keyed
+        self, split: tuple[Ratings, Ratings], keyed: Keyed, method: str
     ) -> None:
-        plan = self.plan(split, keyed, rounds=4)
+        chosen = {"rounds": 4, "method": method, "min_raters": 1}
+        plan = self.plan(split, keyed, **chosen)
         everybody = set(range(len(plan.members)))
         lost = {1: {0, 3}, 2: {3, 5}, 4: everybody}
         transcript = Transcript(keep_messages=True)
         with self.engine(plan, keyed.key, *split) as engine:
             result = play(plan, keyed, Dropping(engine, lost), transcript=transcript)  # type: ignore[arg-type]
+        records = [result.setup, *result.rounds] if result.setup else result.rounds
         if plan.session.committee is None:
             dropped = [2, 2, 0, len(everybody)]
         else:
             # A round of nobody is void. Whoever was lost in the first round comes in for the first
             # time later, and such uploads wait until there are enough of them.
             dropped = [2, 3, 2, 2]
-            assert [record.void_before for record in result.rounds] == [0, 0, 0, 1]
-        assert [record.dropped for record in result.rounds] == dropped
+            assert [record.void_before for record in records[:4]] == [0, 0, 0, 1]
+        assert [record.dropped for record in records[:4]] == dropped
         closings = [
             ClosingMessage.from_bytes(entry.data or b"", plan.session)
             for entry in transcript.entries
@@ -239,15 +246,16 @@ class EngineContract:
         ]
         counted = [closing.included for closing in closings if closing.counts(plan.session)]
         left_out = {k: everybody - set(included) for k, included in enumerate(counted, start=1)}
-        open_plan = self.plan(split, UNPROTECTED, rounds=4)
+        open_plan = self.plan(split, UNPROTECTED, **chosen)
         with LocalEngine(open_plan, None, *split) as engine:
             plain = play(open_plan, UNPROTECTED, Dropping(engine, left_out))  # type: ignore[arg-type]
         assert result.table_sha256 == plain.table_sha256
 
+    @pytest.mark.parametrize("method", ["bayes", "sgd"])
     def test_a_restored_engine_goes_on_as_if_nothing_had_happened(
-        self, split: tuple[Ratings, Ratings], keyed: Keyed, tmp_path: Path
+        self, split: tuple[Ratings, Ratings], keyed: Keyed, method: str, tmp_path: Path
     ) -> None:
-        plan = self.plan(split, keyed, cohort=7)
+        plan = self.plan(split, keyed, cohort=4, method=method)
         keeper = StopAfter(2, tmp_path)
         with self.engine(plan, keyed.key, *split) as engine, pytest.raises(KeyboardInterrupt):
             play(plan, keyed, engine, keeper)

@@ -22,6 +22,7 @@ def published_settings(protection: str, upload: str) -> TrainingSettings:
     return TrainingSettings(
         min_raters=1,
         protection=protection,
+        method="sgd",
         upload=upload,
         key_bits=1024,
         factors=100,

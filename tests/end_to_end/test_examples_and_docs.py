@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,12 +48,13 @@ def test_options_in_the_documentation_exist() -> None:
 
     from fedmf.cli.app import app
 
-    commands = get_command(app).commands  # type: ignore[attr-defined]
-    known = {
-        option for command in commands.values() for parameter in command.params
-        for option in parameter.opts
-    } | {"--help", "--version"}  # fmt: skip
+    def options(command: Any) -> set[str]:
+        own = {option for parameter in command.params for option in parameter.opts}
+        return own.union(*map(options, getattr(command, "commands", {}).values()))
+
+    known = options(get_command(app)) | {"--help"}
     for page in PAGES:
-        for line in re.findall(r"^(?:    |\$ )fedmf .*$", page.read_text(), re.M):
+        joined = re.sub(r"\\\n +", " ", page.read_text())
+        for line in re.findall(r"^(?:    |\$ )fedmf .*$", joined, re.M):
             for option in re.findall(r"(?<=\s)--[a-z-]+", line.split("#")[0]):
                 assert option in known, f"{page}: {line}"

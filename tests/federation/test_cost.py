@@ -22,13 +22,14 @@ def split() -> tuple[Ratings, Ratings]:
     ],
 )
 @pytest.mark.parametrize("cohort", [None, 5])
-@pytest.mark.parametrize("min_raters", [1, 2])
+@pytest.mark.parametrize(("method", "min_raters"), [("bayes", 2), ("sgd", 1)])
 def test_forecast_sizes_are_those_of_the_training(
     split: tuple[Ratings, Ratings],
     weak_key: PrivateKey,
     protection: str,
     upload: str,
     cohort: int | None,
+    method: str,
     min_raters: int,
 ) -> None:
     key = {"none": None, "paillier": weak_key, "rlwe": MasterSecret.fresh()}[protection]
@@ -39,6 +40,7 @@ def test_forecast_sizes_are_those_of_the_training(
         factors=5,
         rounds=1,
         cohort=cohort,
+        method=method,
         min_raters=min_raters,
     )
     public_key = int(weak_key.public.n) if protection == "paillier" else None

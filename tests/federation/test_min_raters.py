@@ -26,7 +26,7 @@ def split() -> tuple[Ratings, Ratings]:
 
 
 def make(split: tuple[Ratings, Ratings], **changed: object) -> TrainingPlan:
-    chosen = {"min_raters": 1, **changed}
+    chosen = {"method": "sgd", "min_raters": 1, **changed}
     settings = TrainingSettings(protection="none", factors=4, rounds=2, **chosen)  # type: ignore[arg-type]
     return TrainingPlan.make(settings, split[0], public_key=None, measured=True)
 

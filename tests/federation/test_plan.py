@@ -16,7 +16,13 @@ def ratings() -> Ratings:
 
 
 def make(ratings: Ratings, **changed: object) -> TrainingPlan:
-    chosen: dict[str, Any] = {"factors": 3, "rounds": 9, "min_raters": 1, **changed}
+    chosen: dict[str, Any] = {
+        "method": "sgd",
+        "factors": 3,
+        "rounds": 9,
+        "min_raters": 1,
+        **changed,
+    }
     settings = TrainingSettings(protection="none", **chosen)
     return TrainingPlan.make(settings, ratings, public_key=None, session_id=bytes(16))
 

@@ -70,7 +70,7 @@ def test_a_stopped_training_resumes_to_the_same_table(tmp_path: Path, keyed: Key
     resumed = train_locally(again, found.key(), training, heldout, run=found)
     assert resumed.table_sha256 == whole.table_sha256
     assert [record.round for record in resumed.rounds] == [1, 2, 3, 4]
-    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["round-000004"]
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["round-000005"]
 
 
 def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
@@ -183,9 +183,9 @@ def test_an_edited_description_is_refused(tmp_path: Path) -> None:
     path = run.path / "run.json"
     described = json.loads(path.read_text())
     for name, value in (
-        ("reg", 0.9),
+        ("factors", 9),
         ("seed", 5),
-        ("learning_rate", 0.1),
+        ("method", "sgd"),
         ("rounds", 9),
         ("min_raters", 2),
     ):
@@ -230,7 +230,7 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
     with pytest.raises(Stop):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(2))
-    (run.path / "checkpoints" / "round-000002" / name).unlink()
+    (run.path / "checkpoints" / "round-000003" / name).unlink()
     with pytest.raises(RunDirectoryError):
         train_locally(plan, None, training, heldout, run=RunDirectory.find(run.path))
 
@@ -241,7 +241,7 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
     with pytest.raises(Stop):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
-    path = run.path / "checkpoints" / "round-000001" / "server.bin"
+    path = run.path / "checkpoints" / "round-000002" / "server.bin"
     path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
     with pytest.raises(RunDirectoryError, match=r"server\.bin does not match"):
         run.checkpoint()

@@ -8,7 +8,7 @@ from fedmf.federation import DataChoice, TrainingSettings
 
 
 def test_settings_come_back_from_json() -> None:
-    settings = TrainingSettings(protection="none", cohort=5, learning_rate=0.1)
+    settings = TrainingSettings(protection="none", method="sgd", cohort=5, learning_rate=0.1)
     assert TrainingSettings(**settings.as_json()) == settings  # type: ignore[arg-type]
     choice = DataChoice("movielens-small", users=3, split="last")
     assert DataChoice(**choice.as_json()) == choice  # type: ignore[arg-type]
@@ -56,6 +56,8 @@ def test_numbers_that_cannot_work_are_refused_by_name(changed: dict[str, Any]) -
 def test_all_problems_are_named_at_once() -> None:
     with pytest.raises(SettingsError, match=r"factors.*rounds.*key_bits.*reg"):
         TrainingSettings(factors=0, rounds=0, key_bits=1, reg=-1)
+    with pytest.raises(SettingsError, match=r"method bayes has no learning_rate, start"):
+        TrainingSettings(method="bayes", learning_rate=0.1, start="constant")
     with pytest.raises(SettingsError, match=r"users.*items.*holdout"):
         DataChoice("movielens-small", users=0, items=0, holdout=1.0)
 

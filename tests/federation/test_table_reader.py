@@ -22,7 +22,7 @@ class Listening(Sgd):
 
 @pytest.fixture
 def plan() -> TrainingPlan:
-    settings = TrainingSettings(protection="none", factors=2, rounds=3, min_raters=3)
+    settings = TrainingSettings(protection="none", method="sgd", factors=2, rounds=3, min_raters=3)
     ratings = load_ratings("movielens-small").take(users=9, items=6)
     return TrainingPlan.make(settings, ratings, public_key=None)
 

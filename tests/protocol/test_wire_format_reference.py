@@ -209,7 +209,7 @@ def test_fixed_point_and_words_are_as_the_page_says() -> None:
 
 def test_learning_settings_are_hashed_as_the_page_shows() -> None:
     ratings = load_ratings("movielens-small").take(users=11, items=20)
-    settings = TrainingSettings(protection="none", factors=3, rounds=9, min_raters=1)
+    settings = TrainingSettings(protection="none", method="sgd", factors=3, rounds=9, min_raters=1)
     plan = TrainingPlan.make(settings, ratings, public_key=None)
     (shown,) = re.findall(r'^\{"fixed_point".*\}$', PAGE, flags=re.MULTILINE)
     assert plan.session.learning_sha256 == hashlib.sha256(shown.encode()).digest()

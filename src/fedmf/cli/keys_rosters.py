@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 
 from fedmf.cli.console import ends_with_error_number, output, print_json, progress
@@ -55,7 +56,7 @@ def roster(
     if as_json:
         print_json({"register": str(out), **_proposal(proposed)})
         return
-    _print_proposal(proposed)
+    _print_proposal(output(), proposed)
     output().print(escape(f"register with the proposal: {out}"))
     output().print(
         f"next: {proposed.signatures_missing} members sign it, one after the other, after they "
@@ -85,10 +86,8 @@ def sign(
     digest = proposed.newest.digest(proposed.charter)
     check_fingerprint(fingerprint, digest, "proposed roster")
     if not yes:
-        _print_proposal(proposed)
-        question = "Did you check this with the people themselves, and not by files alone?"
-        if not typer.confirm(question, err=True):
-            raise ProtocolError("not confirmed, and so nothing was signed")
+        _print_proposal(progress(), proposed)
+        _confirm("Did you check this with the people themselves, and not by files alone?")
     keep_signed_version(enrolment, proposed)
     write_roster(register, signed.rosters[-1], signed.charter)
     if as_json:
@@ -134,6 +133,16 @@ def adopt(
     )
 
 
+def _confirm(question: str) -> None:
+    try:
+        confirmed = typer.confirm(question, err=True)
+    except typer.Abort:
+        # Nobody is there to answer.
+        confirmed = False
+    if not confirmed:
+        raise ProtocolError("not confirmed, and so nothing was signed")
+
+
 def _proposal(register: Register) -> dict[str, object]:
     came, left = register.changes()
     return {
@@ -146,9 +155,8 @@ def _proposal(register: Register) -> dict[str, object]:
     }
 
 
-def _print_proposal(register: Register) -> None:
+def _print_proposal(console: Console, register: Register) -> None:
     came, left = register.changes()
-    console = progress()
     console.print(f"proposed: version {register.newest.version} of the roster")
     for number in left:
         console.print(escape(f"  leaves: {number}, {register.participants[number].name}"))

@@ -43,14 +43,9 @@ def show(
         return
     output().print(escape(f"{path} is {described['is']}"))
     for name, value in described.items():
-        if name == "is":
-            continue
-        words = name.replace("_", " ")
-        if isinstance(value, list):
-            for one in value:
-                output().print(escape(f"  {words}: {_in_line(one)}"))
-        else:
-            output().print(escape(f"  {words}: {value}"))
+        if name != "is":
+            for line in _lines(name, value):
+                output().print(escape(f"  {line}"))
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -111,10 +106,14 @@ def as_list(cards: Mapping[int, Card]) -> list[dict[str, Any]]:
     ]
 
 
-def _in_line(value: object) -> str:
-    if isinstance(value, dict):
-        return f"{value['number']}, {value['name']}, card {value['fingerprint']}"
-    return str(value)
+def _lines(name: str, value: Any) -> list[str]:
+    words = name.replace("_", " ")
+    if not isinstance(value, list):
+        return [f"{words}: {value}"]
+    if not value or not isinstance(value[0], dict):
+        return [f"{words}: {', '.join(map(str, value)) or 'nobody'}"]
+    who = words.removesuffix("s")
+    return [f"{who} {one['number']}: {one['name']}, card {one['fingerprint']}" for one in value]
 
 
 def _card(card: Card) -> dict[str, Any]:

@@ -64,7 +64,9 @@ def train(
     key_bits: Annotated[
         int, typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper).")
     ] = 3072,
-    method: Annotated[str, typer.Option(help="sgd.")] = "sgd",
+    method: Annotated[
+        str, typer.Option(help="bayes: few rounds, accurate. sgd: the paper's.")
+    ] = "bayes",
     factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 32,
     rounds: Annotated[int, typer.Option(help="Number of rounds.")] = 12,
     cohort: Annotated[
@@ -76,10 +78,15 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Public seed of start, cohorts and split.")] = 0,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Step size.", show_default="from users and scale")
+        float | None, typer.Option(help="sgd: step size.", show_default="from users and scale")
     ] = None,
-    reg: Annotated[float, typer.Option(help="Regularisation.")] = 0.05,
-    start: Annotated[str, typer.Option(help="random, or constant as the authors'.")] = "random",
+    reg: Annotated[
+        float | None, typer.Option(help="sgd: regularisation.", show_default="0.05")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="sgd: random, or constant as the authors'.", show_default="random"),
+    ] = None,
     min_raters: Annotated[
         int, typer.Option(help="Rows of items with fewer raters stay out of the table.")
     ] = 3,

@@ -75,6 +75,7 @@ class Participant:
         self._reader = reader
         self.state = ParticipantState(plan.method.start_user_factors(training.users), None)
         self._pending: ParticipantState | None = None
+        self._predicting: tuple[PublicModel, FloatArray, FloatArray] | None = None
 
     def take_part(self, message: TableMessage) -> UploadMessage:
         """Return this round's upload; the participant itself changes only when it is included.
@@ -128,7 +129,13 @@ class Participant:
 
     def user_factors(self, public: PublicModel) -> FloatArray:
         """Return the vectors with which its users predict by a public model, shape (users, k)."""
-        return self._plan.method.user_factors(public, self._training, self.state.user_factors)
+        kept = self.state.user_factors
+        found = self._predicting
+        if found is None or found[0] is not public or found[1] is not kept:
+            # The same vectors measure the model and, in the next round, the errors that are summed.
+            vectors = self._plan.method.user_factors(public, self._training, kept)
+            self._predicting = found = (public, kept, vectors)
+        return found[2]
 
     def rows_needed(self) -> Rows:
         """Return the rows that this participant has to open for a round."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from fedmf.crypto.replicated_sharing import ReplicatedSharing
 from fedmf.errors import SettingsError, UnknownNameError
 from fedmf.model import METHODS
+from fedmf.model.registry import parameters_of
 from fedmf.protocol import PROTECTIONS, UPLOADS
 from fedmf.protocol.committee.terms import OPENED_BY
 
@@ -38,7 +39,7 @@ class TrainingSettings:
         Size of the Paillier key: 3072 (128-bit security), 2048 (112) or 1024 (80; for reproducing
         the paper only).
     method
-        The learning method.
+        ``"bayes"`` (variational Bayes, accurate after a few rounds) or ``"sgd"`` (the paper's).
     factors
         Length d of user and item vectors.
     rounds
@@ -51,15 +52,16 @@ class TrainingSettings:
     seed
         Public seed of start vectors and cohorts.
     learning_rate
-        gamma of the paper; None: derived from the number of users and the scale.
+        Method `sgd`: gamma of the paper; None: derived from the number of users and the scale.
     reg
-        lambda of the paper.
+        Method `sgd`: lambda of the paper; None: 0.05.
     min_raters
         Rows of items with fewer raters never leave a participant; above 1 a set-up round counts
         the raters first. With 1 every item takes part, as in the paper, and whoever opens the
         table sees single raters' contributions.
     start
-        ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
+        Method `sgd`: ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
+        None: random.
 
     Raises
     ------
@@ -75,15 +77,15 @@ class TrainingSettings:
     threshold: int = 3
     opened_by: str = "participants"
     key_bits: int = 3072
-    method: str = "sgd"
+    method: str = "bayes"
     factors: int = 32
     rounds: int = 12
     cohort: int | None = None
     silos: int | None = None
     seed: int = 0
     learning_rate: float | None = None
-    reg: float = 0.05
-    start: str = "random"
+    reg: float | None = None
+    start: str | None = None
     min_raters: int = 3
 
     def __post_init__(self) -> None:
@@ -94,7 +96,7 @@ class TrainingSettings:
             ("start", self.start, STARTS),
             ("opening side", self.opened_by, OPENED_BY),
         ):
-            if name not in known:
+            if name is not None and name not in known:
                 raise UnknownNameError.among(what, name, known)
         problems = [
             f"{name} must be a whole number of at least {least}, not {value!r}"
@@ -122,8 +124,16 @@ class TrainingSettings:
             )
         if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
             problems.append(f"learning_rate must be a positive number, not {self.learning_rate}")
-        if not 0 <= self.reg < float("inf"):
+        if self.reg is not None and not 0 <= self.reg < float("inf"):
             problems.append(f"reg must be zero or a positive number, not {self.reg}")
+        own = parameters_of(self.method)
+        foreign = [
+            name
+            for name in ("learning_rate", "reg", "start")
+            if getattr(self, name) is not None and name not in own
+        ]
+        if foreign:
+            problems.append(f"method {self.method} has no {', '.join(foreign)}: leave it out")
         if problems:
             raise SettingsError("; ".join(problems))
 

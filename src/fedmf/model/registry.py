@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 from fedmf.errors import SettingsError, UnknownNameError
+from fedmf.model.bayes import Bayes
 from fedmf.model.method import Method
 from fedmf.model.sgd import Sgd, default_learning_rate
 from fedmf.ratings import RatingScale
 
-METHODS = ("sgd",)
+METHODS: Mapping[str, Callable[..., Method]] = {"bayes": Bayes, "sgd": Sgd}
+FACTS = ("users", "items", "rounds", "scale", "factors", "seed")
+"""What every method may know of a federation; a method without use for one has no such field."""
 
 
-def configure_method(
-    name: str,
-    *,
-    users: int,
-    scale: RatingScale,
-    learning_rate: float | None = None,
-    **settings: Any,
-) -> Method:
+def configure_method(name: str, *, users: int, scale: RatingScale, **settings: Any) -> Method:
     """Return the named method for a federation of this size.
 
     Parameters
@@ -29,10 +26,9 @@ def configure_method(
         All users of the federation.
     scale
         The public rating scale.
-    learning_rate
-        None: the method's own default for so many users and this scale.
     settings
-        The other parameters of the method's class, such as `fedmf.model.sgd.Sgd`.
+        Other facts of the federation, and parameters of the method's class. None stands for the
+        default; that of the learning rate depends on the number of users and on the scale.
 
     Raises
     ------
@@ -41,9 +37,21 @@ def configure_method(
     """
     if name not in METHODS:
         raise UnknownNameError.among("method", name, METHODS)
-    if learning_rate is None:
-        learning_rate = default_learning_rate(users, scale)
-    return Sgd(users=users, scale=scale, learning_rate=learning_rate, **settings)
+    given = {"users": users, "scale": scale, **settings}
+    if name == "sgd" and given.get("learning_rate") is None:
+        given["learning_rate"] = default_learning_rate(users, scale)
+    own = parameters_of(name)
+    chosen = {
+        key: value
+        for key, value in given.items()
+        if value is not None and (key in own or key not in FACTS)
+    }
+    return METHODS[name](**chosen)
+
+
+def parameters_of(name: str) -> frozenset[str]:
+    """Return the names of all parameters that a method has."""
+    return frozenset(signature(METHODS[name]).parameters)
 
 
 def restore_method(settings: Mapping[str, Any]) -> Method:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from fedmf.crypto.signatures import SigningKey
 from fedmf.protocol import (
     ClosingMessage,
     GroupShape,
+    Int64Array,
     IntegerTable,
     ParticipantRole,
     RowChange,
@@ -20,6 +22,7 @@ from fedmf.protocol import (
     UploadMessage,
 )
 from fedmf.protocol.committee.charter import Charter
+from fedmf.protocol.committee.exchange import KeyRequest
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.opening import OpeningMessage
@@ -67,6 +70,24 @@ def make_session(
     )
 
 
+def dense(change: Sequence[RowChange], shape: TableShape = SHAPE) -> Int64Array:
+    """Return a change as the flat values of all rows."""
+    return shape.flat(shape.dense(change))
+
+
+def no_change(shape: TableShape = SHAPE) -> list[RowChange]:
+    """Return the change of somebody who has nothing new."""
+    return [
+        RowChange(np.zeros(0, np.int64), np.zeros((0, group.columns), np.int64))
+        for group in shape.groups
+    ]
+
+
+def random_changes(rng: np.random.Generator, numbers: Iterable[int]) -> dict[int, list[RowChange]]:
+    """Return a change for everybody."""
+    return {number: random_change(rng) for number in numbers}
+
+
 def random_change(rng: np.random.Generator, shape: TableShape = SHAPE) -> list[RowChange]:
     change = []
     for group in shape.groups:
@@ -80,38 +101,54 @@ def random_change(rng: np.random.Generator, shape: TableShape = SHAPE) -> list[R
 class World:
     """One session with all its roles; `round` plays a round with the given changes."""
 
-    def __init__(self, participants: int = 5, *, session: Session | None = None, **terms: object):
+    def __init__(
+        self,
+        participants: int = 5,
+        *,
+        session: Session | None = None,
+        listed: int | None = None,
+        **terms: object,
+    ):
         self.session = session or make_session(participants, **terms)  # type: ignore[arg-type]
         assert self.session.committee is not None
         self.reader = MasterSecret.fresh()
-        suite = self.session.committee.suite
         self.signing_keys = {
-            number: SigningKey.fresh() for number in range(self.session.participants)
+            number: SigningKey.fresh() for number in range(listed or self.session.participants)
         }
         self.member_keys = [SigningKey.fresh() for _ in range(self.session.committee.members)]
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Begin the session with the keys that are there."""
+        assert self.session.committee is not None
         self.charter = Charter(
             self.session,
             tuple(key.public for key in self.member_keys),
             Roster(
                 1,
                 tuple(key.public for key in self.signing_keys.values()),
-                reader_envelope_key(self.reader, suite).public,
+                reader_envelope_key(self.reader, self.session.committee.suite).public,
             ),
         )
         self.start: IntegerTable = self.session.shape.zeros()
         self.logs = [ForgetfulLog() for _ in self.member_keys]
         self.members = [self.restarted_member(number) for number in range(len(self.logs))]
-        self.protections = {
-            number: self.fresh_protection([number]) for number in range(self.session.participants)
-        }
+        self.protections = {number: self.fresh_protection([number]) for number in self.signing_keys}
         self.roles = {
             number: ParticipantRole(self.session, number, protection)
             for number, protection in self.protections.items()
         }
         self.server = self.fresh_server()
         self.expected = [part.copy() for part in self.start]
+        self.opening: OpeningMessage | None = None
+        self.sent: dict[int, UploadMessage] = {}
+        self.changes: Mapping[int, Sequence[RowChange]] = {}
         self.to_member: Tamper = untouched
         self.from_member: Tamper = untouched
+
+    @property
+    def terms(self) -> CommitteeTerms:
+        return self.charter.terms
 
     def restarted_member(self, number: int) -> CommitteeMember:
         """Return a member that knows nothing but its key and its log."""
@@ -126,6 +163,11 @@ class World:
         table = CommitteeTable(self.charter)
         table.start(self.start)
         return CommitteeServer(self.charter, table, MemorySpool(), closings)
+
+    def key_request(self, round_number: int) -> KeyRequest:
+        """Return the request that begins a round."""
+        previous = self.server._previous if round_number > 1 else None
+        return KeyRequest(round_number, previous)
 
     def consult(self) -> None:
         """Carry messages between the server and the members until all is said."""
@@ -163,34 +205,71 @@ class World:
         for role in self.roles.values():
             role.receive_table(table)
 
-    def close(self) -> ClosingMessage:
-        """Freeze, settle and close the round; tell everybody."""
+    def spoil_envelopes(self, number: int) -> None:
+        """Damage a participant's envelopes between the server and its members."""
+        upload = self.server._now.uploads[number]
+        spoilt = tuple(bytes(len(envelope)) for envelope in upload.envelopes)
+        self.server._now.uploads[number] = replace(upload, envelopes=spoilt)
+
+    def settle(self) -> ClosingMessage:
+        """Freeze, settle and close the round."""
         if not self.server.is_void:
             self.server.freeze()
             self.consult()
             self.server.settle()
             self.consult()
-        closing = self.server.close_round()
+        return self.server.close_round()
+
+    def tell(self, closing: ClosingMessage) -> dict[int, bool]:
+        """Tell everybody how the round ended; return who takes its upload as included."""
         data = closing.to_bytes(self.session)
-        for role in self.roles.values():
-            role.receive_closing(ClosingMessage.from_bytes(data, self.session))
+        return {
+            number: role.receive_closing(ClosingMessage.from_bytes(data, self.session))
+            for number, role in self.roles.items()
+        }
+
+    def close(self) -> ClosingMessage:
+        """End the round and tell everybody."""
+        closing = self.settle()
+        self.tell(closing)
+        self.expect(closing)
         return closing
 
+    def collect(
+        self,
+        changes: Mapping[int, Sequence[RowChange]],
+        *,
+        lost: Sequence[int] = (),
+        leaving: Sequence[int] = (),
+    ) -> dict[int, UploadMessage]:
+        """Begin a round and have everybody upload; return what was sent, none where it is void."""
+        self.hand_out()
+        self.changes = changes
+        uploads = self.sent = dict[int, UploadMessage]()
+        self.opening = self.open_round(sorted(changes))
+        if self.opening is not None:
+            for number, change in changes.items():
+                uploads[number] = self.upload(number, change, leaving=number in leaving)
+                if number not in lost:
+                    self.server.receive(uploads[number].to_bytes(self.session))
+        return uploads
+
     def round(
-        self, changes: Mapping[int, Sequence[RowChange]], *, lost: Sequence[int] = ()
+        self,
+        changes: Mapping[int, Sequence[RowChange]],
+        *,
+        lost: Sequence[int] = (),
+        leaving: Sequence[int] = (),
     ) -> ClosingMessage:
         """Play a whole round; add what it includes to what is expected."""
-        self.hand_out()
-        if self.open_round(sorted(changes)) is not None:
-            for number, change in changes.items():
-                data = self.upload(number, change).to_bytes(self.session)
-                if number not in lost:
-                    self.server.receive(data)
-        closing = self.close()
+        self.collect(changes, lost=lost, leaving=leaving)
+        return self.close()
+
+    def expect(self, closing: ClosingMessage) -> None:
+        """Add what a closing includes to what is expected."""
         for number in closing.included:
-            for part, target in zip(changes[number], self.expected, strict=True):
+            for part, target in zip(self.changes[number], self.expected, strict=True):
                 target[part.rows] += part.values
-        return closing
 
     def opened(self, number: int = 0) -> IntegerTable:
         """Return the table as a participant opens it."""

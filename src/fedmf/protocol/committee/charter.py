@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
+from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import fingerprint, labelled_hash
 from fedmf.crypto.signatures import check_public_signature_key
 from fedmf.errors import KeyMaterialError, MessageError, SettingsError
@@ -59,8 +60,16 @@ class Charter:
         listed = [*self.member_keys, *(key for key in self.roster.keys if key is not None)]
         if len(set(listed)) != len(listed):
             problems.append("the same signature key stands in it twice")
+        if self.terms.smallest_cohort > self.session.participants:
+            problems.append(
+                f"a smallest cohort of {self.terms.smallest_cohort} in a session of "
+                f"{self.session.participants}: every round would be void"
+            )
         if problems:
             raise SettingsError("; ".join(problems))
+        if self.terms.blind:
+            # Members seal to it: one that is none would let no sum of a closed round open.
+            EnvelopePublicKey(self.roster.reader_key, suite=self.terms.suite)
 
     @property
     def terms(self) -> CommitteeTerms:

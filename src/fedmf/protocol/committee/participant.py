@@ -9,25 +9,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
-from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt
 from fedmf.crypto.rlwe_key import RlweKey
-from fedmf.crypto.rlwe_words import pack_words, unpack_words
-from fedmf.crypto.share_sum import ShareSum
+from fedmf.crypto.rlwe_words import pack_words
 from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
 from fedmf.protocol.committee.closing import ClosingProof
-from fedmf.protocol.committee.member import SEEDS, SHARE
+from fedmf.protocol.committee.member import SEEDS
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.roster import RosterChain, SignedRoster
+from fedmf.protocol.committee.reader import Reader, plain_table_digest, reader_envelope_key
+from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
 from fedmf.protocol.committee.sum_opening import (
     committee_layout,
-    open_round_sum,
     public_polynomials,
-    warn_of_liars,
 )
-from fedmf.protocol.committee.table_payload import Form, TablePayload
+from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.committee.upload import (
     CommitteePayload,
     Head,
@@ -39,7 +36,6 @@ from fedmf.protocol.committee.upload import (
     words_digest,
 )
 from fedmf.protocol.framing import u32
-from fedmf.protocol.integrity_tags import TAGS, IntegrityTags
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows
 
@@ -51,14 +47,9 @@ if TYPE_CHECKING:
     from fedmf.protocol.messages import ClosingMessage
     from fedmf.protocol.table import Change, Int64Array, IntegerTable
 
-COPY = "copy of the table"
-READER_KEY = "reader envelope key"
+__all__ = ["CommitteeParticipant", "reader_envelope_key"]
+
 NO_TAGS: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
-
-
-def reader_envelope_key(reader: MasterSecret, charter_suite: str) -> EnvelopeKey:
-    """Return the envelope key of a reader secret; its public half stands in the roster."""
-    return EnvelopeKey(reader.derive(READER_KEY), suite=charter_suite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +58,14 @@ class _Closed:
 
     closing: ClosingMessage
     proof: ClosingProof
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """An upload of the round under way, as its participant signed it."""
+
+    digest: bytes
+    kind: Kind
 
 
 class CommitteeParticipant(ParticipantProtection):
@@ -114,20 +113,49 @@ class CommitteeParticipant(ParticipantProtection):
         self._randomness = randomness or KeyRandomness()
         self._public = public_polynomials(charter)
         self._layout = committee_layout(charter.session)
-        self._take_reader(reader)
+        self._reader = self._reader_of(reader, self.rosters.newest)
         self._heard_round = 0
         self._outcome: Outcome | None = None
         self._closed: _Closed | None = None
         self._worked_on: dict[int, bytes] = {}
-        self._sent: dict[int, bytes] = {}
+        self._unkeyed: dict[bytes, bytes] = {}
+        self._sent: dict[int, _Sent] = {}
         self._opening: OpeningMessage | None = None
         self._context = b""
+        self._before: Int64Array | None = None
         self._set_table(self.session.shape.flat(start), 0)
 
     def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
-        """Go by the next version of the roster, with its new reader secret, from now on."""
+        """Go by the next version of the roster, with its new reader secret, from now on.
+
+        Whoever lacks the sum of the last round by then, takes part again after the next one.
+
+        Raises
+        ------
+        ProtocolError
+            A round is under way, the last sum is still to be opened with the old secret, or the
+            version is not the next one.
+        MessageError
+            Fewer than t members signed it.
+        KeyMaterialError
+            The roster names another reader key.
+        """
+        if self._opening is not None:
+            raise ProtocolError(f"the roster changes while round {self._opening.round} is open")
+        if self._closed is not None and self._closed.proof.table == self._digest:
+            raise ProtocolError(
+                "the roster changes before the sum of the last round was opened, which is sealed "
+                "to the reader key of the version before"
+            )
+        fresh = self._reader_of(reader, signed.roster)
         self.rosters.adopt(signed)
-        self._take_reader(reader)
+        self._reader, self._before = fresh, None
+        if fresh is not None:
+            # Digests change with the reader secret; the tables that they are of were worked on
+            # all the same.
+            for participant, digest in self._worked_on.items():
+                if digest in self._unkeyed:
+                    self._worked_on[participant] = fresh.keyed(self._unkeyed[digest])
         self._set_table(self._table, self._table_round)
 
     def begin(self, opening_message: bytes) -> None:
@@ -147,7 +175,6 @@ class CommitteeParticipant(ParticipantProtection):
         opening.check(self.charter, roster)
         self._opening = opening
         self._context = opening.context(self.charter, roster, self._digest, self._outcome)
-        self._sent = {}
 
     def protect(
         self, change: Change, *, round_number: int, participant: int, leaving: bool = False
@@ -156,6 +183,9 @@ class CommitteeParticipant(ParticipantProtection):
         opening, context = self._opening, self._context
         if opening is None or opening.round != round_number:
             raise ProtocolError(f"round {round_number} has not been opened by the committee")
+        self.rosters.newest.key_of(participant)
+        if participant not in self._signing_keys:
+            raise KeyMaterialError(f"the signature key of participant {participant} is not here")
         if self._worked_on.get(participant) == self._digest:
             raise ProtocolError(
                 "the table is the one that this participant's last upload went into: a server that "
@@ -171,8 +201,9 @@ class CommitteeParticipant(ParticipantProtection):
         seeds = sharing.fresh_seeds(self._randomness, hedge)
         limbs = self._layout.limbs(values)
         tags = NO_TAGS
-        if self._tags is not None:
-            tags = self._tags.of(limbs) + self._mask(context, participant, nonce)
+        if self._reader is not None:
+            mask = self._reader.tags.mask(context, u32(participant), nonce)
+            tags = self._reader.tags.of(limbs) + mask
         words = pack_words(
             encrypt(
                 self._layout.messages(limbs, tags),
@@ -203,7 +234,7 @@ class CommitteeParticipant(ParticipantProtection):
             for key in opening.keys
         )
         signed = SignedHead.signed(head, envelopes, self._signing_keys[participant], self.charter)
-        self._sent[participant] = digest
+        self._sent[participant] = _Sent(digest, head.kind)
         payload = CommitteePayload(self._digest, signed, envelopes, words)
         return Protected(payload.to_bytes(), nonce)
 
@@ -218,25 +249,31 @@ class CommitteeParticipant(ParticipantProtection):
         proof = ClosingProof.of(closing, self.charter)
         proof.check(closing, self.charter, self.rosters, self._outcome)
         outcome = proof.certificate.outcome
-        took_part = self._opening is not None and self._opening.round == closing.round
         if outcome.closed:
-            if took_part and outcome.context != self._context:
-                raise ProtocolError(
-                    f"round {closing.round} closed under another context: its other participants "
-                    "worked on another table"
-                )
-            for participant, head in zip(closing.included, proof.heads, strict=True):
-                if self._sent.get(participant, head) != head:
-                    raise ProtocolError(
-                        f"round {closing.round} includes an upload of participant {participant} "
-                        "that it did not send"
-                    )
+            self._check_own(closing, proof)
+            for participant in closing.included:
                 self._worked_on[participant] = proof.table
+            for participant in closing.included:
+                if participant in self._sent and self._sent[participant].kind == Kind.LEAVE:
+                    # Nothing of it is in the table: should it come back, it begins anew.
+                    del self._worked_on[participant]
             self._closed = _Closed(closing, proof)
         self._outcome, self._heard_round, self._opening = outcome, closing.round, None
+        self._sent = {}
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
-        """Return the whole table, whatever form it comes in."""
+        """Return the whole table, whatever form it comes in.
+
+        Raises
+        ------
+        MessageError
+            It is malformed, not the one that is due, or not in a form that the charter allows.
+        OpenError
+            It does not open to the table that t members and its participants stand for.
+        ProtocolError
+            This participant lacks the table before, and no copy came with the sum, or one that it
+            has no key to; it takes part again with the next copy.
+        """
         del rows
         table = TablePayload.from_bytes(payload)
         last = self._closed.closing.round if self._closed else self._table_round
@@ -244,27 +281,36 @@ class CommitteeParticipant(ParticipantProtection):
             raise MessageError(
                 f"a table after round {table.round}, where the one after round {last} is due"
             )
-        if table.form == Form.COPY:
-            self._set_table(self._from_copy(table), table.round)
-        elif table.form == Form.PLAIN and not self.charter.terms.blind:
-            words = decode_words(self.session.shape, table.content)
-            self._set_table(self.session.shape.flat(words), table.round)
-        elif self._closed is not None:
-            if table.form != Form.SUM or not self.charter.terms.blind:
-                raise MessageError("the table does not come in the form that the charter says")
-            self._set_table(self._with_sum(table.content, self._closed), table.round)
-        self._closed = None
+        if (table.form == Form.PLAIN) == self.charter.terms.blind and table.form != Form.START:
+            raise MessageError("the table does not come in a form that the charter allows")
+        if self._closed is not None:
+            if self._reader is None:
+                after = self._decoded(table.content)
+            else:
+                words, copy = table.words_and_copy(self._layout.payload_bytes)
+                before = self._table_before(copy, self._closed, self._reader)
+                closing, proof = self._closed.closing, self._closed.proof
+                after = self._reader.open_sum(words, before, closing, proof)
+                self._before = before
+            self._set_table(after, table.round)
+            self._closed = None
         return self.session.shape.table(self._table)
 
     def copy(self) -> bytes:
-        """Return the table, sealed to the reader key, for participants who come late."""
-        if self._envelope_key is None:
+        """Return the table before the last sum, sealed, for participants who come late.
+
+        Raises
+        ------
+        ProtocolError
+            The server holds the table itself, or no sum was opened under this roster yet.
+        """
+        if self._reader is None:
             raise ProtocolError("the server holds the table itself")
-        content = encode_words(self.session.shape, self.session.shape.table(self._table))
-        sealed = EnvelopePublicKey(self._envelope_key.public, suite=self.charter.terms.suite).seal(
-            content, COPY, self.charter.digest, u32(self._table_round)
-        )
-        return TablePayload(Form.COPY, self._table_round, sealed).to_bytes()
+        if self._before is None:
+            raise ProtocolError("no sum was opened yet under this version of the roster")
+        words = encode_words(self.session.shape, self.session.shape.table(self._before))
+        sealed = self._reader.seal_copy(words, self._table_round)
+        return TableCopy(self._table_round, sealed).to_bytes()
 
     def work(self, rows: Rows | None = None) -> int:
         """Return the number of blocks: always all of them."""
@@ -276,81 +322,65 @@ class CommitteeParticipant(ParticipantProtection):
         del rows
         return self._layout.payload_bytes
 
-    def _take_reader(self, reader: MasterSecret | None) -> None:
-        self._envelope_key = self._tags = None
-        self._reader = reader
+    def _reader_of(self, secret: MasterSecret | None, roster: Roster) -> Reader | None:
         if not self.charter.terms.blind:
-            return
-        if reader is None:
+            return None
+        if secret is None:
             raise KeyMaterialError("a blind committee needs the participants' reader secret")
-        self._envelope_key = reader_envelope_key(reader, self.charter.terms.suite)
-        if self._envelope_key.public != self.rosters.newest.reader_key:
-            raise KeyMaterialError("the roster names another reader key than the one given here")
-        self._tags = IntegrityTags(reader, self.charter.digest, self._layout.value_limbs)
+        return Reader(secret, roster, self.charter, self._layout, self._public)
 
     def _kind(self, participant: int, *, leaving: bool) -> Kind:
         if leaving:
             return Kind.LEAVE
         return Kind.UPDATE if participant in self._worked_on else Kind.FIRST
 
+    def _check_own(self, closing: ClosingMessage, proof: ClosingProof) -> None:
+        """Check that a closed round is the one that the participants that live here were in."""
+        if self._opening is not None and proof.certificate.outcome.context != self._context:
+            raise ProtocolError(
+                f"round {closing.round} closed under another context: its other participants "
+                "worked on another table, or were told of other members"
+            )
+        for participant, head in zip(closing.included, proof.heads, strict=True):
+            if participant in self._sent and self._sent[participant].digest != head:
+                raise ProtocolError(
+                    f"round {closing.round} includes an upload of participant {participant} "
+                    "that it did not send"
+                )
+
     def _set_table(self, flat: Int64Array, round_number: int) -> None:
         self._table, self._table_round = flat, round_number
+        self._digest = self._table_digest(flat)
+
+    def _table_digest(self, flat: Int64Array) -> bytes:
         words = encode_words(self.session.shape, self.session.shape.table(flat))
-        self._digest = labelled_hash("table", self.charter.digest, words)
-        if self._reader is not None:
-            # Keyed: a server that could guess a sparse table must not be able to confirm it.
-            self._digest = self._reader.derive("table digest", self._digest)
+        plain = plain_table_digest(words, self.charter)
+        digest = plain if self._reader is None else self._reader.keyed(plain)
+        self._unkeyed[digest] = plain
+        return digest
 
-    def _mask(self, context: bytes, participant: int, nonce: bytes) -> NDArray[np.uint64]:
-        assert self._tags is not None  # noqa: S101 - only blind committees have tags
-        return self._tags.mask(context, u32(participant), nonce)
+    def _decoded(self, words: bytes) -> Int64Array:
+        return self.session.shape.flat(decode_words(self.session.shape, words))
 
-    def _from_copy(self, table: TablePayload) -> Int64Array:
-        if self._envelope_key is None:
-            raise MessageError("a sealed table where the server hands out the table itself")
-        content = self._envelope_key.open(
-            table.content, COPY, self.charter.digest, u32(table.round)
-        )
-        return self.session.shape.flat(decode_words(self.session.shape, content))
-
-    def _with_sum(self, content: bytes, closed: _Closed) -> Int64Array:
-        words = unpack_words(content, self._layout.blocks, self._layout.size, to_read=True)
-        closing, outcome = closed.closing, closed.proof.certificate.outcome
-        masks = np.zeros(TAGS, dtype=np.uint64)
-        for participant, nonce in zip(closing.included, closing.nonces, strict=True):
-            masks += self._mask(outcome.context, participant, nonce)
-
-        def check(messages: Int64Array) -> None:
-            assert self._tags is not None  # noqa: S101 - only blind committees come here
-            limbs, found = self._layout.read(messages)
-            exact = self._layout.exact_change(limbs, self._table)
-            IntegrityTags.check(found, self._tags.of(exact) + masks)
-
-        opened = open_round_sum(
-            words,
-            self._shares(closed.proof),
-            uploads=len(closing.included),
-            charter=self.charter,
-            layout=self._layout,
-            public=self._public,
-            check=check,
-        )
-        warn_of_liars(opened.liars, closing.round)
-        limbs, _ = self._layout.read(opened.messages)
-        table = self._layout.values(limbs)
-        table += self._table
-        return self.session.shape.wrap(table)
-
-    def _shares(self, proof: ClosingProof) -> dict[int, ShareSum]:
-        assert self._envelope_key is not None  # noqa: S101 - only blind committees come here
-        shares = {}
-        for answer in proof.answers:
-            held = len(self.charter.terms.sharing.held_by(answer.member))
-            statement = answer.outcome.statement(self.charter)
-            try:
-                content = self._envelope_key.open(answer.share, SHARE, *statement)
-                shares[answer.member] = ShareSum.from_bytes(content, held)
-            except (OpenError, MessageError):
-                # An answer that is none counts like no answer: enough others may be there.
-                continue
-        return shares
+    def _table_before(self, copy: bytes | None, closed: _Closed, reader: Reader) -> Int64Array:
+        """Return the table that a closed round worked on, whoever it comes from."""
+        number = closed.closing.round
+        opening = closed.proof.opening
+        if opening is None or opening.roster_version != reader.version:
+            raise ProtocolError(
+                f"the sum of round {number} is sealed to another version of the roster than "
+                f"{reader.version}; take part when the next round has closed"
+            )
+        if closed.proof.table == self._digest:
+            return self._table
+        if copy is None:
+            raise ProtocolError(
+                f"the table that round {number} worked on is not here; take part when the server "
+                "hands out a copy"
+            )
+        before = self._decoded(reader.open_copy(copy, number))
+        if self._table_digest(before) != closed.proof.table:
+            raise OpenError(
+                f"the copy of the table is not of the one that round {number} worked on"
+            )
+        return before

@@ -17,7 +17,7 @@ from fedmf.crypto.signatures import check_signature
 from fedmf.errors import MessageError, ProtocolError, SettingsError
 from fedmf.protocol.committee.charter import Charter
 from fedmf.protocol.committee.documents import Document, Format, canonical_json
-from fedmf.protocol.committee.participant import reader_envelope_key
+from fedmf.protocol.committee.reader import reader_envelope_key
 from fedmf.protocol.committee.roster import LABEL as ROSTER_LABEL
 from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster, sign_roster
 from fedmf.protocol.committee.sealed_reader import SealedReader
@@ -211,6 +211,14 @@ class Register:
         keys = (*kept, *(card.signature_key for card in add))
         count = sum(key is not None for key in keys)
         problems += _count_problems(count, len(keys), session, terms)
+        stay = sum(key is not None for key in kept)
+        if terms.blind and stay < terms.smallest_cohort <= count:
+            # Newcomers get the table with the first sum that is opened under the new version.
+            problems.append(
+                f"{stay} participants stay, and newcomers cannot upload before a round of at least "
+                f"{terms.smallest_cohort} of those who stay: let newcomers come first, and others "
+                "leave with a later version"
+            )
         if problems:
             raise SettingsError("; ".join(problems))
         reader = MasterSecret.fresh()

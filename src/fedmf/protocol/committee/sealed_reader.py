@@ -10,7 +10,7 @@ from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
 from fedmf.protocol.committee.documents import Document, Format, canonical_json
-from fedmf.protocol.committee.participant import reader_envelope_key
+from fedmf.protocol.committee.reader import reader_envelope_key
 from fedmf.protocol.framing import u32
 
 if TYPE_CHECKING:

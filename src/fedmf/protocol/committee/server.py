@@ -254,12 +254,20 @@ class CommitteeServer(Server):
             closing = super().close_round()
         else:
             raise ProtocolError("the round has no certificate yet")
-        proof = ClosingProof.of(closing, self.charter)
-        self._previous = proof.certificate
-        # Whoever hears of the round later takes a copy of the table, and needs no answers.
-        self.closings[-1] = replace(closing, proof=replace(proof, answers=()).to_bytes())
+        self._previous = ClosingProof.of(closing, self.charter).certificate
+        if self._previous.outcome.closed:
+            self._forget_older_answers()
         self._stage = _Stage.BETWEEN
         return closing
+
+    def _forget_older_answers(self) -> None:
+        """Drop the answers of the closed round before the last one: nobody opens its sum again."""
+        for place in reversed(range(len(self.closings) - 1)):
+            proof = ClosingProof.of(self.closings[place], self.charter)
+            if proof.certificate.outcome.closed:
+                kept = replace(proof, answers=())
+                self.closings[place] = replace(self.closings[place], proof=kept.to_bytes())
+                return
 
     def frozen(self) -> bytes:
         """Return the frozen round as bytes, to go on after a crash; empty where it is void."""

@@ -12,7 +12,7 @@ from fedmf.protocol.committee.sum_opening import (
     public_polynomials,
     warn_of_liars,
 )
-from fedmf.protocol.committee.table_payload import Form, TablePayload
+from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import Rows, ServerProtection
 
@@ -97,17 +97,20 @@ class CommitteeTable(ServerProtection):
         warn_of_liars(opened.liars, round_number)
 
     def keep_copy(self, copy: bytes) -> None:
-        """Keep the table as a participant sealed it, for those who come late.
+        """Keep the table before the last closed round as a participant sealed it.
+
+        It goes out behind the round's sum from now on, for those who come late.
 
         Raises
         ------
         MessageError
-            It is no sealed copy of the table that is due.
+            It is no copy, or one for another round.
         """
-        payload = TablePayload.from_bytes(copy)
-        if payload.form != Form.COPY or payload.round != self._payload.round:
-            raise MessageError("not a sealed copy of the table after the last round")
-        self._payload = payload
+        late = TableCopy.from_bytes(copy)
+        if self._payload.form not in (Form.SUM, Form.COPY) or late.round != self._payload.round:
+            raise MessageError("not a sealed copy of the table before the last closed round")
+        words, _ = self._payload.words_and_copy(self._layout.payload_bytes)
+        self._payload = TablePayload(Form.COPY, late.round, words + late.sealed)
 
     def payload(self) -> bytes:
         """Return the table in the form that is at hand."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,7 +106,7 @@ def open_round_sum(
     raise OpenError(DOES_NOT_OPEN)
 
 
-def warn_of_liars(liars: tuple[int, ...], round_number: int) -> None:
+def warn_of_liars(liars: Sequence[int], round_number: int) -> None:
     """Warn of members that answered with something else than their shares."""
     if liars:
         warnings.warn(

@@ -5,9 +5,13 @@ form     who makes it            what it holds
 ======== ======================= ==============================================================
 START    everybody               nothing: the public start table
 SUM      the blind server        the sum of a round's words, for those who hold the table before
-COPY     a participant           the table, sealed to the reader key, for those who come late
+COPY     the blind server        the same, and behind it a `TableCopy` of the table before
 PLAIN    the server that opens   the table, in plain words
 ======== ======================= ==============================================================
+
+A copy is of the table *before* the last closed round, and not of the one after it: everybody can
+seal to the reader key, but of the table before a closed round t members have signed the digest,
+which no server can make without the participants' secret.
 """
 
 from __future__ import annotations
@@ -29,6 +33,32 @@ class Form(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TableCopy:
+    """A participant's copy of the table for those who come late.
+
+    Parameters
+    ----------
+    round
+        The last closed round.
+    sealed
+        The table before it, sealed to the reader key.
+    """
+
+    round: int
+    sealed: bytes = field(repr=False)
+
+    def to_bytes(self) -> bytes:
+        """Return the copy as bytes."""
+        return u32(self.round) + self.sealed
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TableCopy:
+        """Read a copy; raise MessageError if `data` is not one."""
+        reader = BodyReader(data)
+        return cls(reader.number(), reader.rest())
+
+
+@dataclass(frozen=True, slots=True)
 class TablePayload:
     """A table on its way to participants.
 
@@ -45,6 +75,12 @@ class TablePayload:
     form: Form
     round: int
     content: bytes = field(default=b"", repr=False)
+
+    def words_and_copy(self, words_bytes: int) -> tuple[bytes, bytes | None]:
+        """Return the words of a sum, and the copy behind it, if there is one."""
+        if self.form == Form.COPY:
+            return self.content[:words_bytes], self.content[words_bytes:]
+        return self.content, None
 
     def to_bytes(self) -> bytes:
         """Return the payload as bytes."""

@@ -1,0 +1,356 @@
+"""Method `bayes`: mean-field variational Bayes with sums that a federation can share.
+
+Model: r_ij = m + b_i + b_j + u_i.v_j + noise of variance tau; priors u_i ~ N(0, I),
+b_i ~ N(0, s_u), v_j ~ N(0, rho I), b_j ~ N(0, s_b). Users' posteriors are exact given the items';
+items share one covariance, which a public average C over the users stands for. The table holds
+sums, and the items' posterior is a public function of them; docs/explanation/bayes.md derives it.
+
+All variances are for ratings on a scale of 4.5 stars; other scales are stretched to it first.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmf.model.item_posterior import ItemPosterior
+from fedmf.model.method import (
+    RATERS,
+    Contribution,
+    FloatArray,
+    FloatTable,
+    PrivateStep,
+    PublicModel,
+    RowGroup,
+    RowValues,
+)
+from fedmf.ratings import OwnedRatings, RatingScale
+
+ITEMS, GRAM, TOTALS = "items", "gram", "totals"
+STARS = 4.5
+"""Length of the scale that ratings are stretched to: half a star to five stars."""
+ITEM_STREAM = 0
+
+# In stars. What a user adds to an entry of an item stayed below 11 on all of MovieLens; three times
+# that, in steps of 2^-8, is what words of 24 bits hold of 1,024 users.
+ITEM_LIMIT, ITEM_FRACTION_BITS = 31.5, 8
+# Squared entries of a user vector, whose prior is N(0, I), stayed below 18.
+GRAM_LIMIT = 32.0
+# One user's ratings weigh as much as 1,024 in the averages at the most, so that a single user
+# moves them by little and words stay short.
+MOST_WEIGHT = 1024
+SUM_BITS, MOST_FRACTION_BITS = 30, 8
+START_SPREAD = 0.4
+# The average square of the user factors that the first round finds, so that it neither overshoots
+# nor wastes a round.
+START_GRAM = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Bayes:
+    """Variational Bayes for one federation.
+
+    Parameters
+    ----------
+    factors
+        Number d of latent factors.
+    users, items
+        Size of the federation: all users, all items of the public catalogue.
+    scale
+        The public rating scale.
+    seed
+        Public seed of the start.
+    noise
+        tau, the variance of a rating around its expectation.
+    factor_variance
+        rho, of the items' factors; the users' factors have variance 1.
+    item_bias_variance, user_bias_variance
+        s_b and s_u.
+    relaxation
+        How far items move towards the solution of a round: 1 is the solution itself, a little
+        more speeds up the first rounds, and from 1.5 on they oscillate.
+    """
+
+    factors: int
+    users: int
+    items: int
+    scale: RatingScale
+    seed: int = 0
+    noise: float = 0.6
+    factor_variance: float = 0.008
+    item_bias_variance: float = 0.15
+    user_bias_variance: float = 0.2
+    relaxation: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """The name of the method."""
+        return "bayes"
+
+    @property
+    def vector_length(self) -> int:
+        """Factors, the user's bias (1 for items) and 1 (the item's bias)."""
+        return self.factors + 2
+
+    @property
+    def needs_raters(self) -> bool:
+        """Yes: an item's posterior narrows with the number of its raters."""
+        return True
+
+    def settings(self) -> dict[str, object]:
+        """Return all settings as JSON values."""
+        return {"name": self.name, **asdict(self)}
+
+    def row_groups(self) -> tuple[RowGroup, ...]:
+        """Return S, a row an item; the upper triangle of the users' Gram sum; and the totals."""
+        k = self.factors + 1
+        return (
+            RowGroup(
+                name=ITEMS,
+                rows=self.items,
+                columns=k,
+                fraction_bits=ITEM_FRACTION_BITS,
+                limit=ITEM_LIMIT,
+                start_limit=0.0,
+                of_items=True,
+            ),
+            self._shared_group(GRAM, k * (k + 1) // 2, GRAM_LIMIT),
+            self._shared_group(TOTALS, 2, STARS / 2),
+        )
+
+    def start_table(self) -> FloatTable:
+        """Return zeros: nothing has been summed yet."""
+        return {group.name: np.zeros((group.rows, group.columns)) for group in self.row_groups()}
+
+    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
+        """Return the items' posterior.
+
+        The sums in the table were made with the C of the round before, and are solved with it; the
+        C of this table is for the round that begins.
+        """
+        total, count = table[TOTALS][0]
+        mean = STARS / 2 + (total / count if count > 0 else 0.0)
+        raters = table[RATERS][:, 0]
+        gram = self._gram(table[GRAM][0])
+        learned = gram[-1, -1] > 0
+        if learned:
+            gram /= gram[-1, -1]
+            before = gram if previous is None else previous.statistics["gram"]
+            means = ItemPosterior.of(raters, before, self._prior).means(table[ITEMS])
+            if previous is not None and previous.statistics["learned"][0]:
+                last = self._means(previous, slice(None))
+                means = last + self.relaxation * (means - last)
+        else:
+            gram = np.diag([START_GRAM] * self.factors + [1.0])
+            means = self._start_means(raters)
+        items = np.ones((self.items, self.vector_length))
+        items[:, :-2] = means[:, :-1]
+        items[:, -1] = mean + means[:, -1]
+        items *= self._star
+        items[:, -1] += self.scale.lowest
+        posterior = ItemPosterior.of(raters, gram, self._prior)
+        return PublicModel(
+            items,
+            {
+                "mean": np.array([mean]),
+                "learned": np.array([float(learned)]),
+                **posterior.to_statistics(),
+            },
+        )
+
+    def start_user_factors(self, users: NDArray[np.int32]) -> FloatArray:
+        """Return zeros, and the 1 that an item's bias is multiplied with."""
+        vectors = np.zeros((len(users), self.vector_length))
+        vectors[:, -1] = 1.0
+        return vectors
+
+    def rows_needed(self, ratings: OwnedRatings) -> dict[str, NDArray[np.int64]]:
+        """Return the rated items and everything that is shared."""
+        shared = np.zeros(1, dtype=np.int64)
+        return {ITEMS: ratings.rated_items.astype(np.int64), GRAM: shared, TOTALS: shared}
+
+    def setup_contribution(self, ratings: OwnedRatings) -> Contribution:
+        """Return the sum of the ratings, from the middle of the scale, and their number."""
+        counts = np.diff(ratings.starts)
+        of_user = np.repeat(np.arange(len(counts)), counts)
+        stars = self._stars(ratings.values) - STARS / 2
+        sums = np.bincount(of_user, weights=stars, minlength=len(counts))
+        weights = np.minimum(counts, self._most_weight)
+        totals = np.array([[np.sum(sums * weights / np.maximum(counts, 1)), weights.sum()]])
+        return {TOTALS: RowValues(np.zeros(1, dtype=np.int64), totals / self._unit)}
+
+    def participant_step(
+        self,
+        public: PublicModel,
+        ratings: OwnedRatings,
+        user_factors: FloatArray,
+        previous: Contribution | None,
+    ) -> PrivateStep:
+        """Return the users' exact posteriors, and their sums."""
+        del previous
+        posterior = ItemPosterior.from_statistics(public)
+        rows = ratings.rated_items.astype(np.int64)
+        places = np.searchsorted(rows, ratings.items)
+        sums = np.zeros((len(rows), self.factors + 1))
+        gram = np.zeros((self.factors + 1, self.factors + 1))
+        moved = user_factors.copy()
+        for k in range(len(ratings.users)):
+            own = slice(ratings.starts[k], ratings.starts[k + 1])
+            user = self._user_posterior(public, posterior, ratings.items[own], ratings.values[own])
+            moved[k] = user.vector
+            # Nobody rates an item twice, so that each place is there once.
+            sums[places[own]] += user.item_sums(posterior.gram)
+            gram += user.gram_sum(self._most_weight)
+        upper = gram[np.triu_indices(self.factors + 1)]
+        contribution = {
+            ITEMS: RowValues(rows, sums),
+            GRAM: RowValues(np.zeros(1, dtype=np.int64), upper[np.newaxis] / self._unit),
+            **self.setup_contribution(ratings),
+        }
+        return PrivateStep(moved, contribution)
+
+    def user_factors(
+        self, public: PublicModel, ratings: OwnedRatings, kept: FloatArray
+    ) -> FloatArray:
+        """Return the users' posterior means given these items: no round is needed for that."""
+        vectors = kept.copy()
+        for k in range(len(ratings.users)):
+            own = slice(ratings.starts[k], ratings.starts[k + 1])
+            vectors[k] = self.fold_in(public, ratings.items[own], ratings.values[own])
+        return vectors
+
+    def fold_in(
+        self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
+    ) -> FloatArray:
+        """Return the posterior mean of a user, as every member of the federation finds its own."""
+        posterior = ItemPosterior.from_statistics(public)
+        return self._user_posterior(public, posterior, items, values).vector
+
+    @property
+    def _star(self) -> float:
+        """What a star is on the scale of these ratings."""
+        length = self.scale.highest - self.scale.lowest
+        # On a scale of one point every rating is 0 stars, whatever a star is.
+        return length / STARS if length > 0 else 1.0
+
+    @property
+    def _prior(self) -> FloatArray:
+        """The diagonal of R."""
+        variances = [self.factor_variance] * self.factors + [self.item_bias_variance]
+        return self.noise / np.array(variances)
+
+    @property
+    def _most_weight(self) -> int:
+        return min(MOST_WEIGHT, self.items)
+
+    @property
+    def _unit(self) -> float:
+        """In what the averages are summed: 1, and more where the sums would outgrow their words."""
+        return max(1.0, self.users * GRAM_LIMIT * self._most_weight / 2.0 ** (SUM_BITS - 1))
+
+    def _shared_group(self, name: str, columns: int, limit_per_rating: float) -> RowGroup:
+        limit = limit_per_rating * self._most_weight / self._unit
+        room = SUM_BITS - 1 - math.log2(self.users * limit)
+        return RowGroup(
+            name=name,
+            rows=1,
+            columns=columns,
+            fraction_bits=max(0, min(MOST_FRACTION_BITS, math.floor(room))),
+            limit=limit,
+            start_limit=0.0,
+            of_items=False,
+        )
+
+    def _gram(self, upper: FloatArray) -> FloatArray:
+        k = self.factors + 1
+        gram = np.zeros((k, k))
+        gram[np.triu_indices(k)] = upper
+        return gram + np.triu(gram, 1).T
+
+    def _start_means(self, raters: FloatArray) -> FloatArray:
+        rng = np.random.default_rng((self.seed, ITEM_STREAM))
+        means = np.zeros((self.items, self.factors + 1))
+        spread = START_SPREAD / math.sqrt(self.factors)
+        means[:, :-1] = rng.normal(0.0, spread, (self.items, self.factors))
+        means[raters == 0] = 0.0
+        return means
+
+    def _stars(self, values: FloatArray) -> FloatArray:
+        return (values - self.scale.lowest) / self._star
+
+    def _means(self, public: PublicModel, items: NDArray[np.int32] | slice) -> FloatArray:
+        """Return W of some items, which their vectors in the public model hold."""
+        vectors = public.item_factors[items]
+        means = vectors[:, :-1] / self._star
+        means[:, -1] = self._stars(vectors[:, -1]) - public.statistics["mean"][0]
+        return means
+
+    def _user_posterior(
+        self,
+        public: PublicModel,
+        posterior: ItemPosterior,
+        items: NDArray[np.int32],
+        values: FloatArray,
+    ) -> _UserPosterior:
+        means = self._means(public, items)
+        left = self._stars(values) - public.statistics["mean"][0] - means[:, -1]
+        extended = means.copy()
+        extended[:, -1] = 1.0
+        uncertain = self.noise * posterior.covariance_sum(items)
+        precision = extended.T @ extended
+        precision[:-1, :-1] += uncertain[:-1, :-1]
+        precision[np.diag_indices_from(precision)] += np.array(
+            [self.noise] * self.factors + [self.noise / self.user_bias_variance]
+        )
+        right = extended.T @ left
+        right[:-1] -= uncertain[:-1, -1]
+        inverse: FloatArray = np.linalg.inv(precision).astype(np.float64)
+        mean = inverse @ right
+        return _UserPosterior(means, extended, left - extended @ mean, mean, self.noise * inverse)
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class _UserPosterior:
+    """One user given the items: private, all of it.
+
+    Parameters
+    ----------
+    items
+        W of the rated items, shape (n, d + 1).
+    extended
+        [v_j; 1] of them, shape (n, d + 1).
+    errors
+        e_j, shape (n,).
+    mean, covariance
+        [u; b_i], shape (d + 1,), and Phi.
+    """
+
+    items: FloatArray
+    extended: FloatArray
+    errors: FloatArray
+    mean: FloatArray
+    covariance: FloatArray
+
+    @property
+    def vector(self) -> FloatArray:
+        """[u; b_i; 1]."""
+        return np.append(self.mean, 1.0)
+
+    def item_sums(self, gram: FloatArray) -> FloatArray:
+        """Return z_j = e_j [u; 1] - [Phi[u,u] v_j + Phi[u,b]; 0] + C W_j of the rated items."""
+        sums = self.items @ gram + np.outer(self.errors, np.append(self.mean[:-1], 1.0))
+        sums[:, :-1] -= self.extended @ self.covariance[:, :-1]
+        # An entry beyond the limit would stop the training; an outlier is cut off instead.
+        return np.clip(sums, -ITEM_LIMIT, ITEM_LIMIT)
+
+    def gram_sum(self, most_weight: int) -> FloatArray:
+        """Return the user's part of C: its ratings times [u; 1][u; 1]' + [Phi[u,u], 0; 0, 0]."""
+        user = np.append(self.mean[:-1], 1.0)
+        gram = np.outer(user, user)
+        gram[:-1, :-1] += self.covariance[:-1, :-1]
+        # Scaled as a whole, so that it stays a sum of squares.
+        gram *= min(1.0, GRAM_LIMIT / np.abs(gram).max())
+        return min(len(self.errors), most_weight) * gram

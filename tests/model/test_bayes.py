@@ -1,0 +1,289 @@
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedmf.model import RATERS, Contribution, FloatArray, Method, PublicModel, configure_method
+from fedmf.model.bayes import ITEM_LIMIT, STARS, Bayes
+from fedmf.model.item_posterior import ItemPosterior
+from fedmf.ratings import OwnedRatings, Ratings, RatingScale, load_ratings
+from tests.contracts.method_contract import ROUNDS, MethodContract, apply, split
+
+__all__ = ["split"]
+
+HALF_STARS = RatingScale(0.5, 5.0)
+D = 3
+
+
+class TestBayes(MethodContract):
+    rmse_range: ClassVar[tuple[float, float]] = (0.80, 0.85)
+
+    def configured(self, training: Ratings) -> Method:
+        return configure_method(
+            "bayes",
+            users=training.n_users,
+            items=training.n_items,
+            rounds=ROUNDS,
+            scale=training.scale,
+            factors=8,
+        )
+
+    def test_new_users_and_members_are_the_same(
+        self, method: Method, training: Ratings, public: PublicModel
+    ) -> None:
+        owned = self.some(training, 5)
+        start = method.start_user_factors(owned.users)
+        member = method.participant_step(public, owned, start, None).user_factors[0]
+        np.testing.assert_array_equal(method.fold_in(public, owned.items, owned.values), member)
+
+
+def make(**changed: Any) -> Bayes:
+    settings: dict[str, Any] = {"factors": D, "users": 5, "items": 6, "scale": HALF_STARS}
+    return Bayes(**{**settings, **changed})
+
+
+def some_ratings(scale: RatingScale = HALF_STARS, seed: int = 0) -> OwnedRatings:
+    """Return 5 users' ratings of 6 items; the last item has one rater."""
+    rng = np.random.default_rng(seed)
+    rated = [
+        np.array(items) for items in ([0, 1, 2, 5], [0, 2, 3], [1, 2, 3, 4], [0, 4], [1, 3, 4])
+    ]
+    stars = [rng.uniform(0.0, 1.0, len(items)) for items in rated]
+    values = scale.lowest + (scale.highest - scale.lowest) * np.concatenate(stars)
+    starts = np.concatenate(([0], np.cumsum([len(items) for items in rated])))
+    users = np.arange(5, dtype=np.int32)
+    return OwnedRatings(users, starts, np.concatenate(rated).astype(np.int32), values)
+
+
+def one(ratings: OwnedRatings, user: int) -> OwnedRatings:
+    own = slice(ratings.starts[user], ratings.starts[user + 1])
+    return OwnedRatings(
+        ratings.users[user : user + 1],
+        np.array([0, own.stop - own.start]),
+        ratings.items[own],
+        ratings.values[own],
+    )
+
+
+def train(
+    method: Bayes, ratings: OwnedRatings, rounds: int, least: int = 1
+) -> tuple[PublicModel, Contribution]:
+    """Train in floats, everybody in every round; return the last contributions' sum, too."""
+    counts = np.bincount(ratings.items, minlength=method.items).astype(float)
+    raters = {RATERS: np.where(counts >= least, counts, 0.0)[:, np.newaxis]}
+    table = apply(method.start_table(), [method.setup_contribution(ratings)])
+    public = method.decode({**table, **raters}, None)
+    vectors = method.start_user_factors(ratings.users)
+    contribution: Contribution = {}
+    for _ in range(rounds):
+        contribution = method.participant_step(public, ratings, vectors, None).contribution
+        table = apply(method.start_table(), [contribution])
+        table["items"][raters[RATERS][:, 0] == 0] = 0.0
+        public = method.decode({**table, **raters}, public)
+    return public, contribution
+
+
+def means_of(method: Bayes, public: PublicModel) -> FloatArray:
+    return method._means(public, slice(None))
+
+
+def user_by_hand(
+    method: Bayes, public: PublicModel, ratings: OwnedRatings
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return mean [u; b] and covariance of one user, and its part of C, item by item in loops."""
+    tau, mean = method.noise, public.statistics["mean"][0]
+    means, gram = means_of(method, public), public.statistics["gram"]
+    prior = np.diag([tau / method.factor_variance] * D + [tau / method.item_bias_variance])
+    precision = np.diag([tau] * D + [tau / method.user_bias_variance])
+    right = np.zeros(D + 1)
+    for item, value in zip(ratings.items, ratings.values, strict=True):
+        covariance = tau * np.linalg.inv(public.statistics["raters"][item] * gram + prior)
+        w = np.append(means[item, :D], 1.0)
+        left = value - method.scale.lowest - mean - means[item, D]
+        precision += np.outer(w, w)
+        precision[:D, :D] += covariance[:D, :D]
+        right += w * left
+        right[:D] -= covariance[:D, D]
+    found: FloatArray = np.linalg.solve(precision, right).astype(np.float64)
+    covariance = tau * np.linalg.inv(precision)
+    extended = np.append(found[:D], 1.0)
+    square = np.outer(extended, extended)
+    square[:D, :D] += covariance[:D, :D]
+    return found, covariance, square
+
+
+def test_a_user_step_by_hand() -> None:
+    method, ratings = make(), some_ratings()
+    public, _ = train(method, ratings, rounds=3)
+    own = one(ratings, 2)
+    step = method.participant_step(public, own, method.start_user_factors(own.users), None)
+    found, covariance, square = user_by_hand(method, public, own)
+    np.testing.assert_allclose(step.user_factors[0], [*found, 1.0], rtol=1e-10)
+    upper = step.contribution["gram"].values[0] * method._unit
+    np.testing.assert_allclose(upper, len(own) * square[np.triu_indices(D + 1)], rtol=1e-10)
+    means, gram = means_of(method, public), public.statistics["gram"]
+    for k, item in enumerate(own.items):
+        v = means[item, :D]
+        error = own.values[k] - 0.5 - public.statistics["mean"][0] - means[item, D]
+        error -= v @ found[:D] + found[D]
+        z = error * np.append(found[:D], 1.0) + gram @ means[item]
+        z[:D] -= covariance[:D, :D] @ v + covariance[:D, D]
+        np.testing.assert_allclose(step.contribution["items"].values[k], z, rtol=1e-8)
+
+
+def test_rounds_end_where_the_exact_update_of_every_item_ends() -> None:
+    method, ratings = make(), some_ratings()
+    public, _ = train(method, ratings, rounds=400)
+    means, mean = means_of(method, public), public.statistics["mean"][0]
+    prior = np.diag(
+        [method.noise / method.factor_variance] * D + [method.noise / method.item_bias_variance]
+    )
+    # The update of mean-field variational Bayes with every item's own sum over its raters in the
+    # place of n_j C: no item may move any more.
+    for item in range(method.items):
+        left, right = prior.copy(), np.zeros(D + 1)
+        for user in range(5):
+            own = one(ratings, user)
+            if item in own.items:
+                found, covariance, square = user_by_hand(method, public, own)
+                value = own.values[own.items == item][0] - method.scale.lowest
+                left += square
+                right += (value - mean - found[D]) * np.append(found[:D], 1.0)
+                right[:D] -= covariance[:D, D]
+        np.testing.assert_allclose(np.linalg.solve(left, right), means[item], atol=1e-9)
+
+
+def test_gram_is_the_average_over_all_ratings() -> None:
+    method, ratings = make(), some_ratings()
+    before, contribution = train(method, ratings, rounds=2)
+    public, _ = train(method, ratings, rounds=1)
+    total = np.zeros((D + 1, D + 1))
+    for user in range(5):
+        own = one(ratings, user)
+        total += len(own) * user_by_hand(method, public, own)[2]
+    np.testing.assert_allclose(before.statistics["gram"], total / len(ratings), rtol=1e-10)
+    assert contribution["gram"].values.shape == (1, (D + 1) * (D + 2) // 2)
+
+
+@given(st.integers(0, 2**32), st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
+def test_predictions_move_and_stretch_with_the_scale(
+    seed: int, lowest: float, length: float
+) -> None:
+    scale = RatingScale(lowest, lowest + length)
+    stars, _ = train(make(), some_ratings(seed=seed), rounds=2)
+    public, _ = train(make(scale=scale), some_ratings(scale, seed), rounds=2)
+    star = (scale.highest - scale.lowest) / STARS
+    vectors = [
+        make(scale=s).user_factors(p, r, make().start_user_factors(r.users))
+        for s, p, r in (
+            (HALF_STARS, stars, some_ratings(seed=seed)),
+            (scale, public, some_ratings(scale, seed)),
+        )
+    ]
+    expected = lowest + star * (vectors[0] @ stars.item_factors.T - 0.5)
+    tolerance = 1e-6 * max(1.0, abs(lowest), length)
+    np.testing.assert_allclose(vectors[1] @ public.item_factors.T, expected, atol=tolerance)
+
+
+def test_one_shared_basis_inverts_every_precision() -> None:
+    rng = np.random.default_rng(3)
+    half = rng.normal(size=(20, 5))
+    gram, prior = half.T @ half / 20, rng.uniform(0.5, 80.0, 5)
+    raters, sums = np.array([0.0, 1.0, 7.0, 5_000.0]), rng.normal(size=(4, 5))
+    posterior = ItemPosterior.of(raters, gram, prior)
+    inverses = [np.linalg.inv(n * gram + np.diag(prior)) for n in raters]
+    expected = [inverse @ s for inverse, s in zip(inverses, sums, strict=True)]
+    np.testing.assert_allclose(posterior.means(sums), expected, rtol=1e-9)
+    chosen = np.array([1, 3, 3])
+    wanted = inverses[1] + 2 * inverses[3]
+    np.testing.assert_allclose(posterior.covariance_sum(chosen), wanted, rtol=1e-9)
+
+
+def test_items_with_too_few_raters_stay_at_the_prior_and_still_tell_their_rater() -> None:
+    method, ratings = make(), some_ratings()
+    public, _ = train(method, ratings, rounds=3, least=2)
+    np.testing.assert_allclose(means_of(method, public)[5], 0.0, atol=1e-12)
+    own = one(ratings, 0)
+    with_it = method.fold_in(public, own.items, own.values)
+    without = method.fold_in(public, own.items[:3], own.values[:3])
+    assert not np.isclose(with_it[D], without[D])
+    found, _, _ = user_by_hand(method, public, own)
+    np.testing.assert_allclose(with_it[:-1], found, rtol=1e-10)
+
+
+def test_a_user_without_ratings_is_the_average_user() -> None:
+    method, ratings = make(), some_ratings()
+    public, _ = train(method, ratings, rounds=2)
+    nobody = method.fold_in(public, np.zeros(0, np.int32), np.zeros(0))
+    np.testing.assert_array_equal(nobody, [0.0] * (D + 1) + [1.0])
+
+
+def test_an_outlier_is_cut_off_at_the_limit() -> None:
+    method = make(noise=1e-4, user_bias_variance=1e6, factor_variance=1e3)
+    ratings = some_ratings()
+    public, _ = train(method, ratings, rounds=2)
+    own = one(ratings, 0)
+    step = method.participant_step(public, own, method.start_user_factors(own.users), None)
+    assert np.abs(step.contribution["items"].values).max() == ITEM_LIMIT
+    gram = next(group for group in method.row_groups() if group.name == "gram")
+    assert np.abs(step.contribution["gram"].values).max() <= gram.limit
+
+
+def test_contributions_on_real_ratings_stay_far_from_the_limits() -> None:
+    ratings = load_ratings("movielens-small")
+    everybody = ratings.owned_by(range(ratings.n_users))
+    method = make(factors=16, users=ratings.n_users, items=ratings.n_items, scale=ratings.scale)
+    public, _ = train(method, everybody, rounds=4)
+    largest = {"items": 0.0, "gram": 0.0}
+    for user in range(ratings.n_users):
+        own = one(everybody, user)
+        vectors = method.start_user_factors(own.users)
+        contribution = method.participant_step(public, own, vectors, None).contribution
+        for name in largest:
+            largest[name] = max(largest[name], float(np.abs(contribution[name].values).max()))
+    groups = {group.name: group for group in method.row_groups()}
+    assert 2.0 < largest["items"] < groups["items"].limit / 2
+    assert largest["gram"] < groups["gram"].limit / 2
+
+
+def test_heavy_users_weigh_as_much_as_the_heaviest_that_count() -> None:
+    method = make(items=2_000, users=3)
+    many = np.arange(2_000, dtype=np.int32)
+    heavy = OwnedRatings(np.zeros(1, np.int32), np.array([0, 2_000]), many, np.full(2_000, 5.0))
+    total, weight = method.setup_contribution(heavy)["totals"].values[0] * method._unit
+    assert weight == pytest.approx(1_024)
+    assert total / weight == pytest.approx(STARS / 2)
+
+
+@pytest.mark.parametrize("users", [7, 671, 20_000, 10**6])
+@pytest.mark.parametrize("length", [1.0, 4.5, 1e5])
+def test_shared_sums_fit_30_bits(users: int, length: float) -> None:
+    method = make(users=users, items=60_000, factors=32, scale=RatingScale(0.0, length))
+    items, *shared = method.row_groups()
+    for group in shared:
+        assert users * group.limit * 2**group.fraction_bits <= 2**29 + 1
+    assert 1_024 * items.limit * 2**items.fraction_bits < 2**23
+
+
+def test_more_relaxation_moves_further_the_same_way() -> None:
+    ratings = some_ratings()
+    first, _ = train(make(), ratings, rounds=1)
+    moved, further = (train(make(relaxation=r), ratings, rounds=2)[0] for r in (1.0, 1.5))
+    old, near, far = (means_of(make(), public) for public in (first, moved, further))
+    np.testing.assert_allclose(far - old, 1.5 * (near - old), atol=1e-12)
+
+
+def test_a_scale_of_one_point_is_no_obstacle() -> None:
+    scale = RatingScale(3.0, 3.0)
+    public, _ = train(make(scale=scale), some_ratings(scale), rounds=3)
+    predicted = make().start_user_factors(np.zeros(1, np.int32)) @ public.item_factors.T
+    assert np.isfinite(predicted).all()
+
+
+def test_seeds_give_different_starts() -> None:
+    ratings = some_ratings()
+    starts = [means_of(m, train(m, ratings, 0)[0]) for m in (make(), replace(make(), seed=1))]
+    assert not np.isclose(starts[0][:5, :D], starts[1][:5, :D]).any()

@@ -1,0 +1,244 @@
+"""Servers and participants that crash in the middle of a round, and come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from fedmf.errors import MessageError, ProtocolError
+from fedmf.protocol import ClosingMessage, RowChange
+from fedmf.protocol.committee.server import CommitteeServer
+from fedmf.protocol.committee.server_table import CommitteeTable
+from fedmf.protocol.committee.spool import MemorySpool
+from fedmf.protocol.committee.terms import OpenedBy
+from tests.protocol.committee.world import World, random_changes
+
+ALL = range(5)
+OPENED_BY: list[OpenedBy] = ["participants", "server"]
+
+
+def changes(seed: int) -> dict[int, list[RowChange]]:
+    return random_changes(np.random.default_rng(seed), ALL)
+
+
+def frozen(world: World) -> bytes:
+    """Play up to the frozen set, after a first round."""
+    world.round(changes(1))
+    world.collect(changes(2))
+    world.server.freeze()
+    world.consult()
+    return world.server.frozen()
+
+
+def crash(world: World) -> None:
+    """Put another server in the place of this one, with what is on its disk."""
+    payload, closings = world.server.payload(), world.server.closings
+    table = CommitteeTable(world.charter)
+    table.start(world.start)
+    table.restore(payload)
+    read = [
+        ClosingMessage.from_bytes(one.to_bytes(world.session), world.session) for one in closings
+    ]
+    world.server = CommitteeServer(world.charter, table, MemorySpool(), read)
+
+
+def go_on(world: World) -> None:
+    world.server.settle()
+    world.consult()
+    closing = world.server.close_round()
+    world.tell(closing)
+    world.expect(closing)
+    assert closing.included == tuple(ALL)
+    world.check_tables()
+    world.round(changes(3))
+    world.check_tables()
+
+
+@pytest.mark.parametrize("opened_by", OPENED_BY)
+@pytest.mark.parametrize("answered", [0, 1, 3, 4])
+def test_a_frozen_round_goes_on_after_a_crash(opened_by: OpenedBy, answered: int) -> None:
+    """Whether members had answered by then or not."""
+    world = World(5, opened_by=opened_by)
+    kept = frozen(world)
+    world.server.settle()
+    for member, request in list(world.server.requests().items())[:answered]:
+        world.members[member].respond(request)
+    crash(world)
+    world.server.restore_frozen(kept)
+    assert world.server.frozen() == kept
+    go_on(world)
+
+
+def test_a_frozen_round_goes_on_with_members_that_were_restarted_after_their_answer() -> None:
+    world = World(5)
+    kept = frozen(world)
+    world.server.settle()
+    for member, request in world.server.requests().items():
+        world.members[member].respond(request)
+    world.members = [world.restarted_member(number) for number in range(4)]
+    crash(world)
+    world.server.restore_frozen(kept)
+    go_on(world)
+
+
+def test_no_other_set_is_answered_for_after_a_crash() -> None:
+    world = World(5)
+    kept = frozen(world)
+    world.server.settle()
+    requests = world.server.requests()
+    for member, request in requests.items():
+        world.members[member].respond(request)
+    crash(world)
+    world.server.restore_frozen(kept)
+    del world.server._now.included[4]
+    world.server.settle()
+    with pytest.raises(ProtocolError, match="cannot end: 0 of the 3"):
+        world.consult()
+    assert all("another outcome" in why for why in world.server.refusals.values())
+
+
+@pytest.mark.parametrize("frozen_before", [False, True])
+def test_a_round_that_a_crash_has_lost_is_void_and_the_next_one_works(frozen_before: bool) -> None:
+    world = World(5)
+    world.round(changes(1))
+    world.collect(changes(2))
+    if frozen_before:
+        world.server.freeze()
+        world.consult()
+    crash(world)
+    world.server.prepare_round()
+    world.consult()
+    world.server.open_round(ALL)
+    closing = world.settle()
+    assert closing.included == ()
+    assert not any(world.tell(closing).values())
+    world.check_tables()
+    world.round(changes(3))
+    world.check_tables()
+
+
+def test_uploads_that_come_after_a_crash_make_a_round() -> None:
+    """Members kept their keys, so that the round opens as it did before."""
+    world = World(5)
+    sent = world.collect(changes(1), lost=[2, 3, 4])
+    first = world.opening
+    crash(world)
+    world.server.prepare_round()
+    world.consult()
+    opening = world.server.open_round(ALL)
+    assert first is not None
+    assert opening == first.to_bytes(world.session)
+    for number in (2, 3, 4):
+        world.server.receive(sent[number].to_bytes(world.session))
+    closing = world.settle()
+    assert world.tell(closing) == {0: False, 1: False, 2: True, 3: True, 4: True}
+    world.expect(closing)
+    world.check_tables()
+
+
+def shorter(kept: bytes) -> bytes:
+    return kept[:-1]
+
+
+def empty(kept: bytes) -> bytes:
+    return kept[:0]
+
+
+def of_nobody(kept: bytes) -> bytes:
+    return bytes(len(kept))
+
+
+@pytest.mark.parametrize("damage", [shorter, empty, of_nobody])
+def test_damaged_frozen_rounds_are_refused_and_change_nothing(
+    damage: Callable[[bytes], bytes],
+) -> None:
+    world = World(5)
+    kept = frozen(world)
+    crash(world)
+    with pytest.raises(MessageError):
+        world.server.restore_frozen(damage(kept))
+    assert world.server.frozen() == b""
+    world.server.restore_frozen(kept)
+    go_on(world)
+
+
+def test_the_frozen_round_of_another_round_is_refused() -> None:
+    world = World(5)
+    kept = frozen(world)
+    world.server.settle()
+    world.consult()
+    closing = world.server.close_round()
+    world.tell(closing)
+    world.expect(closing)
+    crash(world)
+    with pytest.raises(MessageError, match="signature of a 'round key'"):
+        world.server.restore_frozen(kept)
+    world.round(changes(3))
+    world.check_tables()
+
+
+def test_a_round_under_way_is_not_replaced() -> None:
+    world = World(5)
+    kept = frozen(world)
+    with pytest.raises(ProtocolError, match="round 2 is under way"):
+        world.server.restore_frozen(kept)
+    go_on(world)
+
+
+def test_no_upload_comes_into_a_restored_round() -> None:
+    world = World(5)
+    kept = frozen(world)
+    late = world.sent[0].to_bytes(world.session)
+    crash(world)
+    world.server.restore_frozen(kept)
+    with pytest.raises(ProtocolError, match="after the deadline"):
+        world.server.receive(late)
+    go_on(world)
+
+
+def test_there_is_nothing_frozen_in_a_void_round() -> None:
+    world = World(5)
+    world.collect(changes(1), lost=[0, 1, 2])
+    world.server.freeze()
+    world.consult()
+    assert world.server.frozen() == b""
+
+
+def test_participants_that_vanish_count_for_nothing_and_come_back() -> None:
+    """Before the table, before the opening, before their upload, and after it was lost."""
+    everybody = range(7)
+    world = World(7)
+    world.round(random_changes(np.random.default_rng(1), everybody))
+    gone = {number: (world.roles.pop(number), world.protections.pop(number)) for number in (1, 2)}
+    world.hand_out()
+    world.open_round(everybody)
+    gone[3] = (world.roles.pop(3), world.protections.pop(3))
+    changed = random_changes(np.random.default_rng(2), everybody)
+    world.changes = changed
+    for number in (0, 4, 5):
+        world.server.receive(world.upload(number, changed[number]).to_bytes(world.session))
+    world.upload(6, changed[6])  # and the message is lost
+    closing = world.close()
+    assert closing.included == (0, 4, 5)
+    world.check_tables()
+    world.server._table.keep_copy(world.protections[0].copy())
+    for number, (role, protection) in gone.items():
+        assert role.receive_closing(closing) is False
+        world.roles[number], world.protections[number] = role, protection
+    assert world.round(random_changes(np.random.default_rng(3), everybody)).included == tuple(
+        everybody
+    )
+    world.check_tables()
+
+
+def test_a_process_that_died_while_it_answered_answers_for_that_set_alone() -> None:
+    """The record is durable before the answer leaves, even where the answer never does."""
+    world = World(5)
+    frozen(world)
+    world.server.settle()
+    requests = world.server.requests()
+    reply = world.members[0].respond(requests[0])
+    world.members[0] = world.restarted_member(0)
+    assert world.members[0].respond(requests[0]) == reply

@@ -1,0 +1,153 @@
+"""A server that changes the sum on its way to the participants is found out by integrity tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
+from fedmf.errors import MessageError, OpenError
+from fedmf.protocol.committee.table_payload import Form, TablePayload
+from tests.protocol.committee.world import World, random_changes
+
+Words = np.ndarray
+
+
+def closed(world: World) -> Words:
+    """Play a round up to its closing; return the words of its sum."""
+    world.collect(random_changes(np.random.default_rng(5), range(5)))
+    world.close()
+    layout = world.protections[0]._layout
+    content = TablePayload.from_bytes(world.server.payload()).content
+    return unpack_words(content, layout.blocks, layout.size)
+
+
+def payload(world: World, words: Words) -> bytes:
+    size = world.protections[0]._layout.size
+    return TablePayload(Form.SUM, 1, pack_words(words, size)).to_bytes()
+
+
+def shifted(world: World, words: Words, by: int = 1) -> Words:
+    """Return the words with a message of the server's own in them, which needs no key."""
+    size = world.protections[0]._layout.size
+    own = np.zeros_like(words)
+    own[0, 3] = (by << size.noise_bits) % 2**size.kept_bits
+    add_words(words, own, size)
+    return words
+
+
+def upload_words(world: World, number: int) -> Words:
+    layout = world.protections[0]._layout
+    return unpack_words(world.server._spool.take(number), layout.blocks, layout.size)
+
+
+def without_one(world: World, words: Words) -> Words:
+    size = world.protections[0]._layout.size
+    words -= upload_words(world, 0)
+    return words & np.uint64(2**size.kept_bits - 1) if size.kept_bits == 40 else words
+
+
+def with_one_twice(world: World, words: Words) -> Words:
+    add_words(words, upload_words(world, 0), world.protections[0]._layout.size)
+    return words
+
+
+def garbage(world: World, words: Words) -> Words:
+    size = world.protections[0]._layout.size
+    drawn = np.random.default_rng(1).integers(0, 2**size.kept_bits, words.shape, dtype=np.uint64)
+    return drawn.astype(words.dtype)
+
+
+def swapped(world: World, words: Words) -> Words:
+    del world
+    words[0, [3, 4]] = words[0, [4, 3]]
+    return words
+
+
+@pytest.mark.parametrize(
+    "damage", [shifted, without_one, with_one_twice, garbage, swapped], ids=lambda f: f.__name__
+)
+def test_damaged_sums_do_not_open_and_change_nothing(
+    damage: Callable[[World, Words], Words],
+) -> None:
+    world = World(5)
+    words = closed(world)
+    for protection in world.protections.values():
+        with pytest.raises(OpenError, match="does not open"):
+            protection.open(payload(world, damage(world, words.copy())))
+    world.check_tables()
+
+
+@pytest.mark.parametrize("by", [1, -1, 2**12, 2**20])
+def test_the_sentence_is_the_same_whatever_is_wrong(by: int) -> None:
+    """Whoever watches complaints must not learn whether it was the tags or the noise."""
+    world = World(5)
+    words = closed(world)
+    said = set()
+    for wrong in (shifted(world, words.copy(), by), garbage(world, words)):
+        with pytest.raises(OpenError) as caught:
+            world.protections[0].open(payload(world, wrong))
+        said.add(str(caught.value))
+    assert len(said) == 1
+
+
+def test_a_shift_opens_where_nobody_looks_at_the_tags(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(5)
+    words = closed(world)
+    monkeypatch.setattr("hmac.compare_digest", lambda *_: True)
+    table = world.protections[0].open(payload(world, shifted(world, words)))
+    assert table[0][0, 3] == world.expected[0][0, 3] + 1
+
+
+@pytest.mark.parametrize("by", [slice(None, -1), slice(None, 0)])
+def test_sums_of_the_wrong_size_are_refused(by: slice) -> None:
+    world = World(5)
+    good = payload(world, closed(world))
+    for wrong in (good + b"\0", good[5:][by]):
+        with pytest.raises(MessageError):
+            world.protections[0].open(wrong)
+    world.check_tables()
+
+
+@pytest.mark.parametrize("form", [Form.PLAIN, Form.START, Form.COPY])
+def test_a_table_in_another_form_is_refused(form: Form) -> None:
+    world = World(5)
+    closed(world)
+    content = b"" if form == Form.START else b"whatever"
+    wrong = TablePayload(form, 0 if form == Form.START else 1, content)
+    with pytest.raises(MessageError):
+        world.protections[0].open(wrong.to_bytes())
+    world.check_tables()
+
+
+@pytest.mark.parametrize("form", [Form.SUM, Form.COPY])
+def test_no_sealed_table_where_the_server_opens(form: Form) -> None:
+    world = World(5, opened_by="server")
+    world.round(random_changes(np.random.default_rng(5), range(5)))
+    with pytest.raises(MessageError, match="form that the charter allows"):
+        world.protections[0].open(TablePayload(form, 1, b"whatever").to_bytes())
+    world.check_tables()
+
+
+def test_a_table_after_another_round_is_refused() -> None:
+    world = World(5)
+    words = closed(world)
+    size = world.protections[0]._layout.size
+    for number in (0, 2):
+        wrong = TablePayload(Form.SUM, number, pack_words(words, size))
+        with pytest.raises(MessageError, match=f"a table after round {number}, where .* round 1"):
+            world.protections[0].open(wrong.to_bytes())
+
+
+def test_whoever_changes_nonces_opens_nothing() -> None:
+    """The masks of tags come from them."""
+    world = World(5)
+    world.collect(random_changes(np.random.default_rng(5), range(5)))
+    closing = world.settle()
+    wrong = replace(closing, nonces=closing.nonces[::-1])
+    world.roles[0].receive_closing(wrong)
+    with pytest.raises(OpenError, match="does not open"):
+        world.protections[0].open(world.server.payload())

@@ -1,0 +1,224 @@
+"""Envelopes belong to one upload of one participant, to one member, and hold what the head says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.signatures import SigningKey
+from fedmf.errors import MessageError
+from fedmf.protocol.committee import member as members_view
+from fedmf.protocol.committee import participant as participants_view
+from fedmf.protocol.committee.exchange import ReviewReply
+from fedmf.protocol.committee.member import SEEDS
+from fedmf.protocol.committee.upload import (
+    CommitteePayload,
+    Head,
+    SignedHead,
+    commitment,
+    envelope_context,
+)
+from fedmf.protocol.framing import u32
+from tests.protocol.committee.adversary import Adversary
+from tests.protocol.committee.world import World, dense, random_changes
+
+ALL = (0, 1, 2, 3, 4)
+CROOK, VICTIM, OTHER = 0, 1, 2
+
+
+@pytest.fixture
+def world() -> World:
+    return World(5, opened_by="server")
+
+
+def begin(world: World, numbers: Sequence[int] = ALL) -> Adversary:
+    changes = random_changes(np.random.default_rng(17), numbers)
+    return Adversary(world, world.collect(changes, lost=numbers))
+
+
+def signed_by(
+    world: World, number: int, payload: CommitteePayload, envelopes: Sequence[bytes]
+) -> CommitteePayload:
+    """Return a payload as this participant's own: its head says so, and its signature."""
+    head = replace(payload.signed.head, participant=number)
+    signed = SignedHead.signed(head, envelopes, world.signing_keys[number], world.charter)
+    return replace(payload, signed=signed, envelopes=tuple(envelopes))
+
+
+def deliver(world: World, server: Adversary) -> None:
+    """Hand the uploads to the honest server, whatever became of them."""
+    for number, payload in server.uploads.items():
+        upload = world.sent[number]
+        sent = replace(upload, payload=payload.to_bytes(), nonce=payload.signed.head.nonce)
+        world.server.receive(sent.to_bytes(world.session))
+
+
+def everybody_opens_without_the_crook(world: World) -> None:
+    closing = world.close()
+    assert closing.included == ALL[1:]
+    assert world.server.complaints[0] == (CROOK,)
+    world.check_tables()
+
+
+def test_a_copied_upload_counts_the_victim_twice_where_nothing_binds_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relabelled envelopes: the sum of 2 V + W then gives away W modulo 2, in every value."""
+    for module in (members_view, participants_view):
+        monkeypatch.setattr(module, "envelope_context", lambda *_: (b"",))
+        monkeypatch.setattr(module, "commitment", lambda *parts: labelled_hash("x", parts[-1]))
+    server = begin(world, (CROOK, VICTIM, OTHER))
+    copied = server.uploads[VICTIM]
+    server.uploads[CROOK] = signed_by(world, CROOK, copied, copied.envelopes)
+    for member in world.members:
+        shown = server.show(member, server.uploads)
+        assert isinstance(shown, ReviewReply)
+        assert shown.complaints == ()
+    numbers = (CROOK, VICTIM, OTHER)
+    opened = server.open(server.answers(world.members, numbers), numbers)
+    np.testing.assert_array_equal(opened % 2, dense(world.changes[OTHER]) % 2)
+
+
+def test_a_copied_upload_is_complained_about(world: World) -> None:
+    server = begin(world)
+    copied = server.uploads[VICTIM]
+    fresh = server.uploads[CROOK].signed.head.nonce
+    relabelled = signed_by(world, CROOK, copied, copied.envelopes)
+    head = replace(relabelled.signed.head, nonce=fresh)
+    signed = SignedHead.signed(head, copied.envelopes, world.signing_keys[CROOK], world.charter)
+    server.uploads[CROOK] = replace(relabelled, signed=signed)
+    deliver(world, server)
+    everybody_opens_without_the_crook(world)
+
+
+@pytest.mark.parametrize("kind", ["foreign", "for another member", "of random bytes", "short"])
+def test_envelopes_that_members_cannot_open_are_complained_about(world: World, kind: str) -> None:
+    server = begin(world)
+    own, others = server.uploads[CROOK].envelopes, server.uploads[VICTIM].envelopes
+    envelopes = {
+        "foreign": others,
+        "for another member": own[1:] + own[:1],
+        "of random bytes": tuple(b"?" * len(one) for one in own),
+        "short": (b"",) * len(own),
+    }[kind]
+    server.uploads[CROOK] = signed_by(world, CROOK, server.uploads[CROOK], envelopes)
+    deliver(world, server)
+    everybody_opens_without_the_crook(world)
+
+
+@pytest.mark.parametrize("content", [bytes(32 * 3), bytes(32 * 2), b""])
+def test_seeds_that_the_head_does_not_commit_to_are_complained_about(
+    world: World, content: bytes
+) -> None:
+    server = begin(world)
+    payload = server.uploads[CROOK]
+    envelopes = [
+        EnvelopePublicKey(key.public).seal(
+            content, SEEDS, *envelope_context(payload.signed.head, key.member, world.charter)
+        )
+        for key in server.opening.keys
+    ]
+    server.uploads[CROOK] = signed_by(world, CROOK, payload, envelopes)
+    deliver(world, server)
+    everybody_opens_without_the_crook(world)
+
+
+def test_different_seeds_for_different_members_are_complained_about(world: World) -> None:
+    """One member that got another seed would make the sum of everybody fail to open."""
+    server = begin(world)
+    payload = server.uploads[CROOK]
+    envelopes = list(payload.envelopes)
+    envelopes[3] = EnvelopePublicKey(server.opening.keys[3].public).seal(
+        bytes(96), SEEDS, *envelope_context(payload.signed.head, 3, world.charter)
+    )
+    server.uploads[CROOK] = signed_by(world, CROOK, payload, envelopes)
+    deliver(world, server)
+    closing = world.close()
+    assert closing.included == ALL[1:]
+    assert world.server.complaints == {0: (), 1: (), 2: (), 3: (CROOK,)}
+    world.check_tables()
+
+
+def test_envelopes_that_are_damaged_on_their_way_to_members_cost_the_upload(world: World) -> None:
+    world.collect(random_changes(np.random.default_rng(17), ALL))
+    world.spoil_envelopes(CROOK)
+    everybody_opens_without_the_crook(world)
+
+
+def test_the_server_refuses_envelopes_and_words_that_were_not_signed(world: World) -> None:
+    server = begin(world)
+    payload = server.uploads[CROOK]
+    for wrong, message in (
+        (replace(payload, envelopes=server.uploads[VICTIM].envelopes), "envelope is not the one"),
+        (replace(payload, words=server.uploads[VICTIM].words), "words are not those"),
+        (replace(payload, table=bytes(32)), "another context"),
+    ):
+        sent = replace(world.sent[CROOK], payload=wrong.to_bytes())
+        before = world.server._table.round_words()
+        with pytest.raises(MessageError, match=message):
+            world.server.receive(sent.to_bytes(world.session))
+        assert world.server._table.round_words() == before
+    deliver(world, server)
+    assert world.close().included == ALL
+
+
+def test_words_of_the_wrong_size_are_refused(world: World) -> None:
+    server = begin(world)
+    payload = server.uploads[CROOK]
+    longer = payload.words + b"\0"
+    head = replace(payload.signed.head, words=labelled_hash("words", longer))
+    signed = SignedHead.signed(head, payload.envelopes, world.signing_keys[CROOK], world.charter)
+    wrong = replace(payload, words=longer, signed=signed)
+    before = world.server._table.round_words()
+    with pytest.raises(MessageError, match="blocks of"):
+        world.server.receive(
+            replace(world.sent[CROOK], payload=wrong.to_bytes()).to_bytes(world.session)
+        )
+    assert world.server._table.round_words() == before
+
+
+def test_signatures_of_others_are_refused(world: World) -> None:
+    server = begin(world)
+    payload = server.uploads[CROOK]
+    signed = SignedHead.signed(
+        payload.signed.head, payload.envelopes, SigningKey.fresh(), world.charter
+    )
+    server.uploads[CROOK] = replace(payload, signed=signed)
+    with pytest.raises(MessageError, match="signature of a 'upload'"):
+        deliver(world, server)
+    shown = server.show(world.members[0], ALL)
+    assert isinstance(shown, ReviewReply)
+    assert shown.complaints == (CROOK,)
+
+
+def test_members_refuse_uploads_twice_or_out_of_order(world: World) -> None:
+    server = begin(world)
+    for member, numbers in zip(world.members, [(0, 0), (1, 0)], strict=False):
+        assert "must ascend" in str(server.show(member, numbers))
+
+
+def test_commitments_differ_by_upload_and_subset() -> None:
+    made = {
+        commitment(context, participant, subset, bytes(32))
+        for context in (bytes(32), b"1" * 32)
+        for participant in (0, 1)
+        for subset in (0, 1)
+    }
+    assert len(made) == 8
+
+
+def test_an_envelope_is_bound_to_its_head_and_member(world: World) -> None:
+    server = begin(world)
+    head: Head = server.uploads[CROOK].signed.head
+    contexts = {
+        envelope_context(one, member, world.charter)
+        for one in (head, replace(head, participant=1), replace(head, context=bytes(32)))
+        for member in (0, 1)
+    }
+    assert len(contexts) == 6
+    assert envelope_context(head, 1, world.charter)[1] == u32(1)
