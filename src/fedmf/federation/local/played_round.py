@@ -33,6 +33,8 @@ class PlayedRound:
         For each upload: from these bytes to the server's sum.
     members
         For each member of the committee: all that it did.
+    member_bytes
+        What the server and all members sent each other.
     serving
         The server's other steps, the closing among them.
     close
@@ -52,6 +54,7 @@ class PlayedRound:
     protect: list[float] = field(default_factory=list)
     receive: list[float] = field(default_factory=list)
     members: list[float] = field(default_factory=list)
+    member_bytes: int = 0
     serving: float = 0.0
     close: float = 0.0
     begin: float = 0.0
@@ -164,6 +167,7 @@ class PlayedSession:
                 with self._timing() as step:
                     reply = self.members[number].respond(request)
                 played.members[number] += step.seconds
+                played.member_bytes += len(request) + len(reply)
                 with self._timing() as step:
                     self.server.hear(number, reply)
                 played.serving += step.seconds
