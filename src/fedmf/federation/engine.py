@@ -83,10 +83,17 @@ class Engine(Protocol):
         """Tell everybody how the round begins, where the protection has something to say."""
         ...
 
-    def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
+    def collect(
+        self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
+    ) -> Iterator[Uploaded]:
         """Have these participants take part; yield their uploads as they come.
 
         A participant that drops out yields nothing.
+
+        Parameters
+        ----------
+        leaving
+            Those of them that take back all that they ever contributed.
         """
         ...
 

@@ -109,6 +109,23 @@ class Participant:
         self._pending = ParticipantState(step.user_factors, encoded)
         return upload
 
+    def leave(self, message: TableMessage) -> UploadMessage:
+        """Return an upload that takes back all that this participant ever contributed.
+
+        Once it is included, the table is, bit for bit, the sum of the others' last contributions.
+        What others have learned meanwhile stays learned.
+
+        Raises
+        ------
+        ProtocolError, MessageError, OpenError
+            The table is not the one that is due, or does not open.
+        """
+        self._role.receive_table(message, self.rows_needed())
+        nothing = self._plan.codec.nothing()
+        upload = self._role.upload(difference(nothing, self.state.contribution), leaving=True)
+        self._pending = ParticipantState(self.state.user_factors, None)
+        return upload
+
     @property
     def pending(self) -> ParticipantState | None:
         """What becomes the state if the round includes the upload; None without an upload."""

@@ -98,14 +98,16 @@ class LocalEngine:
         else:
             self._ask_all("open_round", opening)
 
-    def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
+    def collect(
+        self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
+    ) -> Iterator[Uploaded]:
         """Have these participants take part; yield their uploads as they come."""
         members = list(cohort)
         if self._host:
-            yield from self._host.collect(members)
+            yield from self._host.collect(members, leaving)
             return
         for process in self._processes:
-            process.ask("collect", members)
+            process.ask("collect", members, leaving)
         busy = {process.connection: process for process in self._processes}
         while busy:
             for connection in wait(list(busy)):

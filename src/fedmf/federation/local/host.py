@@ -101,7 +101,9 @@ class ParticipantHost:
         """Tell everybody here how the round begins."""
         self._protection.begin(opening)
 
-    def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
+    def collect(
+        self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
+    ) -> Iterator[Uploaded]:
         """Have the participants of the cohort that live here take part, one after the other."""
         if self._message is None:
             raise ProtocolError("a round before any table was distributed")
@@ -110,7 +112,12 @@ class ParticipantHost:
                 continue
             participant = self._participants[number]
             start = time.process_time()
-            upload = participant.take_part(self._message).to_bytes(self._plan.session)
+            message = (
+                participant.leave(self._message)
+                if number in leaving
+                else participant.take_part(self._message)
+            )
+            upload = message.to_bytes(self._plan.session)
             seconds = time.process_time() - start
             # The table was opened once for all who live here; each is charged what it would have
             # opened by itself.
