@@ -11,6 +11,7 @@ from fedmf.federation import (
     Attendance,
     DataChoice,
     LocalEngine,
+    RoundRecord,
     RunDirectory,
     Training,
     TrainingPlan,
@@ -20,7 +21,7 @@ from fedmf.federation import (
 )
 from fedmf.federation.local.roles import make_server
 from fedmf.protocol import PROTECTIONS, Change, Int64Array, fresh_key
-from fedmf.ratings import Ratings
+from fedmf.ratings import OwnedRatings, Ratings
 from tests.contracts.engine_contract import Keyed
 
 DATA = DataChoice("movielens-small", users=22, items=40)
@@ -129,6 +130,43 @@ def test_a_resumed_training_knows_who_has_left(tmp_path: Path) -> None:
         plan, keyed.key, training, heldout, run=run, attendance=ATTENDANCE, workers=2
     )
     assert resumed.table_sha256 == whole.table_sha256
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_new_ratings_take_the_place_of_old_ones(keyed: Keyed, workers: int) -> None:
+    _, training, heldout = DATA.load()
+    plan = make(keyed, training, "bayes")
+    changed = training.owned_by(plan.members[0])
+    kept = len(changed.items) // 2
+    fewer = OwnedRatings(
+        changed.users,
+        np.array([0, kept]),
+        changed.items[:kept],
+        training.scale.highest - changed.values[:kept] + training.scale.lowest,
+    )
+    with LocalEngine(plan, keyed.key, training, heldout, workers=workers) as engine:
+
+        def exchange(record: RoundRecord) -> None:
+            if record.round == 2:
+                engine.replace_ratings(0, fewer, heldout.owned_by(plan.members[0]))
+
+        server = make_server(plan.session, keyed.key, plan.start_table())
+        result = Training(plan, engine, server).run(exchange)
+    counts = np.bincount(training.items, minlength=training.n_items)
+    counts[changed.items[kept:]] -= 1
+    np.testing.assert_array_equal(result.table[plan.codec.position("raters")][:, 0], counts)
+
+
+def test_moves_cannot_be_made_anew() -> None:
+    _, training, heldout = DATA.load()
+    owned = training.owned_by([0]), heldout.owned_by([0])
+    for method, complaint in (("sgd", "adds up moves"), ("bayes", "own users")):
+        plan = make(Keyed("none", None), training, method)
+        with (
+            LocalEngine(plan, None, training, heldout) as engine,
+            pytest.raises(SettingsError, match=complaint),
+        ):
+            engine.replace_ratings(1, *owned)
 
 
 def test_all_that_cannot_be_is_said_at_once() -> None:

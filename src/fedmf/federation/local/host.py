@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,7 @@ class ParticipantHost:
         self, plan: TrainingPlan, key: ParticipantsKey | None, hosted: Iterable[HostedParticipant]
     ) -> None:
         self._plan = plan
-        self._owned: Mapping[int, HostedParticipant] = {one.number: one for one in hosted}
+        self._owned = {one.number: one for one in hosted}
         self._protection = SharedOpening(
             participants_half(plan.session, key, plan.start_table(), self._owned)
         )
@@ -135,6 +135,12 @@ class ParticipantHost:
     def table_copy(self) -> bytes:
         """Return the last distributed table, sealed for participants who come late."""
         return self._protection.copy()
+
+    def replace_ratings(self, number: int, training: OwnedRatings, heldout: OwnedRatings) -> None:
+        """Give a participant other ratings of the same users, if it lives here."""
+        if number in self._participants:
+            self._participants[number].replace_ratings(training, heldout)
+            self._owned[number] = HostedParticipant(number, training, heldout)
 
     def opened_table(self) -> IntegerTable:
         """Return the last distributed table."""

@@ -133,6 +133,7 @@ def _answer(
         "distribute": host.distribute,
         "open_round": host.open_round,
         "settle": host.settle,
+        "replace_ratings": host.replace_ratings,
         "table_copy": host.table_copy,
         "opened_table": host.opened_table,
         "public_model": host.public_model,
