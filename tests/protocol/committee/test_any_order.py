@@ -312,10 +312,10 @@ class Federation(RuleBasedStateMachine):
             assert sum(len(signed) >= 3 for signed in said.values()) <= 1
 
 
-class TestFederation(Federation.TestCase):  # type: ignore[misc, name-defined]
-    settings = settings(
-        max_examples=15,
-        stateful_step_count=40,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
+TestFederation = Federation.TestCase
+TestFederation.settings = settings(
+    max_examples=15,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
