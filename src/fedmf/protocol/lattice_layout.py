@@ -193,7 +193,7 @@ class LatticeLayout:
         at = first = 0
         for group, count, each in self._places():
             joined = self._join(limbs[first : first + count * each], each)
-            values[at : at + count] = centred(joined, self._sum_bits(group))
+            centred(joined, self._sum_bits(group), out=values[at : at + count])
             at, first = at + count, first + count * each
         return values
 
@@ -214,9 +214,10 @@ class LatticeLayout:
         at = first = 0
         for group, count, each in self._places():
             if each == 1:
-                before = table[at : at + count]
-                after = centred(before + limbs[first : first + count], group.word_bits)
-                exact[first : first + count] = after - before
+                before, change = table[at : at + count], exact[first : first + count]
+                change += before
+                centred(change, group.word_bits, out=change)
+                change -= before
             at, first = at + count, first + count * each
         return exact
 

@@ -92,7 +92,7 @@ class RlweParticipant(ParticipantProtection):
         """Return the words of the change and its tags, under a key that is used this once."""
         del leaving
         self.session.shape.check_change(change)
-        limbs = self._layout.limbs(self.session.shape.flat(self.session.shape.dense(change)))
+        limbs = self._layout.limbs(self.session.shape.flat_change(change))
         # Hedged with the values: even a stuck source repeats no key for another message.
         fresh = self._randomness.bytes(64, limbs.tobytes())
         nonce, noise_seed = fresh[:32], fresh[32:]
@@ -171,7 +171,7 @@ class RlweServer(ServerProtection):
     def add(self, payload: bytes, rows: Rows | None) -> None:
         """Add the words of an upload."""
         del rows
-        words = unpack_words(payload, self._layout.blocks, self._layout.size)
+        words = unpack_words(payload, self._layout.blocks, self._layout.size, to_read=True)
         add_words(self._words, words, self._layout.size)
 
     def payload(self) -> bytes:

@@ -193,13 +193,13 @@ class CommitteeParticipant(ParticipantProtection):
                 "replays a table isolates the next upload"
             )
         self.session.shape.check_change(change)
-        values = self.session.shape.flat(self.session.shape.dense(change))
+        values = self.session.shape.flat_change(change)
         # Hedged with the values: even a stuck source repeats no key for another message.
         sharing = self.charter.terms.sharing
-        message = values.tobytes()
-        fresh = self._randomness.bytes(64, message)
-        nonce, noise_seed = fresh[:32], fresh[32:]
-        seeds = sharing.fresh_seeds(self._randomness, message)
+        fresh = self._randomness.bytes(96, values.tobytes())
+        nonce, noise_seed, hedge = fresh[:32], fresh[32:64], fresh[64:]
+        # The hedge stands for the values, so that they are read once.
+        seeds = sharing.fresh_seeds(self._randomness, hedge)
         limbs = self._layout.limbs(values)
         tags = NO_TAGS
         if self._reader is not None:
@@ -225,16 +225,17 @@ class CommitteeParticipant(ParticipantProtection):
                 commitment(context, participant, subset, seed) for subset, seed in enumerate(seeds)
             ),
         )
+        digest = head.digest(self.charter)
         envelopes = tuple(
             EnvelopePublicKey(key.public, suite=self.charter.terms.suite).seal(
                 envelope_content({subset: seeds[subset] for subset in sharing.held_by(key.member)}),
                 SEEDS,
-                *envelope_context(head, key.member, self.charter),
+                *envelope_context(digest, key.member),
             )
             for key in opening.keys
         )
         signed = SignedHead.signed(head, envelopes, self._signing_keys[participant], self.charter)
-        self._sent[participant] = _Sent(head.digest(self.charter), head.kind)
+        self._sent[participant] = _Sent(digest, head.kind)
         payload = CommitteePayload(self._digest, signed, envelopes, words)
         return Protected(payload.to_bytes(), nonce)
 

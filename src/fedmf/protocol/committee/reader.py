@@ -125,7 +125,7 @@ class Reader(SecretMaterial):
             A member answered with something else than its share.
         """
         layout = self._layout
-        words = unpack_words(content, layout.blocks, layout.size)
+        words = unpack_words(content, layout.blocks, layout.size, to_read=True)
         context = proof.certificate.outcome.context
         masks = np.zeros(TAGS, dtype=np.uint64)
         for participant, nonce in zip(closing.included, closing.nonces, strict=True):
@@ -149,7 +149,9 @@ class Reader(SecretMaterial):
         unreadable = {answer.member for answer in proof.answers} - shares.keys()
         warn_of_liars(sorted(unreadable.union(opened.liars)), closing.round)
         limbs, _ = layout.read(opened.messages)
-        return layout.shape.wrap(before + layout.values(limbs))
+        table = layout.values(limbs)
+        table += before
+        return layout.shape.wrap(table)
 
     def seal_copy(self, words: bytes, round_number: int) -> bytes:
         """Return the words of the table before a round, sealed for those who come late."""

@@ -55,7 +55,7 @@ class CommitteeTable(ServerProtection):
     def add(self, payload: bytes, rows: Rows | None) -> None:
         """Add the words of an upload."""
         del rows
-        words = unpack_words(payload, self._layout.blocks, self._layout.size)
+        words = unpack_words(payload, self._layout.blocks, self._layout.size, to_read=True)
         add_words(self._words, words, self._layout.size)
 
     def remove(self, payload: bytes) -> None:

@@ -134,9 +134,11 @@ class SignedHead:
         digests = tuple(labelled_hash("envelope", envelope) for envelope in envelopes)
         return cls(head, digests, key.sign(LABEL, head.digest(charter), *digests))
 
-    def check(self, key: bytes, charter: Charter) -> None:
-        """Raise MessageError unless the owner of this public key signed it."""
-        check_signature(key, self.signature, LABEL, self.head.digest(charter), *self.envelopes)
+    def check(self, key: bytes, charter: Charter) -> bytes:
+        """Return the head's digest; raise MessageError unless the owner of this key signed it."""
+        digest = self.head.digest(charter)
+        check_signature(key, self.signature, LABEL, digest, *self.envelopes)
+        return digest
 
     def to_bytes(self) -> bytes:
         """Return it as bytes."""
@@ -198,9 +200,9 @@ class CommitteePayload:
         return cls(table, signed, envelopes, words)
 
 
-def envelope_context(head: Head, member: int, charter: Charter) -> tuple[bytes, ...]:
-    """Return what an envelope is bound to: its upload, and the member that it is for."""
-    return (head.digest(charter), u32(member))
+def envelope_context(head: bytes, member: int) -> tuple[bytes, ...]:
+    """Return what an envelope is bound to: its head's digest, and the member that it is for."""
+    return (head, u32(member))
 
 
 def envelope_content(seeds: Mapping[int, bytes]) -> bytes:
