@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -47,7 +48,7 @@ DIFFERENT_CHANGES = 8
 SLICE_ITEMS = 40
 OPENERS = 7
 """How many participants open the table, so that there is a median."""
-AUTHORS = "python-paillier 1024"
+AUTHORS = "phe 1024"
 PLAYED = ("committee", "rlwe", "none")
 
 
@@ -212,7 +213,7 @@ def measure(items: list[int], participants: int) -> Iterator[Measured]:
 def show(rows: list[Measured]) -> None:
     """Print the table, and the goals beside what was reached."""
     console = Console(width=120, highlight=False)
-    table = Table(title="A round; * from a slice", title_justify="left")
+    table = Table(title="A round; * from a slice", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("items", "scheme"):
         table.add_column(heading, no_wrap=True)
     for heading in (

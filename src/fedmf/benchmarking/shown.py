@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich import box
 from rich.table import Table
 
 from fedmf.benchmarking.measuring import Row
@@ -11,10 +12,12 @@ from fedmf.benchmarking.measuring import Row
 
 def rows_table(rows: Iterable[Row]) -> Table:
     """Return a table of what `measure` found."""
-    table = Table(title="Processor time and bytes per value, medians", title_justify="left")
+    table = Table(
+        title="Per value: processor time, bytes; medians", title_justify="left", box=box.SIMPLE_HEAD
+    )
     for heading in ("scheme", "operation"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("ns per value", "times limit", "bytes", "measured on"):
+    for heading in ("ns", "times the limit", "bytes", "of values"):
         table.add_column(heading, justify="right", no_wrap=True)
     last = ""
     for row in rows:
@@ -33,7 +36,7 @@ def rows_table(rows: Iterable[Row]) -> Table:
 
 
 def figure(value: float) -> str:
-    """Return a figure with three digits, or all that stand before the point."""
+    """Return a figure with three digits, or all that stand before the point; M for million."""
     if value >= 1e5:
-        return f"{value / 1e6:,.3g} million"
+        return f"{value / 1e6:,.3g} M"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

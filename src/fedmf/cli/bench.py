@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from fedmf.benchmarking import (
     Missing,
@@ -79,5 +80,5 @@ def _notes(missing: list[Missing]) -> list[str]:
         "protect, add and open of our own run from integers to messages and back: tags, hashes, "
         "envelopes and signatures included; member: one upload at one member of the committee",
         "where fewer values are named, a slice was measured; the cost per value is the same",
-        *(f"left out: {one.name} ({one.reason})" for one in missing),
+        *(f"left out: {one.name} ({escape(one.reason)})" for one in missing),
     ]
