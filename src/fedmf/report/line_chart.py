@@ -1,0 +1,138 @@
+"""A line chart over rounds as inline SVG; colours come from the page's style sheet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fedmf.report.markup import Markup, element
+
+WIDTH, HEIGHT = 400, 250
+LEFT, RIGHT, TOP, BOTTOM = 52, 392, 12, 206
+MOST_DOTS = 40
+"""With more points dots run into each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A figure of each round.
+
+    Parameters
+    ----------
+    label
+        What the legend calls it.
+    style
+        Class of its line in the style sheet.
+    points
+        Rounds and values.
+    """
+
+    label: str
+    style: str
+    points: Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A figure that is the same in every round, for comparison."""
+
+    label: str
+    style: str
+    value: float
+
+
+def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()) -> Markup:
+    """Return a chart with its title and legend.
+
+    Parameters
+    ----------
+    title
+        What the vertical axis shows.
+    curves
+        Drawn in this order, so that the last one lies on top; one at least has a point.
+    levels
+        Drawn below them from side to side.
+    """
+    values = [value for curve in curves for _, value in curve.points]
+    values += [level.value for level in levels]
+    rounds = [number for curve in curves for number, _ in curve.points]
+    marks = ticks(min(values), max(values), 5)
+    low, high = min(marks[0], *values), max(marks[-1], *values)
+    first, last = min(rounds), max(*rounds, min(rounds) + 1)
+
+    def x(number: float) -> float:
+        return LEFT + 8 + (number - first) / (last - first) * (RIGHT - LEFT - 16)
+
+    def y(value: float) -> float:
+        return BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP)
+
+    parts = [_line(LEFT, y(mark), RIGHT, y(mark), "grid") for mark in marks]
+    digits = _digits(marks)
+    parts += [_text(LEFT - 7, y(mark) + 4, f"{mark:.{digits}f}", "end") for mark in marks]
+    whole = sorted({round(mark) for mark in ticks(first, last, 6) if first <= mark <= max(rounds)})
+    parts += [_text(x(mark), BOTTOM + 18, str(mark), "middle") for mark in whole]
+    parts.append(_line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis"))
+    parts.append(_text((LEFT + RIGHT) / 2, HEIGHT - 6, "round", "middle"))
+    parts += [_line(LEFT, y(one.value), RIGHT, y(one.value), one.style) for one in levels]
+    for curve in curves:
+        places = [(x(number), y(value)) for number, value in curve.points]
+        path = " ".join(f"{across:.1f},{down:.1f}" for across, down in places)
+        parts.append(element("polyline", points=path, class_=f"curve {curve.style}"))
+        if len(places) <= MOST_DOTS:
+            parts += [
+                element("circle", cx=f"{across:.1f}", cy=f"{down:.1f}", r=3, class_=curve.style)
+                for across, down in places
+            ]
+    ends = "; ".join(
+        [f"{one.label}: {one.points[-1][1]:.4f} at the end" for one in curves if one.points]
+        + [f"{one.label}: {one.value:.4f}" for one in levels]
+    )
+    legend = [_legend(one.label, one.style) for one in reversed(curves)]
+    legend += [_legend(one.label, one.style) for one in levels]
+    picture = element(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        aria_label=f"{title} in each round. {ends}",
+    )
+    return element(
+        "figure",
+        element("figcaption", title),
+        picture,
+        element("ul", *legend, class_="legend"),
+    )
+
+
+def ticks(low: float, high: float, about: int) -> list[float]:
+    """Return round figures from `low` or below to `high` or above, some `about` of them.
+
+    Steps are 1, 2 or 5 times a power of ten.
+    """
+    span = (high - low) or abs(high) * 0.1 or 1.0
+    if high == low:
+        low, high = low - span / 2, high + span / 2
+    rough = span / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * k for k in (1, 2, 5, 10) if power * k >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [k * step for k in range(first, last + 1)]
+
+
+def _digits(marks: Sequence[float]) -> int:
+    return max(0, -math.floor(math.log10(marks[1] - marks[0]) + 1e-9))
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:
+    ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
+    return element("line", class_=style, **{name: f"{at:.1f}" for name, at in ends.items()})
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> Markup:
+    return element("text", text, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)
+
+
+def _legend(label: str, style: str) -> Markup:
+    sample = element("svg", _line(0, 6, 26, 6, style), viewBox="0 0 26 12", aria_hidden="true")
+    return element("li", sample, label)
