@@ -12,6 +12,8 @@ WIDTH, HEIGHT = 400, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 392, 12, 206
 MOST_DOTS = 40
 """With more points dots run into each other."""
+FAR = 4
+"""A level that makes the picture so many times as high as it was lies far off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,15 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
     curves
         Drawn in this order, so that the last one lies on top; one at least has a point.
     levels
-        Drawn below them from side to side.
+        Drawn below them from side to side. One that lies so far off that the curves would become
+        flat is named in the legend alone.
     """
     values = [value for curve in curves for _, value in curve.points]
-    values += [level.value for level in levels]
+    shown = _levels_near(values, levels)
+    values += [level.value for level in shown]
     rounds = [number for curve in curves for number, _ in curve.points]
     marks = ticks(min(values), max(values), 5)
-    low, high = min(marks[0], *values), max(marks[-1], *values)
+    low, high = marks[0], marks[-1]
     first, last = min(rounds), max(*rounds, min(rounds) + 1)
 
     def x(number: float) -> float:
@@ -74,7 +78,7 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
     parts += [_text(x(mark), BOTTOM + 18, str(mark), "middle") for mark in whole]
     parts.append(_line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis"))
     parts.append(_text((LEFT + RIGHT) / 2, HEIGHT - 6, "round", "middle"))
-    parts += [_line(LEFT, y(one.value), RIGHT, y(one.value), one.style) for one in levels]
+    parts += [_line(LEFT, y(one.value), RIGHT, y(one.value), one.style) for one in shown]
     for curve in curves:
         places = [(x(number), y(value)) for number, value in curve.points]
         path = " ".join(f"{across:.1f},{down:.1f}" for across, down in places)
@@ -89,7 +93,9 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
         + [f"{one.label}: {one.value:.4f}" for one in levels]
     )
     legend = [_legend(one.label, one.style) for one in reversed(curves)]
-    legend += [_legend(one.label, one.style) for one in levels]
+    for one in levels:
+        place = "" if one in shown else f", {'above' if one.value > high else 'below'} the picture"
+        legend.append(_legend(f"{one.label}: {one.value:.4f}{place}", one.style))
     picture = element(
         "svg",
         *parts,
@@ -118,6 +124,19 @@ def ticks(low: float, high: float, about: int) -> list[float]:
     step = next(power * k for k in (1, 2, 5, 10) if power * k >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [k * step for k in range(first, last + 1)]
+
+
+def _levels_near(values: Sequence[float], levels: Sequence[Level]) -> list[Level]:
+    """Return the levels that leave the curves, whose values these are, room in the picture."""
+    low, high = min(values), max(values)
+    near: list[Level] = []
+    for level in sorted(levels, key=lambda one: max(low - one.value, one.value - high)):
+        wider = (min(low, level.value), max(high, level.value))
+        if high > low and wider[1] - wider[0] > FAR * (high - low):
+            break
+        low, high = wider
+        near.append(level)
+    return near
 
 
 def _digits(marks: Sequence[float]) -> int:

@@ -26,8 +26,6 @@ UNSET = {
     "learning_rate": "from users and scale",
     "reg": "0.05",
     "start": "random",
-    "users": "all",
-    "items": "all",
 }
 SGD_ONLY = ("learning_rate", "reg", "start")
 COMMITTEE_ONLY = ("committee", "threshold", "opened_by")
@@ -61,24 +59,44 @@ def settings(run: Run) -> Markup:
         for name, value in run.settings.as_json().items()
         if name not in unused
     ]
-    # The folder that a file lay in is nobody's business.
-    data = {**run.data.as_json(), "source": Path(run.data.source).name}
-    source = [(name, _setting(name, value)) for name, value in data.items()]
-    made = [("fedmf", run.fedmf_version)]
-    if run.result is not None:
-        known = {**run.result.dataset, "seconds in all": f"{run.result.seconds:.1f}"}
-        source += [(name.replace("_", " "), _setting(name, value)) for name, value in known.items()]
-        machine = dict(run.result.machine)
-        versions = machine.pop("versions", {})
-        made += [(name, str(value)) for name, value in machine.items()]
-        made += [(name, str(value)) for name, value in dict(versions).items() if name != "fedmf"]
     return element(
         "div",
         element("div", element("h3", "Training"), facts(chosen)),
-        element("div", element("h3", "Data"), facts(source)),
-        element("div", element("h3", "Versions and machine"), facts(made)),
+        element("div", element("h3", "Data"), facts(_data(run))),
+        element("div", element("h3", "Versions and machine"), facts(_machine(run))),
         class_="columns",
     )
+
+
+def _data(run: Run) -> list[tuple[str, str]]:
+    data = run.data
+    # The folder that a file lay in is nobody's business.
+    pairs = [("source", Path(data.source).name)]
+    if data.users is not None:
+        pairs.append(("users taken", f"the first {data.users:,}"))
+    if data.items is not None:
+        pairs.append(("items taken", f"the {data.items:,} most rated"))
+    pairs += [
+        ("share held out", f"{data.holdout:g}"),
+        ("split", data.split),
+        ("seed of the split", str(data.seed)),
+    ]
+    if run.result is not None:
+        pairs += [
+            (name.replace("_", " "), _setting(name, value))
+            for name, value in run.result.dataset.items()
+        ]
+    return pairs
+
+
+def _machine(run: Run) -> list[tuple[str, str]]:
+    pairs = [("fedmf", run.fedmf_version)]
+    if run.result is None:
+        return pairs
+    machine = dict(run.result.machine)
+    versions = dict(machine.pop("versions", {}))
+    known = {**versions, **machine, "whole command": seconds_text(run.result.seconds)}
+    return pairs + [(name, str(value)) for name, value in known.items() if name != "fedmf"]
 
 
 def read_on() -> Markup:

@@ -56,7 +56,7 @@ def table(
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
-def facts(pairs: Iterable[tuple[str, str]]) -> Markup:
-    """Return names with what is known of each."""
+def facts(pairs: Iterable[tuple[str, str]], *, style: str = "") -> Markup:
+    """Return names with what is known of each; class ``long`` is for long values."""
     parts = [joined(element("dt", name), element("dd", known)) for name, known in pairs]
-    return element("dl", *parts)
+    return element("dl", *parts, class_=style)

@@ -58,7 +58,7 @@ def proof(run: Run) -> Markup:
     """Return the section on what shows that the protection was on."""
     return joined(
         element("h3", "Parameters"),
-        facts(_parameters(run)),
+        facts(_parameters(run), style="long"),
         element("h3", "The final table"),
         *_final_table(run),
         element("h3", "The transcript"),
@@ -128,7 +128,7 @@ def _final_table(run: Run) -> list[Markup]:
     result = run.result
     if result is None:
         return [element("p", "The training is not over: there is no final table yet.")]
-    parts = [facts([("SHA-256 of this run's table", result.table_sha256)])]
+    parts = [facts([("SHA-256 of this run's table", result.table_sha256)], style="long")]
     if not run.is_protected:
         parts.append(element("p", "This is the unprotected run: there is nothing to compare with."))
     elif not result.unprotected_sha256:
