@@ -52,7 +52,7 @@ def _chart(run: Run, title: str, measure: str) -> Markup:
             if name in BASELINES
         ]
     own = f"this run ({run.settings.protection})"
-    curves.append(Curve(own, "protected", _points(run.rounds, measure)))
+    curves.append(Curve(own, "own", _points(run.rounds, measure)))
     return line_chart(title, curves, levels)
 
 

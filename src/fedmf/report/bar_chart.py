@@ -1,11 +1,12 @@
-"""Pairs of bars, protected above unprotected, as inline SVG."""
+"""Groups of bars beside each other as inline SVG; colours come from the page's style sheet."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from fedmf.report.figure import figure
 from fedmf.report.markup import Markup, element
 
 WIDTH, LONGEST = 400, 285
@@ -21,7 +22,10 @@ class Bar:
 
 
 def bar_chart(
-    title: str, groups: Sequence[tuple[str, Sequence[Bar]]], text: Callable[[float], str]
+    title: str,
+    groups: Sequence[tuple[str, Sequence[Bar]]],
+    text: Callable[[float], str],
+    legend: Mapping[str, str],
 ) -> Markup:
     """Return a chart with a title; all bars of it have one scale, from zero.
 
@@ -33,6 +37,8 @@ def bar_chart(
         What is compared, each with its bars; NaN leaves a bar out.
     text
         Writes a value.
+    legend
+        Label of each class of bars.
     """
     longest = max(
         (bar.value for _, bars in groups for bar in bars if not math.isnan(bar.value)), default=0.0
@@ -60,7 +66,7 @@ def bar_chart(
             parts.append(
                 element("text", text(bar.value), x=f"{length + 6:.1f}", y=f"{down + BAR - 2.5:.1f}")
             )
-            spoken.append(f"{name}, {bar.style}: {text(bar.value)}")
+            spoken.append(f"{name}, {legend[bar.style]}: {text(bar.value)}")
             down += BAR + 3
         down += GAP
     picture = element(
@@ -70,4 +76,4 @@ def bar_chart(
         role="img",
         aria_label=f"{title}. {'; '.join(spoken)}",
     )
-    return element("figure", element("figcaption", title), picture)
+    return figure(title, picture, [(label, style) for style, label in legend.items()])

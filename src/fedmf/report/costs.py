@@ -40,7 +40,7 @@ def costs(run: Run) -> Markup:
     headings = [
         "median round",
         f"this run ({run.settings.protection})",
-        *(["unprotected", "times"] * bool(unprotected)),
+        *(["unprotected", "times as much"] * bool(unprotected)),
     ]
     compared = table("Costs of the median round", headings, rows, numbers=(1, 2, 3))
     note = (
@@ -69,12 +69,12 @@ def _chart(
     groups = [
         (
             label,
-            [
-                Bar("protected" if run.is_protected else "unprotected", median(run.rounds, name)),
-                Bar("unprotected", median(unprotected, name)),
-            ],
+            [Bar("own", median(run.rounds, name)), Bar("unprotected", median(unprotected, name))],
         )
         for name, label in names.items()
         if math.isfinite(median(run.rounds, name))
     ]
-    return bar_chart(title, groups, text)
+    legend = {"unprotected": "the same, unprotected"} if unprotected else {}
+    return bar_chart(
+        title, groups, text, {"own": f"this run ({run.settings.protection})", **legend}
+    )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fedmf.report.figure import figure, line
 from fedmf.report.markup import Markup, element
 
 WIDTH, HEIGHT = 400, 250
@@ -71,14 +72,14 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
     def y(value: float) -> float:
         return BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP)
 
-    parts = [_line(LEFT, y(mark), RIGHT, y(mark), "grid") for mark in marks]
+    parts = [line(LEFT, y(mark), RIGHT, y(mark), "grid") for mark in marks]
     digits = _digits(marks)
     parts += [_text(LEFT - 7, y(mark) + 4, f"{mark:.{digits}f}", "end") for mark in marks]
     whole = sorted({round(mark) for mark in ticks(first, last, 6) if first <= mark <= max(rounds)})
     parts += [_text(x(mark), BOTTOM + 18, str(mark), "middle") for mark in whole]
-    parts.append(_line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis"))
+    parts.append(line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis"))
     parts.append(_text((LEFT + RIGHT) / 2, HEIGHT - 6, "round", "middle"))
-    parts += [_line(LEFT, y(one.value), RIGHT, y(one.value), one.style) for one in shown]
+    parts += [line(LEFT, y(one.value), RIGHT, y(one.value), one.style) for one in shown]
     for curve in curves:
         places = [(x(number), y(value)) for number, value in curve.points]
         path = " ".join(f"{across:.1f},{down:.1f}" for across, down in places)
@@ -92,10 +93,10 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
         [f"{one.label}: {one.points[-1][1]:.4f} at the end" for one in curves if one.points]
         + [f"{one.label}: {one.value:.4f}" for one in levels]
     )
-    legend = [_legend(one.label, one.style) for one in reversed(curves)]
+    named = [(one.label, one.style) for one in reversed(curves)]
     for one in levels:
         place = "" if one in shown else f", {'above' if one.value > high else 'below'} the picture"
-        legend.append(_legend(f"{one.label}: {one.value:.4f}{place}", one.style))
+        named.append((f"{one.label}: {one.value:.4f}{place}", one.style))
     picture = element(
         "svg",
         *parts,
@@ -103,12 +104,7 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
         role="img",
         aria_label=f"{title} in each round. {ends}",
     )
-    return element(
-        "figure",
-        element("figcaption", title),
-        picture,
-        element("ul", *legend, class_="legend"),
-    )
+    return figure(title, picture, named)
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:
@@ -143,15 +139,5 @@ def _digits(marks: Sequence[float]) -> int:
     return max(0, -math.floor(math.log10(marks[1] - marks[0]) + 1e-9))
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:
-    ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
-    return element("line", class_=style, **{name: f"{at:.1f}" for name, at in ends.items()})
-
-
 def _text(x: float, y: float, text: str, anchor: str) -> Markup:
     return element("text", text, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)
-
-
-def _legend(label: str, style: str) -> Markup:
-    sample = element("svg", _line(0, 6, 26, 6, style), viewBox="0 0 26 12", aria_hidden="true")
-    return element("li", sample, label)

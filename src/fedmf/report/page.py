@@ -73,7 +73,7 @@ def _top(run: Run) -> list[Markup]:
     parts = [element("h1", run.name), element("p", about)]
     if run.result is None:
         text = (
-            f"The training is not over: {len(run.rounds)} of {chosen.rounds} rounds are. This page "
+            f"The training is not over: {len(run.rounds)} of {chosen.rounds} rounds are done. This page "
             "shows what is there; go on with "
         )
         resume = element("code", "fedmf train --resume DIR")

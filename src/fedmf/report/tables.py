@@ -47,13 +47,14 @@ def table(
     ]
     whole = element(
         "table",
-        element("caption", caption),
         element("thead", head),
         element("tbody", *body),
         class_=style,
+        aria_label=caption,
     )
-    # Scrolling has to work from a keyboard, too.
-    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+    # Scrolling has to work from a keyboard, too; and the caption stays where it is.
+    box = element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+    return joined(element("p", caption, class_="caption"), box)
 
 
 def facts(pairs: Iterable[tuple[str, str]], *, style: str = "") -> Markup:

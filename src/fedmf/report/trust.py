@@ -77,7 +77,7 @@ def _attacks(caption: str, rows: Sequence[AuditRow]) -> Markup:
             _figure(row.value),
             _figure(row.chance),
             f"{row.n:,}",
-            "nothing in this sample" if row.holds else "a leak",
+            "nothing" if row.holds else element("strong", "a leak", class_="warning"),
         ]
         for row in rows
     ]
@@ -160,17 +160,17 @@ def _transcript(run: Run) -> list[Markup]:
     ]
     listed = table(
         "Messages and SHA-256 of each round's lines in transcript.jsonl",
-        ("round of the session", "messages", "uploads", "bytes", "SHA-256 of its lines"),
+        ("round", "messages", "uploads", "bytes", "SHA-256 of its lines"),
         rows,
-        numbers=(0, 1, 2, 3),
+        numbers=(1, 2, 3),
         style="digests",
     )
     total = sum(one.kinds.total() for one in run.transcript)
     text = (
-        "Every line holds the SHA-256 of a message, so who kept a message can find it here, and "
-        "nobody can change one later without changing its round's digest. Rounds are those of "
-        "the session: the set-up and void rounds count, and the last number has the table "
-        "after the last round. To compute the digest of round 2: "
+        "Every line holds the SHA-256 of one message. Whoever kept a message finds it there; "
+        "whoever keeps this page can tell later whether the transcript was changed. Rounds are "
+        "those of the session: the set-up and void rounds count, and the last number has the "
+        "table after the last round. To compute the digest of round 2: "
     )
     command = element("code", "grep '\"round\": 2,' transcript.jsonl | sha256sum")
     summary = element("summary", f"{total:,} messages in {len(rows):,} rounds")
