@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -73,8 +74,8 @@ def _top(run: Run) -> list[Markup]:
     parts = [element("h1", run.name), element("p", about)]
     if run.result is None:
         text = (
-            f"The training is not over: {len(run.rounds)} of {chosen.rounds} rounds are done. This page "
-            "shows what is there; go on with "
+            f"The training is not over: {len(run.rounds)} of {chosen.rounds} rounds are done. "
+            "This page shows what is there; go on with "
         )
         resume = element("code", "fedmf train --resume DIR")
         parts.append(element("p", text, resume, ".", class_="warning"))
@@ -84,11 +85,7 @@ def _top(run: Run) -> list[Markup]:
 def _tiles(run: Run) -> list[Markup]:
     tiles = []
     if run.rounds:
-        last = run.rounds[-1]
-        beside = "held-out error" if last.rmse == last.rmse else "nothing held out"
-        if run.result is not None and run.result.unprotected:
-            beside = f"{figure(run.result.unprotected[-1].rmse)} unprotected"
-        tiles.append(_tile("RMSE", figure(last.rmse), beside))
+        tiles.append(_error_tile(run))
         seconds = median(run.rounds, "participant_seconds_median")
         up, down = (
             bytes_text(median(run.rounds, name))
@@ -109,6 +106,16 @@ def _tiles(run: Run) -> list[Markup]:
         text = "bit for bit equal" if same else "DIFFERENT"
         tiles.append(_tile("final table", text, "beside the unprotected run's"))
     return tiles
+
+
+def _error_tile(run: Run) -> Markup:
+    last = run.rounds[-1]
+    if not math.isfinite(last.rmse):
+        return _tile("training loss", figure(last.training_loss), "nothing was held out")
+    beside = "on held-out ratings"
+    if run.result is not None and run.result.unprotected:
+        beside = f"{figure(run.result.unprotected[-1].rmse)} unprotected"
+    return _tile("RMSE", figure(last.rmse), beside)
 
 
 def _tile(name: str, value: str, beside: str) -> Markup:
