@@ -1,4 +1,4 @@
-"""The secret that all participants share under lattice protection, and what is derived from it."""
+"""The secret that all participants share, and what is derived from it."""
 
 from __future__ import annotations
 

@@ -109,7 +109,10 @@ class LatticeLayout:
     @property
     def splits(self) -> bool:
         """Whether anything is larger than a message, and travels in several limbs."""
-        return self.tags > 0 or any(limbs > 1 for _, _, limbs in self._places())
+        # Asked of layouts, too, whose L has no room for even one limb.
+        return self.tags > 0 or any(
+            group.word_bits > self.size.word_bits for group in self.shape.groups
+        )
 
     @property
     def value_limbs(self) -> int:

@@ -128,7 +128,8 @@ class CommitteeParticipant(ParticipantProtection):
     def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
         """Go by the next version of the roster, with its new reader secret, from now on.
 
-        Whoever lacks the sum of the last round by then, takes part again after the next one.
+        Whoever lacks the table before the last round by then, takes part again after the next one;
+        whoever holds it, but is not handed the sum of that round any more, makes a new object.
 
         Raises
         ------
