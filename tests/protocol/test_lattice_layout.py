@@ -175,7 +175,7 @@ def test_too_many_uploads_for_limbs_are_refused() -> None:
         LatticeLayout.plan(wide, uploads=0)
 
 
-@pytest.mark.parametrize("uploads", [523_303, 2**19, 2**24])
+@pytest.mark.parametrize("uploads", [523_303, 2**19, 2**20, 2**24])
 @pytest.mark.parametrize("spare_bits", [0, 1])
 def test_values_that_fit_a_message_need_no_room_for_limbs(uploads: int, spare_bits: int) -> None:
     """Words of 4 bytes hold no limbs here, so that values larger than those take 5."""
