@@ -58,7 +58,7 @@ def test_train_says_what_it_will_do_and_what_came_of_it(run: Any) -> None:
     for expected in (
         "movielens-small: 14 users, 25 items",
         "protection paillier, 2048-bit key",
-        "the server with one participant: every participant's gradients",
+        "the server with one participant: every participant's contributions",
         "forecast:",
         "equals the unprotected run's bit for bit",
         "global mean",

@@ -40,6 +40,7 @@ def played_session(
     opened_by: OpenedBy = "participants",
     key_bits: int = 3072,
     uploads: int | None = None,
+    openers: int = 1,
     logs: Path | None = None,
 ) -> PlayedSession:
     """Return a session with fresh keys whose roles all live here.
@@ -58,6 +59,8 @@ def played_session(
         Size of a Paillier key.
     uploads
         How many of the participants live here and upload; all unless given.
+    openers
+        How many participants open the table on their own.
     logs
         Folder of the durable logs of the committee's members.
     """
@@ -76,7 +79,8 @@ def played_session(
         learning_sha256=bytes(32),
         committee=committee,
     )
-    return PlayedSession(session, key, range(uploads or participants), logs=logs)
+    uploading = range(uploads or participants)
+    return PlayedSession(session, key, uploading, openers=openers, logs=logs)
 
 
 def random_change(rows: int, rng: np.random.Generator) -> Change:

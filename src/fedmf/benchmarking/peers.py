@@ -52,7 +52,7 @@ class PythonPaillier(Scheme):
     """
 
     def __init__(self, phe: ModuleType, key_bits: int) -> None:
-        super().__init__(f"python-paillier {key_bits}", PHE_VALUES)
+        super().__init__(f"phe {key_bits}", PHE_VALUES)
         self._public, self._private = phe.generate_paillier_keypair(n_length=key_bits)
         self._numbers = np.random.default_rng(0).uniform(-1, 1, PHE_VALUES).tolist()
         self._size = PHE_VALUES * 2 * key_bits / 8
@@ -180,7 +180,7 @@ def peer_schemes(values: int) -> tuple[list[Scheme], list[Missing]]:
         Number of values for those that are fast enough.
     """
     makers: dict[tuple[str, str], Callable[[ModuleType], list[Scheme]]] = {
-        ("python-paillier", "phe"): lambda phe: [PythonPaillier(phe, bits) for bits in PHE_KEYS],
+        ("phe", "phe"): lambda phe: [PythonPaillier(phe, bits) for bits in PHE_KEYS],
         ("SEAL BFV", "seal"): lambda seal: [SealBfv(seal, values)],
         ("TenSEAL CKKS", "tenseal"): lambda tenseal: [TensealCkks(tenseal)],
     }

@@ -6,9 +6,16 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.markup import escape
 
-from fedmf.benchmarking import Missing, Row, measure, own_schemes, peer_schemes, this_machine
+from fedmf.benchmarking import (
+    Missing,
+    measure,
+    own_schemes,
+    peer_schemes,
+    rows_table,
+    this_machine,
+)
 from fedmf.cli.console import ends_with_error_number, output, print_json, progress
 from fedmf.errors import SettingsError
 from fedmf.protocol.committee.terms import LEAST_COHORT
@@ -62,32 +69,10 @@ def bench(
             }
         )
         return
-    output().print(_table(rows))
+    output().print(rows_table(rows))
     for line in _notes(missing):
         output().print(line)
     output().print(f"machine: {machine}")
-
-
-def _table(rows: list[Row]) -> Table:
-    table = Table(title="Processor time and bytes per value, medians", title_justify="left")
-    table.add_column("scheme", no_wrap=True)
-    table.add_column("operation")
-    for heading in ("ns per value", "times the limit", "bytes per value", "of values"):
-        table.add_column(heading, justify="right")
-    last = ""
-    for row in rows:
-        if last and row.scheme != last:
-            table.add_section()
-        table.add_row(
-            "" if row.scheme == last else row.scheme,
-            row.operation,
-            f"{row.ns_per_value:,.3g}" if row.ns_per_value < 1000 else f"{row.ns_per_value:,.0f}",
-            f"{row.times_limit:,.3g}" if row.times_limit < 1000 else f"{row.times_limit:,.0f}",
-            f"{row.bytes_per_value:,.4g}",
-            f"{row.values:,}",
-        )
-        last = row.scheme
-    return table
 
 
 def _notes(missing: list[Missing]) -> list[str]:
@@ -95,5 +80,5 @@ def _notes(missing: list[Missing]) -> list[str]:
         "protect, add and open of our own run from integers to messages and back: tags, hashes, "
         "envelopes and signatures included; member: one upload at one member of the committee",
         "where fewer values are named, a slice was measured; the cost per value is the same",
-        *(f"left out: {one.name} ({one.reason})" for one in missing),
+        *(f"left out: {one.name} ({escape(one.reason)})" for one in missing),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from fedmf.protocol import (
     Change,
     ClosingMessage,
     IntegerTable,
+    ParticipantProtection,
     Session,
     TableMessage,
     UploadMessage,
@@ -40,7 +42,8 @@ class PlayedRound:
     close
         The step that closed the round; where the server opens sums, it does it here.
     begin, hear, open
-        A participant's checks of how the round began and how it ended, and opening the table.
+        The median participant's checks of how the round began and how it ended, and opening the
+        table.
     upload_bytes
         For each upload.
     opening_bytes, closing_bytes, table_bytes
@@ -85,6 +88,8 @@ class PlayedSession:
         The key that this machine plays all roles with; None where the protection has none.
     participants
         Those who live here, all that ever upload among them.
+    openers
+        How many participants open the table on their own; one does it for all unless given.
     logs
         Folder of the durable logs of the committee's members; None: they forget.
     clock
@@ -97,17 +102,26 @@ class PlayedSession:
         key: ParticipantsKey | None,
         participants: Iterable[int],
         *,
+        openers: int = 1,
         logs: Path | None = None,
         clock: Callable[[], float] = time.process_time,
     ) -> None:
         start = session.shape.zeros()
         self.session = session
         self.participants = participants_half(session, key, start, participants)
+        self._openers = [self.participants]
+        self._openers += [participants_half(session, key, start, ()) for _ in range(openers - 1)]
         self.server = make_server(session, key, start)
         self.members = make_members(session, key, logs)
         self._clock = clock
 
-    def play(self, changes: Mapping[int, Change], *, warm_up: bool = False) -> PlayedRound:
+    def play(
+        self,
+        changes: Mapping[int, Change],
+        *,
+        warm_up: bool = False,
+        after_upload: Callable[[], None] = lambda: None,
+    ) -> PlayedRound:
         """Play the next round.
 
         Parameters
@@ -117,6 +131,8 @@ class PlayedSession:
         warm_up
             Protect one change more, before the first that counts: tables that last for a whole
             session are built then.
+        after_upload
+            Called whenever an upload was received and its message let go of.
         """
         played = PlayedRound(members=[0.0] * len(self.members))
         with self._timing() as step:
@@ -127,9 +143,7 @@ class PlayedSession:
             opening = self.server.open_round(changes)
         played.serving += step.seconds
         played.opening_bytes = len(opening)
-        with self._timing() as step:
-            self.participants.begin(opening)
-        played.begin = step.seconds
+        played.begin = self._median(lambda half: half.begin(opening))
         if warm_up:
             self._protect(*next(iter(changes.items())))
         for number, change in changes.items():
@@ -140,6 +154,8 @@ class PlayedSession:
             with self._timing() as step:
                 self.server.receive(data)
             played.receive.append(step.seconds)
+            del data
+            after_upload()
         for end in (self.server.freeze, self.server.settle):
             with self._timing() as step:
                 end()
@@ -180,14 +196,26 @@ class PlayedSession:
             table = self.server.table_message().to_bytes(self.session)
         played.serving += played.close + step.seconds
         played.closing_bytes, played.table_bytes = len(closing), len(table)
-        with self._timing() as step:
+
+        def hear(half: ParticipantProtection) -> None:
             played.closing = ClosingMessage.from_bytes(closing, self.session)
-            self.participants.hear(played.closing)
-        played.hear = step.seconds
-        with self._timing() as step:
+            half.hear(played.closing)
+
+        def open_table(half: ParticipantProtection) -> None:
             message = TableMessage.from_bytes(table, self.session)
-            played.table = self.participants.open(message.payload)
-        played.open = step.seconds
+            played.table = half.open(message.payload)
+
+        played.hear = self._median(hear)
+        played.open = self._median(open_table)
+
+    def _median(self, act: Callable[[ParticipantProtection], None]) -> float:
+        """Have all openers do something; return the median of their seconds."""
+        seconds = []
+        for half in self._openers:
+            with self._timing() as step:
+                act(half)
+            seconds.append(step.seconds)
+        return statistics.median(seconds)
 
     @contextmanager
     def _timing(self) -> Iterator[Stopwatch]:

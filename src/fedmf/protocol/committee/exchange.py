@@ -236,7 +236,7 @@ class AnswerRequest(MemberMessage):
 
 @dataclass(frozen=True, slots=True)
 class AnswerReply(MemberMessage):
-    """A member's share of the sum of the keys of a set of uploads, and its vote that it closed.
+    """A member's share of the sums of keys and pads of a set of uploads; its vote that it closed.
 
     Parameters
     ----------
