@@ -109,7 +109,7 @@ class Memory:
         return self._of(round_number).outcome
 
     def answer(self, round_number: int) -> bytes:
-        """Return the answer that the member gave in a round; empty if it gave none, or another one since."""
+        """Return the answer given in a round; empty if there was none, or one in another since."""
         answered, answer = self._last_answer
         return answer if answered == round_number else b""
 
