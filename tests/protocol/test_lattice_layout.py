@@ -106,7 +106,7 @@ def test_limbs_add_exactly_where_the_sum_fits(
 
 @pytest.mark.parametrize("uploads", [523_303, 2**19, 2**20])
 def test_so_many_uploads_that_no_limb_fits_the_smaller_word_take_the_larger(uploads: int) -> None:
-    layout = LatticeLayout.plan(TableShape((GroupShape("x", 1, 2, 20),)), uploads=uploads, tags=0)
+    layout = LatticeLayout.plan(TableShape((GroupShape("x", 1, 2, 20),)), uploads=uploads)
     assert (layout.size.kept_bits, layout.splits, layout.value_limbs) == (40, False, 2)
 
 
