@@ -128,9 +128,9 @@ def test_sums_of_keys_of_a_committee_of_4_have_the_variance_of_6_for_each_upload
     """An upload's key is the sum of one for each pair of members, of variance 16."""
     drawn = KeyRandomness()
     seeds = [SHARING.fresh_seeds(drawn, bytes([n % 256])) for n in range(UPLOADS)]
-    (key, liars), *_ = SHARING.candidate_keys(answers(seeds), UPLOADS)
+    (padded, liars), *_ = SHARING.candidate_keys(answers(seeds), UPLOADS)
     assert liars == ()
-    found = key.key.coefficients.astype(np.float64)
+    found = padded.key.coefficients.astype(np.float64)
     variance = UPLOADS * SHARING.seeds * 16
     assert found.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / DEGREE))
     assert found.mean() == pytest.approx(0, abs=5 * math.sqrt(variance / DEGREE))
