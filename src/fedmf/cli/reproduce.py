@@ -47,7 +47,9 @@ def reproduce(
         + ("" if quick else "; --quick is shorter")
     )
     with console.status("making keys") as status:
-        found = Experiment(source, extent, told=status.update).run()
+        # Where nobody sees a status move, a line for each step tells that it does.
+        told = status.update if console.is_terminal else console.print
+        found = Experiment(source, extent, told=told).run()
     if as_json:
         print_json(reproduction_json(found, source=source, extent=extent, quick=quick))
         return

@@ -41,8 +41,9 @@ class Target:
     name
         What it is, for people; no two targets share it.
     quantity
-        One of `QUANTITIES`. ``ratings``: how many the setting has. ``loss``: mean squared error on the training ratings after the last
-        iteration. ``loss_distance``: largest relative distance to the published curve.
+        One of `QUANTITIES`. ``ratings``: how many the setting has. ``loss``: mean squared error on
+        the training ratings after the last iteration. ``loss_distance``: largest relative distance
+        to the published curve.
         ``rmse_gap``: held-out error, federated less regular. ``iteration``: seconds of the slowest
         user, the server and the network. ``server_share``: the server's part of these.
         ``communication``: seconds that one user's messages take at 1 Gb/s.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_numbers import WeakKeyWarning
 from fedmf.crypto.participants_key import ParticipantsKey
-
 from fedmf.federation import TrainingSettings
 from fedmf.protocol import fresh_key
 
