@@ -54,10 +54,10 @@ def notes() -> list[str]:
         "iteration: the slowest user, the server, the network, and a member of the committee; "
         "published: 1024-bit keys on the authors' machine; those against users, and all shares, "
         "are computed from published figures",
-        "than phe: how many times faster than python-paillier in the authors' arrangement, which is "
-        "measured on a slice in this run",
-        "shares are reproduced within a tenth; long keys cost users far more than the server, whose "
-        "share falls",
+        "than phe: how many times faster than python-paillier in the authors' arrangement, of "
+        "which a slice is measured in this run",
+        "shares are reproduced within a tenth; long keys cost users far more than the server, "
+        "whose share falls",
         "1024-bit keys reproduce the paper and protect nothing today; 3072 bits do",
     ]
 
