@@ -52,8 +52,8 @@ def notes() -> list[str]:
     return [
         f"{STAR} measured on a slice and extrapolated linearly; which slice stands in --json",
         "iteration: the slowest user, the server, the network, and a member of the committee; "
-        "published: 1024-bit keys on the authors' machine; those against users, and all shares, "
-        "are computed from published figures",
+        "published: 1024-bit keys on the authors' machine; computed, and shares: from figures that "
+        "they published",
         "than phe: how many times faster than python-paillier in the authors' arrangement, of "
         "which a slice is measured in this run",
         "shares are reproduced within a tenth; long keys cost users far more than the server, "
@@ -124,8 +124,9 @@ def _times_table(title: str, rows: Sequence[Row], findings: Sequence[Finding]) -
     for size, group in _by_size(rows):
         table.add_section()
         table.add_row(f"[bold]{size}[/]")
-        for upload, published_seconds in _published("iteration", group, findings).items():
-            table.add_row(f"published, {upload}", "", "", figure(published_seconds))
+        for upload, theirs in _published("iteration", group, findings).items():
+            said = "computed" if theirs.derived else "published"
+            table.add_row(f"{said}, {upload}", "", "", figure(theirs.published))
         for row in group:
             one, beside = row.measured, _finding(findings, row, "iteration")
             faster = row.times_faster_than_phe
@@ -151,8 +152,8 @@ def _shares_table(rows: Sequence[Row], findings: Sequence[Finding]) -> Table:
         table.add_section()
         table.add_row(f"[bold]{size}[/]")
         for upload in shares:
-            theirs = figure(shares[upload]), "", figure(carried[upload])
-            table.add_row(f"published, {upload}", *theirs)
+            share_text = figure(shares[upload].published)
+            table.add_row(f"published, {upload}", share_text, "", figure(carried[upload].published))
         for row in group:
             share = _finding(findings, row, "server_share")
             network = _finding(findings, row, "communication")
@@ -177,10 +178,12 @@ def _by_size(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
         yield f"{items:,} items, {users:,} users", list(group)
 
 
-def _published(quantity: str, rows: Sequence[Row], findings: Sequence[Finding]) -> dict[str, float]:
-    """Return the published figure of each upload mode that has one."""
+def _published(
+    quantity: str, rows: Sequence[Row], findings: Sequence[Finding]
+) -> dict[str, Finding]:
+    """Return a finding with the published figure for each upload mode that has one."""
     found = [_finding(findings, row, quantity) for row in rows]
-    return {one.target.upload: one.published for one in found if one is not None}
+    return {one.target.upload: one for one in found if one is not None}
 
 
 def _finding(findings: Sequence[Finding], row: Row, quantity: str) -> Finding | None:
