@@ -1,0 +1,200 @@
+"""What an adversary can open with what it holds: uploads one by one, and the sums of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedmf.audit.observables import Observables
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.rlwe import open_sum
+from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_words import unpack_words
+from fedmf.errors import FedmfError, OpenError
+from fedmf.federation import TableReader
+from fedmf.protocol import (
+    ClosingMessage,
+    IntegerTable,
+    ParticipantProtection,
+    Rows,
+    TableMessage,
+    UploadMessage,
+    participant_protection,
+    server_protection,
+)
+from fedmf.protocol.committee.opening import OpeningMessage
+from fedmf.protocol.committee.participant import CommitteeParticipant
+from fedmf.protocol.committee.sum_opening import committee_layout, public_polynomials
+from fedmf.protocol.committee.upload import CommitteePayload
+
+if TYPE_CHECKING:
+    from fedmf.model import PublicModel
+    from fedmf.protocol import Int64Array
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class OpenedUpload:
+    """An upload that the adversary reads.
+
+    Parameters
+    ----------
+    change
+        All groups of the table, zeros where nothing was uploaded.
+    named
+        The rows of each group that the upload named to the server; None: it named none.
+    """
+
+    change: IntegerTable
+    named: Rows | None
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class OpenedTable:
+    """A table that the adversary reads.
+
+    Parameters
+    ----------
+    table
+        The integers.
+    model
+        The public model that it stands for.
+    raters
+        Users who rated each item, 0 where they are too few to be told; None where nobody counts.
+    """
+
+    table: IntegerTable
+    model: PublicModel
+    raters: Int64Array | None
+
+
+def uploads(seen: Observables) -> Iterator[UploadMessage]:
+    """Yield all uploads that were seen, in order."""
+    for entry in seen.entries:
+        if entry.kind == "upload" and entry.data is not None:
+            yield UploadMessage.from_bytes(entry.data, seen.plan.session)
+
+
+def words_of(seen: Observables, upload: UploadMessage) -> bytes:
+    """Return the part of an upload's payload that hides values."""
+    if seen.charter is None:
+        return upload.payload
+    return _committee_payload(seen, upload).words
+
+
+def opened_uploads(seen: Observables) -> dict[tuple[int, int], OpenedUpload]:
+    """Return by round and participant the uploads that open with what the adversary holds."""
+    opened = {}
+    for upload in uploads(seen):
+        try:
+            change = _change(seen, upload)
+        except FedmfError:
+            # The wrong key, or half of it: what does not open is not opened.
+            continue
+        if change is not None:
+            opened[upload.round, upload.participant] = OpenedUpload(change, upload.rows)
+    return opened
+
+
+def opened_tables(seen: Observables) -> dict[int, OpenedTable]:
+    """Return the tables that the adversary reads, by the counted rounds before each."""
+    if not _reads_tables(seen):
+        return {}
+    session = seen.plan.session
+    reader, opener = TableReader(seen.plan), _table_opener(seen)
+    tables, counted = {}, 0
+    for entry in seen.entries:
+        if entry.data is None:
+            continue
+        if entry.kind == "opening":
+            opener.begin(entry.data)
+        elif entry.kind == "closing":
+            closing = ClosingMessage.from_bytes(entry.data, session)
+            opener.hear(closing)
+            counted += closing.counts(session)
+        elif entry.kind == "table" and counted not in tables:
+            table = opener.open(TableMessage.from_bytes(entry.data, session).payload)
+            reading = reader.read(counted + 1, table)
+            tables[counted] = OpenedTable(table, reading.model, reading.raters)
+    return tables
+
+
+def without_known_seeds(seen: Observables, upload: UploadMessage) -> bytes:
+    """Return the words of an upload with that part of the mask removed that members know."""
+    words = words_of(seen, upload)
+    known = seen.seeds.get((upload.round, upload.participant))
+    if seen.charter is None or not known:
+        return words
+    layout = committee_layout(seen.plan.session)
+    size = layout.size
+    numbers = np.arange(layout.blocks)
+    left = unpack_words(words, layout.blocks, size).astype(np.int64)
+    products = public_polynomials(seen.charter).products(
+        RlweKey.sum_of_seeds(known.values()), numbers
+    )
+    for places, mask in products:
+        left[places] -= mask >> (48 - size.kept_bits)
+    return (left & ((1 << size.kept_bits) - 1)).astype("<u8").tobytes()
+
+
+def _reads_tables(seen: Observables) -> bool:
+    if seen.plan.session.protection == "none" or seen.key is not None:
+        return True
+    # Without a key: a committee's table is there for all to read where the server opens it.
+    return seen.charter is not None and not seen.charter.terms.blind
+
+
+def _table_opener(seen: Observables) -> ParticipantProtection:
+    start = seen.plan.start_table()
+    if seen.charter is None:
+        return participant_protection(seen.plan.session, seen.key, start)
+    reader = seen.key if isinstance(seen.key, MasterSecret) else None
+    return CommitteeParticipant(seen.charter, {}, reader, start)
+
+
+def _change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
+    session = seen.plan.session
+    if seen.charter is not None:
+        return _committee_change(seen, upload)
+    if session.protection != "none" and seen.key is None:
+        return None
+    # A table to which nothing but this upload was ever added.
+    server, start = server_protection(session), session.shape.zeros()
+    server.start(start)
+    server.add(upload.payload, upload.rows)
+    opener = participant_protection(session, seen.key, start)
+    for number in range(1, upload.round + 1):
+        last = number == upload.round
+        included, nonces = ((upload.participant,), (upload.nonce,)) if last else ((), ())
+        opener.hear(ClosingMessage(number, included, nonces if upload.nonce else ()))
+    return opener.open(server.payload())
+
+
+def _committee_change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
+    assert seen.charter is not None  # noqa: S101 - see the caller
+    known: Mapping[int, bytes] = seen.seeds.get((upload.round, upload.participant), {})
+    if not known:
+        return None
+    layout = committee_layout(seen.plan.session)
+    messages = open_sum(
+        unpack_words(words_of(seen, upload), layout.blocks, layout.size),
+        public=public_polynomials(seen.charter),
+        key=RlweKey.sum_of_seeds(known.values()),
+        size=layout.size,
+        uploads=1,
+    )
+    limbs, _ = layout.read(messages)
+    return seen.plan.session.shape.table(layout.values(limbs))
+
+
+def _committee_payload(seen: Observables, upload: UploadMessage) -> CommitteePayload:
+    assert seen.charter is not None  # noqa: S101 - see the callers
+    members = 0
+    for entry in seen.entries:
+        if entry.kind == "opening" and entry.round == upload.round and entry.data is not None:
+            members = len(OpeningMessage.from_bytes(entry.data, seen.charter).keys)
+    if not members:
+        raise OpenError(f"an upload of round {upload.round}, whose opening was not seen")
+    return CommitteePayload.from_bytes(upload.payload, upload.participant, members, seen.charter)
