@@ -242,7 +242,7 @@ def _settled(
     """Walk, sort the items by where on the walk they point, and walk again."""
     walk = _walk(start, seen, vectors, steps, order)
     for _ in range(times):
-        cosines = np.abs(_units(seen) @ _units(walk.users).T)
+        cosines = np.abs(units(seen) @ units(walk.users).T)
         order = np.argsort(cosines.argmax(axis=1), kind="stable").astype(np.int64)
         if np.array_equal(order, walk.order):
             break
@@ -250,7 +250,8 @@ def _settled(
     return walk
 
 
-def _units(rows: FloatArray) -> FloatArray:
+def units(rows: FloatArray) -> FloatArray:
+    """Return rows of length 1 in the same directions."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     units: FloatArray = rows / np.maximum(lengths, 1e-300)
     return units
