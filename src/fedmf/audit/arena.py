@@ -1,4 +1,4 @@
-"""A federation with a committee whose server does as it pleases: it carries and keeps every message.
+"""A federation with a committee whose server does as it pleases with every message.
 
 All roles are the real ones, or one of `fedmf.audit.weakened`. The server opens the sums itself
 (``--open server``), which gives it the most that any server has: it also says what the table is.
@@ -116,9 +116,7 @@ class Arena:
         # One row more than there are items: nobody ever rates it.
         shape = TableShape((GroupShape("items", items + 1, 1, 24),))
         terms = CommitteeTerms(MEMBERS, THRESHOLD, "server", 1, SMALLEST_COHORT)
-        session = Session(
-            bytes(16), "committee", "full", shape, count, 4, None, bytes(32), terms
-        )
+        session = Session(bytes(16), "committee", "full", shape, count, 4, None, bytes(32), terms)
         signing = {number: SigningKey.fresh() for number in range(count)}
         keys = [SigningKey.fresh() for _ in range(MEMBERS)]
         reader = reader_envelope_key(MasterSecret.fresh(), terms.suite).public
@@ -129,8 +127,7 @@ class Arena:
         ]
         start = shape.zeros()
         self._protections = [
-            participant(self.charter, {number: key}, None, start)
-            for number, key in signing.items()
+            participant(self.charter, {number: key}, None, start) for number, key in signing.items()
         ]
         self._roles = [
             ParticipantRole(session, number, protection)
@@ -150,7 +147,7 @@ class Arena:
     @property
     def rows(self) -> int:
         """Rows of the table: one more than there are items."""
-        return self._contributed.shape[1]
+        return self._ratings.shape[1] + 1
 
     def hand_out(self, table: Int64Array, after_round: int) -> None:
         """Give a table to everybody: whichever the server likes.
@@ -227,7 +224,9 @@ class Arena:
         for one in numbers:
             words = current.payloads[one].words
             add_words(
-                total, unpack_words(words, self._layout.blocks, self._layout.size), self._layout.size
+                total,
+                unpack_words(words, self._layout.blocks, self._layout.size),
+                self._layout.size,
             )
         held = len(self.charter.terms.sharing.held_by(0))
         opened = open_round_sum(
@@ -257,7 +256,8 @@ class Arena:
         votes = [self._said(member, request, VoteReply) for member in self._members]
         signatures = tuple(MemberSignature(one.member, one.vote) for one in votes)
         self._certificate = Certificate(outcome, signatures)
-        included, nonces = (), ()
+        included: tuple[int, ...] = ()
+        nonces: tuple[bytes, ...] = ()
         proof = ClosingProof(self._certificate)
         if outcome.closed:
             included = tuple(numbers)
@@ -290,9 +290,7 @@ class Arena:
     def _digest(self, current: DishonestRound) -> bytes:
         return next(iter(current.payloads.values())).table
 
-    def _said(
-        self, member: CommitteeMember, message: MemberMessage, wanted: type[Reply]
-    ) -> Reply:
+    def _said(self, member: CommitteeMember, message: MemberMessage, wanted: type[Reply]) -> Reply:
         data = member.respond(message.to_bytes(self.charter))
         reply = _REPLIES[kind_of(data)].from_bytes(data, self.charter)
         if isinstance(reply, Refusal):

@@ -84,18 +84,14 @@ def words_of(seen: Observables, upload: UploadMessage) -> bytes:
     return _committee_payload(seen, upload).words
 
 
-def opened_uploads(seen: Observables) -> dict[tuple[int, int], OpenedUpload]:
-    """Return by round and participant the uploads that open with what the adversary holds."""
-    opened = {}
-    for upload in uploads(seen):
-        try:
-            change = _change(seen, upload)
-        except FedmfError:
-            # The wrong key, or half of it: what does not open is not opened.
-            continue
-        if change is not None:
-            opened[upload.round, upload.participant] = OpenedUpload(change, upload.rows)
-    return opened
+def opened(seen: Observables, upload: UploadMessage) -> OpenedUpload | None:
+    """Return an upload as far as it opens with what the adversary holds; None: it does not."""
+    try:
+        change = _change(seen, upload)
+    except FedmfError:
+        # The wrong key, or half of it: what does not open is not opened.
+        return None
+    return None if change is None else OpenedUpload(change, upload.rows)
 
 
 def opened_tables(seen: Observables) -> dict[int, OpenedTable]:

@@ -143,7 +143,8 @@ def play(settings: TrainingSettings, ratings: Ratings) -> PlayedRun:
     plan, key = make_plan(settings, ratings)
     nothing = ratings.split(0.0)[1]
     transcript = Transcript(keep_messages=True)
-    with _WatchedEngine(plan, key, ratings, nothing) as engine:
+    engine = _WatchedEngine(plan, key, ratings, nothing)
+    with engine:
         server = make_server(plan.session, key, plan.start_table())
         Training(plan, engine, server, transcript=transcript).run()
         seeds = tuple(member.kept for member in engine.curious)

@@ -4,7 +4,7 @@ In a batch step all errors and gradients are taken at one u::
 
     e = r - V u        y_j = e_j u        u' = u + 2 gamma (V' e - n lambda u)
 
-The y of a round form a matrix of rank one, which shows u and e up to one factor: u = s a, e = x / s.
+The y of a round form a matrix of rank one, which shows u and e up to a factor: u = s a, e = x / s.
 The step to the next round fixes it. With u' = s' a' and c = 1 - 2 gamma n lambda, s times the step
 is linear in s s' and s^2::
 
@@ -42,9 +42,7 @@ def ratings_of_batch_steps(
     later, _ = rank_one(uploads[1])
     kept = 1 - 2 * learning_rate * len(errors) * reg
     unknown = np.column_stack([later, -kept * direction])
-    (_, squared), *_ = np.linalg.lstsq(
-        unknown, 2 * learning_rate * download.T @ errors, rcond=None
-    )
+    (_, squared), *_ = np.linalg.lstsq(unknown, 2 * learning_rate * download.T @ errors, rcond=None)
     length = float(np.sqrt(max(squared, 1e-300)))
     ratings = errors / length + length * (download @ direction)
     return ratings if ratings.mean() * middle >= 0 else -ratings

@@ -98,9 +98,7 @@ def attempt(
     return found
 
 
-def judge(
-    attack: DishonestAttack, found: Outcomes, ratings: Int64Array, *, checked: bool
-) -> Row:
+def judge(attack: DishonestAttack, found: Outcomes, ratings: Int64Array, *, checked: bool) -> Row:
     """Count the victims' ratings that came out."""
     hits, counts = [], []
     for victim, loot in found.loot.items():
@@ -143,6 +141,15 @@ def _replayed_table(arena: Arena, victim: int) -> Loot:
     return victims_ratings(arena.opened(current, arena.everybody, answers))
 
 
+def _almost_replayed_table(arena: Arena, victim: int) -> Loot:
+    """Do the same with one unit more in a row that nobody rates: not the table of before."""
+    others = [one for one in arena.everybody if one != victim]
+    first = np.zeros(arena.rows, dtype=np.int64)
+    second = first + arena.honest_round(first, 0, arena.everybody)
+    arena.honest_round(second, 1, others)
+    return _alone(arena, second, (), after_round=2)
+
+
 def _repeated_round(arena: Arena, victim: int) -> Loot:
     """Open a round, claim that it was void, and repeat it without the victim."""
     others = [one for one in arena.everybody if one != victim]
@@ -151,9 +158,7 @@ def _repeated_round(arena: Arena, victim: int) -> Loot:
     current = arena.begin()
     arena.collect(current, arena.everybody)
     arena.review(current, arena.everybody)
-    with_victim = arena.opened(
-        current, arena.everybody, arena.answers(current, arena.everybody)
-    )
+    with_victim = arena.opened(current, arena.everybody, arena.answers(current, arena.everybody))
     arena.close(current, (), Outcome(current.opening.round))
     return victims_ratings(with_victim - arena.honest_round(start, 0, others))
 
@@ -173,7 +178,7 @@ def _second_set(arena: Arena, victim: int) -> Loot:
 
 
 def _lone_joiner(arena: Arena, victim: int) -> Loot:
-    """Let one participant join while the table stays as it was, but for a row that nobody rates."""
+    """Let one participant join while the table stays as it was, but for a row of nobody."""
     others = [one for one in arena.everybody if one != victim]
     start = np.zeros(arena.rows, dtype=np.int64)
     arena.honest_round(start, 0, others)
@@ -181,17 +186,19 @@ def _lone_joiner(arena: Arena, victim: int) -> Loot:
 
 
 def _lone_leaver(arena: Arena, victim: int) -> Loot:
-    """Let one participant leave while the table stays as it was, but for a row that nobody rates."""
+    """Let one participant leave while the table stays as it was, but for a row of nobody."""
     start = np.zeros(arena.rows, dtype=np.int64)
     arena.honest_round(start, 0, arena.everybody)
     return _alone(arena, start, (victim,))
 
 
-def _alone(arena: Arena, before: Int64Array, leaving: tuple[int, ...]) -> Loot:
+def _alone(
+    arena: Arena, before: Int64Array, leaving: tuple[int, ...], after_round: int = 1
+) -> Loot:
     # One unit in the last row makes it another table, and changes nobody's contribution.
     almost = before.copy()
     almost[-1] += 1
-    arena.hand_out(almost, 1)
+    arena.hand_out(almost, after_round)
     current = arena.begin()
     arena.collect(current, arena.everybody, leaving=leaving)
     arena.review(current, arena.everybody)
@@ -231,3 +238,9 @@ ATTACKS = (
         member=MemberThatCountsNoBatches,
     ),
 )
+UNCHECKED = DishonestAttack(
+    "a table replayed with one unit changed",
+    "none: --open server trusts the server for the table; the default, participants, does not",
+    _almost_replayed_table,
+)
+"""Succeeds against honest roles: what it means to trust the server for the true table."""

@@ -54,9 +54,7 @@ def attempt(seen: Observables) -> Claims:
     claims: dict[int, tuple[int, float]] = {}
     if not suspects:
         return claims
-    starts = np.concatenate(
-        [method.start_user_factors(seen.plan.members[one]) for one in suspects]
-    )
+    starts = np.concatenate([method.start_user_factors(seen.plan.members[one]) for one in suspects])
     items = np.flatnonzero(change.any(axis=1))
     vectors = before.model.item_factors[items]
     ys = steps.directions(moves[items], vectors)
@@ -134,5 +132,5 @@ def _own_change(
 
 def _real(seen: Observables, change: Int64Array) -> FloatArray:
     group = next(one for one in seen.plan.method.row_groups() if one.name == ITEMS)
-    moves: FloatArray = change * 2.0**-group.fraction_bits
+    moves: FloatArray = np.ldexp(change.astype(np.float64), -group.fraction_bits)
     return moves

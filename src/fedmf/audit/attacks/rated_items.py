@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.audit.opening import opened_uploads, uploads, without_known_seeds
+from fedmf.audit.opening import opened, uploads, without_known_seeds
 from fedmf.audit.row import Row, mean_over_participants
 from fedmf.model.bayes import ITEMS
 
@@ -30,13 +30,12 @@ def attempt(seen: Observables, victims: Iterable[int]) -> Rankings:
     """Return scores from the uploads of the rounds that learn."""
     items = seen.plan.codec.position(ITEMS)
     rows = seen.plan.session.shape.groups[items].rows
-    opened = opened_uploads(seen)
     scores = {victim: np.zeros(rows) for victim in victims}
     for upload in uploads(seen):
         if upload.round <= seen.plan.setup_rounds or upload.participant not in scores:
             continue
         score = scores[upload.participant]
-        found = opened.get((upload.round, upload.participant))
+        found = opened(seen, upload)
         if found is not None:
             score += found.change[items].any(axis=1)
         elif upload.rows is not None:

@@ -6,7 +6,7 @@ from one (`bayes`). Whoever cannot open them tries with the words as they stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from fedmf.audit.attacks.batch_step import rank_one
 from fedmf.audit.attacks.bayes_step import ratings_of_bayes
 from fedmf.audit.attacks.sequential_step import Steps, follow, recover
-from fedmf.audit.opening import opened_tables, opened_uploads, uploads, words_of
+from fedmf.audit.opening import opened, opened_tables, uploads, words_of
 from fedmf.audit.row import Row, ratio_over_participants
 from fedmf.model import RATERS
 from fedmf.model.bayes import ITEMS, TOTALS, Bayes
@@ -32,9 +32,7 @@ Estimates = Mapping[int, "FloatArray"]
 """Participant -> estimated rating of every item, shape (items,), NaN where there is no claim."""
 
 
-def attempt(
-    seen: Observables, victims: Iterable[int], *, public_start: bool = False
-) -> Estimates:
+def attempt(seen: Observables, victims: Iterable[int], *, public_start: bool = False) -> Estimates:
     """Return what the adversary takes the victims' ratings to be.
 
     Parameters
@@ -43,21 +41,19 @@ def attempt(
         Method `sgd`: use that a user's start vector comes from the public seed, which makes the
         first upload alone enough.
     """
-    tables = opened_tables(seen)
-    opened = {
-        place: seen.plan.codec.decode_table(upload.change)
-        for place, upload in opened_uploads(seen).items()
-    }
-    closed = {(one.round, one.participant): one for one in uploads(seen)}
-    first = seen.plan.setup_rounds + 1
+    tables, first = opened_tables(seen), seen.plan.setup_rounds
+    messages: dict[int, dict[int, UploadMessage]] = {}
+    for one in uploads(seen):
+        messages.setdefault(one.participant, {})[one.round] = one
     estimates = {}
     for victim in victims:
-        if (first, victim) in opened and first - 1 in tables:
-            changes = [opened.get((number, victim)) for number in range(first, first + 2)]
-            setup = opened.get((first - 1, victim))
-            estimates[victim] = _opened(seen, victim, tables, changes, setup, public_start)
+        own = messages.get(victim, {})
+        changes = [_read(seen, own.get(number)) for number in range(first, first + 3)]
+        if changes[1] is not None and first in tables:
+            found = _opened(seen, victim, tables, changes, public_start=public_start)
         else:
-            estimates[victim] = _closed(seen, closed.get((first, victim)))
+            found = _closed(seen, own.get(first + 1))
+        estimates[victim] = found
     return estimates
 
 
@@ -91,16 +87,22 @@ def judge(seen: Observables, estimates: Estimates, truth: Truth, *, setting: str
     )
 
 
+def _read(seen: Observables, upload: UploadMessage | None) -> FloatTable | None:
+    found = None if upload is None else opened(seen, upload)
+    return None if found is None else seen.plan.codec.decode_table(found.change)
+
+
 def _opened(
     seen: Observables,
     victim: int,
     tables: Mapping[int, OpenedTable],
-    changes: list[FloatTable | None],
-    setup: FloatTable | None,
-    public_start: bool,  # noqa: FBT001 - private
+    changes: Sequence[FloatTable | None],
+    *,
+    public_start: bool,
 ) -> FloatArray:
+    """Return what the uploads of the set-up round and of the two after it show."""
     method, first = seen.plan.method, seen.plan.setup_rounds
-    change = changes[0]
+    setup, change, later = changes
     assert change is not None  # noqa: S101 - see the caller
     found = np.full(len(change[ITEMS]), np.nan)
     if isinstance(method, Bayes):
@@ -113,7 +115,6 @@ def _opened(
         return found
     if not isinstance(method, Sgd):
         return found
-    later = changes[1]
     rated = np.flatnonzero(change[ITEMS].any(axis=1))
     if not len(rated) or (later is None and not public_start):
         return found

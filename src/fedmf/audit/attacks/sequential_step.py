@@ -164,7 +164,7 @@ class _Search:
             start = self._direction(start, order)
             apart, _ = self._compare(start, order)
             slope = (self._compare(start * (1 + 1e-4), order)[0] - apart) / 1e-4
-            change = float(np.clip(-(slope @ apart) / max(slope @ slope, 1e-300), -0.3, 0.3))
+            change = float(np.clip(-(slope @ apart) / max(float(slope @ slope), 1e-300), -0.3, 0.3))
             start = start * (1 + change)
             order = _settled(start, seen, vectors, self._steps, order, 1).order
             if abs(change) < 1e-5:
@@ -214,9 +214,7 @@ def _walk(
     return Walk(order, ratings, errors, users)
 
 
-def _greedy_order(
-    start: FloatArray, seen: FloatArray, vectors: FloatArray, steps: Steps
-) -> Order:
+def _greedy_order(start: FloatArray, seen: FloatArray, vectors: FloatArray, steps: Steps) -> Order:
     """Return an order of the items: always the one next that points best along u as it moves."""
     twice_rate, kept = 2 * steps.learning_rate, steps.kept
     left, order, user = np.arange(len(seen)), [], start
