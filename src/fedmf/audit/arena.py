@@ -147,7 +147,7 @@ class Arena:
     @property
     def rows(self) -> int:
         """Rows of the table: one more than there are items."""
-        return self._ratings.shape[1] + 1
+        return int(self._ratings.shape[1]) + 1
 
     def hand_out(self, table: Int64Array, after_round: int) -> None:
         """Give a table to everybody: whichever the server likes.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fedmf.cli.audit import audit
 from fedmf.cli.doctor import doctor
 from fedmf.cli.evaluate import evaluate
 from fedmf.cli.keys import keys
@@ -40,7 +41,7 @@ def _root(
     del show_version
 
 
-for command in (train, recommend, evaluate, doctor):
+for command in (train, recommend, evaluate, audit, doctor):
     app.command()(command)
 app.add_typer(keys, name="keys")
 

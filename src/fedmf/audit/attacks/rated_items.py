@@ -45,50 +45,53 @@ def attempt(seen: Observables, victims: Iterable[int]) -> Rankings:
     return scores
 
 
-def popularity(seen: Observables, others: Truth, victims: Iterable[int]) -> Rankings:
-    """Return the same ranking for everybody, by how many of the others rated an item.
+def popularity(truth: Truth, victims: Iterable[int]) -> Rankings:
+    """Return the ranking of everybody by how many of the others rated an item.
 
-    No attack, but what a guess can reach without any upload: counts of raters are opened anyway.
+    No attack, but what a guess reaches without any upload: counts of raters are opened anyway.
     """
-    del seen
-    rated = ~np.isnan(others.values)
+    rated = ~np.isnan(truth.values)
     everybody = rated.sum(axis=0).astype(np.float64)
     return {victim: everybody - rated[victim] for victim in victims}
 
 
-def judge(
-    seen: Observables, rankings: Rankings, truth: Truth, *, name: str = NAME, setting: str = ""
-) -> Row:
-    """Measure R-precision over the participants, ties broken by lot."""
-    rng = np.random.default_rng(0)
-    figures, chances = [], []
-    for victim, scores in rankings.items():
-        rated = ~np.isnan(truth.values[victim])
-        count = int(rated.sum())
-        if not count:
-            continue
-        first = np.lexsort((rng.random(len(scores)), -scores))[:count]
-        figures.append(float(rated[first].mean()))
-        chances.append(count / len(scores))
+def judge(seen: Observables, rankings: Rankings, truth: Truth) -> Row:
+    """Measure R-precision over the participants; popularity alone stands beside it."""
+    figures, chances = _precisions(rankings, truth)
+    popular, _ = _precisions(popularity(truth, rankings), truth)
     # What is uncertain is how far a participant's figure lies above its own chance.
-    above = mean_over_participants(np.array(figures) - np.array(chances))
-    chance = float(np.mean(chances))
+    above = mean_over_participants(figures - chances)
+    chance = float(chances.mean()) if len(chances) else 0.0
     session = seen.plan.session
     return Row(
         session.protection,
         session.upload,
         seen.plan.method.name,
         seen.name,
-        name,
+        NAME,
         "which items each participant rated",
         "R-precision",
-        above.value + chance,
+        min(1.0, above.value + chance),
         above.low + chance,
         above.high + chance,
         chance,
         len(figures),
-        setting,
+        note=f"popularity alone reaches {popular.mean():.3f}" if len(popular) else "",
     )
+
+
+def _precisions(rankings: Rankings, truth: Truth) -> tuple[FloatArray, FloatArray]:
+    """Return each participant's R-precision, ties broken by lot, and its chance level."""
+    rng = np.random.default_rng(0)
+    figures, chances = [], []
+    for victim, scores in rankings.items():
+        rated = ~np.isnan(truth.values[victim])
+        count = int(rated.sum())
+        if count:
+            first = np.lexsort((rng.random(len(scores)), -scores))[:count]
+            figures.append(float(rated[first].mean()))
+            chances.append(count / len(scores))
+    return np.array(figures), np.array(chances)
 
 
 def _looks(words: bytes, seen: Observables) -> FloatArray:

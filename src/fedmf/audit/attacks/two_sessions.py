@@ -15,6 +15,8 @@ from fedmf.audit.opening import opened_tables
 from fedmf.model.bayes import ITEMS
 from fedmf.model.sgd import Sgd
 
+NAME = "the difference of two sessions"
+
 if TYPE_CHECKING:
     from fedmf.audit.observables import Observables
     from fedmf.model import FloatArray
