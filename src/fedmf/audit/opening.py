@@ -12,7 +12,8 @@ from fedmf.audit.observables import Observables
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.rlwe import open_sum
 from fedmf.crypto.rlwe_key import RlweKey
-from fedmf.crypto.rlwe_words import unpack_words
+from fedmf.crypto.rlwe_ring import MODULUS_BITS
+from fedmf.crypto.rlwe_words import subtract_words, unpack_words, zero_words
 from fedmf.errors import FedmfError, OpenError
 from fedmf.federation import TableReader
 from fedmf.protocol import (
@@ -29,8 +30,11 @@ from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.sum_opening import committee_layout, public_polynomials
 from fedmf.protocol.committee.upload import CommitteePayload
+from fedmf.protocol.rlwe import table_layout
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fedmf.model import PublicModel
     from fedmf.protocol import Int64Array
 
@@ -117,22 +121,29 @@ def opened_tables(seen: Observables) -> dict[int, OpenedTable]:
     return tables
 
 
-def without_known_seeds(seen: Observables, upload: UploadMessage) -> bytes:
-    """Return the words of an upload with that part of the mask removed that members know."""
-    words = words_of(seen, upload)
+def bytes_by_item(seen: Observables, upload: UploadMessage) -> NDArray[np.uint8]:
+    """Return what stands in an upload where each item's values are, shape (items, bytes).
+
+    Members of a committee first take off as much of the mask as their seeds make up.
+    """
+    session = seen.plan.session
+    group, data = session.shape.groups[0], words_of(seen, upload)
+    if session.protection not in ("rlwe", "committee"):
+        size = max(1, int(len(data) * group.values / session.shape.values) // group.rows)
+        return np.frombuffer(data, dtype=np.uint8)[: size * group.rows].reshape(group.rows, size)
+    layout = table_layout(session) if seen.charter is None else committee_layout(session)
+    words = unpack_words(data, layout.blocks, layout.size)
     known = seen.seeds.get((upload.round, upload.participant))
-    if seen.charter is None or not known:
-        return words
-    layout = committee_layout(seen.plan.session)
-    size = layout.size
-    numbers = np.arange(layout.blocks)
-    left = unpack_words(words, layout.blocks, size).astype(np.int64)
-    products = public_polynomials(seen.charter).products(
-        RlweKey.sum_of_seeds(known.values()), numbers
-    )
-    for places, mask in products:
-        left[places] -= mask >> (48 - size.kept_bits)
-    return (left & ((1 << size.kept_bits) - 1)).astype("<u8").tobytes()
+    if seen.charter is not None and known:
+        public, key = public_polynomials(seen.charter), RlweKey.sum_of_seeds(known.values())
+        mask = zero_words(layout.blocks, layout.size)
+        for places, products in public.products(key, np.arange(layout.blocks)):
+            kept = products >> (MODULUS_BITS - layout.size.kept_bits)
+            mask[places] = kept & ((1 << layout.size.kept_bits) - 1)
+        subtract_words(words, mask, layout.size)
+    # Where values take several words, these are the lowest of all of them.
+    first = words.reshape(-1)[: group.values].reshape(group.rows, group.columns)
+    return np.ascontiguousarray(first).view(np.uint8)
 
 
 def _reads_tables(seen: Observables) -> bool:

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fedmf.evaluation import Interval, bootstrap_interval, bootstrap_ratio
+from fedmf.evaluation import Interval, bootstrap_ratio
 
 CONFIDENCE = 0.999
 """Some forty attacks are looked at together: at 95 % two of them would seem to succeed by luck."""
 DRAWS = 4000
-# Two-sided 99.9 % of the normal distribution.
-_Z = 3.2905267
+Z = 3.2905267
+"""Two-sided 99.9 % of the normal distribution, in standard deviations."""
 SUCCEEDED = "attack succeeded"
 NOTHING_FOUND = "no evidence found at this sample size"
 
@@ -86,21 +86,10 @@ def share(hits: int, trials: int) -> Interval:
     if not trials:
         return Interval(0.0, 0.0, 1.0, CONFIDENCE, 0)
     found = hits / trials
-    spread = 1 + _Z**2 / trials
-    centre = (found + _Z**2 / (2 * trials)) / spread
-    half = _Z / spread * math.sqrt(found * (1 - found) / trials + _Z**2 / (4 * trials**2))
+    spread = 1 + Z**2 / trials
+    centre = (found + Z**2 / (2 * trials)) / spread
+    half = Z / spread * math.sqrt(found * (1 - found) / trials + Z**2 / (4 * trials**2))
     return Interval(max(0.0, centre - half), found, min(1.0, centre + half), CONFIDENCE, trials)
-
-
-def mean_over_participants(figures: ArrayLike) -> Interval:
-    """Return the mean of a figure a participant, with a bootstrap interval over participants."""
-    values: NDArray[np.float64] = np.asarray(figures, dtype=np.float64)
-    if len(values) < 2:
-        # One participant shows no spread.
-        value = float(values.mean()) if len(values) else 0.0
-        return Interval(0.0, value, 1.0, CONFIDENCE, len(values))
-    rng = np.random.default_rng(0)
-    return bootstrap_interval(values, samples=DRAWS, confidence=CONFIDENCE, rng=rng)
 
 
 def ratio_over_participants(hits: ArrayLike, counts: ArrayLike) -> Interval:

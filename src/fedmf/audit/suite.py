@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -174,19 +174,36 @@ def _committee(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
 
 
 def _sums(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
-    for least, cohort in ((1, None), (3, None), (1, 3), (3, 3), (3, LEAST_USERS)):
-        changed: dict[str, object] = {"min_raters": least, "cohort": cohort}
-        run = play(settings.training("committee", "sgd", **changed), ratings)
-        size = "everybody in each round" if cohort is None else f"cohorts of {cohort}"
-        setting = f"--min-raters {least}, {size}"
-        adversaries = [PARTICIPANT]
-        if cohort is None:
-            adversaries.append(
-                Adversary(server=True, members=(0, 1), participants=_all_but_three(run))
-            )
-        for adversary in adversaries:
-            seen = run.observe(adversary)
-            yield opened_sums.judge(seen, opened_sums.attempt(seen), run.truth, setting=setting)
+    few = ratings.take(users=LEAST_USERS)
+    runs: list[tuple[Ratings, dict[str, object]]] = [
+        (few, {"min_raters": 1}),
+        (few, {"min_raters": 3}),
+        (ratings, {"min_raters": 3, "cohort": 3}),
+        (ratings, {"min_raters": 3, "cohort": LEAST_USERS}),
+        (ratings, {"min_raters": 3}),
+    ]
+    for part, changed in runs:
+        run = play(settings.training("committee", "sgd", **changed), part)
+        yield _rows_of_sums(run, PARTICIPANT, changed)
+    # The last run again: sums over everybody, of which the adversary takes its own out.
+    for left in (3, LEAST_USERS):
+        corrupt = tuple(_everybody(run)[left:])
+        adversary = Adversary(server=True, members=(0, 1), participants=corrupt)
+        yield _rows_of_sums(run, adversary, changed)
+    run = play(settings.training("committee", "sgd", min_raters=3, opened_by="server"), ratings)
+    yield from _items(run, [SERVER])
+    yield _rows_of_sums(run, SERVER, {"min_raters": 3}, " (--open server)")
+
+
+def _rows_of_sums(
+    run: PlayedRun, adversary: Adversary, changed: Mapping[str, object], added: str = ""
+) -> Row:
+    cohort = changed.get("cohort")
+    users = run.plan.session.participants
+    size = f"{users} users" if cohort is None else f"{users} users in cohorts of {cohort}"
+    setting = f"--min-raters {changed['min_raters']}, {size}{added}"
+    seen = run.observe(adversary)
+    return opened_sums.judge(seen, opened_sums.attempt(seen), run.truth, setting=setting)
 
 
 def _sessions(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:

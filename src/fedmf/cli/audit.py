@@ -73,8 +73,8 @@ def audit(
     output().print(_learnt(rows))
     output().print(_table(rows))
     output().print(
-        "[bold]leak[/]: the whole 99.9 % interval lies above chance. [bold]-[/]: no evidence found "
-        "at this sample size,\nwhich is no proof that there is none. See docs/explanation/attacks.md"
+        "[bold]leak[/]: the whole 99.9 % interval lies above chance. [bold]-[/]: no evidence "
+        "found at this sample size,\nwhich is no proof. See docs/explanation/attacks.md"
     )
 
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.audit.opening import opened, uploads, without_known_seeds
-from fedmf.audit.row import Row, mean_over_participants
+from fedmf.audit.opening import bytes_by_item, opened, uploads
+from fedmf.audit.row import Row, Z
 from fedmf.model.bayes import ITEMS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fedmf.audit.observables import Observables
     from fedmf.audit.truth import Truth
     from fedmf.model import FloatArray
@@ -41,7 +43,7 @@ def attempt(seen: Observables, victims: Iterable[int]) -> Rankings:
         elif upload.rows is not None:
             score[upload.rows[items]] += 1.0
         else:
-            score += _looks(without_known_seeds(seen, upload), seen)
+            score += looks(bytes_by_item(seen, upload))
     return scores
 
 
@@ -56,12 +58,14 @@ def popularity(truth: Truth, victims: Iterable[int]) -> Rankings:
 
 
 def judge(seen: Observables, rankings: Rankings, truth: Truth) -> Row:
-    """Measure R-precision over the participants; popularity alone stands beside it."""
-    figures, chances = _precisions(rankings, truth)
-    popular, _ = _precisions(popularity(truth, rankings), truth)
-    # What is uncertain is how far a participant's figure lies above its own chance.
-    above = mean_over_participants(figures - chances)
-    chance = float(chances.mean()) if len(chances) else 0.0
+    """Measure R-precision over the participants; popularity alone stands beside it.
+
+    The interval is as wide as blind rankings scatter, which is known exactly: the number of hits
+    of each participant is hypergeometric.
+    """
+    figures, chances, variances = _precisions(rankings, truth)
+    popular, _, _ = _precisions(popularity(truth, rankings), truth)
+    half = Z * float(np.sqrt(variances.sum())) / len(figures)
     session = seen.plan.session
     return Row(
         session.protection,
@@ -71,38 +75,41 @@ def judge(seen: Observables, rankings: Rankings, truth: Truth) -> Row:
         NAME,
         "which items each participant rated",
         "R-precision",
-        min(1.0, above.value + chance),
-        above.low + chance,
-        above.high + chance,
-        chance,
+        float(figures.mean()),
+        max(0.0, float(figures.mean()) - half),
+        min(1.0, float(figures.mean()) + half),
+        float(chances.mean()),
         len(figures),
-        note=f"popularity alone reaches {popular.mean():.3f}" if len(popular) else "",
+        note=f"popularity alone reaches {popular.mean():.3f}",
     )
 
 
-def _precisions(rankings: Rankings, truth: Truth) -> tuple[FloatArray, FloatArray]:
-    """Return each participant's R-precision, ties broken by lot, and its chance level."""
+def _precisions(rankings: Rankings, truth: Truth) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return R-precision, chance and its variance of every participant; ties broken by lot."""
     rng = np.random.default_rng(0)
-    figures, chances = [], []
+    found = []
     for victim, scores in rankings.items():
         rated = ~np.isnan(truth.values[victim])
-        count = int(rated.sum())
+        count, items = int(rated.sum()), len(scores)
         if count:
-            first = np.lexsort((rng.random(len(scores)), -scores))[:count]
-            figures.append(float(rated[first].mean()))
-            chances.append(count / len(scores))
-    return np.array(figures), np.array(chances)
+            first = np.lexsort((rng.random(items), -scores))[:count]
+            chance = count / items
+            variance = chance * (1 - chance) * (items - count) / (max(1, items - 1) * count)
+            found.append((float(rated[first].mean()), chance, variance))
+    figures, chances, variances = np.array(found).T
+    return figures, chances, variances
 
 
-def _looks(words: bytes, seen: Observables) -> FloatArray:
-    """Return how unevenly the bytes lie that stand where an item's values are.
+def looks(by_item: NDArray[np.uint8]) -> FloatArray:
+    """Return how many different bytes stand where each item's values are.
 
-    An item that nobody rated is a row of zeros; wherever a protection let that through, its bytes
+    An item that nobody rated is a row of zeros. Wherever a protection let that through, its bytes
     would be fewer kinds than those of a full row.
+
+    Parameters
+    ----------
+    by_item
+        The same number of bytes for each item, shape (items, bytes): else the longer ones would
+        look alike.
     """
-    shape = seen.plan.session.shape
-    values = shape.groups[0].values
-    share = values / shape.values
-    data = np.frombuffer(words, dtype=np.uint8)[: int(len(words) * share)]
-    cut = np.array_split(data, shape.groups[0].rows)
-    return np.array([len(np.unique(part)) / max(1, len(part)) for part in cut])
+    return np.array([len(np.unique(row)) for row in by_item], dtype=np.float64)
