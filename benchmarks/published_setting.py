@@ -131,7 +131,7 @@ class Ours:
     def __init__(self, training: Ratings, upload: str, key: PrivateKey) -> None:
         settings = replace(SETTINGS, upload=upload, key_bits=key.public.key_bits)
         self.plan = plan = TrainingPlan.make(settings, training, public_key=int(key.public.n))
-        protection = participant_protection(plan.session, key)
+        protection = participant_protection(plan.session, key, plan.start_table())
         self._owned = [training.owned_by(users) for users in plan.members]
         nothing = training.split(0.0)[1]
         self._participants = [

@@ -53,9 +53,11 @@ class Dropping:
     def __getattr__(self, name: str) -> object:
         return getattr(self._engine, name)
 
-    def collect(self, cohort: list[int]) -> Iterator[Uploaded]:
+    def collect(
+        self, cohort: list[int], leaving: frozenset[int] = frozenset()
+    ) -> Iterator[Uploaded]:
         self._round += 1
-        for uploaded in self._engine.collect(cohort):
+        for uploaded in self._engine.collect(cohort, leaving):
             if uploaded.participant not in self._dropped.get(self._round, set()):
                 yield uploaded
 

@@ -85,6 +85,10 @@ class Exchange:
         self.close_round()
         return self.participant.open(self.server.payload())
 
+    def reopened(self, payload: bytes) -> IntegerTable:
+        """Open a table of the last closed round as somebody who has not opened it yet."""
+        return self.participant.open(payload)
+
 
 class ProtectionContract:
     """Inherit, set `protection`, and override the makers where there is a key."""
@@ -130,17 +134,21 @@ class ProtectionContract:
         server.start(SHAPE.zeros())
         return server
 
+    def begun(self, session: Session, start: IntegerTable) -> Exchange:
+        """Return both sides at the start of a session with this table."""
+        server = server_protection(session)
+        server.start(start)
+        return Exchange(self.participant(session, start), server)
+
     @pytest.fixture
-    def exchange(self, session: Session, server: ServerProtection) -> Exchange:
-        return Exchange(self.participant(session), server)
+    def exchange(self, session: Session) -> Exchange:
+        return self.begun(session, SHAPE.zeros())
 
     def test_sum_equals_plain_sum_bit_for_bit(
         self, session: Session, rng: np.random.Generator
     ) -> None:
         start = summed([random_change(rng)])
-        server = server_protection(session)
-        server.start(start)
-        exchange = Exchange(self.participant(session, start), server)
+        exchange = self.begun(session, start)
         changes = [random_change(rng) for _ in range(6)]
         for change in changes[:4]:
             exchange.send(change)
@@ -155,9 +163,8 @@ class ProtectionContract:
         self, session: Session, rng: np.random.Generator
     ) -> None:
         start = summed([random_change(rng)])
-        server = server_protection(session)
-        server.start(start)
-        opened = self.participant(session, start).open(server.payload())
+        exchange = self.begun(session, start)
+        opened = exchange.participant.open(exchange.server.payload())
         for found, wanted in zip(opened, start, strict=True):
             np.testing.assert_array_equal(found, wanted)
 
@@ -198,8 +205,7 @@ class ProtectionContract:
         assert len(payload) == exchange.participant.payload_bytes(rows)
         assert len(exchange.server.payload()) == exchange.participant.payload_bytes(None)
 
-    def test_overflow_raises_before_anything_is_protected(self, session: Session) -> None:
-        participant = self.participant(session)
+    def test_overflow_raises_before_anything_is_protected(self, exchange: Exchange) -> None:
         values = np.zeros((1, 70), dtype=np.int64)
         values[0, 3] = 2**29
         change = [
@@ -207,16 +213,16 @@ class ProtectionContract:
             RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.int64)),
         ]
         with pytest.raises(FixedPointRangeError, match=r"536870912 in row 4 of group 'items'"):
-            participant.protect(change, round_number=1, participant=0)
+            exchange.send(change)
 
     @pytest.mark.parametrize("rows", [[3, 3], [4, 1], [-1, 2], [2, 9]])
-    def test_rows_that_are_no_rows_are_refused(self, session: Session, rows: list[int]) -> None:
+    def test_rows_that_are_no_rows_are_refused(self, exchange: Exchange, rows: list[int]) -> None:
         change = [
             RowChange(np.array(rows), np.zeros((2, 70), dtype=np.int64)),
             RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.int64)),
         ]
         with pytest.raises(SettingsError, match="ascend"):
-            self.participant(session).protect(change, round_number=1, participant=0)
+            exchange.send(change)
 
     def test_a_payload_of_another_size_changes_nothing(
         self, session: Session, exchange: Exchange, rng: np.random.Generator
@@ -280,7 +286,7 @@ class KeyedProtectionContract(ProtectionContract):
             # For Paillier in the lower half of the first ciphertext, which stays below n^2.
             damaged[200 + k] ^= 1 << (k % 8)
             try:
-                opened = exchange.participant.open(bytes(damaged))
+                opened = exchange.reopened(bytes(damaged))
             except (OpenError, MessageError):
                 found_out += 1
             else:

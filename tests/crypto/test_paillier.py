@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.paillier_numbers import PrivateNumbers, WeakKeyWarning
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.errors import FixedPointRangeError, KeyMaterialError, OpenError
 
@@ -254,3 +256,20 @@ def test_values_without_headroom_modulo_p_are_opened_in_full(weak_key: PrivateKe
     ciphertext = weak_key.encrypt(plaintext)
     assert weak_key.decrypt(ciphertext, value_bits=half - 31) == plaintext
     assert weak_key.decrypt(ciphertext, value_bits=half - 32) != plaintext
+
+
+def test_holders_of_a_key_share_a_secret_that_hangs_on_its_primes_alone(
+    weak_key: PrivateKey, other_weak_key: PrivateKey
+) -> None:
+    numbers = weak_key.numbers
+    low, high = sorted((int(numbers.p), int(numbers.q)))
+    hashed = hashlib.sha256(
+        b"fedmf master secret of a paillier key v1\n"
+        + low.to_bytes(64, "big")
+        + high.to_bytes(64, "big")
+    )
+    with pytest.warns(WeakKeyWarning):
+        turned = PrivateKey(PrivateNumbers(numbers.q, numbers.p, numbers.h, allow_weak=True))
+    for key in (weak_key, turned):
+        assert key.master_secret().to_bytes() == hashed.digest()
+    assert other_weak_key.master_secret().to_bytes() != hashed.digest()

@@ -71,7 +71,7 @@ def test_plans_that_cannot_work_are_refused(ratings: Ratings) -> None:
 
 
 def test_sums_that_no_word_holds_are_refused(ratings: Ratings) -> None:
-    settings = TrainingSettings(protection="none", min_raters=1, rounds=2**62)
+    settings = TrainingSettings(protection="none", min_raters=1, method="sgd", rounds=2**62)
     with pytest.raises(WordSizeError, match="group 'items'"):
         TrainingPlan.make(settings, ratings, public_key=None)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
+from fedmf.errors import OpenError
 from fedmf.protocol import (
     ClosingMessage,
     GroupShape,
@@ -72,7 +74,7 @@ def strangers_participant(
 ) -> stranger.Participant | stranger_rlwe.RlweParticipant:
     if terms.protection == "rlwe":
         return stranger_rlwe.RlweParticipant(terms, number, SECRET.to_bytes(), start)
-    return stranger.Participant(terms, number, stranger_protection(terms, key))
+    return stranger.Participant(terms, number, stranger_protection(terms, key), start)
 
 
 def random_table(rng: np.random.Generator) -> Table:
@@ -148,6 +150,15 @@ class BothSides:
             assert table_sha256(opened) == stranger.table_sha256(self.expected)
         assert self.strangers[2].open(data) == (round_number, self.expected)
 
+    def refuse_everywhere(self, data: bytes) -> None:
+        """Let everybody of either side try to open the table, and fail."""
+        for role in self.roles.values():
+            with pytest.raises(OpenError):
+                role.receive_table(TableMessage.from_bytes(data, self.session))
+        for other in self.strangers.values():
+            with pytest.raises(stranger.RefusedError):
+                other.open(data)
+
     def play(self, changes: dict[int, Change]) -> None:
         """Play one round and add the changes to the expected table."""
         round_number = self.server.next_round
@@ -174,18 +185,20 @@ class BothSides:
 
     def upload_bytes(self, change: Change) -> int:
         """Return the size that the page announces."""
-        size = 82 + 4
+        size = 82 + 4 + (0 if self.terms.protection == "none" else 32)
         if self.terms.protection == "rlwe":
-            # One block, of 4-byte words where the noise of all uploads fits.
-            return size + 32 + 2048 * (4 if self.terms.rounds == 2 else 5)
+            # One block, of 4-byte words where the noise of all uploads fits, and the tags.
+            return size + 2048 * (4 if self.terms.rounds == 2 else 5) + 16
         if self.terms.upload == "part":
             size += 4 * (len(GROUPS) + sum(map(len, change)))
         for (_, rows, columns, bits), listed in zip(GROUPS, change, strict=True):
             sent = rows if self.terms.upload == "full" else len(listed)
+            # Of a plaintext's 992 bits the tag has 192, and 4 for 4 participants in 2 rounds.
+            slots = (992 - 196) // bits
             if self.terms.protection == "none":
                 size += sent * columns * {31: 4, 8: 1, 62: 8, 16: 2}[bits]
             elif self.terms.upload == "full":
-                size += 256 * -(-rows * columns // (992 // bits))
+                size += 256 * -(-rows * columns // slots)
             else:
-                size += 256 * sent * -(-columns // (992 // bits))
+                size += (256 * sent + 24 * (rows - sent)) * -(-columns // slots)
         return size

@@ -1,18 +1,22 @@
 """A stranger's server and participant, written from docs/reference/wire-format.md alone.
 
-Only the standard library is imported, and nothing of fedmf: that is what makes it a witness. It is
-slow and plain, and leaves out whatever a real implementation needs beyond the wire.
+Only the standard library is imported (and the tags beside this file, for which the same goes), and
+nothing of fedmf: that is what makes it a witness. It is slow and plain, and leaves out whatever a
+real implementation needs beyond the wire.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import secrets
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from tests.protocol.stranger_tags import Tags
 
 Table = list[list[list[int]]]
 """Group, row, column."""
@@ -72,6 +76,9 @@ class Terms:
             raise RefusedError("not a message of this kind and session")
         return round_number, body
 
+    def nonce_bytes(self) -> int:
+        return 0 if self.protection == "none" else 32
+
     def cells(self, per_cell: Sequence[int], rows: Sequence[Iterable[int]] | None) -> list[Cell]:
         """Return the cells of these rows, in the order of a payload; None: of the table."""
         found = []
@@ -102,11 +109,16 @@ def unpack(packed: int, count: int, bits: int) -> list[int]:
 class Plain:
     """Protection none: one word a cell."""
 
+    tag_bits = 0
+
     def __init__(self, terms: Terms) -> None:
         self.per_cell = [1] * len(terms.groups)
         self._sizes = [
             min(size for size in (1, 2, 4, 8) if 8 * size >= bits) for *_, bits in terms.groups
         ]
+
+    def tags(self, start: Table) -> None:
+        del start
 
     def protect(self, plaintext: int) -> int:
         return plaintext
@@ -137,7 +149,33 @@ class Paillier:
         assert terms.public_key is not None
         self._n, self._square, self._primes = terms.public_key, terms.public_key**2, primes
         self._bytes = 2 * self._n.bit_length() // 8
-        self.per_cell = [(self._n.bit_length() - 32) // bits for *_, bits in terms.groups]
+        self._terms = terms
+        self.tag_bits = 192 + len(f"{terms.participants * terms.rounds:b}")
+        self.per_cell = [
+            (self._n.bit_length() - 32 - self.tag_bits) // bits for *_, bits in terms.groups
+        ]
+
+    def tags(self, start: Table) -> Tags:
+        assert self._primes is not None
+        size = self._n.bit_length() // 16
+        secret = hashlib.sha256(
+            b"fedmf master secret of a paillier key v1\n"
+            + min(self._primes).to_bytes(size, "big")
+            + max(self._primes).to_bytes(size, "big")
+        ).digest()
+        numbers = itertools.count()
+        number_of = {
+            (k, row, column): next(numbers)
+            for k, (_, rows, columns, _) in enumerate(self._terms.groups)
+            for row in range(rows)
+            for column in range(columns)
+        }
+        return Tags(
+            self._terms.digest(),
+            secret,
+            [[number_of[at] for at in cell] for cell in self._terms.cells(self.per_cell, None)],
+            [start[k][row][column] for k, row, column in number_of],
+        )
 
     def protect(self, plaintext: int) -> int:
         x = 1 + secrets.randbelow(self._n - 1)
@@ -184,37 +222,62 @@ def read_numbers(protection: Plain | Paillier, cells: Sequence[Cell], payload: b
 class Participant:
     """Opens tables and protects changes."""
 
-    def __init__(self, terms: Terms, number: int, protection: Plain | Paillier) -> None:
+    def __init__(
+        self, terms: Terms, number: int, protection: Plain | Paillier, start: Table
+    ) -> None:
         self._terms, self._number, self._protection = terms, number, protection
+        self._tags = protection.tags(start)
+        self._cells = terms.cells(protection.per_cell, None)
 
     def open(self, message: bytes) -> tuple[int, Table]:
         round_number, payload = self._terms.unframed(1, message)
-        cells = self._terms.cells(self._protection.per_cell, None)
         table = [[[0] * columns for _ in range(rows)] for _, rows, columns, _ in self._terms.groups]
-        for cell, number in zip(cells, read_numbers(self._protection, cells, payload), strict=True):
+        numbers = read_numbers(self._protection, self._cells, payload)
+        for piece, (cell, number) in enumerate(zip(self._cells, numbers, strict=True)):
             bits = self._terms.groups[cell[0][0]][3]
-            values = unpack(self._protection.reveal(number), len(cell), bits)
+            packed, tag = divmod(self._protection.reveal(number), 2**self._protection.tag_bits)
+            values = unpack(packed, len(cell), bits)
+            if self._tags is not None and not self._tags.fits(piece, values, tag):
+                raise RefusedError("does not open")
             for (k, row, column), value in zip(cell, values, strict=True):
                 table[k][row][column] = value
         return round_number, table
 
     def upload(self, round_number: int, change: Change) -> bytes:
-        body = struct.pack("<I", self._number)
+        nonce = secrets.token_bytes(self._terms.nonce_bytes())
+        body = struct.pack("<I", self._number) + nonce
         rows = None
         if self._terms.upload == "part":
             rows = [sorted(group) for group in change]
             for listed in rows:
                 body += struct.pack(f"<{1 + len(listed)}I", len(listed), *listed)
-        for cell in self._terms.cells(self._protection.per_cell, rows):
+        sent = self._terms.cells(self._protection.per_cell, rows)
+        masks = self._tags and self._tags.masks(round_number, self._number, nonce)
+        plain = b""
+        for piece, cell in enumerate(self._cells):
             values = [change[k][row][column] if row in change[k] else 0 for k, row, column in cell]
-            number = self._protection.protect(pack(values, self._terms.groups[cell[0][0]][3]))
-            body += self._protection.write(cell[0][0], number)
-        return self._terms.framed(2, round_number, body)
+            tag = 0
+            if self._tags and masks:
+                tag = (self._tags.of(piece, values) + masks[piece]) % 2**128
+                tag += 2**128 * secrets.randbits(64)
+            if cell in sent:
+                packed = pack(values, self._terms.groups[cell[0][0]][3])
+                number = self._protection.protect(packed * 2**self._protection.tag_bits + tag)
+                body += self._protection.write(cell[0][0], number)
+            elif self._tags:
+                plain += tag.to_bytes(24, "little")
+        return self._terms.framed(2, round_number, body + plain)
 
     def included(self, message: bytes) -> bool:
-        _, body = self._terms.unframed(3, message)
+        round_number, body = self._terms.unframed(3, message)
         (count,) = struct.unpack("<I", body[:4])
-        return self._number in struct.unpack(f"<{count}I", body[4:])
+        listed = struct.unpack(f"<{count}I", body[4 : 4 + 4 * count])
+        size = self._terms.nonce_bytes()
+        for k, participant in enumerate(listed):
+            nonce = body[4 + 4 * count + k * size :][:size]
+            if self._tags is not None:
+                self._tags.include(round_number, participant, nonce)
+        return self._number in listed
 
 
 class Server:
@@ -222,16 +285,13 @@ class Server:
 
     def __init__(self, terms: Terms, protection: Plain | Paillier, start: Table) -> None:
         self._terms, self._protection = terms, protection
-        self._round, self._included = 1, set[int]()
+        self._round, self._included, self._nonces = 1, dict[int, bytes](), set[bytes]()
         self._cells = terms.cells(protection.per_cell, None)
-        self._numbers = {
-            cell[0]: protection.trivial(
-                pack(
-                    [start[k][row][column] for k, row, column in cell], terms.groups[cell[0][0]][3]
-                )
-            )
-            for cell in self._cells
-        }
+        self._numbers = {}
+        for cell in self._cells:
+            values = [start[k][row][column] for k, row, column in cell]
+            packed = pack(values, terms.groups[cell[0][0]][3])
+            self._numbers[cell[0]] = protection.trivial(packed * 2**protection.tag_bits)
 
     def table(self) -> bytes:
         payload = b"".join(
@@ -241,8 +301,13 @@ class Server:
 
     def receive(self, message: bytes) -> None:
         round_number, body = self._terms.unframed(2, message)
-        (participant,), body = struct.unpack("<I", body[:4]), body[4:]
-        if round_number != self._round or participant in self._included:
+        size = self._terms.nonce_bytes()
+        (participant,), nonce, body = (
+            struct.unpack("<I", body[:4]),
+            body[4 : 4 + size],
+            body[4 + size :],
+        )
+        if round_number != self._round or participant in self._included or nonce in self._nonces:
             raise RefusedError("not due")
         rows: list[list[int]] | None = None
         if self._terms.upload == "part":
@@ -251,17 +316,23 @@ class Server:
                 (count,) = struct.unpack("<I", body[:4])
                 rows.append(list(struct.unpack(f"<{count}I", body[4 : 4 + 4 * count])))
                 body = body[4 + 4 * count :]
-        cells = self._terms.cells(self._protection.per_cell, rows)
-        for cell, number in zip(cells, read_numbers(self._protection, cells, body), strict=True):
+        sent = self._terms.cells(self._protection.per_cell, rows)
+        unsent = [cell for cell in self._cells if cell not in sent and self._protection.tag_bits]
+        end = len(body) - 24 * len(unsent)
+        added = read_numbers(self._protection, sent, body[:end])
+        for at in range(end, len(body), 24):
+            added.append(self._protection.trivial(int.from_bytes(body[at : at + 24], "little")))
+        for cell, number in zip(sent + unsent, added, strict=True):
             self._numbers[cell[0]] = self._protection.add(self._numbers[cell[0]], number)
-        self._included.add(participant)
+        self._included[participant] = nonce
+        self._nonces |= {nonce} if nonce else set()
 
     def close(self) -> bytes:
         listed = sorted(self._included)
-        closing = self._terms.framed(
-            3, self._round, struct.pack(f"<{1 + len(listed)}I", len(listed), *listed)
-        )
-        self._round, self._included = self._round + 1, set()
+        body = struct.pack(f"<{1 + len(listed)}I", len(listed), *listed)
+        body += b"".join(self._included[participant] for participant in listed)
+        closing = self._terms.framed(3, self._round, body)
+        self._round, self._included = self._round + 1, {}
         return closing
 
 

@@ -4,20 +4,31 @@ import numpy as np
 import pytest
 
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.errors import KeyMaterialError, MessageError
+from fedmf.crypto.randomness import KeyRandomness
+from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
 from fedmf.protocol import (
+    ClosingMessage,
     GroupShape,
     IntegerTable,
     ParticipantProtection,
+    RowChange,
     ServerProtection,
     Session,
     TableShape,
     participant_protection,
     server_protection,
 )
-from fedmf.protocol.paillier import GroupLayout, PaillierParticipant
+from fedmf.protocol.paillier import PaillierParticipant
+from fedmf.protocol.paillier_layout import layouts_of, other_pieces, pieces_of
+from fedmf.protocol.piece_tags import PLAIN_TAG_BYTES
 from fedmf.protocol.protection import listed_rows
-from tests.contracts.protection_contract import KeyedProtectionContract, random_change
+from fedmf.protocol.session import Upload
+from tests.contracts.protection_contract import (
+    SHAPE,
+    Exchange,
+    KeyedProtectionContract,
+    random_change,
+)
 
 
 class TestPaillier(KeyedProtectionContract):
@@ -39,7 +50,7 @@ class TestPaillier(KeyedProtectionContract):
         return participant_protection(session, self.key, start)
 
     def outsider(self, session: Session) -> ParticipantProtection:
-        participant = PaillierParticipant(session, self.key)
+        participant = PaillierParticipant(session, self.key, SHAPE.zeros())
         participant._key = self.other_key
         return participant
 
@@ -60,11 +71,75 @@ class TestPaillier(KeyedProtectionContract):
         payload = bytearray(protected.payload)
         before, size = server.payload(), self.key.public.ciphertext_bytes
         n = int(self.key.public.n)
+        last = participant.work(listed_rows(session, change)) - 1
         for bad in (0, n * n, n, 3 * n):
-            payload[-size:] = bad.to_bytes(size, "big")
+            payload[last * size : (last + 1) * size] = bad.to_bytes(size, "big")
             with pytest.raises(MessageError):
                 server.add(bytes(payload), listed_rows(session, change))
         assert server.payload() == before
+
+    def test_a_table_for_a_start_that_nobody_agreed_upon_does_not_open(
+        self, session: Session
+    ) -> None:
+        start = SHAPE.zeros()
+        server = server_protection(session)
+        server.start(start)
+        start[0][4, 20] += 1
+        with pytest.raises(OpenError, match="does not open"):
+            self.participant(session, start).open(server.payload())
+
+    def test_closings_are_heard_once_and_in_order(
+        self, session: Session, exchange: Exchange, rng: np.random.Generator
+    ) -> None:
+        change = random_change(rng)
+        protected = exchange.participant.protect(change, round_number=1, participant=3)
+        exchange.server.add(protected.payload, listed_rows(session, change))
+        closing = ClosingMessage(1, (3,), (protected.nonce,))
+        exchange.participant.hear(closing)
+        exchange.participant.hear(closing)
+        exchange.participant.open(exchange.server.payload())
+        with pytest.raises(ProtocolError, match="round 3 after that of round 1"):
+            exchange.participant.hear(ClosingMessage(3, ()))
+
+    def test_a_stuck_source_repeats_no_mask_for_another_change(
+        self, session: Session, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        changes = [random_change(rng) for _ in range(4)]
+        rows, values = np.array([0]), np.ones((1, 70), dtype=np.int64)
+        nothing = RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.int64))
+        # The same values in other rows: with part uploads a mask would be told for a row it hides.
+        changes += [[RowChange(rows + k, values), nothing] for k in range(2)]
+        nonces = set()
+        monkeypatch.setattr("os.urandom", bytes)
+        for change in changes:
+            participant = PaillierParticipant(
+                session, self.key, SHAPE.zeros(), KeyRandomness(b"device" * 8)
+            )
+            nonces.add(participant.protect(change, round_number=1, participant=0).nonce)
+        assert len(nonces) == len(changes)
+
+    def test_plain_tags_are_added_once_however_often_the_table_goes_out(
+        self, session: Session, exchange: Exchange, rng: np.random.Generator
+    ) -> None:
+        exchange.send(random_change(rng))
+        assert exchange.server.payload() == exchange.server.payload()
+        exchange.send(random_change(rng))
+        restored = server_protection(session)
+        restored.restore(exchange.server.payload())
+        assert restored.payload() == exchange.server.payload()
+        exchange.opened()
+
+    def test_an_upload_has_a_tag_for_every_piece_of_the_table(
+        self, session: Session, rng: np.random.Generator
+    ) -> None:
+        participant = self.participant(session)
+        rows = listed_rows(session, random_change(rng))
+        sent, everything = participant.work(rows), participant.work()
+        size = self.key.public.ciphertext_bytes
+        assert participant.payload_bytes(rows) == (
+            sent * size + (everything - sent) * PLAIN_TAG_BYTES
+        )
+        assert (sent == everything) == (session.upload == "full")
 
 
 def test_a_server_without_a_public_key_is_refused() -> None:
@@ -84,17 +159,27 @@ def test_a_server_without_a_public_key_is_refused() -> None:
 
 @pytest.mark.parametrize("upload", ["full", "part"])
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (7, 3), (4, 31), (5, 64), (3, 200)])
-def test_layout_places_every_value_exactly_once(upload: str, rows: int, columns: int) -> None:
-    group = GroupShape("items", rows, columns, word_bits=32)
-    session = Session(bytes(16), "paillier", upload, TableShape((group,)), 1, 1, 5, bytes(32))  # type: ignore[arg-type]
-    layout = GroupLayout.of(session, group, key_bits=1024)
-    values = np.arange(rows * columns).reshape(rows, columns)
-    chunks = list(layout.chunks(values))
-    assert len(chunks) == layout.ciphertexts
-    for number, chunk in enumerate(chunks):
-        np.testing.assert_array_equal(values.reshape(-1)[layout.place(number)], chunk)
-    for row in range(rows):
-        held = np.concatenate([chunks[k] for k in layout.of_rows(np.array([row]))])
-        assert np.isin(values[row], held).all()
-        if upload == "part":
-            np.testing.assert_array_equal(held, values[row])
+def test_layouts_place_every_value_exactly_once(upload: Upload, rows: int, columns: int) -> None:
+    shape = TableShape((GroupShape("items", rows, columns, 32), GroupShape("counts", 3, 2, 8)))
+    session = Session(bytes(16), "paillier", upload, shape, 1, 1, 5, bytes(32))
+    layouts = layouts_of(session, key_bits=1024)
+    places = []
+    for layout, group in zip(layouts, shape.groups, strict=True):
+        values = np.arange(group.values).reshape(group.rows, group.columns)
+        pieces = list(layout.cut(values))
+        assert len(pieces) == layout.pieces
+        for number, piece in enumerate(pieces):
+            np.testing.assert_array_equal(values.reshape(-1)[layout.place(number)], piece)
+            places += (layout.first_value + piece).tolist()
+        for row in range(group.rows):
+            held = np.concatenate([pieces[k] for k in layout.of_rows(np.array([row]))])
+            assert np.isin(values[row], held).all()
+            if upload == "part":
+                np.testing.assert_array_equal(held, values[row])
+    assert places == list(range(shape.values))
+    everything = np.arange(layouts[1].first_piece + layouts[1].pieces)
+    for listed in ([0], [], list(range(rows))):
+        some = pieces_of(layouts, [np.array(listed, dtype=np.int64), np.array([1])])
+        numbers = [layout.first_piece + k for layout, k in zip(layouts, some, strict=True)]
+        others = other_pieces(layouts, some)
+        np.testing.assert_array_equal(np.sort(np.concatenate([*numbers, others])), everything)

@@ -39,7 +39,7 @@ def test_every_protection_says_what_the_server_learns(protection: str, upload: U
     assert {"the server", "one participant", "the network"} <= set(threats)
     shows_rated = "which items" in threats["the server"]
     assert shows_rated == (protection == "paillier" and upload == "part")
-    assert ("gradients" in threats["the server"]) == (protection == "none")
+    assert ("contributions" in threats["the server"]) == (protection == "none")
 
 
 def test_weak_keys_are_said_to_be_weak() -> None:
@@ -54,7 +54,7 @@ def test_a_server_that_opens_learns_the_sums_and_members_below_the_threshold_no_
         threats = {one.adversary: one.learns for one in threat_model(session, 3072, 10)}
         assert learns in threats["the server"]
         assert learns in threats["the server with 2 members of the committee"]
-        assert "gradients" in threats["the server with 3 members of the committee"]
+        assert "contributions" in threats["the server with 3 members of the committee"]
 
 
 def test_unknown_protections_are_refused(weak_key: PrivateKey) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from fedmf.crypto.fixed_point import FixedPoint
-from fedmf.crypto.packing import slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_public_key import PublicKey
 from fedmf.crypto.word_size import plan_word_bits
@@ -22,18 +21,21 @@ from fedmf.errors import FixedPointRangeError, OpenError, WordSizeError
 from fedmf.federation import TrainingPlan, TrainingSettings
 from fedmf.protocol import (
     ClosingMessage,
+    GroupShape,
     ParticipantRole,
     RowChange,
     Server,
     Session,
     TableMessage,
+    TableShape,
     participant_protection,
     server_protection,
     table_sha256,
 )
+from fedmf.protocol.paillier_layout import layouts_of
 from fedmf.protocol.rlwe import table_layout
 from fedmf.ratings import load_ratings
-from tests.protocol import stranger, stranger_aes, stranger_rlwe
+from tests.protocol import stranger, stranger_aes, stranger_rlwe, stranger_tags
 from tests.protocol.both_sides import (
     GROUPS,
     SECRET,
@@ -44,7 +46,6 @@ from tests.protocol.both_sides import (
     make_terms,
     random_change,
     random_table,
-    stranger_protection,
     strangers_participant,
     strangers_server,
 )
@@ -78,7 +79,7 @@ def test_both_sides_agree_on_lattice_words(rounds: int, weak_key: PrivateKey) ->
     sides.open_everywhere(sides.table(), 3)
 
 
-def test_both_sides_refuse_a_table_with_one_word_shifted(weak_key: PrivateKey) -> None:
+def test_both_sides_refuse_a_table_with_one_word_or_tag_shifted(weak_key: PrivateKey) -> None:
     rng = np.random.default_rng(15)
     terms = make_terms("rlwe", "full", weak_key)
     session, start = make_session(terms), random_table(rng)
@@ -94,13 +95,20 @@ def test_both_sides_refuse_a_table_with_one_word_shifted(weak_key: PrivateKey) -
     _, table = other.open(honest)
     payload = TableMessage.from_bytes(honest, session).payload
     assert [part.tolist() for part in protection.open(payload)] == table
-    for place in (0, 242, 250, 268):  # limbs, a value of one limb, and a limb of a tag
-        shifted = words.read(payload)
+    wrong = []
+    for place in (0, 242, 250):  # limbs, and a value of one limb
+        shifted, tags = words.read(payload)
         shifted[place] = (shifted[place] + 2 ** (words.kept_bits - words.w)) % 2**words.kept_bits
+        wrong.append(words.write(shifted, tags))
+    for tag in (0, 1):
+        honest_words, tags = words.read(payload)
+        tags[tag] = (tags[tag] + 2**63) % 2**64
+        wrong.append(words.write(honest_words, tags))
+    for one in wrong:
         with pytest.raises(OpenError):
-            protection.open(words.write(shifted))
+            protection.open(one)
         with pytest.raises(stranger.RefusedError):
-            other.open(terms.framed(1, 2, words.write(shifted)))
+            other.open(terms.framed(1, 2, one))
 
 
 @pytest.mark.parametrize("bits", [2, 24, 31, 32, 33, 47, 62])
@@ -109,7 +117,8 @@ def test_both_sides_choose_the_same_words(bits: int) -> None:
         groups = (("items", 7, columns, bits), ("counts", 9, 1, 8))
         for rounds in (1, 2, 100, 10**4, 10**5, 10**6, 2**21 - 1, 2**21, 2**32 - 2):
             terms = Terms(bytes(16), "rlwe", "full", groups, 4, rounds, None, bytes(32))
-            if rounds >= 2**21:
+            # Words of that many uploads have no room for limbs, and messages of 25 bits at most.
+            if rounds >= 2**21 and bits > (25 if rounds <= 2**21 else 19):
                 with pytest.raises(stranger.RefusedError):
                     stranger_rlwe.Words(terms)
                 with pytest.raises(WordSizeError):
@@ -133,11 +142,12 @@ def test_plain_uploads_of_both_sides_are_the_same_bytes(weak_key: PrivateKey) ->
     for upload in ("full", "part"):
         terms = make_terms("none", upload, weak_key)
         session, change = make_session(terms), random_change(rng)
+        zeros = [part.tolist() for part in session.shape.zeros()]
         role = ParticipantRole(session, 1, participant_protection(session, None))
         protection = server_protection(session)
         protection.start(session.shape.zeros())
         role.receive_table(Server(session, protection).table_message())
-        theirs = stranger.Participant(terms, 1, stranger.Plain(terms)).upload(1, change)
+        theirs = stranger.Participant(terms, 1, stranger.Plain(terms), zeros).upload(1, change)
         assert role.upload(as_row_changes(change)).to_bytes(session) == theirs
 
 
@@ -160,30 +170,34 @@ def test_sessions_have_the_same_canonical_bytes_and_digest(
         assert Session.from_bytes(terms.canonical()) == make_session(terms)
 
 
-def test_both_sides_refuse_a_plaintext_outside_of_its_slots(weak_key: PrivateKey) -> None:
-    terms = make_terms("paillier", "part", weak_key)
-    session = make_session(terms)
-    largest = 2 ** (GROUPS[1][3] - 1) - 1
-    for beyond, opens in ((0, True), (1, False)):
-        start: Table = [[[0] * columns for _ in range(rows)] for _, rows, columns, _ in GROUPS]
-        start[1][4] = [largest]
-        server = stranger.Server(terms, stranger.Paillier(terms), start)
-        change: Change = [{}, {4: [beyond]}, {}, {}]
-        server.receive(stranger.Participant(terms, 0, stranger.Paillier(terms)).upload(1, change))
-        server.close()
-        role = ParticipantRole(
-            session, 1, participant_protection(session, weak_key), closings=[ClosingMessage(1, ())]
-        )
-        other = stranger.Participant(terms, 2, stranger_protection(terms, weak_key))
-        message = TableMessage.from_bytes(server.table(), session)
-        if opens:
-            assert role.receive_table(message)[1][4] == largest
-            assert other.open(server.table())[1] == start
-        else:
-            with pytest.raises(OpenError):
-                role.receive_table(message)
-            with pytest.raises(stranger.RefusedError):
-                other.open(server.table())
+@pytest.mark.parametrize("upload", ["full", "part"])
+@pytest.mark.parametrize("row", [1, 4])
+@pytest.mark.parametrize(("moved", "opens"), [(3, True), (4, False)])
+def test_both_sides_refuse_sums_outside_of_their_words(
+    weak_key: PrivateKey, upload: str, row: int, moved: int, opens: bool
+) -> None:
+    start: Table = [[[0] * columns for _ in range(rows)] for _, rows, columns, _ in GROUPS]
+    start[1][row] = [2 ** (GROUPS[1][3] - 1) - 1]
+    sides = BothSides(make_terms("paillier", upload, weak_key), weak_key, start)
+    sides.play({2: [{}, {row: [-3]}, {}, {}]})
+    sides.play({3: [{}, {row: [moved]}, {}, {}]})
+    if opens:
+        sides.open_everywhere(sides.table(), 3)
+    else:
+        sides.refuse_everywhere(sides.table())
+
+
+@pytest.mark.parametrize("upload", ["full", "part"])
+def test_both_sides_refuse_a_table_that_the_closings_do_not_explain(
+    weak_key: PrivateKey, upload: str
+) -> None:
+    rng = np.random.default_rng(15)
+    sides = BothSides(make_terms("paillier", upload, weak_key), weak_key, random_table(rng))
+    stale = sides.table()
+    sides.play({1: random_change(rng), 2: random_change(rng)})
+    # The table before the round in the frame of the one after it.
+    _, payload = sides.terms.unframed(1, stale)
+    sides.refuse_everywhere(sides.terms.framed(1, 2, payload))
 
 
 def test_fixed_point_and_words_are_as_the_page_says() -> None:
@@ -251,9 +265,13 @@ def test_the_example_of_the_page_is_what_both_sides_write() -> None:
 def test_numbers_on_the_page_are_those_of_the_code(weak_key: PrivateKey) -> None:
     rows = re.findall(r"^\| (\d{4}) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.M)
     assert [int(row[0]) for row in rows] == [1024, 2048, 3072]
+    shape = TableShape(tuple(GroupShape("", 1, 1, bits) for bits in (20, 24, 30, 62)))
+    session = Session(bytes(16), "paillier", "full", shape, 100, 12, 5, bytes(32))
     for key_bits, size, *slots in (map(int, row) for row in rows):
         assert PublicKey(2 ** (key_bits - 1) + 1).ciphertext_bytes == size
-        assert [slots_for(key_bits, word_bits) for word_bits in (20, 24, 30, 62)] == slots
+        layouts = layouts_of(session, key_bits)
+        assert [layout.packing.values.slots for layout in layouts] == slots
+        assert {layout.packing.tag_bits for layout in layouts} == {203}
     terms = Terms(bytes(16), "rlwe", "full", (("x", 1, 1, 31),), 4, 2, None, bytes(32))
     words = stranger_rlwe.Words(terms)
     assert (words.w, (4 * 2).bit_length(), words.limb_bits) == (27, 4, 23)
@@ -261,12 +279,12 @@ def test_numbers_on_the_page_are_those_of_the_code(weak_key: PrivateKey) -> None
     layout = table_layout(make_session(terms))
     assert layout.limbs(np.array([10_000_000])).tolist() == [1_611_392, 1]
     assert stranger.pack([1, -2, 3], 8) == 196_097
-    assert "m = 196,097" in PAGE
+    assert "v = 196,097" in PAGE
     n = int(weak_key.public.n)
     assert weak_key.public.trivial(-5) == n * n - 5 * n + 1
 
 
-@pytest.mark.parametrize("module", [stranger, stranger_aes, stranger_rlwe])
+@pytest.mark.parametrize("module", [stranger, stranger_aes, stranger_rlwe, stranger_tags])
 def test_the_stranger_knows_the_standard_library_alone(module: ModuleType) -> None:
     tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
     imported = {
@@ -280,7 +298,7 @@ def test_the_stranger_knows_the_standard_library_alone(module: ModuleType) -> No
             else []
         )
     }
-    own = {"tests.protocol.stranger", "tests.protocol.stranger_aes"}
+    own = {f"tests.protocol.{name}" for name in ("stranger", "stranger_aes", "stranger_tags")}
     assert {name.split(".")[0] for name in imported - own} <= set(sys.stdlib_module_names)
     assert imported
 

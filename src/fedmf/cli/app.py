@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fedmf.cli.audit import audit
+from fedmf.cli.bench import bench
 from fedmf.cli.doctor import doctor
 from fedmf.cli.evaluate import evaluate
 from fedmf.cli.keys import keys
@@ -41,7 +42,7 @@ def _root(
     del show_version
 
 
-for command in (train, recommend, evaluate, audit, doctor):
+for command in (train, recommend, evaluate, audit, bench, doctor):
     app.command()(command)
 app.add_typer(keys, name="keys")
 

@@ -1,8 +1,7 @@
-"""The secret that all participants share under lattice protection, and what is derived from it."""
+"""The secret that all participants share, and what is derived from it."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 from fedmf.crypto.randomness import KeyRandomness, key_randomness
@@ -54,11 +53,10 @@ class MasterSecret(SecretMaterial):
         HMAC-SHA256 over the label and the parts, each behind its length, so that no two calls with
         different arguments hash the same bytes.
         """
-        function = hmac.new(self._secret, digestmod=hashlib.sha256)
+        pieces = []
         for part in (label.encode(), *parts):
-            function.update(len(part).to_bytes(8, "little"))
-            function.update(part)
-        return function.digest()
+            pieces += [len(part).to_bytes(8, "little"), part]
+        return hmac.digest(self._secret, b"".join(pieces), "sha256")
 
     def to_bytes(self) -> bytes:
         """Return the secret itself."""

@@ -15,11 +15,13 @@ enough is not kept out.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import gmpy2
 from gmpy2 import mpz
 
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.packing import HEADROOM_BITS
 from fedmf.crypto.paillier_numbers import SECURITY_BITS, PrivateNumbers
 from fedmf.crypto.paillier_public_key import PublicKey
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["PrivateKey", "PublicKey"]
+
+_SECRET_LABEL = b"fedmf master secret of a paillier key v1\n"
 
 
 class PrivateKey(SecretMaterial):
@@ -118,6 +122,20 @@ class PrivateKey(SecretMaterial):
         source = key_randomness(randomness)
         numbers = PrivateNumbers.generate(key_bits, source, allow_weak=allow_weak)
         return cls(numbers, short_exponent=short_exponent, randomness=source)
+
+    def master_secret(self) -> MasterSecret:
+        """Return the secret that all who hold this key share beside it, such as for tags.
+
+        SHA-256 over a label and both primes, the smaller one first, each big-endian in half the
+        size of the key.
+        """
+        size = self.numbers.key_bits // 16
+        primes = sorted((self.numbers.p, self.numbers.q))
+        return MasterSecret(
+            hashlib.sha256(
+                _SECRET_LABEL + b"".join([prime.to_bytes(size, "big") for prime in primes])
+            ).digest()
+        )
 
     def encrypt(self, plaintext: mpz) -> mpz:
         """Encrypt one signed integer; see `encrypt_all`, which is quicker for many."""

@@ -118,7 +118,7 @@ def pack_words(words: Words, size: RlweWordSize) -> bytes:
     return packed.tobytes()
 
 
-def unpack_words(data: bytes, blocks: int, size: RlweWordSize) -> Words:
+def unpack_words(data: bytes, blocks: int, size: RlweWordSize, *, to_read: bool = False) -> Words:
     """Return the words that `pack_words` turned into bytes.
 
     Parameters
@@ -129,11 +129,13 @@ def unpack_words(data: bytes, blocks: int, size: RlweWordSize) -> Words:
         How many blocks they must be.
     size
         The size of the words.
+    to_read
+        The words will only be read, so that words of 32 bits need no copy.
 
     Returns
     -------
     numpy.ndarray
-        Shape (blocks, 2048), a copy that may be written to.
+        Shape (blocks, 2048); without `to_read` a copy that may be written to.
 
     Raises
     ------
@@ -148,7 +150,8 @@ def unpack_words(data: bytes, blocks: int, size: RlweWordSize) -> Words:
         )
     shape = (blocks, DEGREE)
     if size.kept_bits == 32:
-        return np.frombuffer(data, dtype="<u4").reshape(shape).astype(np.uint32)
+        travelled = np.frombuffer(data, dtype="<u4").reshape(shape)
+        return travelled.astype(np.uint32, copy=not to_read)
     packed = np.frombuffer(data, dtype=_PACKED_40).reshape(shape)
     words = packed["high"].astype(np.uint64)
     words <<= np.uint64(32)

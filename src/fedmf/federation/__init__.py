@@ -1,5 +1,6 @@
 """Where the wings meet: participants, rounds, transcripts, checkpoints, engines."""
 
+from fedmf.federation.attendance import Attendance
 from fedmf.federation.cost import Forecast, forecast
 from fedmf.federation.data_choice import DataChoice
 from fedmf.federation.engine import Engine, Observation, Uploaded
@@ -15,6 +16,7 @@ from fedmf.federation.training import RoundRecord, Training, TrainingResult
 from fedmf.federation.transcript import Entry, Transcript
 
 __all__ = [
+    "Attendance",
     "DataChoice",
     "Engine",
     "Entry",

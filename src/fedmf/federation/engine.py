@@ -10,6 +10,7 @@ from typing import Protocol
 from fedmf.federation.measurement import NOTHING, Fit
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import IntegerTable
+from fedmf.ratings import OwnedRatings
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,17 @@ class Engine(Protocol):
         """Tell everybody how the round begins, where the protection has something to say."""
         ...
 
-    def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
+    def collect(
+        self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
+    ) -> Iterator[Uploaded]:
         """Have these participants take part; yield their uploads as they come.
 
         A participant that drops out yields nothing.
+
+        Parameters
+        ----------
+        leaving
+            Those of them that take back all that they ever contributed.
         """
         ...
 
@@ -96,6 +104,14 @@ class Engine(Protocol):
 
     def table_copy(self) -> bytes:
         """Return the last distributed table as a participant seals it for those who come late."""
+        ...
+
+    def replace_ratings(self, number: int, training: OwnedRatings, heldout: OwnedRatings) -> None:
+        """Give a participant other ratings of the same users from the next round on.
+
+        For trainings that go on: new ratings come in, old ones change or are withdrawn. Its next
+        contribution takes the place of the last one, as ever.
+        """
         ...
 
     def opened_table(self) -> IntegerTable:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedmf.errors import FixedPointRangeError
+from fedmf.errors import FixedPointRangeError, SettingsError
 from fedmf.federation.measurement import ERRORS, measure
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.table_codec import difference
@@ -107,6 +107,41 @@ class Participant:
             ) from error
         upload = self._role.upload(difference(encoded, previous))
         self._pending = ParticipantState(step.user_factors, encoded)
+        return upload
+
+    def replace_ratings(self, training: OwnedRatings, heldout: OwnedRatings) -> None:
+        """Own other ratings of the same users from now on.
+
+        Raises
+        ------
+        SettingsError
+            The method's contribution depends on all rounds so far, or the users are others.
+        """
+        if not self._plan.method.renews_contribution:
+            raise SettingsError(
+                f"method {self._plan.method.name} adds up moves of all rounds, so that ratings "
+                "cannot be exchanged; method bayes can"
+            )
+        if not np.array_equal(training.users, self._training.users):
+            raise SettingsError("new ratings are of the participant's own users")
+        self._training, self._heldout = training, heldout
+        self._predicting = None
+
+    def leave(self, message: TableMessage) -> UploadMessage:
+        """Return an upload that takes back all that this participant ever contributed.
+
+        Once it is included, the table is, bit for bit, the sum of the others' last contributions.
+        What others have learned meanwhile stays learned.
+
+        Raises
+        ------
+        ProtocolError, MessageError, OpenError
+            The table is not the one that is due, or does not open.
+        """
+        self._role.receive_table(message, self.rows_needed())
+        nothing = self._plan.codec.nothing()
+        upload = self._role.upload(difference(nothing, self.state.contribution), leaving=True)
+        self._pending = ParticipantState(self.state.user_factors, None)
         return upload
 
     @property

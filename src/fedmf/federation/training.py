@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from fedmf.errors import ProtocolError
+from fedmf.federation.attendance import Attendance
 from fedmf.federation.engine import Engine, Observation, Uploaded
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, member_name, participant_name
@@ -172,6 +173,8 @@ class Training:
         Records them.
     keeper
         Keeps checkpoints; None: nothing survives a kill.
+    attendance
+        Who joins late and who leaves early; None: everybody is there from the beginning to the end.
     """
 
     def __init__(
@@ -184,10 +187,12 @@ class Training:
         frozen: bytes = b"",
         transcript: Transcript | None = None,
         keeper: Keeper | None = None,
+        attendance: Attendance | None = None,
     ) -> None:
         self._plan = plan
         self._engine = engine
         self._keeper = keeper
+        self._attendance = attendance or Attendance()
         self._transcript = transcript or Transcript()
         self._server = server
         self._records = list(records)
@@ -242,7 +247,11 @@ class Training:
         start = time.perf_counter()
         self._member_seconds = {}
         number = self._server.next_round
-        cohort = self._plan.cohort(self._server.counted_rounds + 1)
+        counted = self._server.counted_rounds + 1
+        learning_round = counted - self._plan.setup_rounds
+        left = self._left()
+        cohort = self._attendance.present(self._plan.cohort(counted), learning_round, left)
+        leaving = self._attendance.leaving(learning_round, left)
         uploads: list[Uploaded] = []
         before = self._server_seconds
         if self._frozen:
@@ -252,7 +261,7 @@ class Training:
             opening = self._open(cohort)
             download_bytes += len(opening)
             if not self._server.is_void:
-                uploads = self._collect(number, cohort)
+                uploads = self._collect(number, cohort, leaving)
                 self._freeze(number)
         self._frozen = b""
         self._server.settle()
@@ -299,10 +308,18 @@ class Training:
             self._engine.open_round(opening)
         return opening
 
-    def _collect(self, number: int, cohort: Sequence[int]) -> list[Uploaded]:
+    def _left(self) -> frozenset[int]:
+        """Return who has left, as the closings tell."""
+        session = self._plan.session
+        counted = [one.included for one in self._server.closings if one.counts(session)]
+        return self._attendance.have_left(counted, self._plan.setup_rounds)
+
+    def _collect(
+        self, number: int, cohort: Sequence[int], leaving: frozenset[int]
+    ) -> list[Uploaded]:
         """Receive the uploads of a round; return them, without their messages' fate."""
         uploads = []
-        for uploaded in self._engine.collect(cohort):
+        for uploaded in self._engine.collect(cohort, leaving):
             sender = participant_name(uploaded.participant)
             self._transcript.record(number, sender, SERVER, "upload", uploaded.message)
             with self._timed():

@@ -100,6 +100,11 @@ class Bayes:
         """Yes: an item's posterior narrows with the number of its raters."""
         return True
 
+    @property
+    def renews_contribution(self) -> bool:
+        """A contribution is made anew from the ratings in every round."""
+        return True
+
     def settings(self) -> dict[str, object]:
         """Return all settings as JSON values."""
         return {"name": self.name, **asdict(self)}

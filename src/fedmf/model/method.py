@@ -163,6 +163,11 @@ class Method(Protocol):
         """Whether `decode` reads the group `RATERS`, which a set-up round fills."""
         ...
 
+    @property
+    def renews_contribution(self) -> bool:
+        """Whether a contribution depends on the public model and the current ratings alone."""
+        ...
+
     def settings(self) -> dict[str, object]:
         """Return all settings as JSON values; `fedmf.model.restore_method` reads them."""
         ...

@@ -104,6 +104,11 @@ class Sgd:
         """No: the table is V, whoever rated what."""
         return False
 
+    @property
+    def renews_contribution(self) -> bool:
+        """A contribution is the sum of all moves so far."""
+        return False
+
     def settings(self) -> dict[str, object]:
         """Return all settings as JSON values."""
         return {"name": self.name, **asdict(self)}

@@ -58,7 +58,7 @@ class UploadMessage:
         if self.rows is not None:
             for rows in self.rows:
                 parts += [u32(len(rows)), rows.astype("<u4").tobytes()]
-        return frame(session, self.KIND, self.round, b"".join([*parts, self.payload]))
+        return frame(session, self.KIND, self.round, b"".join(parts), self.payload)
 
     @classmethod
     def from_bytes(cls, data: bytes, session: Session) -> UploadMessage:

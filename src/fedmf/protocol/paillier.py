@@ -3,87 +3,46 @@
 Adding means multiplying ciphertexts, since participants upload the encryption of
 -(learning rate * gradient): the server never inverts and never sees a key.
 
-Payload: ciphertexts as big-endian integers of fixed width, group by group. With ``upload="full"``
-the values of a group are packed densely, row after row. With ``upload="part"`` every row starts a
-ciphertext of its own, so that the rated rows can be sent alone.
+Every ciphertext carries an integrity tag beside its values. A server that drops, repeats, scales,
+shifts, swaps or makes up ciphertexts is found out by whoever opens one of them, before anything of
+it is used, and watching who complains tells it nothing about what it has changed.
+
+Payload: ciphertexts as big-endian integers of fixed width, group by group, see
+`fedmf.protocol.paillier_layout`. With ``upload="part"`` those of the listed rows alone, and then
+the tags of all others as plain numbers, see `fedmf.protocol.piece_tags`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from gmpy2 import mpz
 
-from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_public_key import PublicKey
-from fedmf.errors import KeyMaterialError, MessageError
-from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
+from fedmf.crypto.randomness import KeyRandomness
+from fedmf.errors import KeyMaterialError, MessageError, OpenError
+from fedmf.protocol.messages import ClosingMessage
+from fedmf.protocol.paillier_layout import layouts_of, other_pieces, pieces_of
+from fedmf.protocol.piece_tags import (
+    BLIND_BYTES,
+    DOES_NOT_OPEN,
+    PLAIN_TAG_BYTES,
+    TAG_BITS,
+    PieceTags,
+    UInt64Array,
+    same_tags,
+)
+from fedmf.protocol.protection import (
+    ParticipantProtection,
+    Protected,
+    Rows,
+    ServerProtection,
+    listed_rows,
+)
 from fedmf.protocol.session import Session
-from fedmf.protocol.table import Change, GroupShape, Int64Array, IntegerTable
-
-
-@dataclass(frozen=True, slots=True)
-class GroupLayout:
-    """How the values of one group lie in ciphertexts.
-
-    The values are cut into runs, and each run into ciphertexts of `packing.slots` values; no
-    ciphertext holds values of two runs. A run is the whole group (full) or one row (part).
-    """
-
-    packing: SlotPacking
-    rows: int
-    columns: int
-    runs: int
-
-    @classmethod
-    def of(cls, session: Session, group: GroupShape, key_bits: int) -> GroupLayout:
-        """Return the layout of a group under the session's upload mode."""
-        packing = SlotPacking(group.word_bits, slots_for(key_bits, group.word_bits))
-        runs = 1 if session.upload == "full" else group.rows
-        return cls(packing, group.rows, group.columns, runs)
-
-    @property
-    def values_per_run(self) -> int:
-        """Values in one run."""
-        return self.rows * self.columns // self.runs
-
-    @property
-    def ciphertexts_per_run(self) -> int:
-        """Ciphertexts that one run takes."""
-        return math.ceil(self.values_per_run / self.packing.slots)
-
-    @property
-    def ciphertexts(self) -> int:
-        """Ciphertexts of the whole group."""
-        return self.runs * self.ciphertexts_per_run
-
-    def of_rows(self, rows: Int64Array) -> Int64Array:
-        """Return the numbers of the ciphertexts that hold any value of these rows, ascending."""
-        first = rows * self.columns
-        run, first_in_run = np.divmod(first, self.values_per_run)
-        start = run * self.ciphertexts_per_run + first_in_run // self.packing.slots
-        last = (
-            first_in_run + self.columns - 1
-        ) // self.packing.slots - first_in_run // self.packing.slots
-        spread = [np.arange(s, s + n + 1) for s, n in zip(start, last, strict=True)]
-        return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *spread]))
-
-    def chunks(self, values: Int64Array) -> Iterator[Int64Array]:
-        """Cut the values of whole runs, one after the other, into what each ciphertext holds."""
-        slots = self.packing.slots
-        for run in values.reshape(-1, self.values_per_run):
-            for start in range(0, self.values_per_run, slots):
-                yield run[start : start + slots]
-
-    def place(self, number: int) -> slice:
-        """Return where in the flat group the values of a ciphertext belong."""
-        run, chunk = divmod(number, self.ciphertexts_per_run)
-        start = run * self.values_per_run + chunk * self.packing.slots
-        return slice(start, min(start + self.packing.slots, (run + 1) * self.values_per_run))
+from fedmf.protocol.table import Change, Int64Array, IntegerTable
 
 
 class PaillierParticipant(ParticipantProtection):
@@ -95,6 +54,10 @@ class PaillierParticipant(ParticipantProtection):
         The agreed parameters.
     key
         The participants' key.
+    start
+        The public table before the first round.
+    randomness
+        Source of nonces and blinds; a new one unless given.
 
     Raises
     ------
@@ -103,57 +66,113 @@ class PaillierParticipant(ParticipantProtection):
         never from the server.
     """
 
-    def __init__(self, session: Session, key: PrivateKey) -> None:
+    def __init__(
+        self,
+        session: Session,
+        key: PrivateKey,
+        start: IntegerTable,
+        randomness: KeyRandomness | None = None,
+    ) -> None:
         super().__init__(session)
         if session.public_key != int(key.public.n):
             raise KeyMaterialError("the session was made for another key than the one given here")
         self._key = key
-        self._layouts = _layouts(session, key.public)
+        self._start = [part.reshape(-1) for part in start]
+        self._randomness = randomness or KeyRandomness()
+        self._layouts = layouts_of(session, key.public.key_bits)
+        self._pieces = sum(layout.pieces for layout in self._layouts)
+        self._tags = PieceTags(
+            key.master_secret(), session.digest, values=session.shape.values, pieces=self._pieces
+        )
 
     def protect(
         self, change: Change, *, round_number: int, participant: int, leaving: bool = False
     ) -> Protected:
-        """Return the encrypted change."""
-        del round_number, participant, leaving
+        """Return the encrypted change, under tags with masks that are used this once."""
+        del leaving
         self.session.shape.check_change(change)
-        full = self.session.upload == "full"
-        values = self.session.shape.dense(change) if full else [part.values for part in change]
-        plaintexts = [
-            layout.packing.pack(chunk)
-            for layout, part in zip(self._layouts, values, strict=True)
-            for chunk in layout.chunks(part)
-        ]
-        return Protected(self._key.public.to_bytes(self._key.encrypt_all(plaintexts)))
+        rows = listed_rows(self.session, change)
+        pieces = pieces_of(self._layouts, rows)
+        values = (
+            self.session.shape.dense(change) if rows is None else [part.values for part in change]
+        )
+        # Hedged with the change: even a stuck source repeats no mask for another message.
+        message = b"".join(part.tobytes() for part in [*(rows or ()), *values])
+        fresh = self._randomness.bytes(
+            self.session.nonce_bytes + BLIND_BYTES * self._pieces, message
+        )
+        nonce, blinds = (
+            fresh[: self.session.nonce_bytes],
+            np.frombuffer(fresh, dtype="<u8", offset=self.session.nonce_bytes),
+        )
+        masks = self._tags.masks(round_number, participant, nonce)
+        plaintexts = []
+        for layout, numbers, part in zip(self._layouts, pieces, values, strict=True):
+            for number, piece in zip(numbers.tolist(), layout.cut(part), strict=True):
+                at = layout.first_piece + number
+                low, high = masks[at].tolist()
+                tag = self._tags.of(layout.first_value + layout.place(number).start, piece)
+                tag = (tag + low + (high << 64)) % (1 << TAG_BITS)
+                plaintexts.append(layout.packing.pack(piece, tag + (int(blinds[at]) << TAG_BITS)))
+        payload = self._key.public.to_bytes(self._key.encrypt_all(plaintexts))
+        unsent = other_pieces(self._layouts, pieces)
+        plain = np.column_stack([masks, blinds])[unsent].astype("<u8").tobytes()
+        return Protected(payload + plain, nonce)
+
+    def hear(self, closing: ClosingMessage) -> None:
+        """Add the masks of a round's uploads; again is no harm."""
+        self._tags.hear(closing)
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
-        """Return the table, of which only the ciphertexts with these rows are decrypted."""
-        ciphertexts = _ciphertexts(self._key.public, payload, _counts(self._layouts))
+        """Return the table, of which only the ciphertexts with these rows are decrypted.
+
+        All of them are decrypted before any of them is judged, and every failure is the same: who
+        watches must not learn which ciphertext it was, or why.
+        """
+        ciphertexts, _ = _ciphertexts(self._key.public, payload, pieces_of(self._layouts))
         table = self.session.shape.zeros()
+        found, due, intact = [], [], True
         for k, (layout, numbers) in enumerate(
-            zip(self._layouts, _numbers(self._layouts, rows), strict=True)
+            zip(self._layouts, pieces_of(self._layouts, rows), strict=True)
         ):
             flat = table[k].reshape(-1)
             for number in numbers.tolist():
                 place = layout.place(number)
                 count = place.stop - place.start
                 plaintext = self._key.decrypt(
-                    ciphertexts[k][number], value_bits=count * layout.packing.slot_bits
+                    ciphertexts[k][number], value_bits=layout.packing.bits(count)
                 )
-                flat[place] = layout.packing.unpack(plaintext, count)
+                try:
+                    flat[place], tag = layout.packing.unpack(plaintext, count)
+                except OpenError:
+                    intact = False
+                    continue
+                found.append(tag)
+                due.append(
+                    self._tags.due(
+                        layout.first_piece + number,
+                        layout.first_value + place.start,
+                        flat[place] - self._start[k][place],
+                    )
+                )
             if rows is not None:
                 # Neighbours that share a ciphertext were opened along; nobody asked for them.
-                unasked = np.ones(layout.rows, dtype=bool)
+                unasked = np.ones(layout.group.rows, dtype=bool)
                 unasked[rows[k]] = False
                 table[k][unasked] = 0
+        if not same_tags(found, due) or not intact:
+            raise OpenError(DOES_NOT_OPEN)
         return table
 
     def work(self, rows: Rows | None = None) -> int:
         """Return the number of ciphertexts."""
-        return sum(map(len, _numbers(self._layouts, rows)))
+        return sum(map(len, pieces_of(self._layouts, rows)))
 
     def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of so many ciphertexts."""
-        return self.work(rows) * self._key.public.ciphertext_bytes
+        """Return the size of so many ciphertexts, and of the plain tags of all others."""
+        sent = self.work(rows)
+        plain = PLAIN_TAG_BYTES * (self._pieces - sent)
+        return sent * self._key.public.ciphertext_bytes + plain
 
 
 class PaillierServer(ServerProtection):
@@ -164,55 +183,68 @@ class PaillierServer(ServerProtection):
         if session.public_key is None:
             raise KeyMaterialError("a session with protection paillier needs a public key")
         self._public = PublicKey(session.public_key)
-        self._layouts = _layouts(session, self._public)
+        self._layouts = layouts_of(session, self._public.key_bits)
+        self._plain_tags = self._no_plain_tags()
 
     def start(self, table: IntegerTable) -> None:
         """Encode the public start table as ciphertexts without randomness: it is no secret."""
         self.session.shape.check_table(table)
         self._table = [
-            [self._public.trivial(layout.packing.pack(chunk)) for chunk in layout.chunks(part)]
+            [self._public.trivial(layout.packing.pack(piece, 0)) for piece in layout.cut(part)]
             for layout, part in zip(self._layouts, table, strict=True)
         ]
+        self._plain_tags = self._no_plain_tags()
 
     def add(self, payload: bytes, rows: Rows | None) -> None:
         """Multiply the ciphertexts of an upload into the table's."""
-        numbers = _numbers(self._layouts, rows)
-        uploaded = _ciphertexts(self._public, payload, [len(listed) for listed in numbers])
+        pieces = pieces_of(self._layouts, rows)
+        unsent = other_pieces(self._layouts, pieces)
+        uploaded, plain = _ciphertexts(
+            self._public, payload, pieces, trailing=PLAIN_TAG_BYTES * len(unsent)
+        )
         for part in uploaded:
             self._public.check(part)
-        for table, listed, part in zip(self._table, numbers, uploaded, strict=True):
-            for number, ciphertext in zip(listed.tolist(), part, strict=True):
+        for table, numbers, part in zip(self._table, pieces, uploaded, strict=True):
+            for number, ciphertext in zip(numbers.tolist(), part, strict=True):
                 table[number] = self._public.add(table[number], ciphertext)
+        words = np.frombuffer(plain, dtype="<u4").reshape(-1, PLAIN_TAG_BYTES // 4)
+        self._plain_tags[unsent] += words
 
     def payload(self) -> bytes:
         """Return the ciphertexts of the table."""
+        self._add_plain_tags()
         return b"".join(self._public.to_bytes(part) for part in self._table)
 
     def restore(self, payload: bytes) -> None:
         """Take ciphertexts that `payload` returned."""
-        self._table = _ciphertexts(self._public, payload, _counts(self._layouts))
+        self._table, _ = _ciphertexts(self._public, payload, pieces_of(self._layouts))
+        self._plain_tags = self._no_plain_tags()
+
+    def _no_plain_tags(self) -> UInt64Array:
+        # Words of 32 bits, so that those of a round's uploads add up without carries.
+        pieces = sum(layout.pieces for layout in self._layouts)
+        return np.zeros((pieces, PLAIN_TAG_BYTES // 4), dtype=np.uint64)
+
+    def _add_plain_tags(self) -> None:
+        """Multiply the plain tags into the ciphertexts: once for all uploads of a round."""
+        for layout, table in zip(self._layouts, self._table, strict=True):
+            tags = self._plain_tags[layout.first_piece : layout.first_piece + layout.pieces]
+            for number in np.flatnonzero(tags.any(axis=1)).tolist():
+                tag = sum(word << (32 * k) for k, word in enumerate(tags[number].tolist()))
+                table[number] = self._public.add(table[number], self._public.trivial(mpz(tag)))
+        self._plain_tags = self._no_plain_tags()
 
 
-def _layouts(session: Session, public: PublicKey) -> list[GroupLayout]:
-    return [GroupLayout.of(session, group, public.key_bits) for group in session.shape.groups]
-
-
-def _counts(layouts: list[GroupLayout]) -> list[int]:
-    return [layout.ciphertexts for layout in layouts]
-
-
-def _numbers(layouts: list[GroupLayout], rows: Rows | None) -> list[Int64Array]:
-    if rows is None:
-        return [np.arange(layout.ciphertexts) for layout in layouts]
-    return [layout.of_rows(listed) for layout, listed in zip(layouts, rows, strict=True)]
-
-
-def _ciphertexts(public: PublicKey, payload: bytes, counts: list[int]) -> list[list[mpz]]:
-    size = public.ciphertext_bytes
-    if len(payload) != sum(counts) * size:
-        raise MessageError(f"a payload of {len(payload)} bytes where {sum(counts) * size} are due")
+def _ciphertexts(
+    public: PublicKey, payload: bytes, pieces: Sequence[Int64Array], trailing: int = 0
+) -> tuple[list[list[mpz]], bytes]:
+    """Return the ciphertexts of these pieces, group by group, and so many bytes behind them."""
+    counts, size = [len(numbers) for numbers in pieces], public.ciphertext_bytes
+    due = sum(counts) * size + trailing
+    if len(payload) != due:
+        raise MessageError(f"a payload of {len(payload)} bytes where {due} are due")
     parts, offset = [], 0
     for count in counts:
         parts.append(public.from_bytes(payload[offset : offset + count * size], count))
         offset += count * size
-    return parts
+    return parts, payload[offset:]

@@ -17,7 +17,7 @@ from fedmf.protocol.table import GroupShape, Int64Array, IntegerTable, TableShap
 def encode_words(shape: TableShape, values: IntegerTable) -> bytes:
     """Return the words of a table, or of some rows of it."""
     return b"".join(
-        part.astype(_word_type(group)).tobytes()
+        part.astype(_word_type(group), order="C").data
         for group, part in zip(shape.groups, values, strict=True)
     )
 

@@ -29,7 +29,7 @@ class Protected:
         What goes to the server.
     nonce
         Public bytes, fresh for this upload, from which holders of the key find the upload's own
-        key; empty where the session has no nonces.
+        key or masks; empty where the session has no nonces.
     """
 
     payload: bytes
@@ -92,7 +92,7 @@ class ParticipantProtection(ABC):
     def hear(self, closing: ClosingMessage) -> None:
         """Take note of whose uploads the table includes from now on; again is no harm.
 
-        Protections whose key is the same for every upload need not know.
+        Protections whose uploads have neither keys nor masks of their own need not know.
 
         Raises
         ------
@@ -111,7 +111,8 @@ class ParticipantProtection(ABC):
             Of a table message.
         rows
             Open these rows alone, which is cheaper; the result holds nothing of worth in the
-            others. Which rows a participant opens is its own business and shows to nobody.
+            others. Which rows a participant opens shows to nobody, unless the server damages some
+            and watches who complains.
 
         Raises
         ------

@@ -60,14 +60,16 @@ def participant_protection(
     """
     if session.protection == "none":
         return NoneParticipant(session)
+    if start is None:
+        start = session.shape.zeros()
     if session.protection == "paillier":
         if not isinstance(key, PrivateKey):
             raise KeyMaterialError("protection paillier needs the participants' Paillier key")
-        return PaillierParticipant(session, key)
+        return PaillierParticipant(session, key, start)
     if session.protection == "rlwe":
         if not isinstance(key, MasterSecret):
             raise KeyMaterialError("protection rlwe needs the participants' master secret")
-        return RlweParticipant(session, key, session.shape.zeros() if start is None else start)
+        return RlweParticipant(session, key, start)
     raise UnknownNameError.among("protection", session.protection, PROTECTIONS)
 
 

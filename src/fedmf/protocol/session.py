@@ -81,8 +81,8 @@ class Session:
 
     @property
     def nonce_bytes(self) -> int:
-        """Length of the nonce of every upload: 32 where each upload has a key of its own."""
-        return 32 if self.protection in ("rlwe", "committee") else 0
+        """Length of the nonce of every upload: 32 where each has a key or masks of its own."""
+        return 32 if self.protection in ("paillier", "rlwe", "committee") else 0
 
     @property
     def last_round(self) -> int:

@@ -130,6 +130,13 @@ class TableShape:
             all_rows[part.rows] = part.values
         return table
 
+    def flat_change(self, change: Change) -> Int64Array:
+        """Return the change of all values in one array, zeros included, shape (values,)."""
+        flat = np.zeros(self.values, dtype=np.int64)
+        for part, all_rows in zip(change, self.table(flat), strict=True):
+            all_rows[part.rows] = part.values
+        return flat
+
     def flat(self, table: IntegerTable) -> Int64Array:
         """Return all values in one array, group after group, row after row, shape (values,)."""
         return np.concatenate([part.reshape(-1) for part in table])
@@ -146,21 +153,28 @@ class TableShape:
 
         Where a word holds the final sum, but not each partial one, this is what brings it back.
         """
-        return np.concatenate(
-            [
-                centred(part, group.word_bits)
-                for group, part in zip(self.groups, self._parts(flat), strict=True)
-            ]
-        )
+        wrapped = np.empty_like(flat)
+        for group, part, target in zip(
+            self.groups, self._parts(flat), self._parts(wrapped), strict=True
+        ):
+            centred(part, group.word_bits, out=target)
+        return wrapped
 
     def _parts(self, flat: Int64Array) -> list[Int64Array]:
         return np.split(flat, np.cumsum([group.values for group in self.groups])[:-1])
 
 
-def centred(values: Int64Array, bits: int) -> Int64Array:
-    """Return values modulo 2^bits, from -2^(bits-1) to 2^(bits-1) - 1; bits from 1 to 64."""
+def centred(values: Int64Array, bits: int, out: Int64Array | None = None) -> Int64Array:
+    """Return values modulo 2^bits, from -2^(bits-1) to 2^(bits-1) - 1; bits from 1 to 64.
+
+    Parameters
+    ----------
+    out
+        Where to put them, which may be the values themselves; a new array unless given.
+    """
     above = 64 - bits
-    wrapped: Int64Array = (values << above) >> above
+    wrapped = np.left_shift(values, above, out=out)
+    wrapped >>= above
     return wrapped
 
 

@@ -37,13 +37,13 @@ def threat_model(session: Session, key_bits: int, participants: int) -> tuple[Th
     if session.committee is not None:
         return _committee(session.committee, seen)
     if session.protection == "none":
-        everything = "every participant's gradients, and from these its ratings"
+        everything = "every participant's contributions, and from these its ratings"
         return (
             Threat("the server", everything),
             Threat("one participant", seen),
             Threat("the network", f"{everything}, unless the transport encrypts"),
         )
-    everything = "every participant's gradients, and from these its ratings: the key is shared"
+    everything = "every participant's contributions, and from these its ratings: the key is shared"
     rated = "which items each participant rated" if session.upload == "part" else SIZES
     weak = session.protection == "paillier" and key_bits < 2048
     hint = " (a 1024-bit key can be broken: for experiments only)" if weak else ""
@@ -56,20 +56,21 @@ def threat_model(session: Session, key_bits: int, participants: int) -> tuple[Th
 
 
 def _committee(terms: CommitteeTerms, seen: str) -> tuple[Threat, ...]:
-    few = terms.threshold - 1
     others = "the sum of the others' moves, and nobody's alone"
-    helpers = f"{few} member{'s' if few != 1 else ''} of the committee"
-    return (
-        Threat("the server", SIZES if terms.blind else "the item factors of every round"),
+    shown = SIZES if terms.blind else "the item factors of every round"
+    everything = "every participant's contributions, and from these its ratings"
+    threats = [
+        Threat("the server", shown),
         Threat("one participant", seen),
-        Threat(f"the server with up to {terms.corrupt} participants", others),
-        Threat(
-            f"the server with {helpers}" if few else "the server without the one helper",
-            SIZES if terms.blind else "the item factors of every round",
-        ),
-        Threat(
-            f"the server with {terms.threshold} members of the committee",
-            "every participant's gradients, and from these its ratings",
-        ),
-        Threat("the network", SIZES),
-    )
+        Threat(f"the server with up to {_count(terms.corrupt, 'participant')}", others),
+    ]
+    if terms.threshold > 1:
+        members = _count(terms.threshold - 1, "member")
+        threats.append(Threat(f"the server with {members} of the committee", shown))
+    opening = _count(terms.threshold, "member")
+    threats.append(Threat(f"the server with {opening} of the committee", everything))
+    return (*threats, Threat("the network", SIZES))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

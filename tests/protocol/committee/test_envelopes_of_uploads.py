@@ -119,7 +119,7 @@ def test_seeds_that_the_head_does_not_commit_to_are_complained_about(
     payload = server.uploads[CROOK]
     envelopes = [
         EnvelopePublicKey(key.public).seal(
-            content, SEEDS, *envelope_context(payload.signed.head, key.member, world.charter)
+            content, SEEDS, *envelope_context(payload.signed.head.digest(world.charter), key.member)
         )
         for key in server.opening.keys
     ]
@@ -134,7 +134,7 @@ def test_different_seeds_for_different_members_are_complained_about(world: World
     payload = server.uploads[CROOK]
     envelopes = list(payload.envelopes)
     envelopes[3] = EnvelopePublicKey(server.opening.keys[3].public).seal(
-        bytes(96), SEEDS, *envelope_context(payload.signed.head, 3, world.charter)
+        bytes(96), SEEDS, *envelope_context(payload.signed.head.digest(world.charter), 3)
     )
     server.uploads[CROOK] = signed_by(world, CROOK, payload, envelopes)
     deliver(world, server)
@@ -216,9 +216,9 @@ def test_an_envelope_is_bound_to_its_head_and_member(world: World) -> None:
     server = begin(world)
     head: Head = server.uploads[CROOK].signed.head
     contexts = {
-        envelope_context(one, member, world.charter)
+        envelope_context(one.digest(world.charter), member)
         for one in (head, replace(head, participant=1), replace(head, context=bytes(32)))
         for member in (0, 1)
     }
     assert len(contexts) == 6
-    assert envelope_context(head, 1, world.charter)[1] == u32(1)
+    assert envelope_context(head.digest(world.charter), 1)[1] == u32(1)

@@ -107,10 +107,12 @@ class World:
         *,
         session: Session | None = None,
         listed: int | None = None,
+        start: IntegerTable | None = None,
         **terms: object,
     ):
         self.session = session or make_session(participants, **terms)  # type: ignore[arg-type]
         assert self.session.committee is not None
+        self.start = self.session.shape.zeros() if start is None else start
         self.reader = MasterSecret.fresh()
         self.signing_keys = {
             number: SigningKey.fresh() for number in range(listed or self.session.participants)
@@ -130,7 +132,6 @@ class World:
                 reader_envelope_key(self.reader, self.session.committee.suite).public,
             ),
         )
-        self.start: IntegerTable = self.session.shape.zeros()
         self.logs = [ForgetfulLog() for _ in self.member_keys]
         self.members = [self.restarted_member(number) for number in range(len(self.logs))]
         self.protections = {number: self.fresh_protection([number]) for number in self.signing_keys}

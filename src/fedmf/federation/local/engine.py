@@ -20,7 +20,7 @@ from fedmf.federation.local.states import PENDING, STATES
 from fedmf.federation.plan import TrainingPlan
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import IntegerTable
-from fedmf.ratings import Ratings
+from fedmf.ratings import OwnedRatings, Ratings
 
 
 class LocalEngine:
@@ -98,14 +98,16 @@ class LocalEngine:
         else:
             self._ask_all("open_round", opening)
 
-    def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
+    def collect(
+        self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
+    ) -> Iterator[Uploaded]:
         """Have these participants take part; yield their uploads as they come."""
         members = list(cohort)
         if self._host:
-            yield from self._host.collect(members)
+            yield from self._host.collect(members, leaving)
             return
         for process in self._processes:
-            process.ask("collect", members)
+            process.ask("collect", members, leaving)
         busy = {process.connection: process for process in self._processes}
         while busy:
             for connection in wait(list(busy)):
@@ -128,6 +130,13 @@ class LocalEngine:
             return self._host.table_copy()
         copy: bytes = self._ask_first("table_copy")
         return copy
+
+    def replace_ratings(self, number: int, training: OwnedRatings, heldout: OwnedRatings) -> None:
+        """Give a participant other ratings of the same users from the next round on."""
+        if self._host:
+            self._host.replace_ratings(number, training, heldout)
+        else:
+            self._ask_all("replace_ratings", number, training, heldout)
 
     def opened_table(self) -> IntegerTable:
         """Return the last distributed table as a participant opened it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,7 @@ class ParticipantHost:
         self, plan: TrainingPlan, key: ParticipantsKey | None, hosted: Iterable[HostedParticipant]
     ) -> None:
         self._plan = plan
-        self._owned: Mapping[int, HostedParticipant] = {one.number: one for one in hosted}
+        self._owned = {one.number: one for one in hosted}
         self._protection = SharedOpening(
             participants_half(plan.session, key, plan.start_table(), self._owned)
         )
@@ -101,7 +101,9 @@ class ParticipantHost:
         """Tell everybody here how the round begins."""
         self._protection.begin(opening)
 
-    def collect(self, cohort: Iterable[int]) -> Iterator[Uploaded]:
+    def collect(
+        self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
+    ) -> Iterator[Uploaded]:
         """Have the participants of the cohort that live here take part, one after the other."""
         if self._message is None:
             raise ProtocolError("a round before any table was distributed")
@@ -110,7 +112,12 @@ class ParticipantHost:
                 continue
             participant = self._participants[number]
             start = time.process_time()
-            upload = participant.take_part(self._message).to_bytes(self._plan.session)
+            message = (
+                participant.leave(self._message)
+                if number in leaving
+                else participant.take_part(self._message)
+            )
+            upload = message.to_bytes(self._plan.session)
             seconds = time.process_time() - start
             # The table was opened once for all who live here; each is charged what it would have
             # opened by itself.
@@ -128,6 +135,12 @@ class ParticipantHost:
     def table_copy(self) -> bytes:
         """Return the last distributed table, sealed for participants who come late."""
         return self._protection.copy()
+
+    def replace_ratings(self, number: int, training: OwnedRatings, heldout: OwnedRatings) -> None:
+        """Give a participant other ratings of the same users, if it lives here."""
+        if number in self._participants:
+            self._participants[number].replace_ratings(training, heldout)
+            self._owned[number] = HostedParticipant(number, training, heldout)
 
     def opened_table(self) -> IntegerTable:
         """Return the last distributed table."""

@@ -133,6 +133,7 @@ def _answer(
         "distribute": host.distribute,
         "open_round": host.open_round,
         "settle": host.settle,
+        "replace_ratings": host.replace_ratings,
         "table_copy": host.table_copy,
         "opened_table": host.opened_table,
         "public_model": host.public_model,
@@ -142,7 +143,7 @@ def _answer(
         "restore_pending": host.restore_pending,
         "save_public_model": host.save_public_model,
         "restore": host.restore,
-        "collect": lambda cohort: _stream(host, connection, cohort),
+        "collect": lambda cohort, leaving: _stream(host, connection, cohort, leaving),
     }
     try:
         return "value", commands[command](*arguments)
@@ -154,6 +155,11 @@ def _answer(
         return "error", WorkerError(f"a worker process failed:\n{traceback.format_exc()}")
 
 
-def _stream(host: ParticipantHost, connection: Connection, cohort: Iterable[int]) -> None:
-    for uploaded in host.collect(cohort):
+def _stream(
+    host: ParticipantHost,
+    connection: Connection,
+    cohort: Iterable[int],
+    leaving: frozenset[int],
+) -> None:
+    for uploaded in host.collect(cohort, leaving):
         connection.send(("value", uploaded))

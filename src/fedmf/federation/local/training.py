@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
+from fedmf.federation.attendance import Attendance
 from fedmf.federation.local.engine import LocalEngine
 from fedmf.federation.local.roles import make_server
 from fedmf.federation.plan import TrainingPlan
@@ -54,6 +55,7 @@ def train_locally(
     run: RunDirectory | None = None,
     transcript: Transcript | None = None,
     after_round: Callable[[RoundRecord], None] | None = None,
+    attendance: Attendance | None = None,
 ) -> TrainingResult:
     """Carry out a plan, from the newest checkpoint of `run` on if it has one.
 
@@ -73,6 +75,8 @@ def train_locally(
         Records the messages.
     after_round
         Called with the record of each round, the set-up round included, once it is safely kept.
+    attendance
+        Who joins late and who leaves early; the same again when a run is resumed.
     """
     session = plan.session
     logs = None if run is None else run.member_logs
@@ -99,6 +103,7 @@ def train_locally(
             frozen=frozen.round if frozen is not None else b"",
             transcript=transcript,
             keeper=run,
+            attendance=attendance,
         )
         return conductor.run(after_round)
 

@@ -287,20 +287,18 @@ class CommitteeMember:
     def _reviewed(self, entry: ReviewEntry, current: _Round, place: int) -> _Reviewed:
         """Check one upload; raise whatever is wrong with it."""
         signed, head, charter = entry.signed, entry.signed.head, self.charter
-        signed.check(current.roster.key_of(head.participant), charter)
+        digest = signed.check(current.roster.key_of(head.participant), charter)
         if head.context != current.context:
             raise ProtocolError("an upload for another context")
         if labelled_hash("envelope", entry.envelope) != signed.envelopes[place]:
             raise MessageError("not the envelope that the participant signed")
-        content = current.key.open(
-            entry.envelope, SEEDS, *envelope_context(head, self.number, charter)
-        )
+        content = current.key.open(entry.envelope, SEEDS, *envelope_context(digest, self.number))
         seeds = envelope_seeds(content, charter.terms.sharing.held_by(self.number))
         for subset, seed in seeds.items():
             committed = commitment(head.context, head.participant, subset, seed)
             if committed != head.commitments[subset]:
                 raise MessageError("a seed that the head does not commit to")
-        return _Reviewed(head.digest(charter), head.kind, seeds)
+        return _Reviewed(digest, head.kind, seeds)
 
     def _outcome(self, current: _Round, included: Sequence[int]) -> Outcome:
         unknown = [one for one in included if one not in current.uploads]

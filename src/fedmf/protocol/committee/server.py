@@ -298,10 +298,13 @@ class CommitteeServer(Server):
         opening.check(self.charter, self.rosters.version(opening.roster_version))
         restored = _Round(opening=opening, keys={key.member: key for key in opening.keys})
         restored.table = reader.take(DIGEST_BYTES)
-        restored.included = {
-            reader.number(): _Included(reader.take(DIGEST_BYTES), reader.take(NONCE_BYTES))
+        listed = [
+            (reader.number(), _Included(reader.take(DIGEST_BYTES), reader.take(NONCE_BYTES)))
             for _ in range(reader.count(at_most=self.session.participants))
-        }
+        ]
+        restored.included = dict(listed)
+        if [participant for participant, _ in listed] != sorted(restored.included):
+            raise MessageError("the participants of a frozen round must ascend")
         restored.reviewers = set(restored.keys)
         self._table.restore_round(reader.rest())
         self._now = restored

@@ -1,8 +1,9 @@
 """What a participant sends in a round: words, a head that stands for them, and envelopes.
 
-The key of the words is the sum of small keys from seeds, one for every subset of t-1 members; each
-member gets, in an envelope that it alone opens, the seeds of the subsets that it is not in. The
-head commits to words and seeds, so that all who hold a seed hold the same one.
+The key of the words is the sum of small keys from seeds, one for every subset of t-1 members, and
+what hides the integrity tags behind them is the sum of pads from the same seeds. Each member gets,
+in an envelope that it alone opens, the seeds of the subsets that it is not in. The head commits to
+words, tags and seeds, so that all who hold a seed hold the same one.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Head:
     kind
         First, update or leave.
     words
-        Digest of the words.
+        Digest of the words and what is behind them.
     nonce
         The upload's nonce.
     commitments
@@ -134,9 +135,11 @@ class SignedHead:
         digests = tuple(labelled_hash("envelope", envelope) for envelope in envelopes)
         return cls(head, digests, key.sign(LABEL, head.digest(charter), *digests))
 
-    def check(self, key: bytes, charter: Charter) -> None:
-        """Raise MessageError unless the owner of this public key signed it."""
-        check_signature(key, self.signature, LABEL, self.head.digest(charter), *self.envelopes)
+    def check(self, key: bytes, charter: Charter) -> bytes:
+        """Return the head's digest; raise MessageError unless the owner of this key signed it."""
+        digest = self.head.digest(charter)
+        check_signature(key, self.signature, LABEL, digest, *self.envelopes)
+        return digest
 
     def to_bytes(self) -> bytes:
         """Return it as bytes."""
@@ -165,7 +168,7 @@ class CommitteePayload:
     envelopes
         One for each member of the opening, in its order.
     words
-        The protected words.
+        The protected words; where participants open the sum, the padded tags behind them.
     """
 
     table: bytes
@@ -198,9 +201,9 @@ class CommitteePayload:
         return cls(table, signed, envelopes, words)
 
 
-def envelope_context(head: Head, member: int, charter: Charter) -> tuple[bytes, ...]:
-    """Return what an envelope is bound to: its upload, and the member that it is for."""
-    return (head.digest(charter), u32(member))
+def envelope_context(head: bytes, member: int) -> tuple[bytes, ...]:
+    """Return what an envelope is bound to: its head's digest, and the member that it is for."""
+    return (head, u32(member))
 
 
 def envelope_content(seeds: Mapping[int, bytes]) -> bytes:

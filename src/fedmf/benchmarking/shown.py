@@ -1,0 +1,42 @@
+"""Rows of figures as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.table import Table
+
+from fedmf.benchmarking.measuring import Row
+
+
+def rows_table(rows: Iterable[Row]) -> Table:
+    """Return a table of what `measure` found."""
+    table = Table(
+        title="Per value: processor time, bytes; medians", title_justify="left", box=box.SIMPLE_HEAD
+    )
+    for heading in ("scheme", "operation"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("ns", "times the limit", "bytes", "of values"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    last = ""
+    for row in rows:
+        if last and row.scheme != last:
+            table.add_section()
+        table.add_row(
+            "" if row.scheme == last else row.scheme,
+            row.operation,
+            figure(row.ns_per_value),
+            figure(row.times_limit),
+            f"{row.bytes_per_value:.4g}",
+            f"{row.values:,}",
+        )
+        last = row.scheme
+    return table
+
+
+def figure(value: float) -> str:
+    """Return a figure with three digits, or all that stand before the point; M for million."""
+    if value >= 1e5:
+        return f"{value / 1e6:,.3g} M"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -1,0 +1,73 @@
+"""Who joins a training late, and who leaves it before its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fedmf.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """When participants come and go; rounds count from 1 and leave out set-up and void ones.
+
+    Whoever is not named is there from the set-up to the end.
+
+    Parameters
+    ----------
+    joins
+        Participant -> the first round that it takes part in.
+    leaves
+        Participant -> the round in which it takes all back that it ever contributed. Where that
+        upload is not included, for example because a committee waits for more who leave, it tries
+        again in every round that follows.
+
+    Raises
+    ------
+    SettingsError
+        Rounds below 1, or somebody leaves before joining.
+    """
+
+    joins: Mapping[int, int] = field(default_factory=dict)
+    leaves: Mapping[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"participant {one} {what} in round {number}; rounds count from 1"
+            for what, rounds in (("joins", self.joins), ("leaves", self.leaves))
+            for one, number in rounds.items()
+            if number < 1
+        ]
+        problems += [
+            f"participant {one} leaves in round {number} and joins in {self.joins[one]}"
+            for one, number in self.leaves.items()
+            if number <= self.joins.get(one, 0)
+        ]
+        if problems:
+            raise SettingsError("; ".join(problems))
+
+    def present(self, cohort: Iterable[int], round_number: int, left: frozenset[int]) -> list[int]:
+        """Return who takes part in a round, ascending: of the cohort, and whoever wants to leave.
+
+        Parameters
+        ----------
+        round_number
+            0 for the set-up.
+        left
+            Who has left already.
+        """
+        there = {one for one in cohort if self.joins.get(one, 0) <= round_number}
+        return sorted((there | self.leaving(round_number, left)) - left)
+
+    def leaving(self, round_number: int, left: frozenset[int]) -> frozenset[int]:
+        """Return who wants to leave in a round."""
+        due = {one for one, number in self.leaves.items() if 1 <= number <= round_number}
+        return frozenset(due - left)
+
+    def have_left(self, included: Sequence[Iterable[int]], setup_rounds: int) -> frozenset[int]:
+        """Return who has left, given whose uploads each round of the session included."""
+        left: set[int] = set()
+        for place, participants in enumerate(included):
+            left |= self.leaving(place + 1 - setup_rounds, frozenset(left)) & set(participants)
+        return frozenset(left)

@@ -1,0 +1,64 @@
+"""``fedmf bench`` as a person meets it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from fedmf.cli.app import app
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        app(list(arguments))
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def _without_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever are installed here: tests of them stand elsewhere."""
+
+    def nothing(name: str) -> Any:
+        raise ImportError(f"no module named {name!r}")
+
+    monkeypatch.setattr("fedmf.benchmarking.peers.import_module", nothing)
+
+
+def test_bench_json_keeps_its_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bench", "--quick", "--json", "--values", "1000", "--participants", "5") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert set(document) == {"rows", "missing", "machine", "participants", "quick"}
+    for row in document["rows"]:
+        assert set(row) >= {"scheme", "operation", "ns_per_value", "bytes_per_value"}
+        assert row["ns_per_value"] > 0
+    measured = {(row["scheme"], row["operation"]) for row in document["rows"]}
+    assert measured >= {("numpy float32", "add"), ("committee, blind", "member")}
+    for scheme in ("none", "rlwe", "committee, blind", "committee, open", "paillier 3072"):
+        assert {(scheme, "protect"), (scheme, "add"), (scheme, "open")} <= measured
+    limit = document["rows"][0]
+    assert (limit["scheme"], limit["bytes_per_value"], limit["times_limit"]) == (
+        "numpy float32",
+        4,
+        1,
+    )
+    assert {one["name"] for one in document["missing"]} >= {"SEAL BFV"}
+    assert document["machine"]["cores"] >= 1
+
+
+def test_bench_prints_a_table_and_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bench", "--quick", "--values", "500", "--participants", "4") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for expected in (
+        "committee, blind",
+        "paillier 2048",
+        "left out: SEAL BFV",
+        "fedmf[bench]",
+        "machine: ",
+    ):
+        assert expected in text
+
+
+def test_bench_names_all_that_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bench", "--values", "9", "--participants", "2") == 12
+    error = " ".join(capsys.readouterr().err.split())
+    assert "--values must be at least 100; --participants must be at least 3" in error

@@ -1,0 +1,174 @@
+"""Coming late and leaving: the table sums the last contributions of those who are there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.errors import SettingsError
+from fedmf.federation import (
+    Attendance,
+    DataChoice,
+    LocalEngine,
+    RoundRecord,
+    RunDirectory,
+    Training,
+    TrainingPlan,
+    TrainingResult,
+    TrainingSettings,
+    train_locally,
+)
+from fedmf.federation.local.roles import make_server
+from fedmf.protocol import PROTECTIONS, Change, Int64Array, fresh_key
+from fedmf.ratings import OwnedRatings, Ratings
+from tests.contracts.engine_contract import Keyed
+
+DATA = DataChoice("movielens-small", users=22, items=40)
+# A committee lets newcomers and leavers pass in batches of its smallest cohort: 9 of 21 or 22.
+LATE, LEAVERS = range(9), range(10, 20)
+ATTENDANCE = Attendance(joins=dict.fromkeys(LATE, 2), leaves=dict.fromkeys(LEAVERS, 4))
+
+
+@pytest.fixture(params=PROTECTIONS)
+def keyed(request: pytest.FixtureRequest, weak_key: PrivateKey) -> Keyed:
+    fresh = fresh_key(request.param, 1024) if request.param != "paillier" else weak_key
+    return Keyed(request.param, fresh)
+
+
+def make(keyed: Keyed, training: Ratings, method: str) -> TrainingPlan:
+    settings = TrainingSettings(
+        protection=keyed.protection, key_bits=1024, method=method, factors=3, rounds=5, min_raters=2
+    )
+    key = keyed.key
+    public_key = int(key.public.n) if isinstance(key, PrivateKey) else None
+    return TrainingPlan.make(
+        settings, training, public_key=public_key, session_id=bytes(16), measured=True
+    )
+
+
+def played(
+    plan: TrainingPlan, keyed: Keyed, parts: tuple[Ratings, Ratings], attendance: Attendance
+) -> tuple[TrainingResult, dict[int, Change | None]]:
+    """Train, and return what each participant contributed last."""
+    with LocalEngine(plan, keyed.key, *parts) as engine:
+        server = make_server(plan.session, keyed.key, plan.start_table())
+        result = Training(plan, engine, server, attendance=attendance).run()
+        assert engine._host is not None
+        members = engine._host._participants.items()
+        return result, {number: one.state.contribution for number, one in members}
+
+
+def summed(plan: TrainingPlan, contributions: dict[int, Change | None]) -> list[Int64Array]:
+    table = [part.copy() for part in plan.start_table()]
+    for contribution in contributions.values():
+        for target, part in zip(table, contribution or (), strict=False):
+            target[part.rows] += part.values
+    return table
+
+
+@pytest.mark.parametrize("method", ["bayes", "sgd"])
+def test_the_table_is_the_sum_of_those_who_are_there(keyed: Keyed, method: str) -> None:
+    _, *parts = DATA.load()
+    plan = make(keyed, parts[0], method)
+    count = len(plan.members)
+    result, contributions = played(plan, keyed, (parts[0], parts[1]), ATTENDANCE)
+    assert result.setup is not None
+    included = [record.included for record in (result.setup, *result.rounds)]
+    late, leavers = len(LATE), len(LEAVERS)
+    assert included == [
+        count - late,
+        count - late,
+        count,
+        count,
+        count,
+        count - leavers,
+    ]
+    assert {number for number, last in contributions.items() if last is None} == set(LEAVERS)
+    for found, wanted in zip(result.table, summed(plan, contributions), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_who_never_came_left_no_trace(keyed: Keyed) -> None:
+    """The counts of raters, which depend on nothing else, are those of a training without them."""
+    _, training, heldout = DATA.load()
+    plan = make(keyed, training, "bayes")
+    result, _ = played(plan, keyed, (training, heldout), ATTENDANCE)
+    stayed = np.isin(training.users, list(LEAVERS), invert=True)
+    counts = np.bincount(training.items[stayed], minlength=training.n_items)
+    np.testing.assert_array_equal(result.table[plan.codec.position("raters")][:, 0], counts)
+
+
+def test_too_few_leavers_wait_under_a_committee() -> None:
+    _, training, heldout = DATA.load()
+    keyed = Keyed("committee", fresh_key("committee", 0))
+    plan = make(keyed, training, "bayes")
+    result, contributions = played(plan, keyed, (training, heldout), Attendance(leaves={3: 2}))
+    assert [record.dropped for record in result.rounds] == [0, 1, 1, 1, 1]
+    assert contributions[3] is not None
+
+
+def test_a_resumed_training_knows_who_has_left(tmp_path: Path) -> None:
+    _, training, heldout = DATA.load()
+    keyed = Keyed("committee", fresh_key("committee", 0))
+    plan = make(keyed, training, "bayes")
+    whole, _ = played(plan, keyed, (training, heldout), ATTENDANCE)
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), keyed.key)
+
+    class Stop(BaseException):
+        pass
+
+    def stop(record: object) -> None:
+        if getattr(record, "round", 0) == 4:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train_locally(
+            plan, keyed.key, training, heldout, run=run, after_round=stop, attendance=ATTENDANCE
+        )
+    resumed = train_locally(
+        plan, keyed.key, training, heldout, run=run, attendance=ATTENDANCE, workers=2
+    )
+    assert resumed.table_sha256 == whole.table_sha256
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_new_ratings_take_the_place_of_old_ones(keyed: Keyed, workers: int) -> None:
+    _, training, heldout = DATA.load()
+    plan = make(keyed, training, "bayes")
+    changed = training.owned_by(plan.members[0])
+    kept = len(changed.items) // 2
+    fewer = OwnedRatings(
+        changed.users,
+        np.array([0, kept]),
+        changed.items[:kept],
+        training.scale.highest - changed.values[:kept] + training.scale.lowest,
+    )
+    with LocalEngine(plan, keyed.key, training, heldout, workers=workers) as engine:
+
+        def exchange(record: RoundRecord) -> None:
+            if record.round == 2:
+                engine.replace_ratings(0, fewer, heldout.owned_by(plan.members[0]))
+
+        server = make_server(plan.session, keyed.key, plan.start_table())
+        result = Training(plan, engine, server).run(exchange)
+    counts = np.bincount(training.items, minlength=training.n_items)
+    counts[changed.items[kept:]] -= 1
+    np.testing.assert_array_equal(result.table[plan.codec.position("raters")][:, 0], counts)
+
+
+def test_moves_cannot_be_made_anew() -> None:
+    _, training, heldout = DATA.load()
+    owned = training.owned_by([0]), heldout.owned_by([0])
+    for method, complaint in (("sgd", "adds up moves"), ("bayes", "own users")):
+        plan = make(Keyed("none", None), training, method)
+        with (
+            LocalEngine(plan, None, training, heldout) as engine,
+            pytest.raises(SettingsError, match=complaint),
+        ):
+            engine.replace_ratings(1, *owned)
+
+
+def test_all_that_cannot_be_is_said_at_once() -> None:
+    with pytest.raises(SettingsError, match=r"1 joins in round 0.*2 leaves in round 2 and joins"):
+        Attendance(joins={1: 0, 2: 3}, leaves={2: 2})

@@ -1,0 +1,56 @@
+"""Answers of members that are not their shares, properly signed and sealed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.share_sum import ShareSum
+from fedmf.protocol.committee.exchange import ANSWER_LABEL, AnswerReply, answer_statement
+from fedmf.protocol.committee.member import SHARE
+from fedmf.protocol.framing import kind_of
+from tests.protocol.committee.world import World
+
+LIES = ("one subset", "by one", "too large", "no sum", "pads")
+
+
+def false_answer(world: World, member: int, reply: bytes, how: str) -> bytes:
+    """Return what a liar says instead of its answer; other replies as they are."""
+    if kind_of(reply) != AnswerReply.KIND:
+        return reply
+    answer = AnswerReply.from_bytes(reply, world.charter)
+    held = len(world.terms.sharing.held_by(member))
+    values = np.zeros((held, 2048), dtype=np.int32)
+    pads = np.zeros((held, 2), dtype=np.uint64)
+    if how == "pads":
+        pads[member % held, member % 2] += np.uint64(1)
+    if how == "one subset":
+        values[member % held] += 3
+    if how == "by one":
+        values[0, member] += 1
+    if how == "too large":
+        values[:] = 2**20
+    add = how in ("one subset", "by one", "pads")
+    share = _share(world, answer, ShareSum(values, pads), add=add)
+    if how == "no sum":
+        share = share[:-8]
+    statement = answer_statement(member, answer.outcome, share, world.charter)
+    signature = world.member_keys[member].sign(ANSWER_LABEL, *statement)
+    return AnswerReply(
+        answer.round, member, answer.outcome, share, signature, answer.vote
+    ).to_bytes(world.charter)
+
+
+def _share(world: World, answer: AnswerReply, lie: ShareSum, *, add: bool) -> bytes:
+    statement = answer.outcome.statement(world.charter)
+    reader = next(iter(world.protections.values()))._reader
+    content = answer.share
+    if reader is not None:
+        content = reader._key.open(content, SHARE, *statement)
+    if add:
+        true = ShareSum.from_bytes(content, len(lie.values))
+        lie = ShareSum(true.values + lie.values, true.pads + lie.pads)
+    told = lie.to_bytes()
+    if reader is None:
+        return told
+    return EnvelopePublicKey(world.charter.roster.reader_key).seal(told, SHARE, *statement)
