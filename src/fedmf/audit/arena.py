@@ -237,8 +237,7 @@ class Arena:
             layout=self._layout,
             public=self._public,
         )
-        limbs, _ = self._layout.read(opened.messages)
-        return self._layout.values(limbs)
+        return self._layout.values(self._layout.read(opened.messages))
 
     def outcome(self, current: DishonestRound, numbers: Sequence[int]) -> Outcome:
         """Return what a certificate of a round closed with these uploads states."""

@@ -132,7 +132,7 @@ def bytes_by_item(seen: Observables, upload: UploadMessage) -> NDArray[np.uint8]
         size = max(1, int(len(data) * group.values / session.shape.values) // group.rows)
         return np.frombuffer(data, dtype=np.uint8)[: size * group.rows].reshape(group.rows, size)
     layout = table_layout(session) if seen.charter is None else committee_layout(session)
-    words = unpack_words(data, layout.blocks, layout.size)
+    words = unpack_words(data[: layout.payload_bytes], layout.blocks, layout.size)
     known = seen.seeds.get((upload.round, upload.participant))
     if seen.charter is not None and known:
         public, key = public_polynomials(seen.charter), RlweKey.sum_of_seeds(known.values())
@@ -186,14 +186,13 @@ def _committee_change(seen: Observables, upload: UploadMessage) -> IntegerTable 
         return None
     layout = committee_layout(seen.plan.session)
     messages = open_sum(
-        unpack_words(words_of(seen, upload), layout.blocks, layout.size),
+        unpack_words(words_of(seen, upload)[: layout.payload_bytes], layout.blocks, layout.size),
         public=public_polynomials(seen.charter),
         key=RlweKey.sum_of_seeds(known.values()),
         size=layout.size,
         uploads=1,
     )
-    limbs, _ = layout.read(messages)
-    return seen.plan.session.shape.table(layout.values(limbs))
+    return seen.plan.session.shape.table(layout.values(layout.read(messages)))
 
 
 def _committee_payload(seen: Observables, upload: UploadMessage) -> CommitteePayload:
