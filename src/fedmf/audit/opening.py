@@ -176,7 +176,7 @@ def _change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
         last = number == upload.round
         included, nonces = ((upload.participant,), (upload.nonce,)) if last else ((), ())
         opener.hear(ClosingMessage(number, included, nonces if upload.nonce else ()))
-    return opener.open(server.payload())
+    return opener.open(server.payload(), upload.rows)
 
 
 def _committee_change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:

@@ -27,7 +27,9 @@ from fedmf.ratings import Ratings
 LEAST_USERS = 12
 """Fewer participants make no cohorts to compare, and intervals as wide as the scale."""
 ALL_BUT = 3
-ARENA_USERS, ARENA_ITEMS, SESSION_VICTIMS = 8, 60, 6
+TWO = "two consecutive uploads"
+ARENA_USERS, ARENA_ITEMS = 8, 60
+ARENA_VICTIMS, SESSION_VICTIMS = 4, 6
 NETWORK, SERVER = Adversary(network=True), Adversary(server=True)
 PARTICIPANT, WITH_PARTICIPANT = (
     Adversary(participants=(0,)),
@@ -59,7 +61,7 @@ class AuditSettings:
     factors: int = 8
     seed: int = 0
     key_bits: int = 2048
-    victims: int = 20
+    victims: int = 12
 
     def __post_init__(self) -> None:
         if self.victims < 2:
@@ -126,7 +128,7 @@ def part_names() -> list[str]:
 def _none(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     run = play(settings.training("none", "sgd", upload="part"), ratings)
     yield from _items(run, [SERVER, NETWORK])
-    yield from _ratings(run, [SERVER], setting="two consecutive uploads")
+    yield from _ratings(run, [SERVER], setting=TWO, most=settings.victims)
     seen = run.observe(SERVER)
     found = ratings_from_uploads.attempt(seen, _everybody(run), public_start=True)
     yield ratings_from_uploads.judge(
@@ -140,11 +142,10 @@ def _none(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
 def _paillier(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     for upload in ("part", "full"):
         run = play(settings.training("paillier", "sgd", upload=upload), ratings)
-        yield from _items(run, [NETWORK, SERVER, WITH_PARTICIPANT])
-        yield from _ratings(run, [NETWORK, SERVER], setting="two consecutive uploads")
-        yield from _ratings(
-            run, [WITH_PARTICIPANT], setting="two consecutive uploads", most=settings.victims
-        )
+        yield from _items(run, [NETWORK, SERVER])
+        yield from _items(run, [WITH_PARTICIPANT], most=settings.victims)
+        yield from _ratings(run, [NETWORK, SERVER], setting=TWO)
+        yield from _ratings(run, [WITH_PARTICIPANT], setting=TWO, most=settings.victims)
 
 
 def _rlwe(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -228,7 +229,7 @@ def _dishonest(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     del values
     table = np.zeros((part.n_users, part.n_items), dtype=np.int64)
     table[part.users, part.items] = steps + 1
-    victims = range(part.n_users)
+    victims = range(min(ARENA_VICTIMS, part.n_users))
     for attack in dishonest_server.ATTACKS:
         for checked in (False, True):
             found = dishonest_server.attempt(attack, table, victims, checked=checked)
@@ -260,10 +261,12 @@ _PARTS: Sequence[tuple[str, Callable[[Ratings, AuditSettings], Iterator[Row]]]] 
 )
 
 
-def _items(run: PlayedRun, adversaries: Sequence[Adversary]) -> Iterator[Row]:
+def _items(
+    run: PlayedRun, adversaries: Sequence[Adversary], *, most: int | None = None
+) -> Iterator[Row]:
     for adversary in adversaries:
         seen = run.observe(adversary)
-        rankings = rated_items.attempt(seen, _victims(run, adversary))
+        rankings = rated_items.attempt(seen, _victims(run, adversary)[:most])
         yield rated_items.judge(seen, rankings, run.truth)
 
 
