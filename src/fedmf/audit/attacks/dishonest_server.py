@@ -122,9 +122,15 @@ def judge(attack: DishonestAttack, found: Outcomes, ratings: Int64Array, *, chec
         interval.high,
         float(np.mean(own[own > 0] == commonest)),
         int(sum(counts)),
-        f"{'with' if checked else 'without'} the check: {attack.check}",
+        _setting(attack, checked=checked),
         found.refusals[0] if found.refusals else "nobody refused",
     )
+
+
+def _setting(attack: DishonestAttack, *, checked: bool) -> str:
+    if attack is UNCHECKED:
+        return attack.check
+    return f"{'with' if checked else 'without'} the check: {attack.check}"
 
 
 def _replayed_table(arena: Arena, victim: int) -> Loot:
@@ -240,7 +246,7 @@ ATTACKS = (
 )
 UNCHECKED = DishonestAttack(
     "a table replayed with one unit changed",
-    "none: --open server trusts the server for the table; the default, participants, does not",
+    "every check on: --open server trusts the server for the true table, and the default does not",
     _almost_replayed_table,
 )
 """Succeeds against honest roles: what it means to trust the server for the true table."""
