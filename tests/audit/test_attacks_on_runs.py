@@ -22,7 +22,7 @@ from tests.audit.runs_for_attacks import (
     run,
 )
 
-T_MEMBERS = Adversary(server=True, members=ENOUGH, participants=(0,))
+T_MEMBERS = Adversary(server=True, members=ENOUGH)
 FEWER_MEMBERS = Adversary(server=True, members=FEW)
 ALL_BUT_THREE = Adversary(server=True, members=FEW, participants=tuple(range(3, ratings().n_users)))
 
@@ -124,6 +124,15 @@ def test_looks_find_rated_items_where_the_whole_mask_is_known() -> None:
         row = rated_items.judge(seen, found, played.truth)
         assert row.succeeded is not blind
         assert blind or row.value > 0.9
+
+
+def test_whoever_opens_all_uploads_adds_up_the_tables_that_participants_open() -> None:
+    added = opened_tables(run("committee").observe(T_MEMBERS))
+    read = opened_tables(run("committee").observe(PARTICIPANT))
+    assert added.keys() == read.keys() == {0, 1, 2, 3}
+    for number, table in read.items():
+        for found, expected in zip(added[number].table, table.table, strict=True):
+            np.testing.assert_array_equal(found, expected)
 
 
 def of_sums(played: PlayedRun, adversary: Adversary) -> Row:

@@ -101,7 +101,7 @@ def opened(seen: Observables, upload: UploadMessage) -> OpenedUpload | None:
 def opened_tables(seen: Observables) -> dict[int, OpenedTable]:
     """Return the tables that the adversary reads, by the counted rounds before each."""
     if not _reads_tables(seen):
-        return {}
+        return _summed_tables(seen)
     session = seen.plan.session
     reader, opener = TableReader(seen.plan), _table_opener(seen)
     tables, counted = {}, 0
@@ -118,6 +118,30 @@ def opened_tables(seen: Observables) -> dict[int, OpenedTable]:
             table = opener.open(TableMessage.from_bytes(entry.data, session).payload)
             reading = reader.read(counted + 1, table)
             tables[counted] = OpenedTable(table, reading.model, reading.raters)
+    return tables
+
+
+def _summed_tables(seen: Observables) -> dict[int, OpenedTable]:
+    """Return the tables that an adversary adds up who opens every upload, and no table."""
+    if seen.charter is None or not seen.seeds:
+        return {}
+    shape, reader = seen.plan.session.shape, TableReader(seen.plan)
+    sent = {(one.round, one.participant): one for one in uploads(seen)}
+    flat, tables = shape.flat(seen.plan.start_table()), {}
+    closings = [entry.data for entry in seen.entries if entry.kind == "closing" and entry.data]
+    for counted in range(len(closings) + 1):
+        table = shape.table(flat)
+        reading = reader.read(counted + 1, table)
+        tables[counted] = OpenedTable(table, reading.model, reading.raters)
+        if counted == len(closings):
+            break
+        closing = ClosingMessage.from_bytes(closings[counted], seen.plan.session)
+        for participant in closing.included:
+            upload = sent.get((closing.round, participant))
+            change = None if upload is None else opened(seen, upload)
+            if change is None:
+                return {}
+            flat = shape.wrap(flat + shape.flat(change.change))
     return tables
 
 

@@ -168,7 +168,7 @@ def _committee(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
         WITH_PARTICIPANT,
         Adversary(server=True, members=few),
         Adversary(server=True, members=few, participants=_all_but_three(run)),
-        Adversary(server=True, members=enough, participants=(0,)),
+        Adversary(server=True, members=enough),
     ]
     yield from _items(run, adversaries)
     yield from _ratings(run, adversaries, setting="one upload")
