@@ -14,7 +14,7 @@ from fedmf.crypto.rlwe import open_sum
 from fedmf.crypto.rlwe_key import RlweKey
 from fedmf.crypto.rlwe_ring import MODULUS_BITS
 from fedmf.crypto.rlwe_words import subtract_words, unpack_words, zero_words
-from fedmf.errors import FedmfError, OpenError
+from fedmf.errors import OpenError
 from fedmf.federation import TableReader
 from fedmf.protocol import (
     ClosingMessage,
@@ -92,8 +92,8 @@ def opened(seen: Observables, upload: UploadMessage) -> OpenedUpload | None:
     """Return an upload as far as it opens with what the adversary holds; None: it does not."""
     try:
         change = _change(seen, upload)
-    except FedmfError:
-        # The wrong key, or half of it: what does not open is not opened.
+    except OpenError:
+        # Half of a key is none. Other errors would be faults of the attack, not of its means.
         return None
     return None if change is None else OpenedUpload(change, upload.rows)
 
