@@ -94,6 +94,11 @@ class CommitteeTerms(Terms):
         terms = json.dumps(dict(self.committee), sort_keys=True, separators=(",", ":"))
         return b'{"committee":' + terms.encode() + b"," + super().canonical()[1:]
 
+    def framed(self, kind: int, round_number: int, body: bytes) -> bytes:
+        header = b"FDMF" + bytes([1, kind]) + self.digest()
+        header += struct.pack("<IQ", round_number, len(body))
+        return header + body + hashlib.sha256(header + body[:65_536]).digest()
+
     def unframed(self, kind: int, data: bytes) -> tuple[int, bytes]:
         # Rounds have higher numbers than there are rounds, because void ones have one, too.
         round_number, body = int.from_bytes(data[38:42], "little"), data[50:-32]
