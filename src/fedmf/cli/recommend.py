@@ -28,7 +28,7 @@ def recommend(
     n: Annotated[int, typer.Option("-n", help="How many items.", min=1)] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Recommend items that a user has not rated, by predicted rating.
+    """Recommend items that a user has not rated, by predicted rating or score.
 
     The user is one of the training (--user) or a new one with ratings of its own (--ratings),
     which is folded in without any further round.
@@ -57,10 +57,17 @@ def recommend(
         title=escape(f"For {'the new user' if user is None else f'user {user}'}"),
         title_justify="left",
     )
-    table.add_column("predicted", justify="right")
+    rates = model.method.predicts_ratings
+    table.add_column("predicted" if rates else "score", justify="right")
     table.add_column("item", justify="right")
     table.add_column("title")
     for one in recommended:
-        table.add_row(f"{one.score:.2f}", escape(str(one.item)), escape(one.title))
+        table.add_row(
+            f"{one.score:.{2 if rates else 3}f}", escape(str(one.item)), escape(one.title)
+        )
     output().print(table)
-    output().print(f"predicted ratings on the scale {scale.lowest:g} to {scale.highest:g}")
+    output().print(
+        f"predicted ratings on the scale {scale.lowest:g} to {scale.highest:g}"
+        if rates
+        else "scores rank items for this user; they are no ratings, and 1 is that of an item met"
+    )

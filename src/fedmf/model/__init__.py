@@ -1,6 +1,6 @@
 """The learning wing: factor models and the methods that train them, in plain numpy."""
 
-from fedmf.model.factor_model import FactorModel, NewUser, Recommendation
+from fedmf.model.factor_model import FactorModel, NewUser, Recommendation, best_items
 from fedmf.model.files import load_model, save_model
 from fedmf.model.method import (
     RATERS,
@@ -29,6 +29,7 @@ __all__ = [
     "Recommendation",
     "RowGroup",
     "RowValues",
+    "best_items",
     "configure_method",
     "load_model",
     "restore_method",

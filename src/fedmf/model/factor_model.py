@@ -15,7 +15,7 @@ from fedmf.ratings import Id
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """One recommended item: its original id, its title and its predicted rating."""
+    """One recommended item: its original id, its title, and its predicted rating or score."""
 
     item: Id
     title: str
@@ -24,7 +24,10 @@ class Recommendation:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FactorModel:
-    """Predicts r_ij as the product of a user's and an item's vector, clipped to the rating scale.
+    """Predicts by the product of a user's and an item's vector.
+
+    The product is a rating, which is clipped to the scale, or with methods whose
+    `Method.predicts_ratings` is false a score, which ranks items and is left as it is.
 
     Parameters
     ----------
@@ -66,7 +69,7 @@ class FactorModel:
         return self.public.item_factors
 
     def predict(self, users: NDArray[np.int32], items: NDArray[np.int32]) -> FloatArray:
-        """Return the predicted ratings of (user code, item code) pairs, shape (n,)."""
+        """Return the predictions for (user code, item code) pairs, shape (n,)."""
         products = np.einsum("nd,nd->n", self.user_factors[users], self.item_factors[items])
         return self._clip(products)
 
@@ -84,7 +87,7 @@ class FactorModel:
         return best
 
     def recommend(self, user: Id, n: int = 10) -> list[Recommendation]:
-        """Return the n items with the highest predicted ratings among those the user has not rated.
+        """Return the n items that are predicted highest among those the user has not rated.
 
         Raises
         ------
@@ -153,11 +156,11 @@ class FactorModel:
     def _best(
         self, user_factors: FloatArray, rated: NDArray[np.int32], n: int
     ) -> NDArray[np.int64]:
-        scores = self.item_factors @ user_factors
-        scores[rated] = -np.inf
-        left = min(n, len(scores) - len(np.unique(rated)))
-        # Stable, so that equal scores keep the order of the catalogue on every machine.
-        return np.argsort(-scores, kind="stable")[:left]
+        return best_items(self.public, user_factors, rated, n)
+
+    def predict_for(self, user_factors: FloatArray, item: int) -> float:
+        """Return the prediction of a user vector for an item code."""
+        return float(self._clip(self.item_factors[item] @ user_factors))
 
     def _rated_by(self, user: int) -> NDArray[np.int32]:
         return self.rated_items[self.rated_starts[user] : self.rated_starts[user + 1]]
@@ -180,7 +183,25 @@ class FactorModel:
         return code
 
     def _clip(self, scores: FloatArray) -> FloatArray:
+        if not self.method.predicts_ratings:
+            return scores
         return np.clip(scores, self.method.scale.lowest, self.method.scale.highest)
+
+
+def best_items(
+    public: PublicModel, user_factors: FloatArray, rated: NDArray[np.int32], n: int
+) -> NDArray[np.int64]:
+    """Return the n best item codes for a user vector, best first, leaving out the rated ones."""
+    scores = public.item_factors @ user_factors
+    scores[rated] = -np.inf
+    left = min(n, len(scores) - len(np.unique(rated)))
+    if left < len(scores):
+        least = np.partition(scores, len(scores) - left)[len(scores) - left] if left else np.inf
+        candidates = np.flatnonzero(scores >= least)
+    else:
+        candidates = np.arange(len(scores))
+    # Stable, so that equal scores keep the order of the catalogue on every machine.
+    return candidates[np.argsort(-scores[candidates], kind="stable")[:left]]
 
 
 def _code(wanted: Id, ids: tuple[Id, ...]) -> int | None:
@@ -211,11 +232,9 @@ class NewUser:
         return f"NewUser({len(self.rated)} ratings)"
 
     def predict(self, item: Id) -> float:
-        """Return the predicted rating for one item; raise UnknownNameError for unknown ones."""
-        product = self.model.item_factors[self.model.item_code(item)] @ self.factors
-        scale = self.model.method.scale
-        return float(np.clip(product, scale.lowest, scale.highest))
+        """Return the prediction for one item; raise UnknownNameError for unknown ones."""
+        return self.model.predict_for(self.factors, self.model.item_code(item))
 
     def recommend(self, n: int = 10) -> list[Recommendation]:
-        """Return the n items with the highest predicted ratings among those it has not rated."""
+        """Return the n items that are predicted highest among those it has not rated."""
         return self.model.recommendations(self.factors, self.rated, n)

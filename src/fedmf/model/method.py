@@ -159,6 +159,11 @@ class Method(Protocol):
         ...
 
     @property
+    def predicts_ratings(self) -> bool:
+        """Whether products of vectors are ratings; otherwise they are for ranking alone."""
+        ...
+
+    @property
     def needs_raters(self) -> bool:
         """Whether `decode` reads the group `RATERS`, which a set-up round fills."""
         ...

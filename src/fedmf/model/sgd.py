@@ -100,6 +100,11 @@ class Sgd:
         return self.factors
 
     @property
+    def predicts_ratings(self) -> bool:
+        """Yes: u.v is a rating."""
+        return True
+
+    @property
     def needs_raters(self) -> bool:
         """No: the table is V, whoever rated what."""
         return False

@@ -12,7 +12,7 @@ import numpy as np
 
 from fedmf.model import FloatArray, PublicModel
 from fedmf.model.bayes import STARS, Bayes
-from fedmf.model.item_posterior import ItemPosterior
+from fedmf.model.shared_basis import SharedBasis
 from fedmf.protocol import Int64Array
 
 
@@ -39,16 +39,17 @@ def ratings_of_bayes(
         What it contributed to the totals: its ratings from the middle of the scale, and their
         number, shape (2,).
     """
-    posterior = ItemPosterior.from_statistics(public)
+    known = public.statistics
+    shared = SharedBasis(known["basis"], known["spreads"])
     scale = method.scale
     star = (scale.highest - scale.lowest) / STARS
     vectors = public.item_factors[rated]
     means = vectors[:, :-1] / star
-    means[:, -1] = (vectors[:, -1] - scale.lowest) / star - public.statistics["mean"][0]
+    means[:, -1] = (vectors[:, -1] - scale.lowest) / star - known["mean"][0]
     extended = means.copy()
     extended[:, -1] = 1.0
     precision = extended.T @ extended
-    uncertain = method.noise * posterior.covariance_sum(rated)
+    uncertain = method.noise * shared.inverse_sum(known["raters"][rated])
     precision[:-1, :-1] += uncertain[:-1, :-1]
     noise_over_bias = method.noise / method.user_bias_variance
     precision[np.diag_indices_from(precision)] += [method.noise] * method.factors + [
@@ -56,7 +57,7 @@ def ratings_of_bayes(
     ]
     covariance = method.noise * np.linalg.inv(precision)
     # What is left of z when all that is public is taken away: e_j [u; 1].
-    left = sums - means @ posterior.gram
+    left = sums - means @ known["gram"]
     left[:, :-1] += extended @ covariance[:, :-1]
     left[~sums.any(axis=1)] = 0.0
     errors = left[:, -1]
