@@ -127,7 +127,7 @@ def part_names() -> list[str]:
 
 def _none(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     run = play(settings.training("none", "sgd", upload="part"), ratings)
-    yield from _items(run, [SERVER, NETWORK])
+    yield from _items(run, [SERVER])
     yield from _ratings(run, [SERVER], setting=TWO, most=settings.victims)
     seen = run.observe(SERVER)
     found = ratings_from_uploads.attempt(seen, _everybody(run), public_start=True)
@@ -135,8 +135,8 @@ def _none(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
         seen, found, run.truth, setting="the first upload, start vector from the public seed"
     )
     run = play(settings.training("none", "bayes", min_raters=3), ratings)
-    yield from _items(run, [SERVER])
-    yield from _ratings(run, [SERVER], setting="one upload")
+    yield from _items(run, [NETWORK, SERVER])
+    yield from _ratings(run, [NETWORK, SERVER], setting="one upload")
 
 
 def _paillier(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:

@@ -74,13 +74,16 @@ def audit(
     output().print(_table(rows))
     output().print(
         "[bold]leak[/]: the whole 99.9 % interval lies above chance. [bold]-[/]: no evidence "
-        "found at this sample size,\nwhich is no proof. See docs/explanation/attacks.md"
+        "found at this sample size,\nwhich is no proof. Sums that are opened say more than uploads "
+        "that are not: see rows of opened sums.\nWhat each attack does: docs/explanation/attacks.md"
     )
 
 
 def _learnt(rows: list[Row]) -> Table:
     """Return who learns what of single participants, by protection and adversary."""
-    table = Table(title="what is learnt of single participants", title_justify="left")
+    table = Table(
+        title="what is learnt of single participants from their uploads", title_justify="left"
+    )
     for name in ("protection", "upload", "adversary", "rated items", "ratings"):
         table.add_column(name)
     cells: dict[tuple[str, str, str], dict[str, str]] = {}
