@@ -13,6 +13,7 @@ from fedmf.cli.evaluate import evaluate
 from fedmf.cli.keys import keys
 from fedmf.cli.recommend import recommend
 from fedmf.cli.report import report
+from fedmf.cli.reproduce import reproduce
 from fedmf.cli.train import train
 
 app = typer.Typer(
@@ -42,7 +43,7 @@ def _root(
     del show_version
 
 
-for command in (train, recommend, evaluate, report, bench, doctor):
+for command in (train, recommend, evaluate, reproduce, report, bench, doctor):
     app.command()(command)
 app.add_typer(keys, name="keys")
 
