@@ -117,7 +117,7 @@ def test_both_sides_choose_the_same_words(bits: int) -> None:
         groups = (("items", 7, columns, bits), ("counts", 9, 1, 8))
         for rounds in (1, 2, 100, 10**4, 10**5, 10**6, 2**21 - 1, 2**21, 2**32 - 2):
             terms = Terms(bytes(16), "rlwe", "full", groups, 4, rounds, None, bytes(32))
-            # Words of that many uploads have no room for limbs, and messages of 25 bits at most.
+            # No room for limbs: the largest values that fit are those of one message.
             if rounds >= 2**21 and bits > (25 if rounds <= 2**21 else 19):
                 with pytest.raises(stranger.RefusedError):
                     stranger_rlwe.Words(terms)

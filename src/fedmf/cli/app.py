@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from fedmf.cli.audit import audit
 from fedmf.cli.bench import bench
 from fedmf.cli.doctor import doctor
 from fedmf.cli.evaluate import evaluate
 from fedmf.cli.keys import keys
 from fedmf.cli.recommend import recommend
+from fedmf.cli.report import report
+from fedmf.cli.reproduce import reproduce
 from fedmf.cli.train import train
 
 app = typer.Typer(
@@ -41,7 +44,7 @@ def _root(
     del show_version
 
 
-for command in (train, recommend, evaluate, bench, doctor):
+for command in (train, recommend, evaluate, audit, reproduce, report, bench, doctor):
     app.command()(command)
 app.add_typer(keys, name="keys")
 

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedmf.evaluation import GlobalMean, Popularity, UserItemBias, ndcg_at, rmse
+from fedmf.evaluation import GlobalMean, Popularity, UserItemBias, mae, ndcg_at, rmse
 from fedmf.ratings import Ratings
 
 
-def baselines(training: Ratings, heldout: Ratings) -> dict[str, float] | None:
-    """Return what predictors without factors reach; None if nothing was held out.
-
-    Returns
-    -------
-    dict
-        Held-out RMSE of ``"bias"`` (user and item bias) and ``"global_mean"``, both on pooled data,
-        and NDCG@10 of ``"popularity"``, the most rated items first.
-    """
+def baselines(training: Ratings, heldout: Ratings) -> dict[str, dict[str, float]] | None:
+    """Return held-out RMSE and MAE of predictors without factors; None if nothing was held out."""
     if not len(heldout):
         return None
     mean = GlobalMean.fit(training.values)
     bias = UserItemBias.fit(
         training.users, training.items, training.values, training.n_users, training.n_items
     )
-    errors = {
-        name: rmse(heldout.values, predictor.predict(heldout.users, heldout.items))
-        for name, predictor in (("bias", bias), ("global_mean", mean))
-    }
-    return {**errors, "popularity": _popularity(training, heldout)}
+    found = {}
+    for name, predictor in (("bias", bias), ("global_mean", mean)):
+        predicted = predictor.predict(heldout.users, heldout.items)
+        found[name] = {
+            "rmse": rmse(heldout.values, predicted),
+            "mae": mae(heldout.values, predicted),
+        }
+    return found
 
 
-def _popularity(training: Ratings, heldout: Ratings) -> float:
+def popularity(training: Ratings, heldout: Ratings) -> float:
+    """Return NDCG@10 of the most rated items first, the same for everybody."""
     scores = Popularity.fit(training.items, training.n_items).scores
     order = np.argsort(-scores, kind="stable")
     ranked, relevant = [], []

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fedmf.cli.baselines import baselines
+from fedmf.benchmarking.machine import this_machine
+from fedmf.cli.baselines import baselines, popularity
 from fedmf.cli.evaluate import MEASURES
-from fedmf.cli.figures import bytes_text, seconds_text
 from fedmf.evaluation import ModelEvaluation
 from fedmf.federation import Forecast, TrainingPlan, TrainingResult
+from fedmf.figures import bytes_text, seconds_text
 from fedmf.protocol.threat_model import Threat, threat_model
 from fedmf.ratings import Ratings
+
+PACKAGES = ("fedmf", "numpy", "cryptography", "gmpy2", "pyarrow")
+"""Whose versions a result names."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,6 +115,7 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     )
     console.print(escape(f"  fedmf recommend {run} --user {user}"))
     console.print(escape(f"  fedmf evaluate {run}"))
+    console.print(escape(f"  fedmf report {run}"))
     console.print("  fedmf train YOUR_RATINGS.csv")
 
 
@@ -126,9 +131,12 @@ def result_json(outcome: Outcome) -> dict[str, object]:
         last = outcome.unprotected.rounds[-1].as_json()
         unprotected = {
             "rmse": last["rmse"],
+            "mae": last["mae"],
             "ndcg_at_10": last["ndcg_at_10"],
+            "rounds": [record.as_json() for record in outcome.unprotected.rounds],
             "table_sha256": outcome.unprotected.table_sha256,
         }
+    compared = baselines(outcome.training, outcome.heldout)
     return {
         "dataset": {
             "name": outcome.ratings.name,
@@ -144,11 +152,22 @@ def result_json(outcome: Outcome) -> dict[str, object]:
         "rounds": [record.as_json() for record in outcome.result.rounds],
         "final": final,
         "unprotected": unprotected,
-        "baselines": baselines(outcome.training, outcome.heldout),
+        "baselines": _measured(compared, "rmse"),
+        "baselines_mae": _measured(compared, "mae"),
+        "baselines_ndcg_at_10": None
+        if compared is None
+        else {"popularity": popularity(outcome.training, outcome.heldout)},
         "table_sha256": outcome.result.table_sha256,
         "seconds": outcome.seconds,
         "run_dir": str(outcome.run),
+        "machine": asdict(this_machine(PACKAGES)),
     }
+
+
+def _measured(
+    compared: dict[str, dict[str, float]] | None, measure: str
+) -> dict[str, float] | None:
+    return None if compared is None else {name: one[measure] for name, one in compared.items()}
 
 
 def _accuracy(outcome: Outcome) -> Table:
@@ -166,10 +185,11 @@ def _accuracy(outcome: Outcome) -> Table:
         last = outcome.unprotected.rounds[-1]
         table.add_row("the same, unprotected", f"{last.rmse if rates else last.ndcg_at_10:.4f}")
     if rates:
-        table.add_row("user and item bias, pooled data", f"{compared['bias']:.4f}")
-        table.add_row("global mean, pooled data", f"{compared['global_mean']:.4f}")
+        table.add_row("user and item bias, pooled data", f"{compared['bias']['rmse']:.4f}")
+        table.add_row("global mean, pooled data", f"{compared['global_mean']['rmse']:.4f}")
     else:
-        table.add_row("most rated items first, pooled data", f"{compared['popularity']:.4f}")
+        first = popularity(outcome.training, outcome.heldout)
+        table.add_row("most rated items first, pooled data", f"{first:.4f}")
     return table
 
 

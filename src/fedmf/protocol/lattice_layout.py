@@ -98,6 +98,7 @@ class LatticeLayout:
     @property
     def splits(self) -> bool:
         """Whether any value is larger than a message, and travels in several limbs."""
+        # Asked of layouts, too, whose L has no room for even one limb.
         return any(group.word_bits > self.size.word_bits for group in self.shape.groups)
 
     @property

@@ -60,7 +60,7 @@ def test_pads_of_a_single_upload_take_threshold_members(members: tuple[int, ...]
     """Any two of four lack one seed, whatever else the server and a participant know."""
     world = World(5)
     server = begun(world)
-    seeds = {}
+    seeds: dict[int, bytes] = {}
     for member in members:
         server.show(world.members[member], range(5))
         current = world.members[member]._round

@@ -1,0 +1,62 @@
+"""``fedmf reproduce``: the paper's evaluation, ours beside the published figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from fedmf.benchmarking import this_machine
+from fedmf.cli.console import ends_with_error_number, output, print_json, progress
+from fedmf.figures import seconds_text
+from fedmf.reproduce import (
+    AUTHORS_DATA,
+    FULL,
+    QUICK,
+    Experiment,
+    find_source,
+    notes,
+    reproduction_json,
+    tables,
+)
+
+
+@ends_with_error_number
+def reproduce(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help=f"Folder or zip of {AUTHORS_DATA}, the authors' ratings.",
+            show_default="looks in ., data and home; else the bundled ratings",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer sizes, smaller slices, one training.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Run the paper's evaluation and say which published figures come back, or are beaten."""
+    source, extent = find_source(data), QUICK if quick else FULL
+    console = progress()
+    console.print(
+        f"ratings: {escape(source.ratings.name)}; this takes about "
+        f"{seconds_text(extent.foretold_seconds())} on this machine as busy as it is now"
+        + ("" if quick else "; --quick is shorter")
+    )
+    with console.status("making keys") as status:
+        # Where nobody sees a status move, a line for each step tells that it does.
+        told = status.update if console.is_terminal else console.print
+        found = Experiment(source, extent, told=told).run()
+    if as_json:
+        print_json(reproduction_json(found, source=source, extent=extent, quick=quick))
+        return
+    for table in tables(found):
+        output().print(table)
+    for note in notes():
+        output().print(note)
+    for missing in found.left_out:
+        output().print(f"left out: {escape(missing.name)} ({escape(missing.reason)})")
+    output().print(f"machine: {this_machine()}; {seconds_text(found.seconds)}")

@@ -1,0 +1,102 @@
+"""The authors' 175 iterations: every loss, and the held-out error, federated and regular."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fedmf.errors import SettingsError
+from fedmf.federation import TrainingPlan, train_locally
+from fedmf.model import FloatArray
+from fedmf.model.sgd import Sgd, train_centralised
+from fedmf.ratings import Ratings
+from fedmf.reproduce.published import POOLED
+from fedmf.reproduce.schemes import Scheme
+
+ITERATIONS = 175
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One training of the published setting.
+
+    Parameters
+    ----------
+    scheme
+        What protected it; ``"regular"`` for pooled ratings.
+    upload
+        ``"full"``, ``"part"`` or ``"pooled"``.
+    losses
+        Mean squared error on the training ratings after each iteration.
+    rmse
+        Error on the held-out ratings, from products that are not clipped to the scale, as the
+        authors compute it.
+    table_sha256
+        Of the final integer table; None for pooled ratings.
+    """
+
+    scheme: str
+    upload: str
+    losses: tuple[float, ...]
+    rmse: float
+    table_sha256: str | None
+
+    def distance(self, published: Sequence[float]) -> float:
+        """Return the largest relative distance to a published curve."""
+        theirs = np.array(published[: len(self.losses)])
+        return float(np.max(np.abs(np.array(self.losses) - theirs) / theirs))
+
+
+def train_curves(
+    runs: Sequence[tuple[Scheme, str]],
+    training: Ratings,
+    heldout: Ratings,
+    *,
+    iterations: int = ITERATIONS,
+    told: Callable[[str], None] = lambda _: None,
+) -> Iterator[Curve]:
+    """Train under each scheme and upload mode, and on pooled ratings at last.
+
+    Parameters
+    ----------
+    runs
+        Schemes, and how they upload.
+    training, heldout
+        The setting's ratings.
+    iterations
+        How many.
+    told
+        Is told what goes on.
+    """
+    for scheme, upload in runs:
+        settings = scheme.settings(upload, iterations)
+        plan = TrainingPlan.make(settings, training, public_key=scheme.public_key)
+        told(f"{iterations} iterations, {scheme.name}, {upload}")
+        result = train_locally(plan, scheme.key, training, heldout)
+        yield Curve(
+            scheme.name,
+            upload,
+            tuple(record.training_loss for record in result.rounds),
+            unclipped_rmse(result.user_factors, result.public_model.item_factors, heldout),
+            result.table_sha256,
+        )
+    told(f"{iterations} iterations, pooled ratings")
+    yield _regular(runs[0][0], training, heldout, iterations)
+
+
+def unclipped_rmse(users: FloatArray, items: FloatArray, heldout: Ratings) -> float:
+    """Return the error of raw products, as the authors' code computes it."""
+    products = np.einsum("nd,nd->n", users[heldout.users], items[heldout.items])
+    return float(np.sqrt(np.mean((heldout.values - products) ** 2)))
+
+
+def _regular(scheme: Scheme, training: Ratings, heldout: Ratings, iterations: int) -> Curve:
+    settings = scheme.settings("full", iterations)
+    method = TrainingPlan.make(settings, training, public_key=scheme.public_key).method
+    if not isinstance(method, Sgd):
+        raise SettingsError("regular matrix factorization takes method sgd")
+    owned = training.owned_by(range(training.n_users))
+    users, items, losses = train_centralised(method, owned)
+    return Curve("regular", POOLED, tuple(losses), unclipped_rmse(users, items, heldout), None)

@@ -1,0 +1,267 @@
+"""What one iteration of the paper's method costs, counted as the authors count it.
+
+An iteration is the slowest user, then the server, then the network for one user's messages; where
+there is a committee, a member of it comes on top. Users run side by side, so that one of them
+counts. Times are processor seconds of one thread.
+
+The roles and their messages are the product's own, and so is the learning: users take real steps on
+real ratings. Lattice rounds are played whole. Paillier rounds of hundreds of users would take hours
+and are played on a slice, a few rows of the table and a few users; from there every cost grows
+linearly with the ciphertexts that it touches.
+"""
+
+from __future__ import annotations
+
+import secrets
+import statistics
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fedmf.federation import TrainingPlan
+from fedmf.federation.local.played_round import PlayedRound, PlayedSession
+from fedmf.federation.local.roles import participants_half
+from fedmf.federation.table_codec import difference
+from fedmf.protocol import (
+    Change,
+    ClosingMessage,
+    Int64Array,
+    ParticipantProtection,
+    RowChange,
+    TableShape,
+)
+from fedmf.ratings import OwnedRatings, Ratings
+from fedmf.reproduce.schemes import Scheme
+
+ROUNDS = 12
+"""Rounds that a session is planned for, on which the lattice's words depend."""
+GIGABIT = 2**30
+"""Bits a second of the authors' network, as their prototype computes it."""
+SLICE_USERS = 3
+STEP_REPEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The cost of one iteration.
+
+    Parameters
+    ----------
+    scheme, items, users, upload
+        What was measured.
+    user_seconds
+        The slowest user: opening what it reads, its step, protecting, and its checks of the round.
+    server_seconds
+        The server for all users.
+    member_seconds
+        A member of the committee for all users; 0 without one.
+    communication_seconds
+        One user's messages at 1 Gb/s, and one member's.
+    upload_bytes, download_bytes
+        Of the average user.
+    extrapolated
+        Whether from a slice.
+    measured_on
+        The slice, or the whole.
+    """
+
+    scheme: str
+    items: int
+    users: int
+    upload: str
+    user_seconds: float
+    server_seconds: float
+    member_seconds: float
+    communication_seconds: float
+    upload_bytes: float
+    download_bytes: float
+    extrapolated: bool
+    measured_on: str
+
+    @property
+    def iteration_seconds(self) -> float:
+        """Everything, one after the other."""
+        return (
+            self.user_seconds
+            + self.server_seconds
+            + self.member_seconds
+            + self.communication_seconds
+        )
+
+    @property
+    def server_share(self) -> float:
+        """The server's part of an iteration."""
+        return self.server_seconds / self.iteration_seconds
+
+
+def measure_iteration(
+    scheme: Scheme, ratings: Ratings, upload: str, *, slice_items: int | None = None
+) -> Measured:
+    """Play an iteration, and measure it.
+
+    Parameters
+    ----------
+    scheme
+        What protects it.
+    ratings
+        Items and users of the setting.
+    upload
+        ``"full"`` or ``"part"``.
+    slice_items
+        Rows of the table to measure on, with a few users; None: all rows and all users.
+    """
+    plan = TrainingPlan.make(scheme.settings(upload, ROUNDS), ratings, public_key=scheme.public_key)
+    users = [ratings.owned_by(members) for members in plan.members]
+    whole = participants_half(plan.session, scheme.key, plan.start_table(), ())
+    if slice_items is None or slice_items >= ratings.n_items:
+        return _measure_whole(scheme, plan, users, whole)
+    return _measure_slice(scheme, plan, users, whole, slice_items)
+
+
+def _measure_whole(
+    scheme: Scheme, plan: TrainingPlan, users: list[OwnedRatings], whole: ParticipantProtection
+) -> Measured:
+    changes = {number: _change(plan, owned) for number, owned in enumerate(users)}
+    session = PlayedSession(plan.session, scheme.key, changes)
+    played = session.play(changes, warm_up=True)
+    slowest = max(range(len(users)), key=lambda number: len(users[number]))
+    reading = whole.work(plan.rows_read(users[slowest], users[slowest])) / whole.work()
+    full = plan.session.upload == "full"
+    # Full uploads cost everybody the same, and a median is steadier.
+    protect = statistics.median(played.protect) if full else played.protect[slowest]
+    user = _step_seconds(plan, users[slowest]) + played.begin + played.hear
+    return _measured(
+        scheme,
+        plan,
+        user=user + protect + played.open * reading,
+        server=sum(played.receive) + played.serving,
+        upload=statistics.mean(played.upload_bytes),
+        download=played.opening_bytes + played.closing_bytes + played.table_bytes,
+        played=played,
+        measured_on="the whole",
+    )
+
+
+def _measure_slice(
+    scheme: Scheme,
+    plan: TrainingPlan,
+    users: list[OwnedRatings],
+    whole: ParticipantProtection,
+    slice_items: int,
+) -> Measured:
+    group = plan.session.shape.groups[0]
+    # Every so many-th item, since users have rated the first ones far more often.
+    rows = np.linspace(0, group.rows - 1, slice_items).round().astype(np.int64)
+    session = replace(plan.session, shape=TableShape((replace(group, rows=len(rows)),)))
+    by_ratings = sorted(range(len(users)), key=lambda number: -len(users[number]))
+    sample = by_ratings[:SLICE_USERS]
+    # The last one changes nothing: what its upload costs, every part upload costs.
+    idle = by_ratings[-1]
+    changes = {number: _on_slice(_change(plan, users[number]), rows) for number in sample}
+    nothing = [RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, group.columns), np.int64))]
+    played_session = PlayedSession(session, scheme.key, [*sample, idle])
+    played = played_session.play({**changes, idle: nothing}, warm_up=True)
+    half = played_session.participants
+    times = whole.work() / half.work()
+
+    def extrapolated(seconds: list[float], changed: list[OwnedRatings]) -> float:
+        """Return what these users' uploads cost, from the seconds of the sample's."""
+        if plan.session.upload == "full":
+            return statistics.median(seconds) * times * len(changed)
+        work = sum(half.work([part.rows for part in change]) for change in changes.values())
+        always = seconds[-1]
+        each = max(sum(seconds[:-1]) - SLICE_USERS * always, 0.0) / max(work, 1)
+        rated = sum(whole.work(plan.rows_changed(owned)) for owned in changed)
+        return always * times * len(changed) + each * rated
+
+    slowest = users[sample[0]]
+    reading = whole.work(plan.rows_read(slowest, slowest)) / whole.work()
+    uploads = len(played.receive)
+    user = _step_seconds(plan, slowest) + extrapolated(played.protect, [slowest])
+    user += _hearing_seconds(plan, whole) + played.open * times * reading
+    return _measured(
+        scheme,
+        plan,
+        user=user + played.begin,
+        server=extrapolated(played.receive, users) + played.serving * times,
+        upload=_mean_upload(plan, users, whole),
+        download=played.table_bytes * times + played.closing_bytes * len(users) / uploads,
+        played=played,
+        measured_on=f"{len(rows)} of {group.rows} items, {uploads} of {len(users)} users",
+    )
+
+
+def _measured(
+    scheme: Scheme,
+    plan: TrainingPlan,
+    *,
+    user: float,
+    server: float,
+    upload: float,
+    download: float,
+    played: PlayedRound,
+    measured_on: str,
+) -> Measured:
+    members = len(played.members)
+    carried = upload + download + (played.member_bytes / members if members else 0)
+    return Measured(
+        scheme=scheme.name,
+        items=plan.session.shape.groups[0].rows,
+        users=len(plan.members),
+        upload=plan.session.upload,
+        user_seconds=user,
+        server_seconds=server,
+        member_seconds=statistics.median(played.members) if members else 0.0,
+        communication_seconds=carried * 8 / GIGABIT,
+        upload_bytes=upload,
+        download_bytes=download,
+        extrapolated=measured_on != "the whole",
+        measured_on=measured_on,
+    )
+
+
+def _change(plan: TrainingPlan, owned: OwnedRatings) -> Change:
+    """Return what a participant uploads in its first round."""
+    method = plan.method
+    public = method.decode(method.start_table(), None)
+    vectors = method.start_user_factors(owned.users)
+    step = method.participant_step(public, owned, vectors, None)
+    return difference(plan.codec.encode_contribution(step.contribution, len(owned.users)), None)
+
+
+def _step_seconds(plan: TrainingPlan, owned: OwnedRatings) -> float:
+    """Return the seconds from a public model to the integers that are to be protected."""
+    seconds = []
+    for _ in range(STEP_REPEATS):
+        start = time.process_time()
+        _change(plan, owned)
+        seconds.append(time.process_time() - start)
+    return statistics.median(seconds)
+
+
+def _hearing_seconds(plan: TrainingPlan, whole: ParticipantProtection) -> float:
+    """Return what it takes a participant to hear that everybody's uploads count.
+
+    This needs no upload, and is measured whole: it is too little for a slice to tell.
+    """
+    everybody = tuple(range(plan.session.participants))
+    nonces = tuple(secrets.token_bytes(plan.session.nonce_bytes) for _ in everybody)
+    start = time.process_time()
+    whole.hear(ClosingMessage(1, everybody, nonces))
+    return time.process_time() - start
+
+
+def _on_slice(change: Change, rows: Int64Array) -> Change:
+    """Return the part of a change that falls on some rows, numbered anew."""
+    part = change[0]
+    kept = np.isin(part.rows, rows)
+    return [RowChange(np.searchsorted(rows, part.rows[kept]), part.values[kept])]
+
+
+def _mean_upload(
+    plan: TrainingPlan, users: list[OwnedRatings], whole: ParticipantProtection
+) -> float:
+    if plan.session.upload == "full":
+        return whole.payload_bytes()
+    return statistics.mean(whole.payload_bytes(plan.rows_changed(owned)) for owned in users)

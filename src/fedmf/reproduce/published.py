@@ -1,0 +1,122 @@
+"""What the authors published: figures with their tolerances and sources, and loss curves.
+
+All of it stands in ``published.json`` beside this module, one target to a line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+Goal = Literal["equal", "lower"]
+Tolerance = Literal["relative", "absolute"]
+GOALS: tuple[Goal, ...] = ("equal", "lower")
+TOLERANCES: tuple[Tolerance, ...] = ("relative", "absolute")
+QUANTITIES = (
+    "ratings",
+    "loss",
+    "loss_distance",
+    "rmse",
+    "rmse_gap",
+    "iteration",
+    "server_share",
+    "communication",
+)
+POOLED = "pooled"
+"""In place of an upload mode: regular matrix factorization, which pools all ratings."""
+DATA = "data"
+"""In place of an upload mode: the ratings themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One published figure.
+
+    Parameters
+    ----------
+    name
+        What it is, for people; no two targets share it.
+    quantity
+        One of `QUANTITIES`. ``ratings``: how many the setting has. ``loss``: mean squared error on
+        the training ratings after the last iteration. ``loss_distance``: largest relative distance
+        to the published curve.
+        ``rmse_gap``: held-out error, federated less regular. ``iteration``: seconds of the slowest
+        user, the server and the network. ``server_share``: the server's part of these.
+        ``communication``: seconds that one user's messages take at 1 Gb/s.
+    items, users
+        Size of the setting.
+    upload
+        ``"full"``, ``"part"``, ``"pooled"`` for regular matrix factorization, or ``"data"``.
+    value
+        The published figure.
+    unit
+        ``"s"``, or empty.
+    tolerance, tolerance_is
+        How far off counts as reproduced: a share of the value, or a distance.
+    goal
+        ``"equal"``: the figure itself is to come back. ``"lower"``: less is better.
+    derived
+        Whether the figure was computed from published ones.
+    source
+        Where it was published.
+    """
+
+    name: str
+    quantity: str
+    items: int
+    users: int
+    upload: str
+    value: float
+    unit: str
+    tolerance: float
+    tolerance_is: Tolerance
+    goal: Goal
+    derived: bool
+    source: str
+
+    @property
+    def allowed(self) -> float:
+        """The distance that still counts as reproduced."""
+        return self.tolerance * (abs(self.value) if self.tolerance_is == "relative" else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """All that was published.
+
+    Parameters
+    ----------
+    paper
+        The paper.
+    setup
+        How the authors ran the setting of the loss curves.
+    targets
+        The figures.
+    curves
+        Losses after each of the 175 iterations, by upload mode or ``"pooled"``.
+    """
+
+    paper: str
+    setup: Mapping[str, Any]
+    targets: tuple[Target, ...]
+    curves: Mapping[str, tuple[float, ...]]
+
+
+@cache
+def published() -> Published:
+    """Return what the data file of this package says."""
+    text = files("fedmf.reproduce").joinpath("published.json").read_text(encoding="utf-8")
+    document = json.loads(text)
+    sources = document["sources"]
+    return Published(
+        paper=document["paper"],
+        setup=document["setup"],
+        targets=tuple(
+            Target(**{**one, "source": sources[one["source"]]}) for one in document["targets"]
+        ),
+        curves={name: tuple(losses) for name, losses in document["curves"].items()},
+    )

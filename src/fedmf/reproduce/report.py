@@ -1,0 +1,201 @@
+"""A reproduction as tables for people, and as JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import groupby
+
+from rich import box
+from rich.table import Table
+
+from fedmf.benchmarking import figure, this_machine
+from fedmf.reproduce.data import Source
+from fedmf.reproduce.experiment import (
+    BY_ITEMS,
+    BY_USERS,
+    SETTING,
+    Extent,
+    Reproduction,
+    Row,
+)
+from fedmf.reproduce.iteration import ROUNDS
+from fedmf.reproduce.published import published
+from fedmf.reproduce.schemes import FACTORS, LEARNING_RATE, REG
+from fedmf.reproduce.verdict import Finding, times_text
+
+STAR = "*"
+"""Marks figures that were extrapolated from a slice."""
+TITLES = {
+    SETTING: "Seconds per iteration in the setting of the loss curves",
+    BY_ITEMS: "Seconds per iteration against items",
+    BY_USERS: "Seconds per iteration against users",
+}
+TIMES = ("iteration", "server_share", "communication")
+
+
+def tables(found: Reproduction) -> Iterator[Table]:
+    """Yield the tables: accuracy, times, the server's share and the network."""
+    accuracy = [one for one in found.findings if one.target.quantity not in TIMES]
+    if accuracy:
+        yield _accuracy_table(accuracy)
+    for section, title in TITLES.items():
+        rows = [row for row in found.rows if row.section == section]
+        if rows:
+            yield _times_table(title, rows, found.findings)
+    rows = [row for row in found.rows if row.section != BY_USERS]
+    yield _shares_table(rows, found.findings)
+
+
+def notes() -> list[str]:
+    """Return what a reader of the tables has to know."""
+    return [
+        f"{STAR} measured on a slice and extrapolated linearly; which slice stands in --json",
+        "iteration: the slowest user, the server, the network, and a member of the committee; "
+        "published: 1024-bit keys on the authors' machine; computed, and shares: from figures that "
+        "they published",
+        "than phe: how many times faster than python-paillier in the authors' arrangement, of "
+        "which a slice is measured in this run",
+        "shares are reproduced within a tenth; long keys cost users far more than the server, "
+        "whose share falls",
+        "1024-bit keys reproduce the paper and protect nothing today; 3072 bits do",
+    ]
+
+
+def reproduction_json(
+    found: Reproduction, *, source: Source, extent: Extent, quick: bool
+) -> dict[str, object]:
+    """Return everything as JSON values."""
+    return {
+        "paper": published().paper,
+        "targets": [one.as_json() for one in found.findings],
+        "measured": [_row_json(row) for row in found.rows],
+        "curves": [asdict(curve) for curve in found.curves],
+        "left_out": [asdict(one) for one in found.left_out],
+        "settings": {
+            "quick": quick,
+            "ratings": source.ratings.name,
+            "is_the_authors_data": source.is_the_authors,
+            "factors": FACTORS,
+            "learning_rate": LEARNING_RATE,
+            "reg": REG,
+            "iterations": extent.iterations,
+            "planned_rounds_of_timed_sessions": ROUNDS,
+            "slice_items": extent.slice_items,
+            "published_setting": dict(published().setup),
+        },
+        "machine": asdict(this_machine()),
+        "seconds": found.seconds,
+    }
+
+
+def _row_json(row: Row) -> dict[str, object]:
+    return {
+        "section": row.section,
+        **asdict(row.measured),
+        "iteration_seconds": row.measured.iteration_seconds,
+        "server_share": row.measured.server_share,
+        "phe_seconds": row.phe_seconds,
+        "times_faster_than_phe": row.times_faster_than_phe,
+    }
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in columns:
+        is_text = heading in ("figure", "ours", "scheme", "verdict")
+        table.add_column(
+            heading, justify="left" if is_text else "right", no_wrap=heading != "figure"
+        )
+    return table
+
+
+def _accuracy_table(findings: Sequence[Finding]) -> Table:
+    table = _table(
+        "The published setting, learned again", "figure", "ours", "published", "us", "verdict"
+    )
+    for one in findings:
+        table.add_row(one.name, one.scheme, _plain(one.published), _plain(one.ours), one.verdict)
+    return table
+
+
+def _times_table(title: str, rows: Sequence[Row], findings: Sequence[Finding]) -> Table:
+    table = _table(title, "scheme", "user", "server", "iteration", "verdict", "than phe")
+    for size, group in _by_size(rows):
+        table.add_section()
+        table.add_row(f"[bold]{size}[/]")
+        for upload, theirs in _published("iteration", group, findings).items():
+            said = "computed" if theirs.derived else "published"
+            table.add_row(f"{said}, {upload}", "", "", figure(theirs.published))
+        for row in group:
+            one, beside = row.measured, _finding(findings, row, "iteration")
+            faster = row.times_faster_than_phe
+            table.add_row(
+                f"{one.scheme} {one.upload}",
+                figure(one.user_seconds),
+                figure(one.server_seconds),
+                figure(one.iteration_seconds) + (STAR if one.extrapolated else " "),
+                beside.verdict if beside else "-",
+                f"{times_text(faster)} x" if faster is not None else "-",
+            )
+    return table
+
+
+def _shares_table(rows: Sequence[Row], findings: Sequence[Finding]) -> Table:
+    table = _table(
+        "The server's share of an iteration, and seconds of one user's messages at 1 Gb/s",
+        *("scheme", "share", "verdict", "network", "verdict"),
+    )
+    for size, group in _by_size(rows):
+        shares = _published("server_share", group, findings)
+        carried = _published("communication", group, findings)
+        table.add_section()
+        table.add_row(f"[bold]{size}[/]")
+        for upload in shares:
+            share_text = figure(shares[upload].published)
+            table.add_row(f"published, {upload}", share_text, "", figure(carried[upload].published))
+        for row in group:
+            share = _finding(findings, row, "server_share")
+            network = _finding(findings, row, "communication")
+            if share is None or network is None:
+                continue
+            star = STAR if share.extrapolated else " "
+            table.add_row(
+                f"{row.measured.scheme} {row.measured.upload}",
+                figure(share.ours) + star,
+                share.verdict,
+                figure(network.ours) + star,
+                network.verdict,
+            )
+    return table
+
+
+def _by_size(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """Yield rows of the same setting together, and what to call them."""
+    for (items, users), group in groupby(
+        rows, key=lambda row: (row.measured.items, row.measured.users)
+    ):
+        yield f"{items:,} items, {users:,} users", list(group)
+
+
+def _published(
+    quantity: str, rows: Sequence[Row], findings: Sequence[Finding]
+) -> dict[str, Finding]:
+    """Return a finding with the published figure for each upload mode that has one."""
+    found = [_finding(findings, row, quantity) for row in rows]
+    return {one.target.upload: one for one in found if one is not None}
+
+
+def _finding(findings: Sequence[Finding], row: Row, quantity: str) -> Finding | None:
+    one = row.measured
+    for found in findings:
+        target = found.target
+        if (target.quantity, found.scheme) == (quantity, one.scheme) and (
+            (target.items, target.users, target.upload) == (one.items, one.users, one.upload)
+        ):
+            return found
+    return None
+
+
+def _plain(value: float) -> str:
+    return f"{value:.6g}"

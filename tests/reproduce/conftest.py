@@ -1,0 +1,43 @@
+"""Schemes with small keys, and an evaluation that is over in seconds."""
+
+from __future__ import annotations
+
+import pytest
+
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.protocol import fresh_key
+from fedmf.reproduce import Extent, Scheme
+
+TINY = Extent(
+    items=(6,),
+    users=(5,),
+    at_users=8,
+    at_items=7,
+    slice_items=3,
+    trained=(("rlwe", "full"),),
+    iterations=2,
+    length=1.0,
+)
+
+
+@pytest.fixture
+def tiny() -> Extent:
+    """Return an evaluation of a few users and items."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def schemes(weak_key: PrivateKey) -> list[Scheme]:
+    """Return one scheme of each kind."""
+    lattices = [Scheme(name, name, fresh_key(name, 0)) for name in ("rlwe", "committee")]
+    return [Scheme("paillier 1024", "paillier", weak_key, 1024), *lattices]
+
+
+@pytest.fixture
+def without_phe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have python-paillier look as if it were not installed."""
+
+    def nothing(name: str) -> object:
+        raise ImportError(f"no module named {name!r}")
+
+    monkeypatch.setattr("fedmf.reproduce.authors_arrangement.import_module", nothing)
