@@ -155,6 +155,38 @@ def test_rounds_end_where_the_exact_update_of_every_item_ends() -> None:
         np.testing.assert_allclose(np.linalg.solve(left, right), means[item], atol=1e-9)
 
 
+def test_the_variance_of_a_prediction_by_hand() -> None:
+    method, ratings = make(), some_ratings()
+    public, _ = train(method, ratings, rounds=3)
+    own = one(ratings, 2)
+    found, covariance, square = user_by_hand(method, public, own)
+    prior = np.diag(
+        [method.noise / method.factor_variance] * D + [method.noise / method.item_bias_variance]
+    )
+    expected = []
+    for item in (0, 5):
+        w = np.append(means_of(method, public)[item, :D], 1.0)
+        precision = public.statistics["raters"][item] * public.statistics["gram"] + prior
+        of_item = method.noise * np.trace(square @ np.linalg.inv(precision))
+        expected.append(method.noise + w @ covariance @ w + of_item)
+    items = np.array([0, 5], np.int32)
+    vector = np.append(found, 1.0)
+    variances = method.prediction_variances(public, vector, own.items, items)
+    np.testing.assert_allclose(variances, expected, rtol=1e-10)
+
+
+def test_variances_grow_with_the_square_of_the_scale() -> None:
+    scale = RatingScale(10.0, 19.0)
+    found = []
+    for chosen in (HALF_STARS, scale):
+        method, ratings = make(scale=chosen), some_ratings(chosen)
+        public, _ = train(method, ratings, rounds=2)
+        own, items = one(ratings, 2), np.arange(6, dtype=np.int32)
+        vector = method.fold_in(public, own.items, own.values)
+        found.append(method.prediction_variances(public, vector, own.items, items))
+    np.testing.assert_allclose(found[1], 4 * found[0], rtol=1e-9)
+
+
 def test_gram_is_the_average_over_all_ratings() -> None:
     method, ratings = make(), some_ratings()
     before, contribution = train(method, ratings, rounds=2)

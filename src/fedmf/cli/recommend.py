@@ -47,7 +47,14 @@ def recommend(
             {
                 "user": user,
                 "items": [
-                    {"item": r.item, "title": r.title, "score": r.score} for r in recommended
+                    {
+                        "item": r.item,
+                        "title": r.title,
+                        "score": r.score,
+                        "low": r.low,
+                        "high": r.high,
+                    }
+                    for r in recommended
                 ],
             }
         )
@@ -59,12 +66,15 @@ def recommend(
     )
     rates = model.method.predicts_ratings
     table.add_column("predicted" if rates else "score", justify="right")
+    sure = all(one.low is not None for one in recommended)
+    if sure:
+        table.add_column("with 90 %", justify="right")
     table.add_column("item", justify="right")
     table.add_column("title")
     for one in recommended:
-        table.add_row(
-            f"{one.score:.{2 if rates else 3}f}", escape(str(one.item)), escape(one.title)
-        )
+        score = f"{one.score:.{2 if rates else 3}f}"
+        interval = [f"{one.low:.1f} to {one.high:.1f}"] if sure else []
+        table.add_row(score, *interval, escape(str(one.item)), escape(one.title))
     output().print(table)
     output().print(
         f"predicted ratings on the scale {scale.lowest:g} to {scale.highest:g}"

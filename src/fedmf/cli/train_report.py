@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fedmf.benchmarking.machine import this_machine
-from fedmf.cli.baselines import baselines
+from fedmf.cli.baselines import baselines, popularity
 from fedmf.cli.evaluate import MEASURES
 from fedmf.evaluation import ModelEvaluation
 from fedmf.federation import Forecast, TrainingPlan, TrainingResult
@@ -154,7 +154,9 @@ def result_json(outcome: Outcome) -> dict[str, object]:
         "unprotected": unprotected,
         "baselines": _measured(compared, "rmse"),
         "baselines_mae": _measured(compared, "mae"),
-        "baselines_ndcg_at_10": _measured(compared, "ndcg_at_10"),
+        "baselines_ndcg_at_10": None
+        if compared is None
+        else {"popularity": popularity(outcome.training, outcome.heldout)},
         "table_sha256": outcome.result.table_sha256,
         "seconds": outcome.seconds,
         "run_dir": str(outcome.run),
@@ -165,7 +167,7 @@ def result_json(outcome: Outcome) -> dict[str, object]:
 def _measured(
     compared: dict[str, dict[str, float]] | None, measure: str
 ) -> dict[str, float] | None:
-    return None if compared is None else compared[measure]
+    return None if compared is None else {name: one[measure] for name, one in compared.items()}
 
 
 def _accuracy(outcome: Outcome) -> Table:
@@ -183,12 +185,11 @@ def _accuracy(outcome: Outcome) -> Table:
         last = outcome.unprotected.rounds[-1]
         table.add_row("the same, unprotected", f"{last.rmse if rates else last.ndcg_at_10:.4f}")
     if rates:
-        errors = compared["rmse"]
-        table.add_row("user and item bias, pooled data", f"{errors['bias']:.4f}")
-        table.add_row("global mean, pooled data", f"{errors['global_mean']:.4f}")
+        table.add_row("user and item bias, pooled data", f"{compared['bias']['rmse']:.4f}")
+        table.add_row("global mean, pooled data", f"{compared['global_mean']['rmse']:.4f}")
     else:
-        popularity = compared["ndcg_at_10"]["popularity"]
-        table.add_row("most rated items first, pooled data", f"{popularity:.4f}")
+        first = popularity(outcome.training, outcome.heldout)
+        table.add_row("most rated items first, pooled data", f"{first:.4f}")
     return table
 
 

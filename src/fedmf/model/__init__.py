@@ -1,6 +1,6 @@
 """The learning wing: factor models and the methods that train them, in plain numpy."""
 
-from fedmf.model.factor_model import FactorModel, NewUser, Recommendation, best_items
+from fedmf.model.factor_model import FactorModel, NewUser, best_items
 from fedmf.model.files import load_model, save_model
 from fedmf.model.method import (
     RATERS,
@@ -13,6 +13,7 @@ from fedmf.model.method import (
     RowGroup,
     RowValues,
 )
+from fedmf.model.prediction import Prediction, Recommendation
 from fedmf.model.registry import METHODS, configure_method, restore_method
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "FloatTable",
     "Method",
     "NewUser",
+    "Prediction",
     "PrivateStep",
     "PublicModel",
     "Recommendation",

@@ -11,7 +11,7 @@ All variances are for ratings on a scale of 4.5 stars; other scales are stretche
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from fedmf.model.method import (
 )
 from fedmf.model.shared_basis import SharedBasis
 from fedmf.model.upper_triangle import from_upper, to_upper
+from fedmf.model.user_posterior import UserPosterior
 from fedmf.ratings import OwnedRatings, RatingScale
 
 ITEMS, GRAM, TOTALS = "items", "gram", "totals"
@@ -215,8 +216,8 @@ class Bayes:
             user = self._user_posterior(public, ratings.items[own], ratings.values[own])
             moved[k] = user.vector
             # Nobody rates an item twice, so that each place is there once.
-            sums[places[own]] += user.item_sums(public.statistics["gram"])
-            gram += user.gram_sum(self._most_weight)
+            sums[places[own]] += user.item_sums(public.statistics["gram"], ITEM_LIMIT)
+            gram += user.gram_sum(self._most_weight, GRAM_LIMIT)
         contribution = {
             ITEMS: RowValues(rows, sums),
             GRAM: RowValues(np.zeros(1, dtype=np.int64), to_upper(gram)[np.newaxis] / self._unit),
@@ -239,6 +240,30 @@ class Bayes:
     ) -> FloatArray:
         """Return the posterior mean of a user, as every member of the federation finds its own."""
         return self._user_posterior(public, items, values).vector
+
+    def prediction_variances(
+        self,
+        public: PublicModel,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        items: NDArray[np.int32],
+    ) -> FloatArray:
+        """Return how far ratings are expected to lie from their predictions, squared.
+
+        The noise of ratings, what is not known of the user, and what is not known of the items:
+        tau + [v; 1]' Phi [v; 1] + tr((u+ u+' + Phi) Psi_j).
+        """
+        known = public.statistics
+        # Phi depends on which items were rated and not on their ratings.
+        user = self._user_posterior(public, rated, np.zeros(len(rated)))
+        extended = self._means(public, items)
+        extended[:, -1] = 1.0
+        of_user = np.einsum("na,ab,nb->n", extended, user.covariance, extended)
+        square = replace(user, mean=user_factors[:-1]).expected_square()
+        shared = SharedBasis(known["basis"], known["spreads"])
+        of_items = self.noise * shared.traces(known["raters"][items], square)
+        variances: FloatArray = self._star**2 * (self.noise + of_user + of_items)
+        return variances
 
     @property
     def _star(self) -> float:
@@ -295,7 +320,7 @@ class Bayes:
 
     def _user_posterior(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
-    ) -> _UserPosterior:
+    ) -> UserPosterior:
         known = public.statistics
         means = self._means(public, items)
         left = self._stars(values) - known["mean"][0] - means[:, -1]
@@ -312,48 +337,4 @@ class Bayes:
         right[:-1] -= uncertain[:-1, -1]
         inverse: FloatArray = np.linalg.inv(precision).astype(np.float64)
         mean = inverse @ right
-        return _UserPosterior(means, extended, left - extended @ mean, mean, self.noise * inverse)
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class _UserPosterior:
-    """One user given the items: private, all of it.
-
-    Parameters
-    ----------
-    items
-        W of the rated items, shape (n, d + 1).
-    extended
-        [v_j; 1] of them, shape (n, d + 1).
-    errors
-        e_j, shape (n,).
-    mean, covariance
-        [u; b_i], shape (d + 1,), and Phi.
-    """
-
-    items: FloatArray
-    extended: FloatArray
-    errors: FloatArray
-    mean: FloatArray
-    covariance: FloatArray
-
-    @property
-    def vector(self) -> FloatArray:
-        """[u; b_i; 1]."""
-        return np.append(self.mean, 1.0)
-
-    def item_sums(self, gram: FloatArray) -> FloatArray:
-        """Return z_j = e_j [u; 1] - [Phi[u,u] v_j + Phi[u,b]; 0] + C W_j of the rated items."""
-        sums = self.items @ gram + np.outer(self.errors, np.append(self.mean[:-1], 1.0))
-        sums[:, :-1] -= self.extended @ self.covariance[:, :-1]
-        # An entry beyond the limit would stop the training; an outlier is cut off instead.
-        return np.clip(sums, -ITEM_LIMIT, ITEM_LIMIT)
-
-    def gram_sum(self, most_weight: int) -> FloatArray:
-        """Return the user's part of C: its ratings times [u; 1][u; 1]' + [Phi[u,u], 0; 0, 0]."""
-        user = np.append(self.mean[:-1], 1.0)
-        gram = np.outer(user, user)
-        gram[:-1, :-1] += self.covariance[:-1, :-1]
-        # Scaled as a whole, so that it stays a sum of squares.
-        gram *= min(1.0, GRAM_LIMIT / np.abs(gram).max())
-        return min(len(self.errors), most_weight) * gram
+        return UserPosterior(means, extended, left - extended @ mean, mean, self.noise * inverse)

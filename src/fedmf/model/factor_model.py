@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
 from fedmf.model.method import FloatArray, Method, PublicModel
+from fedmf.model.prediction import CONFIDENCE, Prediction, Recommendation
 from fedmf.ratings import Id
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """One recommended item: its original id, its title, and its predicted rating or score."""
-
-    item: Id
-    title: str
-    score: float
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -147,10 +140,13 @@ class FactorModel:
         if n < 1:
             raise SettingsError(f"at least 1 item can be recommended, not {n}")
         best = self._best(user_factors, rated, n)
-        scores = self._clip(self.item_factors[best] @ user_factors)
         return [
-            Recommendation(item, self.titles.get(item, str(item)), float(score))
-            for item, score in zip((self.item_ids[code] for code in best), scores, strict=True)
+            Recommendation(item, self.titles.get(item, str(item)), one.value, one.low, one.high)
+            for item, one in zip(
+                (self.item_ids[code] for code in best),
+                self.predictions(user_factors, rated, best),
+                strict=True,
+            )
         ]
 
     def _best(
@@ -158,9 +154,58 @@ class FactorModel:
     ) -> NDArray[np.int64]:
         return best_items(self.public, user_factors, rated, n)
 
-    def predict_for(self, user_factors: FloatArray, item: int) -> float:
-        """Return the prediction of a user vector for an item code."""
-        return float(self._clip(self.item_factors[item] @ user_factors))
+    def predictions(
+        self,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        items: NDArray[np.integer],
+        confidence: float = CONFIDENCE,
+    ) -> list[Prediction]:
+        """Return predictions for a user vector, each with its interval on the rating scale.
+
+        Parameters
+        ----------
+        rated
+            Codes of the items that the user has rated: what is known of it.
+        items
+            Codes of the items to predict.
+        confidence
+            Probability with which each interval holds the user's rating.
+
+        Raises
+        ------
+        SettingsError
+            A probability that is none.
+        """
+        if not 0.0 < confidence < 1.0:
+            raise SettingsError(f"confidence lies strictly between 0 and 1; {confidence} does not")
+        centres = self.item_factors[items] @ user_factors
+        variances = self.method.prediction_variances(
+            self.public, user_factors, rated, items.astype(np.int32)
+        )
+        values = self._clip(centres).tolist()
+        if variances is None:
+            return [Prediction(value, None, None, confidence) for value in values]
+        reach = NormalDist().inv_cdf((1.0 + confidence) / 2.0) * np.sqrt(variances)
+        lows, highs = self._clip(centres - reach).tolist(), self._clip(centres + reach).tolist()
+        return [
+            Prediction(value, low, high, confidence)
+            for value, low, high in zip(values, lows, highs, strict=True)
+        ]
+
+    def predict_one(self, user: Id, item: Id, confidence: float = CONFIDENCE) -> Prediction:
+        """Return the prediction for a user held here and an item, with its interval.
+
+        Raises
+        ------
+        UnknownNameError
+            The model does not know the user or the item.
+        SettingsError
+            A probability that is none.
+        """
+        code, chosen = self.user_code(user), np.array([self.item_code(item)])
+        rated = self._rated_by(code)
+        return self.predictions(self.user_factors[code], rated, chosen, confidence)[0]
 
     def _rated_by(self, user: int) -> NDArray[np.int32]:
         return self.rated_items[self.rated_starts[user] : self.rated_starts[user + 1]]
@@ -233,7 +278,20 @@ class NewUser:
 
     def predict(self, item: Id) -> float:
         """Return the prediction for one item; raise UnknownNameError for unknown ones."""
-        return self.model.predict_for(self.factors, self.model.item_code(item))
+        return self.predict_one(item).value
+
+    def predict_one(self, item: Id, confidence: float = CONFIDENCE) -> Prediction:
+        """Return the prediction for one item, with its interval.
+
+        Raises
+        ------
+        UnknownNameError
+            The model does not know the item.
+        SettingsError
+            A probability that is none.
+        """
+        chosen = np.array([self.model.item_code(item)])
+        return self.model.predictions(self.factors, self.rated, chosen, confidence)[0]
 
     def recommend(self, n: int = 10) -> list[Recommendation]:
         """Return the n items that are predicted highest among those it has not rated."""

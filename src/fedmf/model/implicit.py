@@ -211,6 +211,16 @@ class Implicit:
             vectors[k] = self.fold_in(public, ratings.items[own], ratings.values[own])
         return vectors
 
+    def prediction_variances(
+        self,
+        public: PublicModel,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        items: NDArray[np.int32],
+    ) -> None:
+        """Return nothing: point estimates do not know how sure they are."""
+        del public, user_factors, rated, items
+
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:

@@ -253,6 +253,31 @@ class Method(Protocol):
         """
         ...
 
+    def prediction_variances(
+        self,
+        public: PublicModel,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        items: NDArray[np.int32],
+    ) -> FloatArray | None:
+        """Return the variances of a user's ratings around their predictions, shape (n,).
+
+        Parameters
+        ----------
+        user_factors
+            The user's vector, shape (k,).
+        rated
+            Codes of the items it has rated.
+        items
+            Codes of the items to say it of.
+
+        Returns
+        -------
+        numpy.ndarray or None
+            None: the method does not know how sure it is.
+        """
+        ...
+
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:

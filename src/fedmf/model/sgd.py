@@ -206,6 +206,16 @@ class Sgd:
         del public, ratings
         return kept
 
+    def prediction_variances(
+        self,
+        public: PublicModel,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        items: NDArray[np.int32],
+    ) -> None:
+        """Return nothing: point estimates do not know how sure they are."""
+        del public, user_factors, rated, items
+
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:

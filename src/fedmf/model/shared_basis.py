@@ -43,6 +43,12 @@ class SharedBasis:
         total: FloatArray = (self.basis * self._weights(counts).sum(axis=0)) @ self.basis.T
         return total
 
+    def traces(self, counts: FloatArray, matrix: FloatArray) -> FloatArray:
+        """Return tr(M (n P + Q)^-1) for each n in `counts`, shape (r,)."""
+        diagonal = np.einsum("ak,ab,bk->k", self.basis, matrix, self.basis)
+        traces: FloatArray = self._weights(counts) @ diagonal
+        return traces
+
     def _weights(self, counts: FloatArray) -> FloatArray:
         weights: FloatArray = 1.0 / (1.0 + counts[:, np.newaxis] * self.spreads)
         return weights
