@@ -20,7 +20,6 @@ from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.rlwe_words import add_words, unpack_words, zero_words
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.crypto.signatures import SigningKey
-from fedmf.errors import ProtocolError
 from fedmf.protocol import (
     ClosingMessage,
     GroupShape,
@@ -70,7 +69,7 @@ MEMBERS, THRESHOLD, SMALLEST_COHORT = 4, 3, 3
 _REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}
 
 
-class RefusedError(ProtocolError):
+class RefusedError(Exception):
     """An honest role did not do what the dishonest server asked for."""
 
 
