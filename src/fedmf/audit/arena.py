@@ -20,6 +20,7 @@ from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.rlwe_words import add_words, unpack_words, zero_words
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.crypto.signatures import SigningKey
+from fedmf.errors import ProtocolError
 from fedmf.protocol import (
     ClosingMessage,
     GroupShape,
@@ -67,10 +68,6 @@ from fedmf.protocol.plain_words import encode_words
 Reply = TypeVar("Reply", bound=MemberMessage)
 MEMBERS, THRESHOLD, SMALLEST_COHORT = 4, 3, 3
 _REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}
-
-
-class RefusedError(Exception):
-    """An honest role did not do what the dishonest server asked for."""
 
 
 @dataclass(slots=True)
@@ -292,7 +289,7 @@ class Arena:
         data = member.respond(message.to_bytes(self.charter))
         reply = _REPLIES[kind_of(data)].from_bytes(data, self.charter)
         if isinstance(reply, Refusal):
-            raise RefusedError(reply.reason)
+            raise ProtocolError(reply.reason)
         assert isinstance(reply, wanted)  # noqa: S101 - the protocol's own answer
         return reply
 
