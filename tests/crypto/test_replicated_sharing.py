@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fedmf.crypto import replicated_sharing
+from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.replicated_sharing import MOST_MEMBERS, ReplicatedSharing
 from fedmf.crypto.rlwe import encrypt, open_sum
@@ -39,10 +40,10 @@ def messages(upload: int) -> NDArray[np.int64]:
 
 
 @cache
-def uploaded(sharing: ReplicatedSharing) -> tuple[NDArray[np.unsignedinteger], Answers, RlweKey]:
+def uploaded(sharing: ReplicatedSharing) -> tuple[NDArray[np.unsignedinteger], Answers, PaddedKey]:
     """Return the sum of some uploads, what honest members answer, and the sum of the keys."""
     total = zero_words(1, SIZE)
-    key = RlweKey.sum_of_seeds([])
+    every: list[bytes] = []
     shares: dict[int, list[list[bytes]]] = {member: [] for member in range(sharing.members)}
     for upload in range(UPLOADS):
         seeds = sharing.fresh_seeds(KeyRandomness(), b"upload")
@@ -51,14 +52,14 @@ def uploaded(sharing: ReplicatedSharing) -> tuple[NDArray[np.unsignedinteger], A
             messages(upload), public=PUBLIC, key=own, noise_seed=bytes([upload]) * 32, size=SIZE
         )
         add_words(total, words, SIZE)
-        key = key + own
+        every += seeds
         for member, received in shares.items():
             received.append([seeds[subset] for subset in sharing.held_by(member)])
     answers = {
         member: ShareSum.from_seeds(received, len(sharing.held_by(member)))
         for member, received in shares.items()
     }
-    return total, answers, key
+    return total, answers, PaddedKey.sum_of_seeds(every)
 
 
 def among(answers: Answers, members: Iterable[int]) -> Answers:
@@ -73,16 +74,29 @@ def lie(
     for subset in subsets:
         # Never beyond what so many uploads can sum to.
         values[sharing.held_by(member).index(subset), 3 * member] += by
-    return answers | {member: ShareSum(values)}
+    return answers | {member: ShareSum(values, answers[member].pads)}
+
+
+def lie_about_pads(
+    sharing: ReplicatedSharing, answers: Answers, member: int, subsets: Iterable[int]
+) -> Answers:
+    """Return the answers with some sums of pads of one member shifted by one."""
+    pads = answers[member].pads.copy()
+    for subset in subsets:
+        pads[sharing.held_by(member).index(subset), member % 2] += np.uint64(1)
+    return answers | {member: ShareSum(answers[member].values, pads)}
 
 
 def opened(sharing: ReplicatedSharing, answers: Answers) -> tuple[int, ...] | None:
     """Open the sum as a caller does; return who is named, or nothing if nothing opens."""
-    total, _, _ = uploaded(sharing)
-    for key, liars in sharing.candidate_keys(answers, UPLOADS):
+    total, _, due = uploaded(sharing)
+    for padded, liars in sharing.candidate_keys(answers, UPLOADS):
         try:
-            table = open_sum(total, public=PUBLIC, key=key, size=SIZE, uploads=UPLOADS)
+            table = open_sum(total, public=PUBLIC, key=padded.key, size=SIZE, uploads=UPLOADS)
         except OpenError:
+            continue
+        if padded.pads.tolist() != due.pads.tolist():
+            # What integrity tags find out.
             continue
         expected = np.sum([messages(upload) for upload in range(UPLOADS)], axis=0)
         np.testing.assert_array_equal(table[0], expected)
@@ -177,8 +191,9 @@ def test_any_threshold_honest_answers_open_the_sum_and_fewer_do_not(
     sharing = ReplicatedSharing(members, threshold)
     _, answers, expected = uploaded(sharing)
     for some in combinations(range(members), threshold):
-        ((key, liars),) = sharing.candidate_keys(among(answers, some), UPLOADS)
-        np.testing.assert_array_equal(key.coefficients, expected.coefficients)
+        ((padded, liars),) = sharing.candidate_keys(among(answers, some), UPLOADS)
+        np.testing.assert_array_equal(padded.key.coefficients, expected.key.coefficients)
+        assert padded.pads.tolist() == expected.pads.tolist()
         assert liars == ()
     for some in combinations(range(members), threshold - 1):
         assert list(sharing.candidate_keys(among(answers, some), UPLOADS)) == []
@@ -193,6 +208,7 @@ def test_a_liar_is_named_whatever_it_lies_about(liar: int) -> None:
     for count in range(1, len(held) + 1):
         for subsets in combinations(held, count):
             assert opened(sharing, lie(sharing, answers, liar, subsets)) == (liar,)
+            assert opened(sharing, lie_about_pads(sharing, answers, liar, subsets)) == (liar,)
 
 
 @pytest.mark.parametrize("liars", list(combinations(range(7), 2)))
@@ -204,6 +220,23 @@ def test_two_liars_of_seven_are_named(liars: tuple[int, int]) -> None:
     assert opened(sharing, answers) == liars
 
 
+def test_a_liar_about_keys_and_one_about_pads_are_named() -> None:
+    sharing = ReplicatedSharing(7, 5)
+    _, answers, _ = uploaded(sharing)
+    lied = lie(sharing, answers, 1, sharing.held_by(1)[::3])
+    assert opened(sharing, lie_about_pads(sharing, lied, 6, sharing.held_by(6)[::4])) == (1, 6)
+
+
+def test_what_is_said_of_pads_counts_nothing_where_nothing_is_padded() -> None:
+    sharing = ReplicatedSharing(4, 3)
+    _, answers, expected = uploaded(sharing)
+    lied = lie_about_pads(sharing, answers, 1, sharing.held_by(1))
+    bare = {member: answer.without_pads() for member, answer in lied.items()}
+    padded, liars = next(sharing.candidate_keys(bare, UPLOADS))
+    np.testing.assert_array_equal(padded.key.coefficients, expected.key.coefficients)
+    assert (liars, padded.pads.tolist()) == ((), [0, 0])
+
+
 def test_two_liars_that_agree_with_each_other_are_named() -> None:
     sharing = ReplicatedSharing(7, 5)
     _, answers, _ = uploaded(sharing)
@@ -211,7 +244,7 @@ def test_two_liars_that_agree_with_each_other_are_named() -> None:
     values = {member: answers[member].values.copy() for member in (2, 6)}
     for member, own in values.items():
         own[[sharing.held_by(member).index(subset) for subset in both], 100] -= 2
-    lied = answers | {member: ShareSum(own) for member, own in values.items()}
+    lied = answers | {member: ShareSum(own, answers[member].pads) for member, own in values.items()}
     assert opened(sharing, lied) == (2, 6)
 
 
@@ -271,11 +304,12 @@ def test_without_redundancy_a_lie_opens_nothing(members: int, threshold: int) ->
     sharing = ReplicatedSharing(members, threshold)
     _, answers, expected = uploaded(sharing)
     lied = lie(sharing, answers, 0, sharing.held_by(0))
-    ((key, liars),) = sharing.candidate_keys(lied, UPLOADS)
+    ((padded, liars),) = sharing.candidate_keys(lied, UPLOADS)
     # A key, but not that of the sum; opening it is what finds out.
-    assert (key.coefficients != expected.coefficients).sum() == 1
+    assert (padded.key.coefficients != expected.key.coefficients).sum() == 1
     assert liars == ()
     assert opened(sharing, lied) is None
+    assert opened(sharing, lie_about_pads(sharing, answers, 0, sharing.held_by(0)[:1])) is None
     assert opened(sharing, answers) == ()
 
 
@@ -303,8 +337,9 @@ def test_more_liars_than_declared_open_nothing() -> None:
 def test_the_sum_of_no_uploads_has_the_key_zero() -> None:
     sharing = ReplicatedSharing(4, 3)
     answers = {member: ShareSum.from_seeds([], 3) for member in range(4)}
-    ((key, liars),) = sharing.candidate_keys(answers, 0)
-    assert not key.coefficients.any()
+    ((padded, liars),) = sharing.candidate_keys(answers, 0)
+    assert not padded.key.coefficients.any()
+    assert not padded.pads.any()
     assert liars == ()
 
 

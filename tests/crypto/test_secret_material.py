@@ -10,6 +10,7 @@ from gmpy2 import mpz
 from fedmf.crypto.envelopes import EnvelopeKey
 from fedmf.crypto.fixed_base import FixedBase
 from fedmf.crypto.keystream import Keystream
+from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.prime_square import PrimeSquare
 from fedmf.crypto.randomness import KeyRandomness
@@ -25,6 +26,7 @@ SECRETS: dict[str, Callable[[PrivateKey], SecretMaterial]] = {
     "FixedBase": lambda _: FixedBase(mpz(3), mpz(49), 1),
     "Keystream": lambda _: Keystream(bytes(32)),
     "RlweKey": lambda _: RlweKey.from_seed(bytes(32)),
+    "PaddedKey": lambda _: PaddedKey.sum_of_seeds([bytes(32)]),
     "SmallFactor": lambda _: RlweKey.from_seed(bytes(32)).factor(),
     "SigningKey": lambda _: SigningKey(bytes(32)),
     "EnvelopeKey": lambda _: EnvelopeKey(bytes(32)),

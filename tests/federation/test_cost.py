@@ -55,3 +55,19 @@ def test_forecast_sizes_are_those_of_the_training(
         assert record.upload_bytes_median == pytest.approx(predicted.upload_bytes, rel=0.3)
     assert predicted.participant_seconds > 0
     assert predicted.total_seconds > predicted.server_seconds > 0
+
+
+@pytest.mark.parametrize("opened_by", ["participants", "server"])
+def test_forecast_sizes_are_those_of_a_round_with_a_committee(
+    split: tuple[Ratings, Ratings], opened_by: str
+) -> None:
+    """In a round after the first: the start table is known to everybody and not sent."""
+    settings = TrainingSettings(
+        protection="committee", opened_by=opened_by, method="bayes", factors=5, rounds=1
+    )
+    plan = TrainingPlan.make(settings, split[0], public_key=None, measured=True)
+    secret = MasterSecret.fresh()
+    predicted = forecast(plan, secret, *split, workers=1)
+    record = train_locally(plan, secret, *split).rounds[0]
+    assert record.upload_bytes_median == predicted.upload_bytes
+    assert record.download_bytes_median == predicted.download_bytes

@@ -187,8 +187,8 @@ class BothSides:
         """Return the size that the page announces."""
         size = 82 + 4 + (0 if self.terms.protection == "none" else 32)
         if self.terms.protection == "rlwe":
-            # One block, of 4-byte words where the noise of all uploads fits.
-            return size + 2048 * (4 if self.terms.rounds == 2 else 5)
+            # One block, of 4-byte words where the noise of all uploads fits, and the tags.
+            return size + 2048 * (4 if self.terms.rounds == 2 else 5) + 16
         if self.terms.upload == "part":
             size += 4 * (len(GROUPS) + sum(map(len, change)))
         for (_, rows, columns, bits), listed in zip(GROUPS, change, strict=True):

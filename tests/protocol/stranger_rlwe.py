@@ -49,9 +49,9 @@ class Words:
             noise = noise_bound(uploads, kept_bits)
             w = max(w for w in range(1, 33) if noise <= 2.0 ** (kept_bits - w - 1))
             limb_bits = w - uploads.bit_length()
-            if limb_bits >= 2:
+            if limb_bits >= 2 or all(bits <= w for *_, bits in terms.groups):
                 self.kept_bits, self.w, self.limb_bits = kept_bits, w, limb_bits
-                count = 2 * self.limbs(64) + sum(
+                count = sum(
                     rows * columns * self.limbs(bits) for _, rows, columns, bits in terms.groups
                 )
                 blocks = -(-count // DEGREE)
@@ -110,16 +110,18 @@ class Words:
         dropped = 48 - self.kept_bits
         return [(x + 2 ** (dropped - 1) >> dropped) % 2**self.kept_bits for x in exact]
 
-    def write(self, words: list[int]) -> bytes:
-        return b"".join(word.to_bytes(self.kept_bits // 8, "little") for word in words)
+    def write(self, words: list[int], tags: list[int]) -> bytes:
+        written = b"".join(word.to_bytes(self.kept_bits // 8, "little") for word in words)
+        return written + struct.pack("<2Q", *tags)
 
-    def read(self, payload: bytes) -> list[int]:
+    def read(self, payload: bytes) -> tuple[list[int], list[int]]:
+        """Return the words of a payload, and the two tags behind them."""
         size = self.kept_bits // 8
-        if len(payload) != self.blocks * DEGREE * size:
+        end = self.blocks * DEGREE * size
+        if len(payload) != end + 16:
             raise RefusedError("a payload of another size")
-        return [
-            int.from_bytes(payload[at : at + size], "little") for at in range(0, len(payload), size)
-        ]
+        words = [int.from_bytes(payload[at : at + size], "little") for at in range(0, end, size)]
+        return words, list(struct.unpack("<2Q", payload[end:]))
 
 
 def listed(body: bytes) -> list[tuple[int, bytes]]:
@@ -169,15 +171,15 @@ class RlweParticipant:
         limbs = words.table_limbs(table)
         upload = struct.pack("<I", round_number), struct.pack("<I", self._number), nonce
         beta = self._beta(*upload)
-        tags = [nearest_to_zero(t + b, 64) for t, b in zip(self._tags(limbs), beta, strict=True)]
-        messages = words.padded(limbs + words.split(tags, 64))
+        tags = [(t + b) % 2**64 for t, b in zip(self._tags(limbs), beta, strict=True)]
+        messages = words.padded(limbs)
         key = self._upload_key(*upload)
         exact: list[int] = []
         for public in words.public:
             for masked in product(public, key):
                 noise = secrets.randbits(64).bit_count() - 32
                 exact.append(masked + noise + 2 ** (48 - words.w) * messages[len(exact)])
-        payload = words.write(words.rounded(exact))
+        payload = words.write(words.rounded(exact), tags)
         return self._terms.framed(2, round_number, upload[1] + nonce + payload)
 
     def included(self, message: bytes) -> bool:
@@ -198,15 +200,13 @@ class RlweParticipant:
         step = 2 ** (words.kept_bits - words.w)
         mean = round((self._uploads - 1) * 2.0 ** (words.kept_bits - 49))
         limbs = []
-        for word, mask in zip(words.read(payload), words.rounded(masks), strict=True):
+        sums, found = words.read(payload)
+        for word, mask in zip(sums, words.rounded(masks), strict=True):
             noisy = nearest_to_zero(word - mask - mean, words.kept_bits)
             opened = (noisy + step // 2) // step
             if abs(noisy - opened * step) > noise_bound(self._uploads, words.kept_bits):
                 raise RefusedError("does not open")
             limbs.append(nearest_to_zero(opened, words.w))
-        count = len(self._start)
-        rest = limbs[count:]
-        found = words.joined(rest, 2, 64)
         added = [m - start for m, start in zip(limbs, self._start, strict=False)]
         for tag, beta, due in zip(found, self._masks, self._tags(added), strict=True):
             if (tag - beta - due) % 2**64:
@@ -226,19 +226,20 @@ class RlweServer:
         step = 2 ** (self._words.kept_bits - self._words.w)
         self._modulus = 2**self._words.kept_bits
         limbs = self._words.padded(self._words.table_limbs(start))
-        self._sum = [step * limb % self._modulus for limb in limbs]
+        self._sum, self._tags = [step * limb % self._modulus for limb in limbs], [0, 0]
         self._round, self._included = 1, dict[int, bytes]()
         self._nonces = set[bytes]()
 
     def table(self) -> bytes:
-        return self._terms.framed(1, self._round, self._words.write(self._sum))
+        return self._terms.framed(1, self._round, self._words.write(self._sum, self._tags))
 
     def receive(self, message: bytes) -> None:
         round_number, body = self._terms.unframed(2, message)
         (participant,), nonce = struct.unpack("<I", body[:4]), body[4:36]
         if round_number != self._round or participant in self._included or nonce in self._nonces:
             raise RefusedError("not due")
-        words = self._words.read(body[36:])
+        words, tags = self._words.read(body[36:])
+        self._tags = [(a + b) % 2**64 for a, b in zip(self._tags, tags, strict=True)]
         self._sum = [(a + b) % self._modulus for a, b in zip(self._sum, words, strict=True)]
         self._included[participant] = nonce
         self._nonces.add(nonce)

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.errors import OpenError
+from fedmf.errors import MessageError, OpenError
 from fedmf.protocol import GroupShape, Int64Array, TableShape
-from fedmf.protocol.integrity_tags import TAGS, IntegrityTags
+from fedmf.protocol.integrity_tags import TAGS, TAGS_BYTES, IntegrityTags, pack_tags, split_tags
 from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.table import centred
 from tests.contracts.protection_contract import random_change
@@ -73,24 +74,38 @@ def test_tags_print_nothing_of_their_factors() -> None:
     assert repr(IntegrityTags(SECRET, CONTEXT, 3)) == "<IntegrityTags (omitted)>"
 
 
+def test_tags_travel_as_little_endian_numbers_behind_the_words() -> None:
+    tags = np.array([1, 2**64 - 2], dtype=np.uint64)
+    packed = pack_tags(tags)
+    assert packed == bytes([1, *bytes(7)]) + b"\xfe" + b"\xff" * 7
+    words, found = split_tags(b"words" + packed, 5)
+    assert (words, found.tolist()) == (b"words", tags.tolist())
+    found += np.uint64(1)
+    words, none = split_tags(b"words", 5, 0)
+    assert (words, len(none)) == (b"words", 0)
+    for wrong in (packed, b"word" + packed, b"words" + packed + b"\0", b""):
+        with pytest.raises(MessageError, match=f"words and 2 tags are {5 + TAGS_BYTES} bytes"):
+            split_tags(wrong, 5)
+
+
 class Sums:
-    """Uploads whose messages add in the open: what every protection with tags comes down to."""
+    """Uploads that add in the open, limbs and tags: what every protection comes down to."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.layout = LatticeLayout.plan(SHAPE, uploads=6, tags=TAGS)
+        self.layout = LatticeLayout.plan(SHAPE, uploads=6)
         self.tags = IntegrityTags(SECRET, CONTEXT, self.layout.value_limbs)
         self.values = [SHAPE.flat(SHAPE.dense(random_change(rng, SHAPE))) for _ in NAMES]
         self.uploads = []
         for name, values in zip(NAMES, self.values, strict=True):
             limbs = self.layout.limbs(values)
             due = self.tags.of(limbs) + self.tags.mask(name)
-            self.uploads.append(self.layout.messages(limbs, due))
+            self.uploads.append(np.concatenate([limbs, due.view(np.int64)]))
 
     def open(self, total: Int64Array, *, checked: bool) -> list[int]:
-        limbs, found = self.layout.read(centred(total, self.layout.size.word_bits))
+        limbs = self.layout.read(centred(total[:-TAGS], self.layout.size.word_bits))
         if checked:
             masks = np.sum([self.tags.mask(name) for name in NAMES], axis=0, dtype=np.uint64)
-            self.tags.check(found, self.tags.of(limbs) + masks)
+            self.tags.check(total[-TAGS:].view(np.uint64), self.tags.of(limbs) + masks)
         values: list[int] = self.layout.values(limbs).tolist()
         return values
 
@@ -150,6 +165,53 @@ def test_with_tags_no_lie_opens(lie: Lie, rng: np.random.Generator) -> None:
         sums.open(lie(sums.uploads), checked=True)
 
 
+@pytest.mark.parametrize("wrong", ["exchanged", "shifted", "made up", "none"])
+def test_tags_of_another_sum_open_nothing(wrong: str, rng: np.random.Generator) -> None:
+    sums = Sums(rng)
+    total = np.sum(sums.uploads, axis=0)
+    total[-TAGS:] = {
+        "exchanged": total[: -TAGS - 1 : -1],
+        "shifted": total[-TAGS:] + np.array([0, 2**62]),
+        "made up": rng.integers(-(2**63), 2**63, TAGS),
+        "none": np.zeros(TAGS, dtype=np.int64),
+    }[wrong]
+    assert sums.open(total, checked=False) == sums.honest()
+    with pytest.raises(OpenError, match="does not open"):
+        sums.open(total, checked=True)
+
+
+def in_limbs(tags: NDArray[np.uint64], bits: int) -> list[list[int]]:
+    """Return the limbs of tags as numbers with sign, as wide values are cut."""
+    limbs = []
+    rest = [int(tag) for tag in tags.view(np.int64)]
+    for _ in range(64 // bits):
+        lowest = [(number + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1) for number in rest]
+        rest = [(n - low) >> bits for n, low in zip(rest, lowest, strict=True)]
+        limbs.append(lowest)
+    return [*limbs, rest]
+
+
+@pytest.mark.parametrize("mover", [1, 2])
+def test_sums_of_limbs_of_tags_would_tell_who_moved_and_sums_of_tags_do_not(
+    mover: int, rng: np.random.Generator
+) -> None:
+    """A participant knows all factors and masks, and what either of two others may have done."""
+    tags = IntegrityTags(SECRET, CONTEXT, 200)
+    move = rng.integers(-(2**20), 2**20, 200)
+    shown = {}
+    for suspect in (1, 2):
+        single = [tags.mask(name) for name in NAMES]
+        single[suspect] = single[suspect] + tags.of(move)
+        shown[suspect] = {
+            "limbs": np.sum([in_limbs(tag, 22) for tag in single], axis=0).tolist(),
+            "tags": np.sum(single, axis=0, dtype=np.uint64).tolist(),
+        }
+    other = 3 - mover
+    # What opens is what the mover did: sums of limbs fit nobody else, sums of tags fit everybody.
+    assert shown[mover]["limbs"] != shown[other]["limbs"]
+    assert shown[mover]["tags"] == shown[other]["tags"]
+
+
 def test_tags_over_wide_values_would_miss_shifts_that_tags_over_limbs_find(
     rng: np.random.Generator,
 ) -> None:
@@ -157,7 +219,7 @@ def test_tags_over_wide_values_would_miss_shifts_that_tags_over_limbs_find(
     honest = rng.integers(-(2**60), 2**60, 10)
     shifted = honest.copy()
     shifted[3] -= 2**61
-    layout = LatticeLayout.plan(TableShape((GroupShape("sums", 1, 10, 62),)), uploads=6, tags=TAGS)
+    layout = LatticeLayout.plan(TableShape((GroupShape("sums", 1, 10, 62),)), uploads=6)
     missed = {"values": 0, "limbs": 0}
     for number in range(500):
         secret = MasterSecret(number.to_bytes(32, "little"))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe_ring import DEGREE
 from fedmf.errors import SettingsError, WordSizeError
-from fedmf.protocol.integrity_tags import TAGS
 from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.table import GroupShape, Int64Array, TableShape, centred
 
@@ -66,26 +65,19 @@ def test_sums_read_back_exactly_modulo_the_words(
 ) -> None:
     """A start table and as many uploads as planned: some different ones, and the last repeated."""
     rng = np.random.default_rng(seed)
-    layout = LatticeLayout.plan(shape, uploads=most, tags=TAGS)
-    values, tags, sent = [], [], []
+    layout = LatticeLayout.plan(shape, uploads=most)
+    values, sent = [], []
     for _ in range(min(several, most) + 1):
         values.append(random_values(rng, shape, extreme=extreme))
-        tags.append(rng.integers(0, 2**64, TAGS, dtype=np.uint64))
-        limbs = layout.limbs(values[-1])
-        assert limbs.shape == (layout.value_limbs,)
-        sent.append(layout.messages(limbs, tags[-1]))
+        sent.append(layout.limbs(values[-1]))
+        assert sent[-1].shape == (layout.value_limbs,)
         half = 2 ** (layout.size.word_bits - 1)
         assert -half <= sent[-1].min()
         assert sent[-1].max() < half
     again = most + 1 - len(values)
-    read, found = layout.read(
-        as_opened(layout, added(sent) + again * sent[-1].astype(object)),
-    )
+    read = layout.read(as_opened(layout, added(sent) + again * sent[-1].astype(object)))
     total = added(values) + again * values[-1].astype(object)
     assert layout.values(read).tolist() == modulo_words(total, shape)
-    assert found.tolist() == [
-        int(tag) % 2**64 for tag in added(tags) + again * tags[-1].astype(object)
-    ]
 
 
 @settings(max_examples=150, deadline=None)
@@ -95,7 +87,7 @@ def test_limbs_add_exactly_where_the_sum_fits(
 ) -> None:
     """Tags are over limbs, so not even a remainder modulo 2^w may be lost."""
     rng = np.random.default_rng(seed)
-    layout = LatticeLayout.plan(shape, uploads=most, tags=0, spare_bits=spare_bits)
+    layout = LatticeLayout.plan(shape, uploads=most, spare_bits=spare_bits)
     values, rest = (random_values(rng, shape, extreme=extreme) for extreme in (False, True))
     values = np.where(-values == shape.wrap(-values), values, 0)
     # The values and their reverse as often as planned; the rest once, or twice with a spare bit.
@@ -105,17 +97,11 @@ def test_limbs_add_exactly_where_the_sum_fits(
         rest = np.where(-rest == shape.wrap(-rest), rest, 0)
     summands = [(pairs, values), (pairs, -values), (1 + spare_bits, rest)]
     limbs = added([times * layout.limbs(part).astype(object) for times, part in summands])
-    read, _ = layout.read(as_opened(layout, limbs))
+    read = layout.read(as_opened(layout, limbs))
     if spare_bits:
         read = layout.exact_change(read, -rest)
     assert read.tolist() == limbs.tolist()
     assert layout.values(read).tolist() == ((1 + spare_bits) * rest.astype(object)).tolist()
-
-
-@pytest.mark.parametrize("uploads", [523_303, 2**19, 2**20])
-def test_so_many_uploads_that_no_limb_fits_the_smaller_word_take_the_larger(uploads: int) -> None:
-    layout = LatticeLayout.plan(TableShape((GroupShape("x", 1, 2, 20),)), uploads=uploads, tags=0)
-    assert (layout.size.kept_bits, layout.splits, layout.value_limbs) == (40, False, 2)
 
 
 @pytest.mark.parametrize("uploads", [1, 3, 2**10 - 1, 2**16 - 1, 2**20 - 1, 2**22 - 1])
@@ -124,7 +110,7 @@ def test_limbs_add_exactly_at_their_bounds(uploads: int, sign: int) -> None:
     """All lower limbs at one bound, and the sum of the values at the bound across from it."""
     for bits in range(33, 63):
         shape = TableShape((GroupShape("x", 1, 1, bits),))
-        layout = LatticeLayout.plan(shape, uploads=uploads, tags=TAGS)
+        layout = LatticeLayout.plan(shape, uploads=uploads)
         places = [2 ** (layout.limb_bits * place) for place in range(layout.value_limbs - 1)]
         half = 2 ** (layout.limb_bits - 1)
         small = sum((half - 1 if sign == 1 else -half) * place for place in places)
@@ -136,13 +122,13 @@ def test_limbs_add_exactly_at_their_bounds(uploads: int, sign: int) -> None:
         assert -bound <= often * large + rarely * small < bound
         limbs = often * layout.limbs(np.array([large])).astype(object)
         limbs += rarely * layout.limbs(np.array([small])).astype(object)
-        read, _ = layout.read(as_opened(layout, limbs))
+        read = layout.read(as_opened(layout, limbs))
         assert read.tolist() == limbs.tolist()
 
 
 def test_values_that_fit_a_message_are_passed_on_as_they_are() -> None:
     shape = TableShape((GroupShape("x", 30, 20, 24), GroupShape("y", 4, 1, 2)))
-    layout = LatticeLayout.plan(shape, uploads=600, tags=TAGS)
+    layout = LatticeLayout.plan(shape, uploads=600)
     values = np.arange(604)
     assert layout.limbs(values) is values
     assert layout.value_limbs == 604
@@ -151,7 +137,7 @@ def test_values_that_fit_a_message_are_passed_on_as_they_are() -> None:
 def test_the_smallest_payload_is_taken() -> None:
     def payload(bits: int, uploads: int, rows: int = 20_480) -> tuple[int, int]:
         shape = TableShape((GroupShape("x", rows, 1, bits),))
-        layout = LatticeLayout.plan(shape, uploads=uploads, tags=0)
+        layout = LatticeLayout.plan(shape, uploads=uploads)
         return layout.size.kept_bits, layout.payload_bytes
 
     assert payload(20, 1000) == (32, 4 * 20_480)
@@ -168,8 +154,8 @@ def test_sums_with_a_spare_bit_may_go_beyond_their_words() -> None:
     shape = TableShape((GroupShape("x", 1, 2, 30),))
     change = np.array([2**29 - 1, -(2**29)])
     for spare_bits, expected in ((0, [-2, 0]), (1, [2**30 - 2, -(2**30)])):
-        layout = LatticeLayout.plan(shape, uploads=2, tags=0, spare_bits=spare_bits)
-        limbs, _ = layout.read(as_opened(layout, 2 * layout.limbs(change)))
+        layout = LatticeLayout.plan(shape, uploads=2, spare_bits=spare_bits)
+        limbs = layout.read(as_opened(layout, 2 * layout.limbs(change)))
         assert layout.values(limbs).tolist() == expected
 
 
@@ -180,18 +166,25 @@ def test_wrapping_brings_sums_back_into_their_words(shape: TableShape, seed: int
     assert shape.wrap(values).tolist() == modulo_words(values.astype(object), shape)
 
 
-def test_too_many_uploads_are_refused() -> None:
-    shape = TableShape((GroupShape("x", 1, 1, 8),))
-    LatticeLayout.plan(shape, uploads=2**22, tags=TAGS)
+def test_too_many_uploads_for_limbs_are_refused() -> None:
+    wide = TableShape((GroupShape("x", 1, 1, 62),))
+    LatticeLayout.plan(wide, uploads=2**22)
     with pytest.raises(WordSizeError, match="noise of 16,777,216 uploads"):
-        LatticeLayout.plan(shape, uploads=2**24, tags=TAGS)
-    # Without tags everything fits one message, and nothing needs limbs.
-    layout = LatticeLayout.plan(shape, uploads=2**24, tags=0)
-    assert layout.value_limbs == 1
-    limbs, tags = layout.read(as_opened(layout, np.array([-128])))
-    assert (layout.values(limbs).tolist(), len(tags)) == ([-128], 0)
+        LatticeLayout.plan(wide, uploads=2**24)
     with pytest.raises(SettingsError, match="at least 1"):
-        LatticeLayout.plan(shape, uploads=0, tags=TAGS)
+        LatticeLayout.plan(wide, uploads=0)
+
+
+@pytest.mark.parametrize("uploads", [523_303, 2**19, 2**20, 2**24])
+@pytest.mark.parametrize("spare_bits", [0, 1])
+def test_values_that_fit_a_message_need_no_room_for_limbs(uploads: int, spare_bits: int) -> None:
+    """Words of 4 bytes hold no limbs here, so that values larger than those take 5."""
+    for bits, kept_bits in ((8, 32), (20, 40)):
+        shape = TableShape((GroupShape("x", 1, 1, bits),))
+        layout = LatticeLayout.plan(shape, uploads=uploads, spare_bits=spare_bits)
+        assert (layout.size.kept_bits, layout.value_limbs, layout.blocks) == (kept_bits, 1, 1)
+        limbs = layout.read(as_opened(layout, np.array([-128])))
+        assert layout.values(limbs).tolist() == [-128]
 
 
 @pytest.mark.parametrize("bits", [1, 2, 33, 63, 64])

@@ -145,7 +145,7 @@ class TestRlwe(KeyedProtectionContract):
         size = layout.size
         first, second = (
             unpack_words(
-                participant.protect(change, round_number=1, participant=0).payload,
+                participant.protect(change, round_number=1, participant=0).payload[:-16],
                 layout.blocks,
                 size,
             ).reshape(-1)
@@ -159,6 +159,36 @@ class TestRlwe(KeyedProtectionContract):
         # Exact but for the rounding of the two words, which is less than a step.
         assert (difference == 0).mean() > 0.99
 
+    @pytest.mark.parametrize("wrong", ["exchanged", "shifted", "of another upload", "none"])
+    def test_words_do_not_open_with_other_tags(
+        self, exchange: Exchange, rng: np.random.Generator, wrong: str
+    ) -> None:
+        sent = exchange.send(random_change(rng))
+        exchange.send(random_change(rng))
+        exchange.close_round()
+        payload = exchange.server.payload()
+        words, tags = payload[:-16], payload[-16:]
+        exchange.participant.open(words + tags)
+        told = {
+            "exchanged": tags[8:] + tags[:8],
+            "shifted": tags[:15] + bytes([tags[15] ^ 128]),
+            "of another upload": sent[-16:],
+            "none": bytes(16),
+        }[wrong]
+        with pytest.raises(OpenError, match="does not open"):
+            exchange.participant.open(words + told)
+
+    def test_tags_of_equal_changes_share_nothing(
+        self, session: Session, rng: np.random.Generator
+    ) -> None:
+        """Each is under masks of its own, so that the server may see it as it is."""
+        participant, change = self.participant(session), random_change(rng)
+        tags = [
+            participant.protect(change, round_number=1, participant=k).payload[-16:]
+            for k in (0, 0, 1)
+        ]
+        assert len({half for tag in tags for half in (tag[:8], tag[8:])}) == 6
+
 
 def small(participants: int, rounds: int, word_bits: int) -> Session:
     shape = TableShape((GroupShape("items", 2, 3, word_bits),))
@@ -171,13 +201,12 @@ def small(participants: int, rounds: int, word_bits: int) -> Session:
 def test_values_take_4_bytes_or_5_or_several_words_as_they_have_to(
     participants: int, word_bits: int, bytes_per_value: int
 ) -> None:
-    # The values fill whole blocks, and the tags go into one more.
     shape = TableShape((GroupShape("items", 2048, 100, word_bits),))
     layout = table_layout(replace(small(participants, 12, word_bits), shape=shape))
-    assert layout.payload_bytes == bytes_per_value * 2048 * 100 + 2048 * layout.size.bytes_per_word
+    assert layout.payload_bytes == bytes_per_value * 2048 * 100
 
 
-@pytest.mark.parametrize("session", [small(10**6, 10, 30), small(2**20, 8, 2)])
+@pytest.mark.parametrize("session", [small(10**6, 10, 30), small(2**20, 8, 27)])
 def test_sessions_whose_noise_leaves_no_room_are_refused(session: Session) -> None:
     with pytest.raises(WordSizeError, match="rounds: fewer rounds, or silos, need less"):
         table_layout(session)
@@ -216,7 +245,7 @@ def test_payloads_are_as_large_as_said() -> None:
     session = small(3, 4, 20)
     server = server_protection(session)
     server.start(session.shape.zeros())
-    assert len(server.payload()) == 2048 * 4
-    assert server.payload() == pack_words(
-        unpack_words(server.payload(), 1, table_layout(session).size), table_layout(session).size
-    )
+    assert len(server.payload()) == 2048 * 4 + 16
+    words, size = server.payload()[:-16], table_layout(session).size
+    assert words == pack_words(unpack_words(words, 1, size), size)
+    assert server.payload()[-16:] == bytes(16)

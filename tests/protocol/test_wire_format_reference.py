@@ -79,7 +79,7 @@ def test_both_sides_agree_on_lattice_words(rounds: int, weak_key: PrivateKey) ->
     sides.open_everywhere(sides.table(), 3)
 
 
-def test_both_sides_refuse_a_table_with_one_word_shifted(weak_key: PrivateKey) -> None:
+def test_both_sides_refuse_a_table_with_one_word_or_tag_shifted(weak_key: PrivateKey) -> None:
     rng = np.random.default_rng(15)
     terms = make_terms("rlwe", "full", weak_key)
     session, start = make_session(terms), random_table(rng)
@@ -95,13 +95,20 @@ def test_both_sides_refuse_a_table_with_one_word_shifted(weak_key: PrivateKey) -
     _, table = other.open(honest)
     payload = TableMessage.from_bytes(honest, session).payload
     assert [part.tolist() for part in protection.open(payload)] == table
-    for place in (0, 242, 250, 268):  # limbs, a value of one limb, and a limb of a tag
-        shifted = words.read(payload)
+    wrong = []
+    for place in (0, 242, 250):  # limbs, and a value of one limb
+        shifted, tags = words.read(payload)
         shifted[place] = (shifted[place] + 2 ** (words.kept_bits - words.w)) % 2**words.kept_bits
+        wrong.append(words.write(shifted, tags))
+    for tag in (0, 1):
+        honest_words, tags = words.read(payload)
+        tags[tag] = (tags[tag] + 2**63) % 2**64
+        wrong.append(words.write(honest_words, tags))
+    for one in wrong:
         with pytest.raises(OpenError):
-            protection.open(words.write(shifted))
+            protection.open(one)
         with pytest.raises(stranger.RefusedError):
-            other.open(terms.framed(1, 2, words.write(shifted)))
+            other.open(terms.framed(1, 2, one))
 
 
 @pytest.mark.parametrize("bits", [2, 24, 31, 32, 33, 47, 62])
@@ -110,7 +117,8 @@ def test_both_sides_choose_the_same_words(bits: int) -> None:
         groups = (("items", 7, columns, bits), ("counts", 9, 1, 8))
         for rounds in (1, 2, 100, 10**4, 10**5, 10**6, 2**21 - 1, 2**21, 2**32 - 2):
             terms = Terms(bytes(16), "rlwe", "full", groups, 4, rounds, None, bytes(32))
-            if rounds >= 2**21:
+            # No room for limbs: the largest values that fit are those of one message.
+            if rounds >= 2**21 and bits > (25 if rounds <= 2**21 else 19):
                 with pytest.raises(stranger.RefusedError):
                     stranger_rlwe.Words(terms)
                 with pytest.raises(WordSizeError):

@@ -12,6 +12,7 @@ from fedmf.cli.doctor import doctor
 from fedmf.cli.evaluate import evaluate
 from fedmf.cli.keys import keys
 from fedmf.cli.recommend import recommend
+from fedmf.cli.report import report
 from fedmf.cli.reproduce import reproduce
 from fedmf.cli.train import train
 
@@ -42,7 +43,7 @@ def _root(
     del show_version
 
 
-for command in (train, recommend, evaluate, reproduce, bench, doctor):
+for command in (train, recommend, evaluate, report, reproduce, bench, doctor):
     app.command()(command)
 app.add_typer(keys, name="keys")
 

@@ -16,9 +16,9 @@ import typer
 from rich.table import Table
 
 from fedmf.cli.console import ends_with_error_number, output, print_json
-from fedmf.cli.figures import seconds_text
 from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
+from fedmf.figures import seconds_text
 from fedmf.recommender import available_cores
 
 PACKAGES = ("fedmf", "numpy", "gmpy2", "cryptography", "pyarrow", "typer", "rich")

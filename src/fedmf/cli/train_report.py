@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fedmf.cli.figures import bytes_text, seconds_text
-from fedmf.evaluation import GlobalMean, ModelEvaluation, UserItemBias, rmse
+from fedmf.benchmarking.machine import this_machine
+from fedmf.evaluation import GlobalMean, ModelEvaluation, UserItemBias, mae, rmse
 from fedmf.federation import Forecast, TrainingPlan, TrainingResult
+from fedmf.figures import bytes_text, seconds_text
 from fedmf.protocol.threat_model import Threat, threat_model
 from fedmf.ratings import Ratings
+
+PACKAGES = ("fedmf", "numpy", "cryptography", "gmpy2", "pyarrow")
+"""Whose versions a result names."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -108,6 +112,7 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     )
     console.print(escape(f"  fedmf recommend {run} --user {user}"))
     console.print(escape(f"  fedmf evaluate {run}"))
+    console.print(escape(f"  fedmf report {run}"))
     console.print("  fedmf train YOUR_RATINGS.csv")
 
 
@@ -127,8 +132,11 @@ def result_json(outcome: Outcome) -> dict[str, object]:
     if outcome.unprotected is not None:
         unprotected = {
             "rmse": outcome.unprotected.rounds[-1].as_json()["rmse"],
+            "mae": outcome.unprotected.rounds[-1].as_json()["mae"],
+            "rounds": [record.as_json() for record in outcome.unprotected.rounds],
             "table_sha256": outcome.unprotected.table_sha256,
         }
+    compared = baselines(outcome.training, outcome.heldout)
     return {
         "dataset": {
             "name": outcome.ratings.name,
@@ -144,25 +152,37 @@ def result_json(outcome: Outcome) -> dict[str, object]:
         "rounds": [record.as_json() for record in outcome.result.rounds],
         "final": final,
         "unprotected": unprotected,
-        "baselines": baselines(outcome.training, outcome.heldout),
+        "baselines": _measured(compared, "rmse"),
+        "baselines_mae": _measured(compared, "mae"),
         "table_sha256": outcome.result.table_sha256,
         "seconds": outcome.seconds,
         "run_dir": str(outcome.run),
+        "machine": asdict(this_machine(PACKAGES)),
     }
 
 
-def baselines(training: Ratings, heldout: Ratings) -> dict[str, float] | None:
-    """Return the held-out RMSE of predictors without factors; None if nothing was held out."""
+def baselines(training: Ratings, heldout: Ratings) -> dict[str, dict[str, float]] | None:
+    """Return held-out RMSE and MAE of predictors without factors; None if nothing was held out."""
     if not len(heldout):
         return None
     mean = GlobalMean.fit(training.values)
     bias = UserItemBias.fit(
         training.users, training.items, training.values, training.n_users, training.n_items
     )
-    return {
-        name: rmse(heldout.values, predictor.predict(heldout.users, heldout.items))
-        for name, predictor in (("bias", bias), ("global_mean", mean))
-    }
+    found = {}
+    for name, predictor in (("bias", bias), ("global_mean", mean)):
+        predicted = predictor.predict(heldout.users, heldout.items)
+        found[name] = {
+            "rmse": rmse(heldout.values, predicted),
+            "mae": mae(heldout.values, predicted),
+        }
+    return found
+
+
+def _measured(
+    compared: dict[str, dict[str, float]] | None, measure: str
+) -> dict[str, float] | None:
+    return None if compared is None else {name: one[measure] for name, one in compared.items()}
 
 
 def _accuracy(outcome: Outcome) -> Table:
@@ -176,8 +196,8 @@ def _accuracy(outcome: Outcome) -> Table:
     table.add_row(f"this model ({settings.protection})", f"[bold]{found.rmse.value:.4f}[/]")
     if outcome.unprotected is not None:
         table.add_row("the same, unprotected", f"{outcome.unprotected.rounds[-1].rmse:.4f}")
-    table.add_row("user and item bias, pooled data", f"{compared['bias']:.4f}")
-    table.add_row("global mean, pooled data", f"{compared['global_mean']:.4f}")
+    table.add_row("user and item bias, pooled data", f"{compared['bias']['rmse']:.4f}")
+    table.add_row("global mean, pooled data", f"{compared['global_mean']['rmse']:.4f}")
     return table
 
 

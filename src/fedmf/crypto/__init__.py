@@ -18,6 +18,7 @@ in which a value travels through them::
     rlwe_ring            exact products of polynomials
     rlwe_noise           small random numbers from a keystream
     rlwe_key             the key of one upload, and sums of such keys
+    padded_key           the same with pads, for numbers that travel beside the words
     rlwe_public          the public polynomials of a session
     rlwe_sizes           how the bits of a protected word are shared out
     rlwe_words           what the server does: adds and carries protected words

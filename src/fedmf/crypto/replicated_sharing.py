@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.crypto.keystream import KEY_BYTES
+from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.rlwe_key import RlweKey
-from fedmf.crypto.rlwe_ring import DEGREE
+from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import ProtocolError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from fedmf.crypto.randomness import KeyRandomness
-    from fedmf.crypto.share_sum import ShareSum
 
 MOST_MEMBERS = 10
 """Largest committee: 252 subsets, 126 of them held by every member."""
@@ -103,7 +103,7 @@ class ReplicatedSharing:
     def fresh_seeds(self, randomness: KeyRandomness, message: bytes) -> list[bytes]:
         """Return new seeds for one upload, one for each subset, 32 bytes each.
 
-        The key of the upload is `RlweKey.sum_of_seeds` of them.
+        The key of the upload and its pads are `PaddedKey.sum_of_seeds` of them.
 
         Parameters
         ----------
@@ -118,11 +118,12 @@ class ReplicatedSharing:
 
     def candidate_keys(
         self, answers: Mapping[int, ShareSum], uploads: int
-    ) -> Iterator[tuple[RlweKey, tuple[int, ...]]]:
-        """Yield the keys that the sum of some uploads may have, the likeliest first.
+    ) -> Iterator[tuple[PaddedKey, tuple[int, ...]]]:
+        """Yield the keys, with pads, that the sum of some uploads may have, the likeliest first.
 
         The caller opens the sum under one after the other, and takes the first that opens. Where
-        none does, too many members lied or too few answered: nothing may be used.
+        none does, too many members lied or too few answered: nothing may be used. Members have to
+        agree on keys and pads alike; where nothing was padded, see `ShareSum.without_pads`.
 
         Parameters
         ----------
@@ -133,8 +134,9 @@ class ReplicatedSharing:
 
         Yields
         ------
-        key : RlweKey
-            The sum of the keys of the uploads, if the named members lied and nobody else.
+        key : PaddedKey
+            The sums of the keys and of the pads of the uploads, if the named members lied and
+            nobody else.
         liars : tuple of int
             The members whose answers cannot be true then, in increasing order.
 
@@ -145,13 +147,16 @@ class ReplicatedSharing:
         """
         self._check_answers(answers)
         believable = {
-            member: answer.values for member, answer in answers.items() if answer.can_be_of(uploads)
+            member: answer.to_bytes()
+            for member, answer in answers.items()
+            if answer.can_be_of(uploads)
         }
         # As bytes, which compare fast and remember their hash.
         votes: list[dict[int, bytes]] = [{} for _ in self.subsets]
+        each = ShareSum.BYTES_PER_SUBSET
         for member, sums in believable.items():
-            for subset, values in zip(self.held_by(member), sums, strict=True):
-                votes[subset][member] = values.tobytes()
+            for place, subset in enumerate(self.held_by(member)):
+                votes[subset][member] = sums[place * each : (place + 1) * each]
         most_dropped = min(self.most_liars, self.members - self.threshold)
         tried = set()
         for dropped in _smallest_first(believable, most_dropped):
@@ -162,8 +167,9 @@ class ReplicatedSharing:
             liars = {member for member in answers if member not in believable}
             for vote, value in zip(votes, agreed, strict=True):
                 liars.update(member for member, other in vote.items() if other != value)
-            sums = np.frombuffer(b"".join(agreed), dtype=np.int32).reshape(-1, DEGREE)
-            yield RlweKey(sums.sum(axis=0, dtype=np.int64)), tuple(sorted(liars))
+            every = ShareSum.from_bytes(b"".join(agreed), len(agreed))
+            key = RlweKey(every.values.sum(axis=0, dtype=np.int64))
+            yield PaddedKey(key, every.pads.sum(axis=0)), tuple(sorted(liars))
 
     def _check_answers(self, answers: Mapping[int, ShareSum]) -> None:
         for member, answer in answers.items():

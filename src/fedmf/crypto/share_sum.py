@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from fedmf.crypto.rlwe_key import SEEDS_AT_A_TIME, expand_keys
+from fedmf.crypto.padded_key import PADS, expand_seeds
+from fedmf.crypto.rlwe_key import SEEDS_AT_A_TIME
 from fedmf.crypto.rlwe_noise import LARGEST_NOISE
 from fedmf.crypto.rlwe_ring import DEGREE
 from fedmf.crypto.secret_material import SecretMaterial
@@ -20,32 +21,39 @@ if TYPE_CHECKING:
 MOST_UPLOADS = (2**31 - 1) // LARGEST_NOISE
 """Largest number of uploads in one sum of shares: no coefficient of theirs outgrows 32 bits."""
 
-_WIRE = np.dtype("<i4")
+_WIRE = np.dtype([("key", "<i4", (DEGREE,)), ("pads", "<u8", (PADS,))])
 
 
 class ShareSum(SecretMaterial):
-    """For each subset that a member holds, the sum of the keys of all uploads' seeds.
+    """For each subset that a member holds, the sums of keys and pads of all uploads' seeds.
 
     Parameters
     ----------
     values
-        int32, shape (held subsets, 2048), in the order of `ReplicatedSharing.held_by`. Kept as it
-        is, not copied.
+        Sums of keys, int32, shape (held subsets, 2048), in the order of
+        `ReplicatedSharing.held_by`. Kept as it is, not copied.
+    pads
+        Sums of pads modulo 2^64, uint64, shape (held subsets, PADS). Kept as it is, too.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_pads", "_values")
 
-    BYTES_PER_SUBSET: ClassVar[int] = DEGREE * _WIRE.itemsize
-    """Size of the sum of one subset on the wire."""
+    BYTES_PER_SUBSET: ClassVar[int] = _WIRE.itemsize
+    """Size of the sums of one subset on the wire."""
 
-    def __init__(self, values: NDArray[np.int32]) -> None:
+    def __init__(self, values: NDArray[np.int32], pads: NDArray[np.uint64]) -> None:
         if values.dtype != np.int32 or values.ndim != 2 or values.shape[1] != DEGREE:
             raise TypeError(
                 f"a sum of shares is int32 of shape (subsets, {DEGREE}), not {values.dtype} of "
                 f"shape {values.shape}"
             )
-        self._values = values.view()
-        self._values.flags.writeable = False
+        if pads.dtype != np.uint64 or pads.shape != (len(values), PADS):
+            raise TypeError(
+                f"the pads of {len(values)} subsets are uint64 of shape ({len(values)}, {PADS}), "
+                f"not {pads.dtype} of shape {pads.shape}"
+            )
+        self._values, self._pads = values.view(), pads.view()
+        self._values.flags.writeable = self._pads.flags.writeable = False
 
     @classmethod
     def from_seeds(cls, uploads: Iterable[Sequence[bytes]], held: int) -> ShareSum:
@@ -75,12 +83,14 @@ class ShareSum(SecretMaterial):
             if len(seeds) != held:
                 raise ProtocolError(f"upload {number:,} has {len(seeds)} seeds here, not {held}")
         total = np.zeros((held, DEGREE), dtype=np.int32)
+        padding = np.zeros((held, PADS), dtype=np.uint64)
         step = max(1, SEEDS_AT_A_TIME // held)
         for start in range(0, len(every), step):
             some = every[start : start + step]
-            keys = expand_keys([seed for seeds in some for seed in seeds])
+            keys, pads = expand_seeds([seed for seeds in some for seed in seeds])
             total += keys.reshape(len(some), held, DEGREE).sum(axis=0, dtype=np.int16)
-        return cls(total)
+            padding += pads.reshape(len(some), held, PADS).sum(axis=0)
+        return cls(total, padding)
 
     @classmethod
     def from_bytes(cls, data: bytes, held: int) -> ShareSum:
@@ -103,16 +113,32 @@ class ShareSum(SecretMaterial):
             raise MessageError(
                 f"a sum of shares of {held} subsets has {expected:,} bytes, this one {len(data):,}"
             )
-        return cls(np.frombuffer(data, dtype=_WIRE).reshape(held, DEGREE).astype(np.int32))
+        sums = np.frombuffer(data, dtype=_WIRE)
+        return cls(sums["key"].astype(np.int32), sums["pads"].astype(np.uint64))
 
     def to_bytes(self) -> bytes:
-        """Return the sums as they travel: 4 bytes each, signed, little endian, in order."""
-        return self._values.astype(_WIRE, copy=False).tobytes()
+        """Return the sums as they travel, little endian, subset by subset.
+
+        The 2,048 coefficients of a subset's sum of keys have 4 bytes each, with sign; its pads
+        follow with 8 bytes each.
+        """
+        sums = np.empty(len(self._values), dtype=_WIRE)
+        sums["key"], sums["pads"] = self._values, self._pads
+        return sums.tobytes()
+
+    def without_pads(self) -> ShareSum:
+        """Return the same with pads of zero: for uploads that hold nothing under a pad."""
+        return ShareSum(self._values, np.zeros_like(self._pads))
 
     @property
     def values(self) -> NDArray[np.int32]:
-        """The secret itself, int32, shape (held subsets, 2048), read-only."""
+        """The sums of keys, which are secret, int32, shape (held subsets, 2048), read-only."""
         return self._values
+
+    @property
+    def pads(self) -> NDArray[np.uint64]:
+        """The sums of pads, which are secret, uint64, shape (held subsets, PADS), read-only."""
+        return self._pads
 
     def can_be_of(self, uploads: int) -> bool:
         """Return whether so many uploads can have sums as large as these."""

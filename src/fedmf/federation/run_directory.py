@@ -4,6 +4,7 @@
 
     run.json             settings, data choice, versions, session: written once, before round 1
     key.json             the participants' shared key, mode 0600 (protections with a key)
+    charter.json         a committee's public charter, to compare its fingerprint
     run.lock             held by the process that trains in the directory
     transcript.jsonl     sizes and digests of all messages, a line each
     members/             the durable logs of a committee's members: never to be put back in time
@@ -35,12 +36,14 @@ from fedmf.crypto.participants_key import (
 from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation.data_choice import DataChoice
 from fedmf.federation.engine import Engine
+from fedmf.federation.enrolment_files import CHARTER
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.training import RoundRecord
 from fedmf.federation.transcript import Transcript
 from fedmf.model import FactorModel, load_model, save_model
 from fedmf.protocol import Session
+from fedmf.protocol.committee.charter import Charter
 from fedmf.ratings import Ratings
 
 try:
@@ -105,6 +108,7 @@ class RunDirectory:
         self.settings = TrainingSettings(**described["settings"])
         self.data = DataChoice(**described["data"])
         self.session = Session.from_bytes(described["session"].encode())
+        self.fedmf_version = str(described["fedmf"])
         self._ratings_sha256 = described["ratings_sha256"]
         self._transcript_lines = 0
 
@@ -241,6 +245,10 @@ class RunDirectory:
     def member_logs(self) -> Path:
         """Folder of the durable logs of a committee's members."""
         return self.path / "members"
+
+    def keep_charter(self, charter: Charter) -> None:
+        """Write down a committee's charter, for whoever wants to compare its fingerprint."""
+        write_file(self.path / CHARTER, charter.to_bytes())
 
     def keep_frozen(self, round_number: int, frozen: bytes, engine: Engine) -> None:
         """Write down a frozen round, before anybody is asked to open it."""

@@ -10,7 +10,7 @@ All integers are unsigned and little-endian::
     38      4      round, from 1
     42      8      length of the body
     50      …      body
-    50 + …  32     SHA-256 of all bytes before it
+    50 + …  32     SHA-256 of header and body; under a committee, of the body's first 65,536 bytes
 
 The SHA-256 finds accidents, not adversaries. ``docs/reference/wire-format.md`` describes the
 bodies and the payloads of every protection.
@@ -30,6 +30,7 @@ from fedmf.protocol.table import Int64Array
 MAGIC, VERSION = b"FDMF", 1
 HEADER = struct.Struct("<4sBB32sIQ")
 CHECKSUM_BYTES = 32
+COVERED_UNDER_A_COMMITTEE = 2**16
 FRAME_BYTES = HEADER.size + CHECKSUM_BYTES
 _U32 = struct.Struct("<I")
 
@@ -38,10 +39,20 @@ def frame(session: Session, kind: int, round_number: int, *body: bytes) -> bytes
     """Return a message as bytes of this session; its body in parts, which are copied once."""
     length = sum(map(len, body))
     header = HEADER.pack(MAGIC, VERSION, kind, session.digest, round_number, length)
-    checksum = hashlib.sha256(header)
+    checksum, left = hashlib.sha256(header), _covered_bytes(session)
     for part in body:
-        checksum.update(part)
+        checksum.update(memoryview(part)[:left])
+        left = max(0, left - len(part))
     return b"".join([header, *body, checksum.digest()])
+
+
+def _covered_bytes(session: Session) -> int:
+    """Return how much of a body the checksum covers at most.
+
+    Under a committee what is larger than this are words, under digests that participants sign and
+    tags that they check: hashing them once more would be half of the server's work.
+    """
+    return 2**62 if session.committee is None else COVERED_UNDER_A_COMMITTEE
 
 
 def kind_of(data: bytes) -> int:
@@ -73,7 +84,9 @@ def unframe(data: bytes, session: Session, kind: int) -> tuple[int, bytes]:
         raise MessageError(
             f"the header says {length} bytes of body, {len(data) - FRAME_BYTES} are here"
         )
-    if hashlib.sha256(memoryview(data)[:-CHECKSUM_BYTES]).digest() != data[-CHECKSUM_BYTES:]:
+    covered = min(length, _covered_bytes(session))
+    found = hashlib.sha256(memoryview(data)[: HEADER.size + covered]).digest()
+    if found != data[-CHECKSUM_BYTES:]:
         raise MessageError("the message was damaged on its way: its SHA-256 does not match")
     if digest != session.digest:
         raise MessageError("the message belongs to another session or to other parameters")

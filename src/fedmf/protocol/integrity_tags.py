@@ -11,6 +11,11 @@ the integers do: the tags of a sum, less its masks, are those of the summed inte
 A server that drops, repeats, shifts, scales or makes up anything hits both tags with a probability
 of 2^-66 at most, provided that it brings no integer off by 2^32 or more: an error of an odd number
 times 2^v leaves alpha 64 - v random bits. Larger integers are therefore tagged limb by limb.
+
+Tags travel behind the protected words, as numbers of 64 bits, and add modulo 2^64. Cut into limbs
+and protected like values, they would open to sums of limbs, which tell whoever knows alpha and beta
+more than the sum modulo 2^64: how often single tags carried. As they are, they show nothing to whom
+beta is unknown. Where somebody who knows it may side with the server, they are hidden once more.
 """
 
 from __future__ import annotations
@@ -24,11 +29,16 @@ from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.rlwe import DOES_NOT_OPEN
 from fedmf.crypto.secret_material import SecretMaterial
-from fedmf.errors import OpenError
+from fedmf.errors import MessageError, OpenError
 from fedmf.protocol.table import Int64Array
 
 TAGS = 2
 """Number of tags: one alone would miss a shift by 2^31 once in 2^33 times."""
+
+_WIRE = np.dtype("<u8")
+
+TAGS_BYTES = TAGS * _WIRE.itemsize
+"""Size of the tags of an upload, or of a sum, on the wire."""
 
 
 class IntegrityTags(SecretMaterial):
@@ -88,3 +98,34 @@ class IntegrityTags(SecretMaterial):
         """
         if not hmac.compare_digest(found.tobytes(), due.tobytes()):
             raise OpenError(DOES_NOT_OPEN)
+
+
+def pack_tags(tags: NDArray[np.uint64]) -> bytes:
+    """Return tags as they travel behind words: 8 bytes each, little endian."""
+    return tags.astype(_WIRE, copy=False).tobytes()
+
+
+def split_tags(
+    payload: bytes, words_bytes: int, tags: int = TAGS
+) -> tuple[bytes, NDArray[np.uint64]]:
+    """Return the words of a payload, and the tags behind them.
+
+    Parameters
+    ----------
+    payload
+        Bytes from the wire.
+    words_bytes
+        Size of the words.
+    tags
+        Number of tags; 0 where a payload has none.
+
+    Raises
+    ------
+    MessageError
+        There are too few bytes or too many.
+    """
+    due = words_bytes + tags * _WIRE.itemsize
+    if len(payload) != due:
+        raise MessageError(f"words and {tags} tags are {due:,} bytes, not {len(payload):,}")
+    found = np.frombuffer(payload, dtype=_WIRE, offset=words_bytes)
+    return payload[:words_bytes], found.astype(np.uint64)

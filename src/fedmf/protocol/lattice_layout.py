@@ -1,4 +1,4 @@
-"""How the integers of a table and their integrity tags lie in RLWE words.
+"""How the integers of a table lie in RLWE words.
 
 A word holds a message of w bits. A value that fits it is one message as it is; a larger one travels
 as several *limbs*, signed digits to the base 2^L::
@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe_ring import DEGREE
 from fedmf.crypto.rlwe_sizes import KEPT_BITS, RlweWordSize, plan_rlwe_words
@@ -31,19 +30,16 @@ from fedmf.crypto.rlwe_words import blocks_for
 from fedmf.errors import WordSizeError
 from fedmf.protocol.table import GroupShape, Int64Array, TableShape, centred
 
-TAG_BITS = 64
-"""A tag is a number modulo 2^64."""
-
 LEAST_LIMB_BITS = 2
 """Smallest L: with less, the topmost limb has no room for what the lower ones carry."""
 
 
 @dataclass(frozen=True, slots=True)
 class LatticeLayout:
-    """Where each value of a table and each tag lies; made by `LatticeLayout.plan`.
+    """Where each value of a table lies; made by `LatticeLayout.plan`.
 
     The limbs of a group come one place after the other: the lowest of all its values, then the next
-    of all its values. Groups follow in order, then the tags, then zeros up to a whole block.
+    of all its values. Groups follow in order, then zeros up to a whole block.
 
     Parameters
     ----------
@@ -52,9 +48,7 @@ class LatticeLayout:
     size
         The words.
     limb_bits
-        L, the bits of every limb but the topmost.
-    tags
-        Number of tags.
+        L, the bits of every limb but the topmost; of no meaning where no value has several.
     spare_bits
         Bits that an opened sum may have beyond its group's word.
     """
@@ -62,13 +56,10 @@ class LatticeLayout:
     shape: TableShape
     size: RlweWordSize
     limb_bits: int
-    tags: int
     spare_bits: int
 
     @classmethod
-    def plan(
-        cls, shape: TableShape, *, uploads: int, tags: int, spare_bits: int = 0
-    ) -> LatticeLayout:
+    def plan(cls, shape: TableShape, *, uploads: int, spare_bits: int = 0) -> LatticeLayout:
         """Return the layout with the smallest payload.
 
         Parameters
@@ -77,8 +68,6 @@ class LatticeLayout:
             Groups of the table.
         uploads
             Largest number of uploads in one sum; a public start table may be added as well.
-        tags
-            Number of tags.
         spare_bits
             0 where the table itself is opened, whose values fit their words. 1 where the sum of the
             changes of one round is: as the difference of two tables it may have a bit more. Groups
@@ -96,7 +85,7 @@ class LatticeLayout:
         for kept_bits in KEPT_BITS:
             size = plan_rlwe_words(uploads=uploads, kept_bits=kept_bits)
             limb_bits = size.word_bits - uploads.bit_length()
-            layout = cls(shape, size, limb_bits, tags, spare_bits)
+            layout = cls(shape, size, limb_bits, spare_bits)
             if limb_bits >= LEAST_LIMB_BITS or not layout.splits:
                 layouts.append(layout)
         if not layouts:
@@ -108,21 +97,19 @@ class LatticeLayout:
 
     @property
     def splits(self) -> bool:
-        """Whether anything is larger than a message, and travels in several limbs."""
+        """Whether any value is larger than a message, and travels in several limbs."""
         # Asked of layouts, too, whose L has no room for even one limb.
-        return self.tags > 0 or any(
-            group.word_bits > self.size.word_bits for group in self.shape.groups
-        )
+        return any(group.word_bits > self.size.word_bits for group in self.shape.groups)
 
     @property
     def value_limbs(self) -> int:
-        """Number of limbs of all values, tags not counted."""
+        """Number of limbs of all values."""
         return sum(count * limbs for _, count, limbs in self._places())
 
     @property
     def blocks(self) -> int:
         """Number of blocks of 2,048 words."""
-        return blocks_for(self.value_limbs + self.tags * self._limbs_of_tags)
+        return blocks_for(self.value_limbs)
 
     @property
     def payload_bytes(self) -> int:
@@ -130,7 +117,7 @@ class LatticeLayout:
         return self.blocks * DEGREE * self.size.bytes_per_word
 
     def limbs(self, values: Int64Array) -> Int64Array:
-        """Return the limbs of all values.
+        """Return the limbs of all values, which is what is protected.
 
         Parameters
         ----------
@@ -150,20 +137,8 @@ class LatticeLayout:
             at += count
         return np.concatenate(parts)
 
-    def messages(self, limbs: Int64Array, tags: NDArray[np.uint64]) -> Int64Array:
-        """Return what is protected: the limbs of the values and behind them those of the tags.
-
-        Parameters
-        ----------
-        limbs
-            From `limbs`, or their sum.
-        tags
-            uint64, shape (tags,).
-        """
-        return np.concatenate([limbs, self._split(tags.view(np.int64), self._limbs_of_tags)])
-
-    def read(self, opened: Int64Array) -> tuple[Int64Array, NDArray[np.uint64]]:
-        """Return the sums of limbs and of tags that an opened sum holds; the reverse of `messages`.
+    def read(self, opened: Int64Array) -> Int64Array:
+        """Return the sums of limbs that an opened sum holds.
 
         Parameters
         ----------
@@ -172,16 +147,10 @@ class LatticeLayout:
 
         Returns
         -------
-        limbs
+        numpy.ndarray
             int64, shape (value_limbs,). Check the tags over these before anything else.
-        tags
-            uint64, modulo 2^64, shape (tags,).
         """
-        flat = opened.reshape(-1)
-        first = self.value_limbs
-        after = first + self.tags * self._limbs_of_tags
-        tags = self._join(flat[first:after], self._limbs_of_tags)
-        return flat[:first], tags.view(np.uint64)
+        return opened.reshape(-1)[: self.value_limbs]
 
     def values(self, limbs: Int64Array) -> Int64Array:
         """Return the values that sums of limbs make, the reverse of `limbs`.
@@ -233,14 +202,8 @@ class LatticeLayout:
     def _sum_bits(self, group: GroupShape) -> int:
         return group.word_bits + self.spare_bits
 
-    @property
-    def _limbs_of_tags(self) -> int:
-        # Without tags L may be too small to split anything.
-        return self._limbs_of(TAG_BITS) if self.tags else 1
-
     def _limbs_of(self, bits: int) -> int:
-        if bits <= self.size.word_bits:
-            return 1
+        """Return the number of limbs of values that are larger than a message."""
         lower_bits = bits - (self.size.word_bits - 1)
         return 1 + -(-lower_bits // self.limb_bits)
 

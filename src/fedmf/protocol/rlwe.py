@@ -5,9 +5,9 @@ the secret, the session, who uploads, when, and a fresh public nonce; the closin
 lists whose uploads, under which nonces, the table includes from then on. Whoever holds the secret
 adds up their keys and opens the table. The server adds words and never opens anything.
 
-Every upload also carries integrity tags, which add like everything else. A server that drops,
-repeats, shifts or makes up words is found out when the table is opened, before anything of it is
-used.
+Every upload also carries integrity tags behind its words, which add like everything else; a mask
+that nobody else has hides them. A server that drops, repeats, shifts or makes up words is found out
+when the table is opened, before anything of it is used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fedmf.crypto.rlwe_key import RlweKey
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.errors import ProtocolError, WordSizeError
-from fedmf.protocol.integrity_tags import TAGS, IntegrityTags
+from fedmf.protocol.integrity_tags import TAGS, TAGS_BYTES, IntegrityTags, pack_tags, split_tags
 from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
@@ -43,7 +43,7 @@ def table_layout(session: Session) -> LatticeLayout:
     """
     uploads = session.participants * session.rounds
     try:
-        return LatticeLayout.plan(session.shape, uploads=uploads, tags=TAGS)
+        return LatticeLayout.plan(session.shape, uploads=uploads)
     except WordSizeError as error:
         raise WordSizeError(
             f"{error}; {uploads:,} uploads are {session.participants:,} participants in "
@@ -98,13 +98,14 @@ class RlweParticipant(ParticipantProtection):
         nonce, noise_seed = fresh[:32], fresh[32:]
         upload = _upload(round_number, participant, nonce)
         words = encrypt(
-            self._layout.messages(limbs, self._tags.of(limbs) + self._tags.mask(*upload)),
+            limbs,
             public=self._public,
             key=RlweKey.from_seed(self._seed(*upload)),
             noise_seed=noise_seed,
             size=self._layout.size,
         )
-        return Protected(pack_words(words, self._layout.size), nonce)
+        tags = self._tags.of(limbs) + self._tags.mask(*upload)
+        return Protected(pack_words(words, self._layout.size) + pack_tags(tags), nonce)
 
     def hear(self, closing: ClosingMessage) -> None:
         """Add the keys and masks of a round's included uploads."""
@@ -127,14 +128,15 @@ class RlweParticipant(ParticipantProtection):
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the whole table: its tags are over all of it."""
         del rows
+        words, found = split_tags(payload, self._layout.payload_bytes)
         opened = open_sum(
-            unpack_words(payload, self._layout.blocks, self._layout.size),
+            unpack_words(words, self._layout.blocks, self._layout.size, to_read=True),
             public=self._public,
             key=self._key,
             size=self._layout.size,
             uploads=self._uploads,
         )
-        limbs, found = self._layout.read(opened)
+        limbs = self._layout.read(opened)
         self._tags.check(found, self._tags.of(limbs) - self._start_tags + self._masks)
         return self.session.shape.table(self._layout.values(limbs))
 
@@ -144,16 +146,16 @@ class RlweParticipant(ParticipantProtection):
         return self._layout.blocks
 
     def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of all words."""
+        """Return the size of all words and the tags."""
         del rows
-        return self._layout.payload_bytes
+        return self._layout.payload_bytes + TAGS_BYTES
 
     def _seed(self, *upload: bytes) -> bytes:
         return self._secret.derive("upload key", self.session.digest, *upload)
 
 
 class RlweServer(ServerProtection):
-    """Adds words; it knows no secret at all."""
+    """Adds words and tags; it knows no secret at all."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -167,20 +169,26 @@ class RlweServer(ServerProtection):
         messages = limbs.view(np.uint64) << np.uint64(size.noise_bits)
         self._words = zero_words(self._layout.blocks, size)
         self._words.reshape(-1)[: len(limbs)] = messages & np.uint64((1 << size.kept_bits) - 1)
+        self._tags = np.zeros(TAGS, dtype=np.uint64)
 
     def add(self, payload: bytes, rows: Rows | None) -> None:
-        """Add the words of an upload."""
+        """Add the words and the tags of an upload."""
         del rows
-        words = unpack_words(payload, self._layout.blocks, self._layout.size, to_read=True)
-        add_words(self._words, words, self._layout.size)
+        layout = self._layout
+        words, tags = split_tags(payload, layout.payload_bytes)
+        add_words(
+            self._words, unpack_words(words, layout.blocks, layout.size, to_read=True), layout.size
+        )
+        self._tags += tags
 
     def payload(self) -> bytes:
-        """Return the words of the table."""
-        return pack_words(self._words, self._layout.size)
+        """Return the words of the table, and behind them its tags."""
+        return pack_words(self._words, self._layout.size) + pack_tags(self._tags)
 
     def restore(self, payload: bytes) -> None:
-        """Take words that `payload` returned."""
-        self._words = unpack_words(payload, self._layout.blocks, self._layout.size)
+        """Take words and tags that `payload` returned."""
+        words, self._tags = split_tags(payload, self._layout.payload_bytes)
+        self._words = unpack_words(words, self._layout.blocks, self._layout.size)
 
 
 def _upload(round_number: int, participant: int, nonce: bytes) -> tuple[bytes, bytes, bytes]:

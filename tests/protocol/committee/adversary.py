@@ -97,7 +97,8 @@ class Adversary:
         layout = self.world.protections[0]._layout
         words = zero_words(layout.blocks, layout.size)
         for number in numbers:
-            sent = unpack_words(self.uploads[number].words, layout.blocks, layout.size)
+            words_alone = self.uploads[number].words[: layout.payload_bytes]
+            sent = unpack_words(words_alone, layout.blocks, layout.size)
             add_words(words, sent, layout.size)
         opened = open_round_sum(
             words,
@@ -107,7 +108,7 @@ class Adversary:
             layout=layout,
             public=self.world.protections[0]._public,
         )
-        return layout.values(layout.read(opened.messages)[0])
+        return layout.values(layout.read(opened.messages))
 
     def share(self, answer: AnswerReply) -> ShareSum:
         content, terms = answer.share, self.charter.terms

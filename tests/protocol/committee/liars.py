@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.share_sum import ShareSum
@@ -12,7 +11,7 @@ from fedmf.protocol.committee.member import SHARE
 from fedmf.protocol.framing import kind_of
 from tests.protocol.committee.world import World
 
-LIES = ("one subset", "by one", "too large", "no sum")
+LIES = ("one subset", "by one", "too large", "no sum", "pads")
 
 
 def false_answer(world: World, member: int, reply: bytes, how: str) -> bytes:
@@ -22,13 +21,17 @@ def false_answer(world: World, member: int, reply: bytes, how: str) -> bytes:
     answer = AnswerReply.from_bytes(reply, world.charter)
     held = len(world.terms.sharing.held_by(member))
     values = np.zeros((held, 2048), dtype=np.int32)
+    pads = np.zeros((held, 2), dtype=np.uint64)
+    if how == "pads":
+        pads[member % held, member % 2] += np.uint64(1)
     if how == "one subset":
         values[member % held] += 3
     if how == "by one":
         values[0, member] += 1
     if how == "too large":
         values[:] = 2**20
-    share = _share(world, answer, values, add=how in ("one subset", "by one"))
+    add = how in ("one subset", "by one", "pads")
+    share = _share(world, answer, ShareSum(values, pads), add=add)
     if how == "no sum":
         share = share[:-8]
     statement = answer_statement(member, answer.outcome, share, world.charter)
@@ -38,14 +41,16 @@ def false_answer(world: World, member: int, reply: bytes, how: str) -> bytes:
     ).to_bytes(world.charter)
 
 
-def _share(world: World, answer: AnswerReply, values: NDArray[np.int32], *, add: bool) -> bytes:
+def _share(world: World, answer: AnswerReply, lie: ShareSum, *, add: bool) -> bytes:
     statement = answer.outcome.statement(world.charter)
     reader = next(iter(world.protections.values()))._reader
     content = answer.share
     if reader is not None:
         content = reader._key.open(content, SHARE, *statement)
-    true = ShareSum.from_bytes(content, len(values))
-    told = ShareSum(true.values + values if add else values).to_bytes()
+    if add:
+        true = ShareSum.from_bytes(content, len(lie.values))
+        lie = ShareSum(true.values + lie.values, true.pads + lie.pads)
+    told = lie.to_bytes()
     if reader is None:
         return told
     return EnvelopePublicKey(world.charter.roster.reader_key).seal(told, SHARE, *statement)

@@ -97,6 +97,22 @@ def test_answers_that_get_lost_leave_their_members_out_of_the_next_round() -> No
     world.check_tables()
 
 
+def test_answers_that_get_lost_once_are_asked_for_again() -> None:
+    world = World(5)
+    lost = set()
+
+    def lose_the_first(member: int, data: bytes) -> bytes | None:
+        if kind_of(data) != AnswerReply.KIND or member in lost:
+            return data
+        lost.add(member)
+        return None
+
+    world.from_member = lose_the_first
+    assert include(world, 1) == (0, 1, 2, 3, 4)
+    assert lost == {0, 1, 2, 3}
+    world.check_tables()
+
+
 def test_a_round_that_too_few_can_end_is_ended_when_they_are_back() -> None:
     world = World(5)
     include(world, 1)
@@ -165,6 +181,7 @@ def test_answers_that_come_while_votes_are_asked_still_count() -> None:
     kept = {m: world.members[m].respond(r) for m, r in world.server.requests().items()}
     for member in (0, 1):
         world.server.hear(member, kept[member])
+    assert set(world.server.requests()) == {2, 3}  # asked once more
     votes = world.server.requests()
     assert {kind_of(request) for request in votes.values()} == {VoteRequest.KIND}
     world.server.hear(2, kept[2])

@@ -150,7 +150,13 @@ def of_nobody(kept: bytes) -> bytes:
     return bytes(len(kept))
 
 
-@pytest.mark.parametrize("damage", [shorter, empty, of_nobody])
+def with_one_twice(kept: bytes) -> bytes:
+    # Behind the opening, the table and the count: one participant, two digests.
+    first = 4 + int.from_bytes(kept[:4], "little") + 32 + 4
+    return kept[: first + 68] + kept[first : first + 68] + kept[first + 136 :]
+
+
+@pytest.mark.parametrize("damage", [shorter, empty, of_nobody, with_one_twice])
 def test_damaged_frozen_rounds_are_refused_and_change_nothing(
     damage: Callable[[bytes], bytes],
 ) -> None:

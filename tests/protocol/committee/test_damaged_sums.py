@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
 from fedmf.errors import MessageError, OpenError
 from fedmf.protocol.committee.table_payload import Form, TablePayload
+from fedmf.protocol.integrity_tags import pack_tags, split_tags
 from tests.protocol.committee.world import World, random_changes
 
 Words = np.ndarray
+Tags = NDArray[np.uint64]
 
 
 def closed(world: World) -> Words:
@@ -21,13 +24,23 @@ def closed(world: World) -> Words:
     world.collect(random_changes(np.random.default_rng(5), range(5)))
     world.close()
     layout = world.protections[0]._layout
-    content = TablePayload.from_bytes(world.server.payload()).content
-    return unpack_words(content, layout.blocks, layout.size)
+    return unpack_words(content(world)[: layout.payload_bytes], layout.blocks, layout.size)
 
 
-def payload(world: World, words: Words) -> bytes:
+def content(world: World) -> bytes:
+    return TablePayload.from_bytes(world.server.payload()).content
+
+
+def tags_of(world: World, sent: bytes) -> Tags:
+    layout = world.protections[0]._layout
+    return split_tags(sent, layout.payload_bytes)[1]
+
+
+def payload(world: World, words: Words, tags: Tags | None = None, number: int = 1) -> bytes:
+    """Return words as the sum of a round, with its own tags or others."""
     size = world.protections[0]._layout.size
-    return TablePayload(Form.SUM, 1, pack_words(words, size)).to_bytes()
+    tags = tags_of(world, content(world)) if tags is None else tags
+    return TablePayload(Form.SUM, number, pack_words(words, size) + pack_tags(tags)).to_bytes()
 
 
 def shifted(world: World, words: Words, by: int = 1) -> Words:
@@ -41,7 +54,8 @@ def shifted(world: World, words: Words, by: int = 1) -> Words:
 
 def upload_words(world: World, number: int) -> Words:
     layout = world.protections[0]._layout
-    return unpack_words(world.server._spool.take(number), layout.blocks, layout.size)
+    sent = world.server._spool.take(number)[: layout.payload_bytes]
+    return unpack_words(sent, layout.blocks, layout.size)
 
 
 def without_one(world: World, words: Words) -> Words:
@@ -78,6 +92,39 @@ def test_damaged_sums_do_not_open_and_change_nothing(
     for protection in world.protections.values():
         with pytest.raises(OpenError, match="does not open"):
             protection.open(payload(world, damage(world, words.copy())))
+    world.check_tables()
+
+
+@pytest.mark.parametrize("damage", [without_one, with_one_twice], ids=lambda f: f.__name__)
+def test_sums_of_other_uploads_do_not_open_with_the_tags_that_they_brought(
+    damage: Callable[[World, Words], Words],
+) -> None:
+    world = World(5)
+    words = damage(world, closed(world))
+    tags, own = tags_of(world, content(world)), tags_of(world, world.server._spool.take(0))
+    tags = tags - own if damage is without_one else tags + own
+    for protection in world.protections.values():
+        with pytest.raises(OpenError, match="does not open"):
+            protection.open(payload(world, words, tags))
+    world.check_tables()
+
+
+@pytest.mark.parametrize("lie", ["shifted", "exchanged", "scaled", "made up", "another's", "none"])
+def test_words_do_not_open_with_other_tags(lie: str) -> None:
+    world = World(5)
+    words = closed(world)
+    tags = tags_of(world, content(world))
+    wrong = {
+        "shifted": tags + np.array([0, 2**63], dtype=np.uint64),
+        "exchanged": tags[::-1],
+        "scaled": tags + tags,
+        "made up": np.random.default_rng(1).integers(0, 2**64, 2, dtype=np.uint64),
+        "another's": tags_of(world, world.server._spool.take(0)),
+        "none": np.zeros(2, dtype=np.uint64),
+    }[lie]
+    for protection in world.protections.values():
+        with pytest.raises(OpenError, match="does not open"):
+            protection.open(payload(world, words, wrong))
     world.check_tables()
 
 
@@ -135,11 +182,10 @@ def test_no_sealed_table_where_the_server_opens(form: Form) -> None:
 def test_a_table_after_another_round_is_refused() -> None:
     world = World(5)
     words = closed(world)
-    size = world.protections[0]._layout.size
     for number in (0, 2):
-        wrong = TablePayload(Form.SUM, number, pack_words(words, size))
+        wrong = payload(world, words, number=number)
         with pytest.raises(MessageError, match=f"a table after round {number}, where .* round 1"):
-            world.protections[0].open(wrong.to_bytes())
+            world.protections[0].open(wrong)
 
 
 def test_whoever_changes_nonces_opens_nothing() -> None:

@@ -107,7 +107,7 @@ def forged(world: World) -> bytes:
     table[0][:] = 7
     sealed = reader.seal_copy(encode_words(SHAPE, table), 3)
     words = TablePayload.from_bytes(world.server.payload()).content[
-        : world.protections[0]._layout.payload_bytes
+        : world.protections[0].payload_bytes()
     ]
     return TablePayload(Form.COPY, 3, words + sealed).to_bytes()
 
@@ -143,7 +143,7 @@ def test_copies_of_other_rounds_and_of_other_keys_are_refused() -> None:
     assert before is not None
     words = encode_words(SHAPE, SHAPE.table(before))
     start = TablePayload.from_bytes(world.server.payload()).content[
-        : world.protections[0]._layout.payload_bytes
+        : world.protections[0].payload_bytes()
     ]
     other = World(5).protections[0]._reader
     assert other is not None

@@ -45,6 +45,11 @@ def test_liars_are_named_and_the_sum_is_exact(
         assert list(world.server.refusals) == liars
         world.check_tables()
         return
+    if opened_by == "server" and how == "pads":
+        # Nothing is padded there, so that nobody is accused of anything.
+        world.close()
+        world.check_tables()
+        return
     if opened_by == "server":
         with pytest.warns(LyingMemberWarning, match=f"members {names} answered"):
             world.close()

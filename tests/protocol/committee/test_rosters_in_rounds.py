@@ -256,3 +256,36 @@ def test_a_participant_is_not_the_one_of_another_key(world: Changing) -> None:
         CommitteeParticipant(world.charter, {}, world.reader, world.start)
     with pytest.raises(KeyMaterialError, match="needs the participants' reader secret"):
         CommitteeParticipant(world.charter, {}, None, world.start)
+
+
+def test_rosters_are_adopted_in_order_and_once(world: Changing) -> None:
+    chain = rosters.RosterChain(world.charter)
+    malformed = replace(world.next, reader_key=bytes(32))
+    with pytest.raises(KeyMaterialError, match="none that keeps anything secret"):
+        chain.adopt(replace(world.signed, roster=malformed))
+    elsewhere = replace(world.signed, previous=bytes(32))
+    with pytest.raises(ProtocolError, match="follows on another one than the newest"):
+        chain.adopt(elsewhere)
+    chain.adopt(world.signed)
+    with pytest.raises(ProtocolError, match="version 2 of the roster after 2"):
+        chain.adopt(world.signed)
+    assert (chain.version(1), chain.newest) == (world.charter.roster, world.next)
+
+
+def test_rosters_change_where_the_server_opens_as_well() -> None:
+    world = World(session=make_session(8, opened_by="server"), listed=5)
+    world.round(changes(range(5), 1))
+    world.check_tables()
+    old = world.charter.roster
+    new = Roster(2, old.keys, b"not used")
+    votes = tuple(
+        rosters.sign_roster(key, number, new, old, world.charter)
+        for number, key in enumerate(world.member_keys)
+    )
+    signed = SignedRoster(new, old.digest(world.charter), votes)
+    for chain in (world.server.rosters, *(member.rosters for member in world.members)):
+        chain.adopt(signed)
+    for protection in world.protections.values():
+        protection.adopt(signed, None)
+    world.round(changes(range(5), 2))
+    world.check_tables()

@@ -57,7 +57,7 @@ def summed(
     rng, seeds = np.random.default_rng(7), []
     for _ in range(UPLOADS):
         values = rng.integers(-(2**12), 2**12, SHAPES[kept_bits].values, dtype=np.int64)
-        limbs = layout.messages(layout.limbs(values), np.zeros(0, dtype=np.uint64))
+        limbs = layout.limbs(values)
         seeds.append(SHARING.fresh_seeds(randomness, values.tobytes()))
         sent = encrypt(
             limbs,
@@ -128,9 +128,9 @@ def test_sums_of_keys_of_a_committee_of_4_have_the_variance_of_6_for_each_upload
     """An upload's key is the sum of one for each pair of members, of variance 16."""
     drawn = KeyRandomness()
     seeds = [SHARING.fresh_seeds(drawn, bytes([n % 256])) for n in range(UPLOADS)]
-    (key, liars), *_ = SHARING.candidate_keys(answers(seeds), UPLOADS)
+    (padded, liars), *_ = SHARING.candidate_keys(answers(seeds), UPLOADS)
     assert liars == ()
-    found = key.coefficients.astype(np.float64)
+    found = padded.key.coefficients.astype(np.float64)
     variance = UPLOADS * SHARING.seeds * 16
     assert found.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / DEGREE))
     assert found.mean() == pytest.approx(0, abs=5 * math.sqrt(variance / DEGREE))

@@ -8,7 +8,7 @@ from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.attendance import Attendance
 from fedmf.federation.local.engine import LocalEngine
-from fedmf.federation.local.roles import make_server
+from fedmf.federation.local.roles import keyring, make_server
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.run_directory import RunDirectory
 from fedmf.federation.settings import TrainingSettings
@@ -80,6 +80,8 @@ def train_locally(
     """
     session = plan.session
     logs = None if run is None else run.member_logs
+    if run is not None and session.committee is not None:
+        run.keep_charter(keyring(session, key).charter)
     with LocalEngine(plan, key, training, heldout, workers=workers, member_logs=logs) as engine:
         checkpoint = run.checkpoint() if run is not None else None
         closings = checkpoint.closings if checkpoint is not None else ()

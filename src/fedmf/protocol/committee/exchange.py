@@ -14,6 +14,7 @@ Instead of any answer a member may send a `Refusal` that says why.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -34,7 +35,7 @@ COMPLAINT_LABEL = "complaints"
 
 
 @dataclass(frozen=True, slots=True)
-class MemberMessage:
+class MemberMessage(ABC):
     """Base of the messages: a frame around a body that each kind writes and reads itself."""
 
     KIND: ClassVar[int]
@@ -53,12 +54,14 @@ class MemberMessage:
         reader.end("a message between server and committee")
         return message
 
+    @abstractmethod
     def _body(self) -> bytes:
-        raise NotImplementedError
+        """Return the message without its frame."""
 
     @classmethod
+    @abstractmethod
     def _read(cls, round_number: int, reader: BodyReader, charter: Charter) -> Self:
-        raise NotImplementedError
+        """Read the message without its frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,7 @@ class AnswerRequest(MemberMessage):
 
 @dataclass(frozen=True, slots=True)
 class AnswerReply(MemberMessage):
-    """A member's share of the sum of the keys of a set of uploads, and its vote that it closed.
+    """A member's share of the sums of keys and pads of a set of uploads; its vote that it closed.
 
     Parameters
     ----------

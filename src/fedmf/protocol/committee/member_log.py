@@ -55,7 +55,6 @@ class _Round:
 
     has_key: bool = False
     outcome: Outcome | None = None
-    answer: bytes = b""
 
 
 class Memory:
@@ -79,6 +78,8 @@ class Memory:
     def __init__(self, log: MemberLog, charter: Charter, member: int) -> None:
         self._log = log
         self._rounds: dict[int, _Round] = {}
+        # Answers are large, and of an older one than the last nobody asks any more.
+        self._last_answer = (0, b"")
         owner = _OWNER + charter.digest + u32(member)
         records = log.records()
         if not records:
@@ -108,8 +109,9 @@ class Memory:
         return self._of(round_number).outcome
 
     def answer(self, round_number: int) -> bytes:
-        """Return the answer that the member gave in a round; empty if it gave none."""
-        return self._of(round_number).answer
+        """Return the answer given in a round; empty if there was none, or one in another since."""
+        answered, answer = self._last_answer
+        return answer if answered == round_number else b""
 
     def note_key(self, round_number: int) -> None:
         """Keep that there is a key for a round now.
@@ -155,10 +157,9 @@ class Memory:
         elif kind in (_ANSWER, _VOTE):
             outcome = Outcome.read(reader)
             self._check_outcome(outcome)
-            done = self._rounds.setdefault(outcome.round, _Round())
-            done.outcome = outcome
+            self._rounds.setdefault(outcome.round, _Round()).outcome = outcome
             if kind == _ANSWER:
-                done.answer = reader.sized(at_most=len(record))
+                self._last_answer = (outcome.round, reader.sized(at_most=len(record)))
         else:
             raise MessageError("a record of a kind that does not exist")
         reader.end("a record")

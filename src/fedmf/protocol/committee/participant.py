@@ -6,13 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt
-from fedmf.crypto.rlwe_key import RlweKey
 from fedmf.crypto.rlwe_words import pack_words
 from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
 from fedmf.protocol.committee.closing import ClosingProof
@@ -36,6 +33,7 @@ from fedmf.protocol.committee.upload import (
     words_digest,
 )
 from fedmf.protocol.framing import u32
+from fedmf.protocol.integrity_tags import TAGS_BYTES, pack_tags
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows
 
@@ -48,8 +46,6 @@ if TYPE_CHECKING:
     from fedmf.protocol.table import Change, Int64Array, IntegerTable
 
 __all__ = ["CommitteeParticipant", "reader_envelope_key"]
-
-NO_TAGS: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,20 +197,21 @@ class CommitteeParticipant(ParticipantProtection):
         # The hedge stands for the values, so that they are read once.
         seeds = sharing.fresh_seeds(self._randomness, hedge)
         limbs = self._layout.limbs(values)
-        tags = NO_TAGS
-        if self._reader is not None:
-            mask = self._reader.tags.mask(context, u32(participant), nonce)
-            tags = self._reader.tags.of(limbs) + mask
+        padded = PaddedKey.sum_of_seeds(seeds)
         words = pack_words(
             encrypt(
-                self._layout.messages(limbs, tags),
+                limbs,
                 public=self._public,
-                key=RlweKey.sum_of_seeds(seeds),
+                key=padded.key,
                 noise_seed=noise_seed,
                 size=self._layout.size,
             ),
             self._layout.size,
         )
+        if self._reader is not None:
+            # The pads hide the tags from a server that another participant tells the masks.
+            mask = self._reader.tags.mask(context, u32(participant), nonce)
+            words += pack_tags(self._reader.tags.of(limbs) + mask + padded.pads)
         head = Head(
             context,
             participant,
@@ -288,7 +285,7 @@ class CommitteeParticipant(ParticipantProtection):
             if self._reader is None:
                 after = self._decoded(table.content)
             else:
-                words, copy = table.words_and_copy(self._layout.payload_bytes)
+                words, copy = table.words_and_copy(self.payload_bytes())
                 before = self._table_before(copy, self._closed, self._reader)
                 closing, proof = self._closed.closing, self._closed.proof
                 after = self._reader.open_sum(words, before, closing, proof)
@@ -319,9 +316,9 @@ class CommitteeParticipant(ParticipantProtection):
         return self._layout.blocks
 
     def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of all words; head, signature and envelopes come on top."""
+        """Return the size of all words and tags; head, signature and envelopes come on top."""
         del rows
-        return self._layout.payload_bytes
+        return self._layout.payload_bytes + (0 if self._reader is None else TAGS_BYTES)
 
     def _reader_of(self, secret: MasterSecret | None, roster: Roster) -> Reader | None:
         if not self.charter.terms.blind:

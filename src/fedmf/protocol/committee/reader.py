@@ -15,9 +15,11 @@ from fedmf.errors import KeyMaterialError, MessageError, OpenError
 from fedmf.protocol.committee.member import SHARE
 from fedmf.protocol.committee.sum_opening import open_round_sum, warn_of_liars
 from fedmf.protocol.framing import u32
-from fedmf.protocol.integrity_tags import TAGS, IntegrityTags
+from fedmf.protocol.integrity_tags import TAGS, IntegrityTags, split_tags
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fedmf.crypto.master_secret import MasterSecret
     from fedmf.crypto.rlwe_public import PublicPolynomials
     from fedmf.protocol.committee.charter import Charter
@@ -106,7 +108,7 @@ class Reader(SecretMaterial):
         Parameters
         ----------
         content
-            The words of the round's sum.
+            The words of the round's sum, and behind them the sum of the padded tags.
         before
             The table that the round worked on, flat.
         closing, proof
@@ -115,7 +117,7 @@ class Reader(SecretMaterial):
         Raises
         ------
         MessageError
-            Not as many words as there should be.
+            Not as many words and tags as there should be.
         OpenError
             They do not open to the sum of the included uploads.
 
@@ -125,16 +127,16 @@ class Reader(SecretMaterial):
             A member answered with something else than its share.
         """
         layout = self._layout
+        content, tags = split_tags(content, layout.payload_bytes)
         words = unpack_words(content, layout.blocks, layout.size, to_read=True)
         context = proof.certificate.outcome.context
         masks = np.zeros(TAGS, dtype=np.uint64)
         for participant, nonce in zip(closing.included, closing.nonces, strict=True):
             masks += self.tags.mask(context, u32(participant), nonce)
 
-        def check(messages: Int64Array) -> None:
-            limbs, found = layout.read(messages)
-            exact = layout.exact_change(limbs, before)
-            IntegrityTags.check(found, self.tags.of(exact) + masks)
+        def check(messages: Int64Array, pads: NDArray[np.uint64]) -> None:
+            exact = layout.exact_change(layout.read(messages), before)
+            IntegrityTags.check(tags - pads, self.tags.of(exact) + masks)
 
         shares = self._shares(proof)
         opened = open_round_sum(
@@ -148,8 +150,7 @@ class Reader(SecretMaterial):
         )
         unreadable = {answer.member for answer in proof.answers} - shares.keys()
         warn_of_liars(sorted(unreadable.union(opened.liars)), closing.round)
-        limbs, _ = layout.read(opened.messages)
-        table = layout.values(limbs)
+        table = layout.values(layout.read(opened.messages))
         table += before
         return layout.shape.wrap(table)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import HASH_BYTES, labelled_hash
 from fedmf.crypto.signatures import PUBLIC_KEY_BYTES, SigningKey, check_public_signature_key
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
@@ -143,6 +144,8 @@ def sign_roster(
     ------
     ProtocolError
         It may not follow on `previous`; see `RosterChain.check_next`.
+    KeyMaterialError
+        Its reader key is none.
     """
     _check_succession(roster, previous, charter)
     parts = (previous.digest(charter), roster.digest(charter))
@@ -185,6 +188,8 @@ class RosterChain:
         ProtocolError
             It is not the one after the newest, has the reader key of an earlier version, gives a
             number to another key, lists a key twice, or lists a key that has left.
+        KeyMaterialError
+            Its reader key is none.
         """
         _check_succession(roster, self.newest, self._charter)
         if roster.reader_key in {version.reader_key for version in self._versions}:
@@ -227,6 +232,9 @@ def _check_succession(roster: Roster, previous: Roster, charter: Charter) -> Non
         raise ProtocolError(f"version {roster.version} of the roster after {previous.version}")
     if roster.reader_key == previous.reader_key:
         raise ProtocolError("every version of the roster has a reader key of its own")
+    if charter.terms.blind:
+        # Members seal to it: under one that is none no round could be answered any more.
+        EnvelopePublicKey(roster.reader_key, suite=charter.terms.suite)
     if not len(previous.keys) <= len(roster.keys) <= charter.session.participants:
         raise ProtocolError(
             f"version {roster.version} of the roster has {len(roster.keys)} numbers; it has at "

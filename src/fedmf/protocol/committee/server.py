@@ -99,6 +99,7 @@ class _Round:
     reviewers: set[int] = field(default_factory=set)
     complaints: dict[int, tuple[int, ...]] = field(default_factory=dict)
     included: dict[int, _Included] = field(default_factory=dict)
+    asked_twice: bool = False
     answers: dict[int, AnswerReply] = field(default_factory=dict)
     votes: dict[int, MemberSignature] = field(default_factory=dict)
     refusals: dict[int, str] = field(default_factory=dict)
@@ -376,6 +377,10 @@ class CommitteeServer(Server):
         if len(self._now.votes) >= self.charter.terms.threshold:
             self._stage = _Stage.CLOSED
             return {}
+        if not self._now.asked_twice:
+            # Answers may have been lost on their way, and whoever votes cannot answer any more.
+            self._now.asked_twice = True
+            return self._ask_for_answers()
         if not self._now.votes:
             return self._ask_to_void()
         # Somebody has answered, so that the round can never be void: others have to say so, too.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fedmf.crypto.rlwe_words import add_words, pack_words, subtract_words, unpack_words, zero_words
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.sum_opening import (
@@ -13,19 +15,25 @@ from fedmf.protocol.committee.sum_opening import (
     warn_of_liars,
 )
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
+from fedmf.protocol.integrity_tags import TAGS, TAGS_BYTES, pack_tags, split_tags
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import Rows, ServerProtection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
+    from fedmf.crypto.rlwe_words import Words
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol.committee.charter import Charter
     from fedmf.protocol.table import Int64Array, IntegerTable
 
 
 class CommitteeTable(ServerProtection):
-    """Adds the words of one round; ciphertexts are never accumulated over rounds.
+    """Adds the words and tags of one round; ciphertexts are never accumulated over rounds.
+
+    Uploads have tags where participants open. A server that opens sums itself has nobody to fool.
 
     Parameters
     ----------
@@ -49,27 +57,30 @@ class CommitteeTable(ServerProtection):
             self._plain = self.session.shape.flat(table)
 
     def begin_round(self) -> None:
-        """Forget the words of the last round."""
+        """Forget the words and tags of the last round."""
         self._words = zero_words(self._layout.blocks, self._layout.size)
+        self._tags = np.zeros(TAGS if self.charter.terms.blind else 0, dtype=np.uint64)
 
     def add(self, payload: bytes, rows: Rows | None) -> None:
-        """Add the words of an upload."""
+        """Add the words and tags of an upload."""
         del rows
-        words = unpack_words(payload, self._layout.blocks, self._layout.size, to_read=True)
+        words, tags = self._read(payload, to_read=True)
         add_words(self._words, words, self._layout.size)
+        self._tags += tags
 
     def remove(self, payload: bytes) -> None:
-        """Take the words of an upload out again."""
-        words = unpack_words(payload, self._layout.blocks, self._layout.size)
+        """Take the words and tags of an upload out again."""
+        words, tags = self._read(payload, to_read=True)
         subtract_words(self._words, words, self._layout.size)
+        self._tags -= tags
 
     def round_words(self) -> bytes:
-        """Return the sum of the round's words so far."""
-        return pack_words(self._words, self._layout.size)
+        """Return the sum of the round's words so far, and behind it that of the tags."""
+        return pack_words(self._words, self._layout.size) + pack_tags(self._tags)
 
     def restore_round(self, words: bytes) -> None:
-        """Take a sum of words that `round_words` returned; on any error nothing has changed."""
-        self._words = unpack_words(words, self._layout.blocks, self._layout.size)
+        """Take sums that `round_words` returned; on any error nothing has changed."""
+        self._words, self._tags = self._read(words)
 
     def finish(self, round_number: int, shares: Mapping[int, ShareSum], uploads: int) -> None:
         """Make the sum of a closed round the next table; open it if the server is to.
@@ -90,8 +101,8 @@ class CommitteeTable(ServerProtection):
             layout=self._layout,
             public=self._public,
         )
-        limbs, _ = self._layout.read(opened.messages)
-        self._plain = self.session.shape.wrap(self._plain + self._layout.values(limbs))
+        change = self._layout.values(self._layout.read(opened.messages))
+        self._plain = self.session.shape.wrap(self._plain + change)
         words = encode_words(self.session.shape, self.session.shape.table(self._plain))
         self._payload = TablePayload(Form.PLAIN, round_number, words)
         warn_of_liars(opened.liars, round_number)
@@ -109,7 +120,7 @@ class CommitteeTable(ServerProtection):
         late = TableCopy.from_bytes(copy)
         if self._payload.form not in (Form.SUM, Form.COPY) or late.round != self._payload.round:
             raise MessageError("not a sealed copy of the table before the last closed round")
-        words, _ = self._payload.words_and_copy(self._layout.payload_bytes)
+        words, _ = self._payload.words_and_copy(self._layout.payload_bytes + TAGS_BYTES)
         self._payload = TablePayload(Form.COPY, late.round, words + late.sealed)
 
     def payload(self) -> bytes:
@@ -122,3 +133,10 @@ class CommitteeTable(ServerProtection):
         if self._payload.form == Form.PLAIN:
             words = decode_words(self.session.shape, self._payload.content)
             self._plain = self.session.shape.flat(words)
+
+    def _read(self, payload: bytes, *, to_read: bool = False) -> tuple[Words, NDArray[np.uint64]]:
+        words, tags = split_tags(payload, self._layout.payload_bytes, len(self._tags))
+        return (
+            unpack_words(words, self._layout.blocks, self._layout.size, to_read=to_read),
+            tags,
+        )

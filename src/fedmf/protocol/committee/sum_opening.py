@@ -11,11 +11,13 @@ from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.rlwe import DOES_NOT_OPEN, open_sum
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.errors import OpenError
-from fedmf.protocol.integrity_tags import TAGS
 from fedmf.protocol.lattice_layout import LatticeLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from fedmf.crypto.rlwe_words import Words
     from fedmf.crypto.share_sum import ShareSum
@@ -58,9 +60,7 @@ def committee_layout(session: Session) -> LatticeLayout:
     WordSizeError
         No words have room for so many uploads.
     """
-    # A server that opens the sums itself has nobody to fool with them.
-    tags = TAGS if session.committee is not None and session.committee.blind else 0
-    return LatticeLayout.plan(session.shape, uploads=session.participants, tags=tags, spare_bits=1)
+    return LatticeLayout.plan(session.shape, uploads=session.participants, spare_bits=1)
 
 
 def open_round_sum(
@@ -71,7 +71,7 @@ def open_round_sum(
     charter: Charter,
     layout: LatticeLayout,
     public: PublicPolynomials,
-    check: Callable[[Int64Array], None] | None = None,
+    check: Callable[[Int64Array, NDArray[np.uint64]], None] | None = None,
 ) -> OpenedSum:
     """Open a sum; where members disagree, find the liars by what opens.
 
@@ -84,8 +84,9 @@ def open_round_sum(
     uploads
         How many uploads are included.
     check
-        Raises OpenError unless the opened messages are what they should be (integrity tags);
-        None where there are none.
+        Raises OpenError unless the opened messages are what they should be, given the sum of the
+        pads of the uploads' integrity tags; None where uploads have no tags. What members say of
+        pads counts nothing then.
 
     Raises
     ------
@@ -93,13 +94,15 @@ def open_round_sum(
         No set of liars small enough explains the answers, or the sum is not that of these
         uploads. Which of the two, nobody is told.
     """
-    for key, liars in charter.terms.sharing.candidate_keys(answers, uploads):
+    if check is None:
+        answers = {member: answer.without_pads() for member, answer in answers.items()}
+    for padded, liars in charter.terms.sharing.candidate_keys(answers, uploads):
         try:
             messages = open_sum(
-                words, public=public, key=key, size=layout.size, uploads=uploads
+                words, public=public, key=padded.key, size=layout.size, uploads=uploads
             ).reshape(-1)
             if check is not None:
-                check(messages)
+                check(messages, padded.pads)
         except OpenError:
             continue
         return OpenedSum(messages, liars)

@@ -1,8 +1,9 @@
 """What a participant sends in a round: words, a head that stands for them, and envelopes.
 
-The key of the words is the sum of small keys from seeds, one for every subset of t-1 members; each
-member gets, in an envelope that it alone opens, the seeds of the subsets that it is not in. The
-head commits to words and seeds, so that all who hold a seed hold the same one.
+The key of the words is the sum of small keys from seeds, one for every subset of t-1 members, and
+what hides the integrity tags behind them is the sum of pads from the same seeds. Each member gets,
+in an envelope that it alone opens, the seeds of the subsets that it is not in. The head commits to
+words, tags and seeds, so that all who hold a seed hold the same one.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Head:
     kind
         First, update or leave.
     words
-        Digest of the words.
+        Digest of the words and what is behind them.
     nonce
         The upload's nonce.
     commitments
@@ -167,7 +168,7 @@ class CommitteePayload:
     envelopes
         One for each member of the opening, in its order.
     words
-        The protected words.
+        The protected words; where participants open the sum, the padded tags behind them.
     """
 
     table: bytes

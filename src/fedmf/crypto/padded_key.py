@@ -1,0 +1,101 @@
+"""The key of an upload under a committee, and pads from the same seeds, for numbers beside it.
+
+The words under a key hold small numbers. What needs all of 64 bits, and has to add modulo 2^64
+exactly, is hidden by adding a pad to it. Pads add like keys do: whoever gets the sum of the keys of
+some uploads gets the sum of their pads with it, and no more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedmf.crypto.keystream import Keystream
+from fedmf.crypto.rlwe_key import SEEDS_AT_A_TIME, RlweKey
+from fedmf.crypto.rlwe_noise import BYTES_PER_NUMBER, centred_binomial_of
+from fedmf.crypto.rlwe_ring import DEGREE
+from fedmf.crypto.secret_material import SecretMaterial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+PADS = 2
+"""Number of pads, each a number modulo 2^64."""
+
+_KEY_BYTES = DEGREE * BYTES_PER_NUMBER
+_PAD = np.dtype("<u8")
+
+
+class PaddedKey(SecretMaterial):
+    """The key and the pads of one upload, or the sums of such.
+
+    Parameters
+    ----------
+    key
+        The key.
+    pads
+        uint64, shape (PADS,). Kept as it is, not copied.
+    """
+
+    __slots__ = ("_key", "_pads")
+
+    def __init__(self, key: RlweKey, pads: NDArray[np.uint64]) -> None:
+        self._key = key
+        self._pads = pads.view()
+        self._pads.flags.writeable = False
+
+    @classmethod
+    def sum_of_seeds(cls, seeds: Iterable[bytes]) -> PaddedKey:
+        """Return the sums of the keys and of the pads that these seeds stand for.
+
+        Raises
+        ------
+        KeyMaterialError
+            If a seed is not 32 bytes.
+        TypeError
+            If a seed is not bytes.
+        """
+        every = list(seeds)
+        total, padding = np.zeros(DEGREE, dtype=np.int64), np.zeros(PADS, dtype=np.uint64)
+        for start in range(0, len(every), SEEDS_AT_A_TIME):
+            keys, pads = expand_seeds(every[start : start + SEEDS_AT_A_TIME])
+            total += keys.sum(axis=0, dtype=np.int16)
+            padding += pads.sum(axis=0)
+        return cls(RlweKey(total), padding)
+
+    @property
+    def key(self) -> RlweKey:
+        """The key."""
+        return self._key
+
+    @property
+    def pads(self) -> NDArray[np.uint64]:
+        """The pads themselves, uint64, shape (PADS,), read-only."""
+        return self._pads
+
+
+def expand_seeds(seeds: Sequence[bytes]) -> tuple[NDArray[np.int8], NDArray[np.uint64]]:
+    """Return the keys and the pads that some seeds stand for.
+
+    Returns
+    -------
+    keys
+        int8, shape (seeds, 2048), as `RlweKey.from_seed` has them.
+    pads
+        uint64, shape (seeds, PADS): the little-endian words that follow in each seed's keystream.
+
+    Raises
+    ------
+    KeyMaterialError
+        If a seed is not 32 bytes.
+    TypeError
+        If a seed is not bytes.
+    """
+    drawn = np.empty((len(seeds), _KEY_BYTES + PADS * _PAD.itemsize), dtype=np.uint8)
+    for row, seed in zip(drawn, seeds, strict=True):
+        Keystream(seed).fill(row)
+    pads = drawn[:, _KEY_BYTES:].view(_PAD).astype(np.uint64)
+    return centred_binomial_of(drawn[:, :_KEY_BYTES]), pads

@@ -1,0 +1,32 @@
+"""How sizes and durations read in few characters."""
+
+from __future__ import annotations
+
+import math
+
+
+def bytes_text(count: float) -> str:
+    """Return a size in bytes, kB, MB or GB (powers of 1,000)."""
+    if math.isnan(count):
+        return "-"
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration with the unit that suits it."""
+    if math.isnan(seconds):
+        return "-"
+    if seconds < 1e-6:
+        return f"{seconds * 1e9:.3g} ns"
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.3g} us"
+    if seconds < 1:
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,93 @@
+"""How good the model is: held-out errors of every round beside what they are held against."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from fedmf.federation import RoundRecord
+from fedmf.report.line_chart import Curve, Level, line_chart
+from fedmf.report.markup import Markup, element, joined
+from fedmf.report.reading import Run
+from fedmf.report.tables import facts, table
+
+BASELINES = {"bias": "user and item bias, pooled data", "global_mean": "global mean, pooled data"}
+RANKING = {"ndcg_at_10": "NDCG@10", "recall_at_10": "Recall@10", "hr_at_10": "HR@10"}
+
+
+def accuracy(run: Run) -> Markup:
+    """Return the section on errors."""
+    if not run.rounds:
+        return element("p", "No round is over yet, so there is nothing to draw.")
+    charts = [
+        _chart(run, title, measure)
+        for title, measure in (("Held-out RMSE", "rmse"), ("Held-out MAE", "mae"))
+        if _points(run.rounds, measure)
+    ]
+    parts = [_predictors(run), _ranking(run)]
+    if not charts:
+        charts = [_chart(run, "Training loss (mean squared error)", "training_loss")]
+        parts = [element("p", "Nothing was held out: the errors are those on training ratings.")]
+    if run.is_protected and run.result is not None:
+        parts.append(
+            element(
+                "p",
+                "The unprotected run starts from the same settings and seed. Where the two curves "
+                "lie on each other, protection costs no accuracy.",
+                class_="note",
+            )
+        )
+    return joined(element("div", *charts, class_="charts"), *parts)
+
+
+def _chart(run: Run, title: str, measure: str) -> Markup:
+    curves, levels = [], []
+    if run.result is not None:
+        points = _points(run.result.unprotected, measure)
+        if points:
+            curves.append(Curve("the same, unprotected", "unprotected", points))
+        levels = [
+            Level(BASELINES[name], name.replace("_", "-"), value)
+            for name, value in run.result.baselines.get(measure, {}).items()
+            if name in BASELINES
+        ]
+    own = f"this run ({run.settings.protection})"
+    curves.append(Curve(own, "own", _points(run.rounds, measure)))
+    return line_chart(title, curves, levels)
+
+
+def _points(records: Sequence[RoundRecord], measure: str) -> list[tuple[int, float]]:
+    found = [(one.round, float(getattr(one, measure))) for one in records]
+    return [(number, value) for number, value in found if math.isfinite(value)]
+
+
+def _predictors(run: Run) -> Markup:
+    rows = [(f"this run ({run.settings.protection})", run.rounds[-1].rmse, run.rounds[-1].mae)]
+    if run.result is not None:
+        rows += [
+            ("the same, unprotected", one.rmse, one.mae) for one in run.result.unprotected[-1:]
+        ]
+        errors = run.result.baselines
+        rows += [
+            (label, errors["rmse"][name], errors["mae"][name])
+            for name, label in BASELINES.items()
+            if all(name in errors.get(measure, {}) for measure in ("rmse", "mae"))
+        ]
+    return table(
+        f"After round {run.rounds[-1].round}",
+        ("predictor", "RMSE", "MAE"),
+        [(label, figure(rmse), figure(mae)) for label, rmse, mae in rows],
+        numbers=(1, 2),
+    )
+
+
+def _ranking(run: Run) -> Markup:
+    if run.result is None or run.result.final is None:
+        return joined()
+    final = run.result.final
+    return facts((label, figure(final[name])) for name, label in RANKING.items() if name in final)
+
+
+def figure(value: float) -> str:
+    """Return an error or measure with four digits; a hyphen where there is none."""
+    return f"{value:.4f}" if math.isfinite(value) else "-"

@@ -1,0 +1,143 @@
+"""A line chart over rounds as inline SVG; colours come from the page's style sheet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fedmf.report.figure import figure, line
+from fedmf.report.markup import Markup, element
+
+WIDTH, HEIGHT = 400, 250
+LEFT, RIGHT, TOP, BOTTOM = 52, 392, 12, 206
+MOST_DOTS = 40
+"""With more points dots run into each other."""
+FAR = 4
+"""A level that makes the picture so many times as high as it was lies far off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A figure of each round.
+
+    Parameters
+    ----------
+    label
+        What the legend calls it.
+    style
+        Class of its line in the style sheet.
+    points
+        Rounds and values.
+    """
+
+    label: str
+    style: str
+    points: Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A figure that is the same in every round, for comparison."""
+
+    label: str
+    style: str
+    value: float
+
+
+def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()) -> Markup:
+    """Return a chart with its title and legend.
+
+    Parameters
+    ----------
+    title
+        What the vertical axis shows.
+    curves
+        Drawn in this order, so that the last one lies on top; one at least has a point.
+    levels
+        Drawn below them from side to side. One that lies so far off that the curves would become
+        flat is named in the legend alone.
+    """
+    values = [value for curve in curves for _, value in curve.points]
+    shown = _levels_near(values, levels)
+    values += [level.value for level in shown]
+    rounds = [number for curve in curves for number, _ in curve.points]
+    marks = ticks(min(values), max(values), 5)
+    low, high = marks[0], marks[-1]
+    first, last = min(rounds), max(*rounds, min(rounds) + 1)
+
+    def x(number: float) -> float:
+        return LEFT + 8 + (number - first) / (last - first) * (RIGHT - LEFT - 16)
+
+    def y(value: float) -> float:
+        return BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP)
+
+    parts = [line(LEFT, y(mark), RIGHT, y(mark), "grid") for mark in marks]
+    digits = _digits(marks)
+    parts += [_text(LEFT - 7, y(mark) + 4, f"{mark:.{digits}f}", "end") for mark in marks]
+    whole = sorted({round(mark) for mark in ticks(first, last, 6) if first <= mark <= max(rounds)})
+    parts += [_text(x(mark), BOTTOM + 18, str(mark), "middle") for mark in whole]
+    parts.append(line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis"))
+    parts.append(_text((LEFT + RIGHT) / 2, HEIGHT - 6, "round", "middle"))
+    parts += [line(LEFT, y(one.value), RIGHT, y(one.value), one.style) for one in shown]
+    for curve in curves:
+        places = [(x(number), y(value)) for number, value in curve.points]
+        path = " ".join(f"{across:.1f},{down:.1f}" for across, down in places)
+        parts.append(element("polyline", points=path, class_=f"curve {curve.style}"))
+        if len(places) <= MOST_DOTS:
+            parts += [
+                element("circle", cx=f"{across:.1f}", cy=f"{down:.1f}", r=3, class_=curve.style)
+                for across, down in places
+            ]
+    ends = "; ".join(
+        [f"{one.label}: {one.points[-1][1]:.4f} at the end" for one in curves if one.points]
+        + [f"{one.label}: {one.value:.4f}" for one in levels]
+    )
+    named = [(one.label, one.style) for one in reversed(curves)]
+    for one in levels:
+        place = "" if one in shown else f", {'above' if one.value > high else 'below'} the picture"
+        named.append((f"{one.label}: {one.value:.4f}{place}", one.style))
+    picture = element(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        aria_label=f"{title} in each round. {ends}",
+    )
+    return figure(title, picture, named)
+
+
+def ticks(low: float, high: float, about: int) -> list[float]:
+    """Return round figures from `low` or below to `high` or above, some `about` of them.
+
+    Steps are 1, 2 or 5 times a power of ten.
+    """
+    span = (high - low) or abs(high) * 0.1 or 1.0
+    if high == low:
+        low, high = low - span / 2, high + span / 2
+    rough = span / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * k for k in (1, 2, 5, 10) if power * k >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [k * step for k in range(first, last + 1)]
+
+
+def _levels_near(values: Sequence[float], levels: Sequence[Level]) -> list[Level]:
+    """Return the levels that leave the curves, whose values these are, room in the picture."""
+    low, high = min(values), max(values)
+    near: list[Level] = []
+    for level in sorted(levels, key=lambda one: max(low - one.value, one.value - high)):
+        wider = (min(low, level.value), max(high, level.value))
+        if high > low and wider[1] - wider[0] > FAR * (high - low):
+            break
+        low, high = wider
+        near.append(level)
+    return near
+
+
+def _digits(marks: Sequence[float]) -> int:
+    return max(0, -math.floor(math.log10(marks[1] - marks[0]) + 1e-9))
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> Markup:
+    return element("text", text, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)

@@ -1,0 +1,217 @@
+"""What a report is made of: everything in a run directory that is not secret. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fedmf.errors import FedmfError, RunDirectoryError
+from fedmf.federation import DataChoice, RoundRecord, RunDirectory, TrainingSettings
+from fedmf.federation.enrolment_files import CHARTER, read_charter
+from fedmf.protocol import Session
+from fedmf.report.audit_rows import AuditRow, read_audit
+from fedmf.report.transcript_digests import RoundOfTranscript, read_transcript
+
+TRIES = 5
+"""A training that goes on replaces its checkpoint now and then, also while it is being read."""
+NOT_LEARNED = {"round": 0, **dict.fromkeys(("rmse", "mae", "training_loss", "summed_rmse"))}
+"""What the set-up has no figures for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is known when a training is over.
+
+    Parameters
+    ----------
+    dataset
+        Name and sizes.
+    final
+        Errors and ranking measures of the model; None if nothing was held out.
+    unprotected
+        Records of the same training without protection; empty if this is it.
+    unprotected_sha256
+        Digest of its final table; empty if this is it.
+    baselines
+        RMSE and MAE of predictors without factors, by measure and name.
+    table_sha256
+        Digest of the final table.
+    seconds
+        Wall time of all.
+    machine
+        What it ran on.
+    """
+
+    dataset: Mapping[str, Any]
+    final: Mapping[str, float] | None
+    unprotected: Sequence[RoundRecord]
+    unprotected_sha256: str
+    baselines: Mapping[str, Mapping[str, float]]
+    table_sha256: str
+    seconds: float
+    machine: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The public content of a run directory.
+
+    Parameters
+    ----------
+    name
+        Of the directory, without those above it.
+    settings, data, session
+        What was decided.
+    fedmf_version
+        Which fedmf began the run.
+    setup
+        The record of the set-up round; None: there was none, or it is not over.
+    rounds
+        Records of the rounds that are over.
+    result
+        None while the training is not over.
+    transcript
+        Its rounds; empty if the directory holds no transcript.
+    charter_fingerprint
+        Of a committee's charter; empty if the directory holds none.
+    audit
+        Rows of ``audit.json``; empty if there is no such file.
+    """
+
+    name: str
+    settings: TrainingSettings
+    data: DataChoice
+    session: Session
+    fedmf_version: str
+    setup: RoundRecord | None
+    rounds: Sequence[RoundRecord]
+    result: Result | None
+    transcript: Sequence[RoundOfTranscript]
+    charter_fingerprint: str
+    audit: Sequence[AuditRow]
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether the run has a protection."""
+        return self.settings.protection != "none"
+
+
+def read_run(path: Path) -> Run:
+    """Read a run directory, whether the training is over or not.
+
+    Raises
+    ------
+    RunDirectoryError
+        It is no run directory, or a file in it is damaged.
+    """
+    directory = RunDirectory.find(path)
+    result = _json(path / "result.json")
+    if result is None:
+        records, transcript_bytes = _progress(path)
+        setups = directory.session.rounds - directory.settings.rounds
+        setup, rounds = (records[0] if records[:setups] else None), records[setups:]
+        finished = None
+    else:
+        transcript_bytes = None
+        with _complaints(path / "result.json"):
+            setup = None if result["setup"] is None else _record({**NOT_LEARNED, **result["setup"]})
+            rounds = [_record(one) for one in result["rounds"]]
+            finished = _result(result)
+    return Run(
+        name=path.resolve().name,
+        settings=directory.settings,
+        data=directory.data,
+        session=directory.session,
+        fedmf_version=directory.fedmf_version,
+        setup=setup,
+        rounds=rounds,
+        result=finished,
+        transcript=read_transcript(path / "transcript.jsonl", transcript_bytes),
+        charter_fingerprint=_charter_fingerprint(path, directory.session),
+        audit=read_audit(path / "audit.json"),
+    )
+
+
+def _progress(path: Path) -> tuple[list[RoundRecord], int]:
+    """Return the records of the newest checkpoint, and the length that the transcript had then."""
+    for _ in range(TRIES):
+        folders = sorted((path / "checkpoints").glob("round-*"), key=lambda one: one.name)
+        if not folders:
+            return [], 0
+        newest = folders[-1] / "progress.json"
+        progress = _json(newest)
+        if progress is not None:
+            with _complaints(newest):
+                return [_record(one) for one in progress["records"]], int(
+                    progress["transcript_bytes"]
+                )
+    raise RunDirectoryError(f"{newest} is missing: restore the run directory from a copy")
+
+
+def _record(values: Mapping[str, Any]) -> RoundRecord:
+    for name, value in values.items():
+        if value is not None and type(value) not in (int, float):
+            raise TypeError(f"{name} is {value!r} and no number")
+    return RoundRecord.from_json(values)
+
+
+def _result(values: Mapping[str, Any]) -> Result:
+    unprotected = values["unprotected"]
+    baselines = {"rmse": values["baselines"], "mae": values["baselines_mae"]}
+    return Result(
+        dataset=dict(values["dataset"]),
+        final=None if values["final"] is None else _numbers(values["final"]),
+        unprotected=[_record(one) for one in unprotected["rounds"]] if unprotected else [],
+        unprotected_sha256=str(unprotected["table_sha256"]) if unprotected else "",
+        baselines={name: _numbers(one) for name, one in baselines.items() if one is not None},
+        table_sha256=str(values["table_sha256"]),
+        seconds=float(values["seconds"]),
+        machine=dict(values["machine"]),
+    )
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
+
+
+def _charter_fingerprint(path: Path, session: Session) -> str:
+    if not (path / CHARTER).exists():
+        return ""
+    try:
+        charter = read_charter(path)
+    except FedmfError as error:
+        raise RunDirectoryError(f"{path / CHARTER} is damaged: {error}") from error
+    if charter.session != session:
+        raise RunDirectoryError(
+            f"{path / CHARTER} is the charter of another session than run.json describes: one of "
+            "the two files does not belong here"
+        )
+    return charter.fingerprint
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    with _complaints(path):
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise TypeError("it holds no JSON object")
+        return values
+
+
+@contextmanager
+def _complaints(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyError as error:
+        raise RunDirectoryError(
+            f"{path} is damaged, or comes from another version of fedmf: it has no {error}"
+        ) from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}") from error
