@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from fedmf.benchmarking import this_machine
 from fedmf.cli.console import ends_with_error_number, output, print_json, progress
-from fedmf.cli.figures import seconds_text
+from fedmf.figures import seconds_text
 from fedmf.reproduce import (
     AUTHORS_DATA,
     FULL,
