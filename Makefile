@@ -14,7 +14,7 @@ help:
 	@echo "make lock   renew locks/*.txt from pyproject.toml (maintainers)"
 
 demo: $(VENV)/run.installed
-	$(BIN)/fedmf train --users 100 --items 150 --factors 8
+	$(BIN)/fedmf train --items 1000 --factors 16
 
 test: check
 	$(BIN)/python -m pytest --cov --cov-report=

@@ -63,6 +63,33 @@ def test_predictions_and_recommendations_agree(
     assert rated.isdisjoint(one.item for one in best)
 
 
+def test_predictions_say_how_sure_they_are(
+    fitted: FederatedRecommender, split: tuple[Ratings, Ratings]
+) -> None:
+    user, item = split[0].user_ids[3], split[0].item_ids[5]
+    likely, certain = (fitted.predict_one(user, item, p) for p in (0.5, 0.99))
+    assert likely.value == certain.value == fitted.predict(user, item)
+    assert certain.low is not None
+    assert likely.low is not None
+    assert likely.high is not None
+    assert certain.high is not None
+    assert certain.low <= likely.low < likely.value < likely.high <= certain.high
+    best = fitted.recommend(user, 1)[0]
+    assert best.low == pytest.approx(fitted.predict_one(user, best.item).low)
+    newcomer = fitted.fold_in([(item, 4.0)])
+    found = newcomer.predict_one(item, 0.5)
+    assert found.low is not None
+    assert found.low < newcomer.predict(item)
+    with pytest.raises(SettingsError, match="strictly between 0 and 1"):
+        fitted.predict_one(user, item, 1.0)
+
+
+def test_point_estimates_do_not_claim_to_be_sure(split: tuple[Ratings, Ratings]) -> None:
+    model = FederatedRecommender(protection="none", method="sgd", factors=3, rounds=2, workers=1)
+    best = model.fit(split[0]).recommend(split[0].user_ids[0], 1)[0]
+    assert (best.low, best.high) == (None, None)
+
+
 def test_a_loaded_model_needs_no_training_data(
     fitted: FederatedRecommender, tmp_path: Path
 ) -> None:

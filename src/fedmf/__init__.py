@@ -5,7 +5,7 @@ fedmf implements Secure Federated Matrix Factorization (Chai, Wang, Chen, Yang; 
 
 from fedmf.evaluation import ModelEvaluation
 from fedmf.federation import TrainingSettings
-from fedmf.model import FactorModel, NewUser, Recommendation
+from fedmf.model import FactorModel, NewUser, Prediction, Recommendation
 from fedmf.ratings import Ratings, RatingScale, load_fold_in_ratings, load_ratings
 from fedmf.recommender import FederatedRecommender
 
@@ -14,6 +14,7 @@ __all__ = [
     "FederatedRecommender",
     "ModelEvaluation",
     "NewUser",
+    "Prediction",
     "RatingScale",
     "Ratings",
     "Recommendation",

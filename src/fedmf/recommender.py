@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fedmf.errors import DataError, ModelFileError, SettingsError, UnknownNameError
 from fedmf.evaluation import ModelEvaluation, evaluate_model
 from fedmf.federation import (
@@ -18,7 +16,7 @@ from fedmf.federation import (
     train_locally,
     trained_model,
 )
-from fedmf.model import FactorModel, NewUser, Recommendation, load_model, save_model
+from fedmf.model import FactorModel, NewUser, Prediction, Recommendation, load_model, save_model
 from fedmf.ratings import Id, Ratings, load_ratings
 
 
@@ -123,9 +121,19 @@ class FederatedRecommender:
         UnknownNameError
             The model does not know the user or the item.
         """
-        pair = (self.model.user_code(user), self.model.item_code(item))
-        users, items = (np.array([code], dtype=np.int32) for code in pair)
-        return float(self.model.predict(users, items)[0])
+        return self.predict_one(user, item).value
+
+    def predict_one(self, user: Id, item: Id, confidence: float = 0.9) -> Prediction:
+        """Return the prediction with the interval that holds the rating with this probability.
+
+        Raises
+        ------
+        UnknownNameError
+            The model does not know the user or the item.
+        SettingsError
+            A probability that is none.
+        """
+        return self.model.predict_one(user, item, confidence)
 
     def recommend(self, user: Id, n: int = 10) -> list[Recommendation]:
         """Return the n items with the highest predicted ratings that the user has not rated.

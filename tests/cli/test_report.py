@@ -71,3 +71,31 @@ def test_every_mistake_has_one_clear_error(
     status, out, err = trained("report", *arguments, "--json")
     assert (status, out) == (number, "")
     assert f"error {number}: {complaint}" in err
+
+
+def test_a_run_that_only_ranks_has_its_page_too(trained: Callable[..., Ran]) -> None:
+    arguments = [*SMALL, "--protection", "none", "--method", "implicit", "--out", "ranks"]
+    document = json.loads(trained("train", *arguments, "--json")[1])
+    assert document["final"]["rmse"] is None
+    assert document["rounds"][-1]["rmse"] is None
+    found = document["rounds"][-1]["ndcg_at_10"]
+    assert found == pytest.approx(document["final"]["ndcg_at_10"])
+    assert 0 < document["baselines_ndcg_at_10"]["popularity"] < 1
+    assert trained("report", "ranks")[0] == 0
+    page = Path("ranks/report.html").read_text(encoding="utf-8")
+    assert "Held-out NDCG@10" in page
+    assert "most rated items first" in page
+    assert "Held-out RMSE" not in page
+
+
+def test_what_only_ranks_claims_no_rating(trained: Callable[..., Ran]) -> None:
+    arguments = [*SMALL, "--protection", "none", "--method", "implicit", "--out", "ranks"]
+    assert trained("train", *arguments, "--quiet")[0] == 0
+    recommended = json.loads(trained("recommend", "ranks", "--user", "7", "--json")[1])["items"]
+    assert all(item["low"] is None for item in recommended)
+    assert "they are no ratings" in trained("recommend", "ranks", "--user", "7")[1]
+    shown = trained("evaluate", "ranks")[1]
+    assert "NDCG@10" in shown
+    assert "RMSE" not in shown
+    measured = json.loads(trained("evaluate", "ranks", "--json")[1])
+    assert measured["rmse"] == {"value": None, "low": None, "high": None}

@@ -180,6 +180,7 @@ class EngineContract:
             {"min_raters": 2, "upload": "part", "cohort": 4},
             {"method": "bayes", "min_raters": 3},
             {"method": "bayes", "upload": "part"},
+            {"method": "implicit", "cohort": 4},
             {"method": "bayes", "min_raters": 1, "cohort": 4, "silos": 9},
         ],
         ids=lambda changed: "-".join(f"{k}={v}" for k, v in changed.items()) or "default",
@@ -205,8 +206,10 @@ class EngineContract:
         found = [(record.rmse, record.training_loss) for record in result.rounds]
         wanted = [(record.rmse, record.training_loss) for record in expected.rounds]
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
+        rankings = [record.ndcg_at_10 for record in result.rounds]
+        np.testing.assert_allclose(rankings, [r.ndcg_at_10 for r in expected.rounds], rtol=1e-12)
         found_sums = [record.summed_rmse for record in result.rounds]
-        assert found_sums == [record.summed_rmse for record in expected.rounds]
+        np.testing.assert_array_equal(found_sums, [r.summed_rmse for r in expected.rounds])
 
     def test_the_table_sums_the_errors_of_the_model_before_the_round(
         self, split: tuple[Ratings, Ratings], keyed: Keyed

@@ -7,6 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from fedmf.federation.measurement import measure
+from fedmf.federation.ranking import rank
 from fedmf.model import (
     RATERS,
     Contribution,
@@ -45,8 +47,9 @@ def zeros(method: Method) -> FloatTable:
 class MethodContract:
     """Inherit and set what a small training should reach."""
 
-    rmse_range: ClassVar[tuple[float, float]]
-    """Held-out RMSE after 12 rounds on the split above."""
+    quality_range: ClassVar[tuple[float, float]]
+    """After 12 rounds on the split above: held-out RMSE of methods that predict ratings, NDCG@10
+    of those that only rank."""
 
     def configured(self, training: Ratings) -> Method:
         """Return the method with its defaults for these ratings and 12 rounds."""
@@ -222,12 +225,14 @@ class MethodContract:
         users, public = self.train(method, training)
         assert users.shape == (training.n_users, method.vector_length)
         assert public.item_factors.shape == (training.n_items, method.vector_length)
-        items = public.item_factors
-        predicted = np.einsum("nk,nk->n", users[heldout.users], items[heldout.items])
-        clipped = np.clip(predicted, training.scale.lowest, training.scale.highest)
-        rmse = float(np.sqrt(np.mean((heldout.values - clipped) ** 2)))
-        low, high = self.rmse_range
-        assert low < rmse < high
+        everybody = range(training.n_users)
+        owned, kept = training.owned_by(everybody), heldout.owned_by(everybody)
+        if method.predicts_ratings:
+            found = measure(public, users, kept, training.scale).rmse
+        else:
+            found = rank(public, users, owned, kept).ndcg_at_10
+        low, high = self.quality_range
+        assert low < found < high
 
     def test_folding_in_fits_the_new_user_better_than_a_stranger(
         self, method: Method, split: tuple[Ratings, Ratings]
@@ -243,8 +248,9 @@ class MethodContract:
         for user in range(training.n_users):
             owned = self.some(training, user)
             stranger = vectors[(user + 1) % training.n_users]
-            own.append(np.mean((owned.values - items[owned.items] @ vectors[user]) ** 2))
-            strangers.append(np.mean((owned.values - items[owned.items] @ stranger) ** 2))
+            wanted = owned.values if method.predicts_ratings else np.ones(len(owned))
+            own.append(np.mean((wanted - items[owned.items] @ vectors[user]) ** 2))
+            strangers.append(np.mean((wanted - items[owned.items] @ stranger) ** 2))
         assert np.mean(own) < np.mean(strangers)
 
     def test_public_models_come_back_from_arrays(

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from fedmf.model import RATERS, Contribution, FloatArray, Method, PublicModel, configure_method
 from fedmf.model.bayes import ITEM_LIMIT, STARS, Bayes
-from fedmf.model.item_posterior import ItemPosterior
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale, load_ratings
 from tests.contracts.method_contract import ROUNDS, MethodContract, apply, split
 
@@ -19,7 +18,7 @@ D = 3
 
 
 class TestBayes(MethodContract):
-    rmse_range: ClassVar[tuple[float, float]] = (0.80, 0.85)
+    quality_range: ClassVar[tuple[float, float]] = (0.80, 0.85)
 
     def configured(self, training: Ratings) -> Method:
         return configure_method(
@@ -123,7 +122,7 @@ def test_a_user_step_by_hand() -> None:
     found, covariance, square = user_by_hand(method, public, own)
     np.testing.assert_allclose(step.user_factors[0], [*found, 1.0], rtol=1e-10)
     upper = step.contribution["gram"].values[0] * method._unit
-    np.testing.assert_allclose(upper, len(own) * square[np.triu_indices(D + 1)], rtol=1e-10)
+    np.testing.assert_allclose(upper, len(own) * square[np.triu_indices(D + 1)], atol=1e-12)
     means, gram = means_of(method, public), public.statistics["gram"]
     for k, item in enumerate(own.items):
         v = means[item, :D]
@@ -156,6 +155,38 @@ def test_rounds_end_where_the_exact_update_of_every_item_ends() -> None:
         np.testing.assert_allclose(np.linalg.solve(left, right), means[item], atol=1e-9)
 
 
+def test_the_variance_of_a_prediction_by_hand() -> None:
+    method, ratings = make(), some_ratings()
+    public, _ = train(method, ratings, rounds=3)
+    own = one(ratings, 2)
+    found, covariance, square = user_by_hand(method, public, own)
+    prior = np.diag(
+        [method.noise / method.factor_variance] * D + [method.noise / method.item_bias_variance]
+    )
+    expected = []
+    for item in (0, 5):
+        w = np.append(means_of(method, public)[item, :D], 1.0)
+        precision = public.statistics["raters"][item] * public.statistics["gram"] + prior
+        of_item = method.noise * np.trace(square @ np.linalg.inv(precision))
+        expected.append(method.noise + w @ covariance @ w + of_item)
+    items = np.array([0, 5], np.int32)
+    vector = np.append(found, 1.0)
+    variances = method.prediction_variances(public, vector, own.items, items)
+    np.testing.assert_allclose(variances, expected, rtol=1e-10)
+
+
+def test_variances_grow_with_the_square_of_the_scale() -> None:
+    scale = RatingScale(10.0, 19.0)
+    found = []
+    for chosen in (HALF_STARS, scale):
+        method, ratings = make(scale=chosen), some_ratings(chosen)
+        public, _ = train(method, ratings, rounds=2)
+        own, items = one(ratings, 2), np.arange(6, dtype=np.int32)
+        vector = method.fold_in(public, own.items, own.values)
+        found.append(method.prediction_variances(public, vector, own.items, items))
+    np.testing.assert_allclose(found[1], 4 * found[0], rtol=1e-9)
+
+
 def test_gram_is_the_average_over_all_ratings() -> None:
     method, ratings = make(), some_ratings()
     before, contribution = train(method, ratings, rounds=2)
@@ -186,20 +217,6 @@ def test_predictions_move_and_stretch_with_the_scale(
     expected = lowest + star * (vectors[0] @ stars.item_factors.T - 0.5)
     tolerance = 1e-6 * max(1.0, abs(lowest), length)
     np.testing.assert_allclose(vectors[1] @ public.item_factors.T, expected, atol=tolerance)
-
-
-def test_one_shared_basis_inverts_every_precision() -> None:
-    rng = np.random.default_rng(3)
-    half = rng.normal(size=(20, 5))
-    gram, prior = half.T @ half / 20, rng.uniform(0.5, 80.0, 5)
-    raters, sums = np.array([0.0, 1.0, 7.0, 5_000.0]), rng.normal(size=(4, 5))
-    posterior = ItemPosterior.of(raters, gram, prior)
-    inverses = [np.linalg.inv(n * gram + np.diag(prior)) for n in raters]
-    expected = [inverse @ s for inverse, s in zip(inverses, sums, strict=True)]
-    np.testing.assert_allclose(posterior.means(sums), expected, rtol=1e-9)
-    chosen = np.array([1, 3, 3])
-    wanted = inverses[1] + 2 * inverses[3]
-    np.testing.assert_allclose(posterior.covariance_sum(chosen), wanted, rtol=1e-9)
 
 
 def test_items_with_too_few_raters_stay_at_the_prior_and_still_tell_their_rater() -> None:

@@ -36,7 +36,7 @@ def make(**changed: Any) -> Sgd:
 
 
 class TestSgd(MethodContract):
-    rmse_range: ClassVar[tuple[float, float]] = (0.80, 0.92)
+    quality_range: ClassVar[tuple[float, float]] = (0.80, 0.92)
 
     def configured(self, training: Ratings) -> Method:
         return configure_method(

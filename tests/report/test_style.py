@@ -53,5 +53,5 @@ def test_the_dark_scheme_is_dark() -> None:
 
 
 def test_every_class_that_charts_use_has_a_colour() -> None:
-    for name in ("own", "unprotected", "bias", "global-mean", "grid", "axis"):
+    for name in ("own", "unprotected", "bias", "global-mean", "popularity", "grid", "axis"):
         assert re.search(rf"\.{name}\b[^{{]*{{[^}}]*(stroke|fill): var\(--", STYLE), name

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fedmf.cli.audit import audit
 from fedmf.cli.bench import bench
 from fedmf.cli.doctor import doctor
 from fedmf.cli.evaluate import evaluate
@@ -43,7 +44,7 @@ def _root(
     del show_version
 
 
-for command in (train, recommend, evaluate, report, reproduce, bench, doctor):
+for command in (train, recommend, evaluate, audit, reproduce, report, bench, doctor):
     app.command()(command)
 app.add_typer(keys, name="keys")
 

@@ -47,6 +47,8 @@ def evaluate(
     table.add_column("measure")
     table.add_column("value (95 % interval over users)")
     for measure, name in zip(MEASURES, NAMES, strict=True):
+        if math.isnan(getattr(found, measure).value):
+            continue
         table.add_row(name, interval_text(getattr(found, measure)))
     table.add_row("coverage@10", f"{found.coverage_at_10:.4f}")
     output().print(table)
@@ -67,8 +69,5 @@ def evaluation_json(found: ModelEvaluation) -> dict[str, object]:
 
 
 def _interval_json(interval: Interval) -> dict[str, float | None]:
-    ends = {"low": interval.low, "high": interval.high}
-    return {
-        "value": interval.value,
-        **{name: None if math.isnan(end) else end for name, end in ends.items()},
-    }
+    figures = {"value": interval.value, "low": interval.low, "high": interval.high}
+    return {name: None if math.isnan(figure) else figure for name, figure in figures.items()}

@@ -28,7 +28,7 @@ def recommend(
     n: Annotated[int, typer.Option("-n", help="How many items.", min=1)] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Recommend items that a user has not rated, by predicted rating.
+    """Recommend items that a user has not rated, by predicted rating or score.
 
     The user is one of the training (--user) or a new one with ratings of its own (--ratings),
     which is folded in without any further round.
@@ -47,7 +47,14 @@ def recommend(
             {
                 "user": user,
                 "items": [
-                    {"item": r.item, "title": r.title, "score": r.score} for r in recommended
+                    {
+                        "item": r.item,
+                        "title": r.title,
+                        "score": r.score,
+                        "low": r.low,
+                        "high": r.high,
+                    }
+                    for r in recommended
                 ],
             }
         )
@@ -57,10 +64,20 @@ def recommend(
         title=escape(f"For {'the new user' if user is None else f'user {user}'}"),
         title_justify="left",
     )
-    table.add_column("predicted", justify="right")
+    rates = model.method.predicts_ratings
+    table.add_column("predicted" if rates else "score", justify="right")
+    sure = all(one.low is not None for one in recommended)
+    if sure:
+        table.add_column("with 90 %", justify="right")
     table.add_column("item", justify="right")
     table.add_column("title")
     for one in recommended:
-        table.add_row(f"{one.score:.2f}", escape(str(one.item)), escape(one.title))
+        score = f"{one.score:.{2 if rates else 3}f}"
+        interval = [f"{one.low:.1f} to {one.high:.1f}"] if sure else []
+        table.add_row(score, *interval, escape(str(one.item)), escape(one.title))
     output().print(table)
-    output().print(f"predicted ratings on the scale {scale.lowest:g} to {scale.highest:g}")
+    output().print(
+        f"predicted ratings on the scale {scale.lowest:g} to {scale.highest:g}"
+        if rates
+        else "scores rank items for this user; they are no ratings, and 1 is that of an item met"
+    )

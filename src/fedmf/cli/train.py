@@ -65,7 +65,7 @@ def train(
         int, typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper).")
     ] = 3072,
     method: Annotated[
-        str, typer.Option(help="bayes: few rounds, accurate. sgd: the paper's.")
+        str, typer.Option(help="bayes: ratings. implicit: ranking. sgd: the paper's.")
     ] = "bayes",
     factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 32,
     rounds: Annotated[int, typer.Option(help="Number of rounds.")] = 12,
@@ -246,7 +246,8 @@ def _bar(
         task = bar.add_task("training", total=plan.settings.rounds, error="")
 
         def after_round(record: RoundRecord) -> None:
-            error = "" if math.isnan(record.rmse) else f"RMSE {record.rmse:.4f}"
+            figures = (("RMSE", record.rmse), ("NDCG@10", record.ndcg_at_10))
+            error = ", ".join(f"{name} {v:.4f}" for name, v in figures if not math.isnan(v))
             bar.update(task, completed=record.round, error=error)
 
         yield after_round

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from fedmf.benchmarking.machine import this_machine
-from fedmf.evaluation import GlobalMean, ModelEvaluation, UserItemBias, mae, rmse
+from fedmf.cli.baselines import baselines, popularity
+from fedmf.cli.evaluate import MEASURES
+from fedmf.evaluation import ModelEvaluation
 from fedmf.federation import Forecast, TrainingPlan, TrainingResult
 from fedmf.figures import bytes_text, seconds_text
 from fedmf.protocol.threat_model import Threat, threat_model
@@ -121,18 +124,15 @@ def result_json(outcome: Outcome) -> dict[str, object]:
     found = outcome.evaluation
     final = None
     if found is not None:
-        final = {
-            "rmse": found.rmse.value,
-            "mae": found.mae.value,
-            "ndcg_at_10": found.ndcg_at_10.value,
-            "recall_at_10": found.recall_at_10.value,
-            "hr_at_10": found.hr_at_10.value,
-        }
+        values = {name: getattr(found, name).value for name in MEASURES}
+        final = {name: None if math.isnan(value) else value for name, value in values.items()}
     unprotected = None
     if outcome.unprotected is not None:
+        last = outcome.unprotected.rounds[-1].as_json()
         unprotected = {
-            "rmse": outcome.unprotected.rounds[-1].as_json()["rmse"],
-            "mae": outcome.unprotected.rounds[-1].as_json()["mae"],
+            "rmse": last["rmse"],
+            "mae": last["mae"],
+            "ndcg_at_10": last["ndcg_at_10"],
             "rounds": [record.as_json() for record in outcome.unprotected.rounds],
             "table_sha256": outcome.unprotected.table_sha256,
         }
@@ -154,29 +154,14 @@ def result_json(outcome: Outcome) -> dict[str, object]:
         "unprotected": unprotected,
         "baselines": _measured(compared, "rmse"),
         "baselines_mae": _measured(compared, "mae"),
+        "baselines_ndcg_at_10": None
+        if compared is None
+        else {"popularity": popularity(outcome.training, outcome.heldout)},
         "table_sha256": outcome.result.table_sha256,
         "seconds": outcome.seconds,
         "run_dir": str(outcome.run),
         "machine": asdict(this_machine(PACKAGES)),
     }
-
-
-def baselines(training: Ratings, heldout: Ratings) -> dict[str, dict[str, float]] | None:
-    """Return held-out RMSE and MAE of predictors without factors; None if nothing was held out."""
-    if not len(heldout):
-        return None
-    mean = GlobalMean.fit(training.values)
-    bias = UserItemBias.fit(
-        training.users, training.items, training.values, training.n_users, training.n_items
-    )
-    found = {}
-    for name, predictor in (("bias", bias), ("global_mean", mean)):
-        predicted = predictor.predict(heldout.users, heldout.items)
-        found[name] = {
-            "rmse": rmse(heldout.values, predicted),
-            "mae": mae(heldout.values, predicted),
-        }
-    return found
 
 
 def _measured(
@@ -189,15 +174,22 @@ def _accuracy(outcome: Outcome) -> Table:
     found, compared = outcome.evaluation, baselines(outcome.training, outcome.heldout)
     assert found is not None  # noqa: S101 - print_outcome has asked
     assert compared is not None  # noqa: S101 - so something was held out
+    rates = outcome.result.plan.method.predicts_ratings
+    own = found.rmse if rates else found.ndcg_at_10
     table = Table(title=f"On {found.ratings:,} held-out ratings", title_justify="left")
     table.add_column("predictor")
-    table.add_column("RMSE", justify="right")
+    table.add_column("RMSE" if rates else "NDCG@10", justify="right")
     settings = outcome.result.plan.settings
-    table.add_row(f"this model ({settings.protection})", f"[bold]{found.rmse.value:.4f}[/]")
+    table.add_row(f"this model ({settings.protection})", f"[bold]{own.value:.4f}[/]")
     if outcome.unprotected is not None:
-        table.add_row("the same, unprotected", f"{outcome.unprotected.rounds[-1].rmse:.4f}")
-    table.add_row("user and item bias, pooled data", f"{compared['bias']['rmse']:.4f}")
-    table.add_row("global mean, pooled data", f"{compared['global_mean']['rmse']:.4f}")
+        last = outcome.unprotected.rounds[-1]
+        table.add_row("the same, unprotected", f"{last.rmse if rates else last.ndcg_at_10:.4f}")
+    if rates:
+        table.add_row("user and item bias, pooled data", f"{compared['bias']['rmse']:.4f}")
+        table.add_row("global mean, pooled data", f"{compared['global_mean']['rmse']:.4f}")
+    else:
+        first = popularity(outcome.training, outcome.heldout)
+        table.add_row("most rated items first, pooled data", f"{first:.4f}")
     return table
 
 

@@ -20,7 +20,8 @@ from fedmf.ratings import Id, Ratings
 class ModelEvaluation:
     """How a model does on unseen ratings.
 
-    Errors are of predictions clipped to the scale. Rankings are over the whole catalogue less what
+    Errors are of predictions clipped to the scale, and NaN where the method predicts no ratings.
+    Rankings are over the whole catalogue less what
     a user had rated in training; every unseen rating counts as relevant, whatever its stars.
     Intervals are 95 % bootstrap intervals over users; of one user alone they are NaN.
     """
@@ -88,9 +89,10 @@ def evaluate_model(model: FactorModel, unseen: Ratings, *, seed: int = 0) -> Mod
     relevant = np.split(items[np.argsort(position, kind="stable")], np.cumsum(counts)[:-1])
     ranked = model.rank(who, 10)
     rng = np.random.default_rng(seed)
+    rates, unknown = model.method.predicts_ratings, Interval(*(math.nan,) * 3, 0.95, len(who))
     return ModelEvaluation(
-        rmse=_interval(bootstrap_rmse, squared, counts, rng=rng),
-        mae=_interval(bootstrap_ratio, absolute, counts, rng=rng),
+        rmse=_interval(bootstrap_rmse, squared, counts, rng=rng) if rates else unknown,
+        mae=_interval(bootstrap_ratio, absolute, counts, rng=rng) if rates else unknown,
         ndcg_at_10=_interval(bootstrap_interval, ndcg_at(10, ranked, relevant), rng=rng),
         recall_at_10=_interval(bootstrap_interval, recall_at(10, ranked, relevant), rng=rng),
         hr_at_10=_interval(bootstrap_interval, hit_rate_at(10, ranked, relevant), rng=rng),

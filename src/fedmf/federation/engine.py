@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fedmf.federation.measurement import NOTHING, Fit
+from fedmf.federation.ranking import NO_RANKING, Ranking
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import IntegerTable
 from fedmf.ratings import OwnedRatings
@@ -24,19 +25,24 @@ class Observation:
         by whoever runs the experiment, beside the protocol.
     heldout
         Of predictions, which are clipped to the scale. Measured likewise.
+    ranking
+        How well held-out items are ranked, with methods whose predictions are no ratings; then
+        nothing is known of the others. Measured likewise.
     summed
-        What the table itself says: the sum of the errors that participants measured, each on the
+        What the table itself says: the sum of what participants measured, each on the
         model of the last round that included it. None where nothing is held back.
     """
 
     training: Fit = NOTHING
     heldout: Fit = NOTHING
-    summed: Fit | None = None
+    ranking: Ranking = NO_RANKING
+    summed: Fit | Ranking | None = None
 
     def __add__(self, other: Observation) -> Observation:
         return Observation(
             self.training + other.training,
             self.heldout + other.heldout,
+            self.ranking + other.ranking,
             # Everybody reads the same sum off the same table.
             self.summed or other.summed,
         )

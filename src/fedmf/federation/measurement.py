@@ -107,6 +107,7 @@ class SummedErrors:
             start_limit=0.0,
             of_items=False,
         )
+        self._scale = scale
         # On a scale of one point every clipped prediction is right.
         length = (scale.highest - scale.lowest) or 1.0
         self._units = np.array([[length**2, length, 1.0]])
@@ -118,8 +119,19 @@ class SummedErrors:
         chosen = np.arange(starts[-1]) + np.repeat(heldout.starts[:-1] - starts[:-1], counts)
         return OwnedRatings(heldout.users, starts, heldout.items[chosen], heldout.values[chosen])
 
-    def to_row(self, fit: Fit) -> RowValues:
+    def row(
+        self,
+        public: PublicModel,
+        user_factors: FloatArray,
+        training: OwnedRatings,
+        heldout: OwnedRatings,
+    ) -> RowValues:
         """Return a participant's contribution to the row."""
+        del training
+        return self.to_row(measure(public, user_factors, self.measured(heldout), self._scale))
+
+    def to_row(self, fit: Fit) -> RowValues:
+        """Return these errors as a contribution to the row."""
         values = np.array([[fit.squared_error, fit.absolute_error, fit.count]])
         return RowValues(np.zeros(1, dtype=np.int64), values / self._units)
 

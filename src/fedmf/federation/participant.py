@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedmf.errors import FixedPointRangeError, SettingsError
-from fedmf.federation.measurement import ERRORS, measure
+from fedmf.federation.measurement import ERRORS
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.table_codec import difference
 from fedmf.federation.table_reader import Reading, TableReader
@@ -218,7 +218,5 @@ class Participant:
         summed = self._plan.summed_errors
         if summed is not None and round_number > self._plan.setup_rounds:
             vectors = self.user_factors(reading.model)
-            measured = summed.measured(self._heldout)
-            scale = self._plan.method.scale
-            rows[ERRORS] = summed.to_row(measure(reading.model, vectors, measured, scale))
+            rows[ERRORS] = summed.row(reading.model, vectors, self._training, self._heldout)
         return rows

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fedmf.errors import SettingsError, WordSizeError
 from fedmf.federation.measurement import ERRORS, SummedErrors
+from fedmf.federation.ranking import SummedRankings
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.table_codec import TableCodec
 from fedmf.model import RATERS, Method, RowGroup, configure_method
@@ -59,7 +60,7 @@ class TrainingPlan:
     members: tuple[NDArray[np.int32], ...]
     min_raters: int
     counts_raters: bool
-    summed_errors: SummedErrors | None
+    summed_errors: SummedErrors | SummedRankings | None
 
     @classmethod
     def make(
@@ -117,7 +118,11 @@ class TrainingPlan:
                 "ever have enough raters"
             )
         counts_raters = method.needs_raters or min_raters > 1
-        summed_errors = SummedErrors(ratings.n_users, ratings.scale) if measured else None
+        summed_errors: SummedErrors | SummedRankings | None = None
+        if measured and method.predicts_ratings:
+            summed_errors = SummedErrors(ratings.n_users, ratings.scale)
+        elif measured:
+            summed_errors = SummedRankings(ratings.n_users)
         groups = (
             *method.row_groups(),
             *([_raters_group(ratings.n_items)] if counts_raters else []),

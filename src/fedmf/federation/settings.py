@@ -39,7 +39,8 @@ class TrainingSettings:
         Size of the Paillier key: 3072 (128-bit security), 2048 (112) or 1024 (80; for reproducing
         the paper only).
     method
-        ``"bayes"`` (variational Bayes, accurate after a few rounds) or ``"sgd"`` (the paper's).
+        ``"bayes"`` (variational Bayes: ratings, accurate after a few rounds), ``"implicit"``
+        (ranking; an item was rated, or it was not) or ``"sgd"`` (the paper's).
     factors
         Length d of user and item vectors.
     rounds

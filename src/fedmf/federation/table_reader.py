@@ -9,6 +9,7 @@ import numpy as np
 from fedmf.errors import ProtocolError
 from fedmf.federation.measurement import ERRORS, Fit
 from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.ranking import Ranking
 from fedmf.model import RATERS, PublicModel
 from fedmf.protocol import Int64Array, IntegerTable
 
@@ -30,7 +31,7 @@ class Reading:
 
     model: PublicModel
     raters: Int64Array | None
-    errors: Fit | None
+    errors: Fit | Ranking | None
 
 
 class TableReader:

@@ -13,7 +13,9 @@ from typing import Protocol
 from fedmf.errors import ProtocolError
 from fedmf.federation.attendance import Attendance
 from fedmf.federation.engine import Engine, Observation, Uploaded
+from fedmf.federation.measurement import Fit
 from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.ranking import Ranking
 from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, member_name, participant_name
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
@@ -22,13 +24,28 @@ from fedmf.protocol import (
     table_sha256,
 )
 
+LEARNED = frozenset(
+    (
+        "round",
+        "rmse",
+        "mae",
+        "training_loss",
+        "summed_rmse",
+        "ndcg_at_10",
+        "hr_at_10",
+        "summed_ndcg_at_10",
+    )
+)
+"""What a record says of the model; the rest is cost."""
 MOST_VOID_ROUNDS = 5
 """So many void rounds in a row are borne; a kill in the middle of one accounts for one or two."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoundRecord:
-    """What is known of a round when it is over; NaN where nothing was held out.
+    """What is known of a round when it is over; NaN where it was not, or cannot be, measured.
+
+    Errors are of methods that predict ratings, rankings of those that do not.
 
     Parameters
     ----------
@@ -58,6 +75,11 @@ class RoundRecord:
         Processor seconds of the median member of the committee in this round; NaN without one.
     void_before
         Rounds before this one, since the last that counted, that ended void.
+    ndcg_at_10, hr_at_10
+        How the model after the round ranks held-out items among all that were not rated, measured
+        like `rmse`.
+    summed_ndcg_at_10
+        What the opened table says of it, with the delay of `summed_rmse`.
     """
 
     round: int
@@ -75,11 +97,13 @@ class RoundRecord:
     dropped: int
     member_seconds_median: float = math.nan
     void_before: int = 0
+    ndcg_at_10: float = math.nan
+    hr_at_10: float = math.nan
+    summed_ndcg_at_10: float = math.nan
 
     def cost_as_json(self) -> dict[str, float | int | None]:
         """Return what the round cost and who was in it: all there is to say of the set-up."""
-        learned = ("round", "rmse", "mae", "training_loss", "summed_rmse")
-        return {name: value for name, value in self.as_json().items() if name not in learned}
+        return {name: value for name, value in self.as_json().items() if name not in LEARNED}
 
     def as_json(self) -> dict[str, float | int | None]:
         """Return the record as JSON values: NaN, which JSON lacks, becomes null."""
@@ -274,13 +298,14 @@ class Training:
         if not closing.counts(self._plan.session):
             return None, handed_out
         observation = handed_out.observation
+        summed = observation.summed
         included = [one for one in uploads if one.participant in set(closing.included)]
         record = RoundRecord(
             round=self._server.counted_rounds - self._plan.setup_rounds,
             rmse=observation.heldout.rmse,
             mae=observation.heldout.mae,
             training_loss=observation.training.rmse**2,
-            summed_rmse=observation.summed.rmse if observation.summed else math.nan,
+            summed_rmse=summed.rmse if isinstance(summed, Fit) else math.nan,
             seconds=time.perf_counter() - start,
             participant_seconds_median=_median([one.seconds for one in included]),
             participant_seconds_max=max((one.seconds for one in included), default=math.nan),
@@ -291,6 +316,9 @@ class Training:
             dropped=len(cohort) - len(closing.included),
             member_seconds_median=_median(list(self._member_seconds.values())),
             void_before=void,
+            ndcg_at_10=observation.ranking.ndcg_at_10,
+            hr_at_10=observation.ranking.hr_at_10,
+            summed_ndcg_at_10=summed.ndcg_at_10 if isinstance(summed, Ranking) else math.nan,
         )
         return record, handed_out
 

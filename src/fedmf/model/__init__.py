@@ -1,6 +1,6 @@
 """The learning wing: factor models and the methods that train them, in plain numpy."""
 
-from fedmf.model.factor_model import FactorModel, NewUser, Recommendation
+from fedmf.model.factor_model import FactorModel, NewUser, best_items
 from fedmf.model.files import load_model, save_model
 from fedmf.model.method import (
     RATERS,
@@ -13,6 +13,7 @@ from fedmf.model.method import (
     RowGroup,
     RowValues,
 )
+from fedmf.model.prediction import Prediction, Recommendation
 from fedmf.model.registry import METHODS, configure_method, restore_method
 
 __all__ = [
@@ -24,11 +25,13 @@ __all__ = [
     "FloatTable",
     "Method",
     "NewUser",
+    "Prediction",
     "PrivateStep",
     "PublicModel",
     "Recommendation",
     "RowGroup",
     "RowValues",
+    "best_items",
     "configure_method",
     "load_model",
     "restore_method",

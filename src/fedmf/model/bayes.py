@@ -11,12 +11,11 @@ All variances are for ratings on a scale of 4.5 stars; other scales are stretche
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.model.item_posterior import ItemPosterior
 from fedmf.model.method import (
     RATERS,
     Contribution,
@@ -27,6 +26,9 @@ from fedmf.model.method import (
     RowGroup,
     RowValues,
 )
+from fedmf.model.shared_basis import SharedBasis
+from fedmf.model.upper_triangle import from_upper, to_upper
+from fedmf.model.user_posterior import UserPosterior
 from fedmf.ratings import OwnedRatings, RatingScale
 
 ITEMS, GRAM, TOTALS = "items", "gram", "totals"
@@ -96,6 +98,11 @@ class Bayes:
         return self.factors + 2
 
     @property
+    def predicts_ratings(self) -> bool:
+        """Yes, on the scale that the ratings are on."""
+        return True
+
+    @property
     def needs_raters(self) -> bool:
         """Yes: an item's posterior narrows with the number of its raters."""
         return True
@@ -139,12 +146,12 @@ class Bayes:
         total, count = table[TOTALS][0]
         mean = STARS / 2 + (total / count if count > 0 else 0.0)
         raters = table[RATERS][:, 0]
-        gram = self._gram(table[GRAM][0])
+        gram = from_upper(table[GRAM][0], self.factors + 1)
         learned = gram[-1, -1] > 0
         if learned:
             gram /= gram[-1, -1]
             before = gram if previous is None else previous.statistics["gram"]
-            means = ItemPosterior.of(raters, before, self._prior).means(table[ITEMS])
+            means = SharedBasis.of(before, self._prior).solve(raters, table[ITEMS])
             if previous is not None and previous.statistics["learned"][0]:
                 last = self._means(previous, slice(None))
                 means = last + self.relaxation * (means - last)
@@ -156,13 +163,16 @@ class Bayes:
         items[:, -1] = mean + means[:, -1]
         items *= self._star
         items[:, -1] += self.scale.lowest
-        posterior = ItemPosterior.of(raters, gram, self._prior)
+        shared = SharedBasis.of(gram, self._prior)
         return PublicModel(
             items,
             {
                 "mean": np.array([mean]),
                 "learned": np.array([float(learned)]),
-                **posterior.to_statistics(),
+                "raters": raters,
+                "gram": gram,
+                "basis": shared.basis,
+                "spreads": shared.spreads,
             },
         )
 
@@ -196,7 +206,6 @@ class Bayes:
     ) -> PrivateStep:
         """Return the users' exact posteriors, and their sums."""
         del previous
-        posterior = ItemPosterior.from_statistics(public)
         rows = ratings.rated_items.astype(np.int64)
         places = np.searchsorted(rows, ratings.items)
         sums = np.zeros((len(rows), self.factors + 1))
@@ -204,15 +213,14 @@ class Bayes:
         moved = user_factors.copy()
         for k in range(len(ratings.users)):
             own = slice(ratings.starts[k], ratings.starts[k + 1])
-            user = self._user_posterior(public, posterior, ratings.items[own], ratings.values[own])
+            user = self._user_posterior(public, ratings.items[own], ratings.values[own])
             moved[k] = user.vector
             # Nobody rates an item twice, so that each place is there once.
-            sums[places[own]] += user.item_sums(posterior.gram)
-            gram += user.gram_sum(self._most_weight)
-        upper = gram[np.triu_indices(self.factors + 1)]
+            sums[places[own]] += user.item_sums(public.statistics["gram"], ITEM_LIMIT)
+            gram += user.gram_sum(self._most_weight, GRAM_LIMIT)
         contribution = {
             ITEMS: RowValues(rows, sums),
-            GRAM: RowValues(np.zeros(1, dtype=np.int64), upper[np.newaxis] / self._unit),
+            GRAM: RowValues(np.zeros(1, dtype=np.int64), to_upper(gram)[np.newaxis] / self._unit),
             **self.setup_contribution(ratings),
         }
         return PrivateStep(moved, contribution)
@@ -231,8 +239,31 @@ class Bayes:
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:
         """Return the posterior mean of a user, as every member of the federation finds its own."""
-        posterior = ItemPosterior.from_statistics(public)
-        return self._user_posterior(public, posterior, items, values).vector
+        return self._user_posterior(public, items, values).vector
+
+    def prediction_variances(
+        self,
+        public: PublicModel,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        items: NDArray[np.int32],
+    ) -> FloatArray:
+        """Return how far ratings are expected to lie from their predictions, squared.
+
+        The noise of ratings, what is not known of the user, and what is not known of the items:
+        tau + [v; 1]' Phi [v; 1] + tr((u+ u+' + Phi) Psi_j).
+        """
+        known = public.statistics
+        # Phi depends on which items were rated and not on their ratings.
+        user = self._user_posterior(public, rated, np.zeros(len(rated)))
+        extended = self._means(public, items)
+        extended[:, -1] = 1.0
+        of_user = np.einsum("na,ab,nb->n", extended, user.covariance, extended)
+        square = replace(user, mean=user_factors[:-1]).expected_square()
+        shared = SharedBasis(known["basis"], known["spreads"])
+        of_items = self.noise * shared.traces(known["raters"][items], square)
+        variances: FloatArray = self._star**2 * (self.noise + of_user + of_items)
+        return variances
 
     @property
     def _star(self) -> float:
@@ -243,9 +274,9 @@ class Bayes:
 
     @property
     def _prior(self) -> FloatArray:
-        """The diagonal of R."""
+        """R, shape (d + 1, d + 1)."""
         variances = [self.factor_variance] * self.factors + [self.item_bias_variance]
-        return self.noise / np.array(variances)
+        return np.diag(self.noise / np.array(variances))
 
     @property
     def _most_weight(self) -> int:
@@ -269,12 +300,6 @@ class Bayes:
             of_items=False,
         )
 
-    def _gram(self, upper: FloatArray) -> FloatArray:
-        k = self.factors + 1
-        gram = np.zeros((k, k))
-        gram[np.triu_indices(k)] = upper
-        return gram + np.triu(gram, 1).T
-
     def _start_means(self, raters: FloatArray) -> FloatArray:
         rng = np.random.default_rng((self.seed, ITEM_STREAM))
         means = np.zeros((self.items, self.factors + 1))
@@ -294,17 +319,15 @@ class Bayes:
         return means
 
     def _user_posterior(
-        self,
-        public: PublicModel,
-        posterior: ItemPosterior,
-        items: NDArray[np.int32],
-        values: FloatArray,
-    ) -> _UserPosterior:
+        self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
+    ) -> UserPosterior:
+        known = public.statistics
         means = self._means(public, items)
-        left = self._stars(values) - public.statistics["mean"][0] - means[:, -1]
+        left = self._stars(values) - known["mean"][0] - means[:, -1]
         extended = means.copy()
         extended[:, -1] = 1.0
-        uncertain = self.noise * posterior.covariance_sum(items)
+        shared = SharedBasis(known["basis"], known["spreads"])
+        uncertain = self.noise * shared.inverse_sum(known["raters"][items])
         precision = extended.T @ extended
         precision[:-1, :-1] += uncertain[:-1, :-1]
         precision[np.diag_indices_from(precision)] += np.array(
@@ -314,48 +337,4 @@ class Bayes:
         right[:-1] -= uncertain[:-1, -1]
         inverse: FloatArray = np.linalg.inv(precision).astype(np.float64)
         mean = inverse @ right
-        return _UserPosterior(means, extended, left - extended @ mean, mean, self.noise * inverse)
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class _UserPosterior:
-    """One user given the items: private, all of it.
-
-    Parameters
-    ----------
-    items
-        W of the rated items, shape (n, d + 1).
-    extended
-        [v_j; 1] of them, shape (n, d + 1).
-    errors
-        e_j, shape (n,).
-    mean, covariance
-        [u; b_i], shape (d + 1,), and Phi.
-    """
-
-    items: FloatArray
-    extended: FloatArray
-    errors: FloatArray
-    mean: FloatArray
-    covariance: FloatArray
-
-    @property
-    def vector(self) -> FloatArray:
-        """[u; b_i; 1]."""
-        return np.append(self.mean, 1.0)
-
-    def item_sums(self, gram: FloatArray) -> FloatArray:
-        """Return z_j = e_j [u; 1] - [Phi[u,u] v_j + Phi[u,b]; 0] + C W_j of the rated items."""
-        sums = self.items @ gram + np.outer(self.errors, np.append(self.mean[:-1], 1.0))
-        sums[:, :-1] -= self.extended @ self.covariance[:, :-1]
-        # An entry beyond the limit would stop the training; an outlier is cut off instead.
-        return np.clip(sums, -ITEM_LIMIT, ITEM_LIMIT)
-
-    def gram_sum(self, most_weight: int) -> FloatArray:
-        """Return the user's part of C: its ratings times [u; 1][u; 1]' + [Phi[u,u], 0; 0, 0]."""
-        user = np.append(self.mean[:-1], 1.0)
-        gram = np.outer(user, user)
-        gram[:-1, :-1] += self.covariance[:-1, :-1]
-        # Scaled as a whole, so that it stays a sum of squares.
-        gram *= min(1.0, GRAM_LIMIT / np.abs(gram).max())
-        return min(len(self.errors), most_weight) * gram
+        return UserPosterior(means, extended, left - extended @ mean, mean, self.noise * inverse)

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
 from fedmf.model.method import FloatArray, Method, PublicModel
+from fedmf.model.prediction import CONFIDENCE, Prediction, Recommendation
 from fedmf.ratings import Id
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """One recommended item: its original id, its title and its predicted rating."""
-
-    item: Id
-    title: str
-    score: float
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FactorModel:
-    """Predicts r_ij as the product of a user's and an item's vector, clipped to the rating scale.
+    """Predicts by the product of a user's and an item's vector.
+
+    The product is a rating, which is clipped to the scale, or with methods whose
+    `Method.predicts_ratings` is false a score, which ranks items and is left as it is.
 
     Parameters
     ----------
@@ -66,7 +62,7 @@ class FactorModel:
         return self.public.item_factors
 
     def predict(self, users: NDArray[np.int32], items: NDArray[np.int32]) -> FloatArray:
-        """Return the predicted ratings of (user code, item code) pairs, shape (n,)."""
+        """Return the predictions for (user code, item code) pairs, shape (n,)."""
         products = np.einsum("nd,nd->n", self.user_factors[users], self.item_factors[items])
         return self._clip(products)
 
@@ -84,7 +80,7 @@ class FactorModel:
         return best
 
     def recommend(self, user: Id, n: int = 10) -> list[Recommendation]:
-        """Return the n items with the highest predicted ratings among those the user has not rated.
+        """Return the n items that are predicted highest among those the user has not rated.
 
         Raises
         ------
@@ -144,20 +140,72 @@ class FactorModel:
         if n < 1:
             raise SettingsError(f"at least 1 item can be recommended, not {n}")
         best = self._best(user_factors, rated, n)
-        scores = self._clip(self.item_factors[best] @ user_factors)
         return [
-            Recommendation(item, self.titles.get(item, str(item)), float(score))
-            for item, score in zip((self.item_ids[code] for code in best), scores, strict=True)
+            Recommendation(item, self.titles.get(item, str(item)), one.value, one.low, one.high)
+            for item, one in zip(
+                (self.item_ids[code] for code in best),
+                self.predictions(user_factors, rated, best),
+                strict=True,
+            )
         ]
 
     def _best(
         self, user_factors: FloatArray, rated: NDArray[np.int32], n: int
     ) -> NDArray[np.int64]:
-        scores = self.item_factors @ user_factors
-        scores[rated] = -np.inf
-        left = min(n, len(scores) - len(np.unique(rated)))
-        # Stable, so that equal scores keep the order of the catalogue on every machine.
-        return np.argsort(-scores, kind="stable")[:left]
+        return best_items(self.public, user_factors, rated, n)
+
+    def predictions(
+        self,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        items: NDArray[np.integer],
+        confidence: float = CONFIDENCE,
+    ) -> list[Prediction]:
+        """Return predictions for a user vector, each with its interval on the rating scale.
+
+        Parameters
+        ----------
+        rated
+            Codes of the items that the user has rated: what is known of it.
+        items
+            Codes of the items to predict.
+        confidence
+            Probability with which each interval holds the user's rating.
+
+        Raises
+        ------
+        SettingsError
+            A probability that is none.
+        """
+        if not 0.0 < confidence < 1.0:
+            raise SettingsError(f"confidence lies strictly between 0 and 1; {confidence} does not")
+        centres = self.item_factors[items] @ user_factors
+        variances = self.method.prediction_variances(
+            self.public, user_factors, rated, items.astype(np.int32)
+        )
+        values = self._clip(centres).tolist()
+        if variances is None:
+            return [Prediction(value, None, None, confidence) for value in values]
+        reach = NormalDist().inv_cdf((1.0 + confidence) / 2.0) * np.sqrt(variances)
+        lows, highs = self._clip(centres - reach).tolist(), self._clip(centres + reach).tolist()
+        return [
+            Prediction(value, low, high, confidence)
+            for value, low, high in zip(values, lows, highs, strict=True)
+        ]
+
+    def predict_one(self, user: Id, item: Id, confidence: float = CONFIDENCE) -> Prediction:
+        """Return the prediction for a user held here and an item, with its interval.
+
+        Raises
+        ------
+        UnknownNameError
+            The model does not know the user or the item.
+        SettingsError
+            A probability that is none.
+        """
+        code, chosen = self.user_code(user), np.array([self.item_code(item)])
+        rated = self._rated_by(code)
+        return self.predictions(self.user_factors[code], rated, chosen, confidence)[0]
 
     def _rated_by(self, user: int) -> NDArray[np.int32]:
         return self.rated_items[self.rated_starts[user] : self.rated_starts[user + 1]]
@@ -180,7 +228,25 @@ class FactorModel:
         return code
 
     def _clip(self, scores: FloatArray) -> FloatArray:
+        if not self.method.predicts_ratings:
+            return scores
         return np.clip(scores, self.method.scale.lowest, self.method.scale.highest)
+
+
+def best_items(
+    public: PublicModel, user_factors: FloatArray, rated: NDArray[np.int32], n: int
+) -> NDArray[np.int64]:
+    """Return the n best item codes for a user vector, best first, leaving out the rated ones."""
+    scores = public.item_factors @ user_factors
+    scores[rated] = -np.inf
+    left = min(n, len(scores) - len(np.unique(rated)))
+    if left < len(scores):
+        least = np.partition(scores, len(scores) - left)[len(scores) - left] if left else np.inf
+        candidates = np.flatnonzero(scores >= least)
+    else:
+        candidates = np.arange(len(scores))
+    # Stable, so that equal scores keep the order of the catalogue on every machine.
+    return candidates[np.argsort(-scores[candidates], kind="stable")[:left]]
 
 
 def _code(wanted: Id, ids: tuple[Id, ...]) -> int | None:
@@ -211,11 +277,22 @@ class NewUser:
         return f"NewUser({len(self.rated)} ratings)"
 
     def predict(self, item: Id) -> float:
-        """Return the predicted rating for one item; raise UnknownNameError for unknown ones."""
-        product = self.model.item_factors[self.model.item_code(item)] @ self.factors
-        scale = self.model.method.scale
-        return float(np.clip(product, scale.lowest, scale.highest))
+        """Return the prediction for one item; raise UnknownNameError for unknown ones."""
+        return self.predict_one(item).value
+
+    def predict_one(self, item: Id, confidence: float = CONFIDENCE) -> Prediction:
+        """Return the prediction for one item, with its interval.
+
+        Raises
+        ------
+        UnknownNameError
+            The model does not know the item.
+        SettingsError
+            A probability that is none.
+        """
+        chosen = np.array([self.model.item_code(item)])
+        return self.model.predictions(self.factors, self.rated, chosen, confidence)[0]
 
     def recommend(self, n: int = 10) -> list[Recommendation]:
-        """Return the n items with the highest predicted ratings among those it has not rated."""
+        """Return the n items that are predicted highest among those it has not rated."""
         return self.model.recommendations(self.factors, self.rated, n)

@@ -159,6 +159,11 @@ class Method(Protocol):
         ...
 
     @property
+    def predicts_ratings(self) -> bool:
+        """Whether products of vectors are ratings; otherwise they are for ranking alone."""
+        ...
+
+    @property
     def needs_raters(self) -> bool:
         """Whether `decode` reads the group `RATERS`, which a set-up round fills."""
         ...
@@ -245,6 +250,31 @@ class Method(Protocol):
         ----------
         kept
             The user vectors as of the last round that included the participant.
+        """
+        ...
+
+    def prediction_variances(
+        self,
+        public: PublicModel,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        items: NDArray[np.int32],
+    ) -> FloatArray | None:
+        """Return the variances of a user's ratings around their predictions, shape (n,).
+
+        Parameters
+        ----------
+        user_factors
+            The user's vector, shape (k,).
+        rated
+            Codes of the items it has rated.
+        items
+            Codes of the items to say it of.
+
+        Returns
+        -------
+        numpy.ndarray or None
+            None: the method does not know how sure it is.
         """
         ...
 

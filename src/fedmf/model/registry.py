@@ -8,11 +8,12 @@ from typing import Any
 
 from fedmf.errors import SettingsError, UnknownNameError
 from fedmf.model.bayes import Bayes
+from fedmf.model.implicit import Implicit
 from fedmf.model.method import Method
 from fedmf.model.sgd import Sgd, default_learning_rate
 from fedmf.ratings import RatingScale
 
-METHODS: Mapping[str, Callable[..., Method]] = {"bayes": Bayes, "sgd": Sgd}
+METHODS: Mapping[str, Callable[..., Method]] = {"bayes": Bayes, "implicit": Implicit, "sgd": Sgd}
 FACTS = ("users", "items", "rounds", "scale", "factors", "seed")
 """What every method may know of a federation; a method without use for one has no such field."""
 

@@ -100,6 +100,11 @@ class Sgd:
         return self.factors
 
     @property
+    def predicts_ratings(self) -> bool:
+        """Yes: u.v is a rating."""
+        return True
+
+    @property
     def needs_raters(self) -> bool:
         """No: the table is V, whoever rated what."""
         return False
@@ -200,6 +205,16 @@ class Sgd:
         """Return the vectors as they are: only rounds move them."""
         del public, ratings
         return kept
+
+    def prediction_variances(
+        self,
+        public: PublicModel,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        items: NDArray[np.int32],
+    ) -> None:
+        """Return nothing: point estimates do not know how sure they are."""
+        del public, user_factors, rated, items
 
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray

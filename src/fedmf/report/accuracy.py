@@ -11,7 +11,16 @@ from fedmf.report.markup import Markup, element, joined
 from fedmf.report.reading import Run
 from fedmf.report.tables import facts, table
 
-BASELINES = {"bias": "user and item bias, pooled data", "global_mean": "global mean, pooled data"}
+MEASURES = (
+    ("Held-out RMSE", "rmse"),
+    ("Held-out MAE", "mae"),
+    ("Held-out NDCG@10", "ndcg_at_10"),
+)
+BASELINES = {
+    "bias": "user and item bias, pooled data",
+    "global_mean": "global mean, pooled data",
+    "popularity": "most rated items first, pooled data",
+}
 RANKING = {"ndcg_at_10": "NDCG@10", "recall_at_10": "Recall@10", "hr_at_10": "HR@10"}
 
 
@@ -20,9 +29,7 @@ def accuracy(run: Run) -> Markup:
     if not run.rounds:
         return element("p", "No round is over yet, so there is nothing to draw.")
     charts = [
-        _chart(run, title, measure)
-        for title, measure in (("Held-out RMSE", "rmse"), ("Held-out MAE", "mae"))
-        if _points(run.rounds, measure)
+        _chart(run, title, measure) for title, measure in MEASURES if _points(run.rounds, measure)
     ]
     parts = [_predictors(run), _ranking(run)]
     if not charts:
@@ -62,6 +69,8 @@ def _points(records: Sequence[RoundRecord], measure: str) -> list[tuple[int, flo
 
 
 def _predictors(run: Run) -> Markup:
+    if not math.isfinite(run.rounds[-1].rmse):
+        return joined()
     rows = [(f"this run ({run.settings.protection})", run.rounds[-1].rmse, run.rounds[-1].mae)]
     if run.result is not None:
         rows += [

@@ -161,7 +161,11 @@ def _record(values: Mapping[str, Any]) -> RoundRecord:
 
 def _result(values: Mapping[str, Any]) -> Result:
     unprotected = values["unprotected"]
-    baselines = {"rmse": values["baselines"], "mae": values["baselines_mae"]}
+    baselines = {
+        "rmse": values["baselines"],
+        "mae": values["baselines_mae"],
+        "ndcg_at_10": values["baselines_ndcg_at_10"],
+    }
     return Result(
         dataset=dict(values["dataset"]),
         final=None if values["final"] is None else _numbers(values["final"]),
@@ -175,7 +179,8 @@ def _result(values: Mapping[str, Any]) -> Result:
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}
+    # Null stands for what a method has not: errors of one that only ranks.
+    return {name: float(value) for name, value in values.items() if value is not None}
 
 
 def _charter_fingerprint(path: Path, session: Session) -> str:

@@ -67,17 +67,17 @@ def proof(run: Run) -> Markup:
 
 
 def _attacks(caption: str, rows: Sequence[AuditRow]) -> Markup:
-    headings = ["adversary", "attack", "target", "metric", "value", "chance", "n", "found"]
+    headings = ["adversary", "found", "attack", "target", "metric", "value", "chance", "n"]
     cells = [
         [
             row.adversary,
+            "nothing" if row.holds else element("strong", "a leak", class_="warning"),
             f"{row.attack}; {row.setting}" if row.setting else row.attack,
             row.target,
             row.metric,
             _figure(row.value),
             _figure(row.chance),
             f"{row.n:,}",
-            "nothing" if row.holds else element("strong", "a leak", class_="warning"),
         ]
         for row in rows
     ]
@@ -85,7 +85,7 @@ def _attacks(caption: str, rows: Sequence[AuditRow]) -> Markup:
         headings = ["run", *headings]
         pairs = zip(rows, cells, strict=True)
         cells = [[f"{row.protection}, {row.upload}", *cell] for row, cell in pairs]
-    first = len(headings) - 4
+    first = len(headings) - 3
     return table(
         caption, headings, cells, numbers=(first, first + 1, first + 2), style="prose audit"
     )

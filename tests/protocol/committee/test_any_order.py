@@ -314,7 +314,7 @@ class Federation(RuleBasedStateMachine):
 
 TestFederation = Federation.TestCase
 TestFederation.settings = settings(
-    max_examples=15,
+    max_examples=40,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

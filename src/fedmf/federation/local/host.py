@@ -21,6 +21,7 @@ from fedmf.federation.local.states import (
 from fedmf.federation.measurement import measure
 from fedmf.federation.participant import Participant
 from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.ranking import rank
 from fedmf.federation.table_reader import Reading, TableReader
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
@@ -91,10 +92,7 @@ class ParticipantHost:
         observation = Observation(summed=reading.errors)
         for number, owned in self._owned.items():
             vectors = self._participants[number].user_factors(reading.model)
-            observation += Observation(
-                training=measure(reading.model, vectors, owned.training),
-                heldout=measure(reading.model, vectors, owned.heldout, self._plan.method.scale),
-            )
+            observation += self._observed(owned, vectors, reading.model)
         return observation
 
     def open_round(self, opening: bytes) -> None:
@@ -147,6 +145,17 @@ class ParticipantHost:
         if self._message is None:
             raise ProtocolError("no table was distributed yet")
         return self._protection.open(self._message.payload)
+
+    def _observed(
+        self, owned: HostedParticipant, vectors: FloatArray, public: PublicModel
+    ) -> Observation:
+        method = self._plan.method
+        if not method.predicts_ratings:
+            return Observation(ranking=rank(public, vectors, owned.training, owned.heldout))
+        return Observation(
+            training=measure(public, vectors, owned.training),
+            heldout=measure(public, vectors, owned.heldout, method.scale),
+        )
 
     def public_model(self) -> PublicModel:
         """Return the public model of the last distributed table."""

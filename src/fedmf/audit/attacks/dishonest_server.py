@@ -1,0 +1,252 @@
+"""A server that breaks the rules of the committee, against each check, switched on and off.
+
+Every attack wants two sums that differ by one participant's upload, or one sum in which nobody else
+changes anything. Each check of the protocol takes one way to them away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fedmf.audit.arena import Arena, victims_ratings
+from fedmf.audit.row import Row, ratio_over_participants
+from fedmf.audit.weakened import (
+    MemberThatAnswersAgain,
+    MemberThatCountsNoBatches,
+    MemberThatForgetsOutcomes,
+    ParticipantThatForgetsTables,
+)
+from fedmf.errors import FedmfError
+from fedmf.protocol import Int64Array
+from fedmf.protocol.committee.certificate import Outcome
+from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol.committee.participant import CommitteeParticipant
+
+LEAST_PARTICIPANTS = 5
+Loot = Mapping[int, int]
+"""Item -> rating of the victim, in steps of the scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class DishonestAttack:
+    """One way to cheat, and the check that is there against it.
+
+    Parameters
+    ----------
+    name
+        As in docs/explanation/attacks.md.
+    check
+        What honest roles look at.
+    play
+        Plays it against a victim; returns what the two sums show.
+    member, participant
+        Roles without the check.
+    """
+
+    name: str
+    check: str
+    play: Callable[[Arena, int], Loot]
+    member: type[CommitteeMember] = CommitteeMember
+    participant: type[CommitteeParticipant] = CommitteeParticipant
+
+    def arena(self, ratings: Int64Array, *, checked: bool) -> Arena:
+        """Return a federation whose roles check, or leave this one check out."""
+        if checked:
+            return Arena(ratings)
+        return Arena(ratings, member=self.member, participant=self.participant)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What an attack brought in against several victims, one after the other.
+
+    Parameters
+    ----------
+    loot
+        By victim; nothing where an honest role refused.
+    refusals
+        What the honest roles said.
+    """
+
+    loot: dict[int, Loot] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)
+
+
+def attempt(
+    attack: DishonestAttack, ratings: Int64Array, victims: Iterable[int], *, checked: bool
+) -> Outcomes:
+    """Play an attack against some victims, each in a federation of its own.
+
+    Parameters
+    ----------
+    ratings
+        Steps of the scale from 1, 0 where there is no rating: the arena's participants own them,
+        the server only sees what the arena sends it. Shape (participants, items).
+    checked
+        Whether the honest roles make the check.
+    """
+    found = Outcomes()
+    for victim in victims:
+        try:
+            found.loot[victim] = attack.play(attack.arena(ratings, checked=checked), victim)
+        except FedmfError as error:
+            found.loot[victim] = {}
+            found.refusals.append(str(error))
+    return found
+
+
+def judge(attack: DishonestAttack, found: Outcomes, ratings: Int64Array, *, checked: bool) -> Row:
+    """Count the victims' ratings that came out."""
+    hits, counts = [], []
+    for victim, loot in found.loot.items():
+        rated = np.flatnonzero(ratings[victim])
+        hits.append(sum(loot.get(int(item)) == ratings[victim, item] for item in rated))
+        counts.append(len(rated))
+    interval = ratio_over_participants(hits, counts)
+    given, often = np.unique(ratings[ratings > 0], return_counts=True)
+    commonest = given[often.argmax()]
+    own = ratings[list(found.loot)]
+    return Row(
+        "committee",
+        "full",
+        "any",
+        "a dishonest server (--open server)",
+        attack.name,
+        "one participant's ratings",
+        "share of ratings recovered",
+        interval.value,
+        interval.low,
+        interval.high,
+        float(np.mean(own[own > 0] == commonest)),
+        int(sum(counts)),
+        _setting(attack, checked=checked),
+        found.refusals[0] if found.refusals else "nobody refused",
+    )
+
+
+def _setting(attack: DishonestAttack, *, checked: bool) -> str:
+    if attack is UNCHECKED:
+        return attack.check
+    return f"{'with' if checked else 'without'} the check: {attack.check}"
+
+
+def _replayed_table(arena: Arena, victim: int) -> Loot:
+    """Hand the table out again that all but the victim have worked on: theirs is no change."""
+    others = [one for one in arena.everybody if one != victim]
+    first = np.zeros(arena.rows, dtype=np.int64)
+    second = first + arena.honest_round(first, 0, arena.everybody)
+    arena.honest_round(second, 1, others)
+    arena.hand_out(second, 2)
+    current = arena.begin()
+    arena.collect(current, arena.everybody)
+    arena.review(current, arena.everybody)
+    answers = arena.answers(current, arena.everybody)
+    return victims_ratings(arena.opened(current, arena.everybody, answers))
+
+
+def _almost_replayed_table(arena: Arena, victim: int) -> Loot:
+    """Do the same with one unit more in a row that nobody rates: not the table of before."""
+    others = [one for one in arena.everybody if one != victim]
+    first = np.zeros(arena.rows, dtype=np.int64)
+    second = first + arena.honest_round(first, 0, arena.everybody)
+    arena.honest_round(second, 1, others)
+    return _alone(arena, second, (), after_round=2)
+
+
+def _repeated_round(arena: Arena, victim: int) -> Loot:
+    """Open a round, claim that it was void, and repeat it without the victim."""
+    others = [one for one in arena.everybody if one != victim]
+    start = np.zeros(arena.rows, dtype=np.int64)
+    arena.hand_out(start, 0)
+    current = arena.begin()
+    arena.collect(current, arena.everybody)
+    arena.review(current, arena.everybody)
+    with_victim = arena.opened(current, arena.everybody, arena.answers(current, arena.everybody))
+    arena.close(current, (), Outcome(current.opening.round))
+    return victims_ratings(with_victim - arena.honest_round(start, 0, others))
+
+
+def _second_set(arena: Arena, victim: int) -> Loot:
+    """Ask for the sum over everybody, and in the same round for that over all but the victim."""
+    others = [one for one in arena.everybody if one != victim]
+    arena.hand_out(np.zeros(arena.rows, dtype=np.int64), 0)
+    current = arena.begin()
+    arena.collect(current, arena.everybody)
+    arena.review(current, arena.everybody)
+    sums = [
+        arena.opened(current, numbers, arena.answers(current, numbers))
+        for numbers in (arena.everybody, others)
+    ]
+    return victims_ratings(sums[0] - sums[1])
+
+
+def _lone_joiner(arena: Arena, victim: int) -> Loot:
+    """Let one participant join while the table stays as it was, but for a row of nobody."""
+    others = [one for one in arena.everybody if one != victim]
+    start = np.zeros(arena.rows, dtype=np.int64)
+    arena.honest_round(start, 0, others)
+    return _alone(arena, start, ())
+
+
+def _lone_leaver(arena: Arena, victim: int) -> Loot:
+    """Let one participant leave while the table stays as it was, but for a row of nobody."""
+    start = np.zeros(arena.rows, dtype=np.int64)
+    arena.honest_round(start, 0, arena.everybody)
+    return _alone(arena, start, (victim,))
+
+
+def _alone(
+    arena: Arena, before: Int64Array, leaving: tuple[int, ...], after_round: int = 1
+) -> Loot:
+    # One unit in the last row makes it another table, and changes nobody's contribution.
+    almost = before.copy()
+    almost[-1] += 1
+    arena.hand_out(almost, after_round)
+    current = arena.begin()
+    arena.collect(current, arena.everybody, leaving=leaving)
+    arena.review(current, arena.everybody)
+    answers = arena.answers(current, arena.everybody)
+    return victims_ratings(arena.opened(current, arena.everybody, answers))
+
+
+ATTACKS = (
+    DishonestAttack(
+        "a replayed table",
+        "participants refuse a table that they have worked on",
+        _replayed_table,
+        participant=ParticipantThatForgetsTables,
+    ),
+    DishonestAttack(
+        "a round repeated without the victim",
+        "members sign one outcome of a round",
+        _repeated_round,
+        member=MemberThatForgetsOutcomes,
+    ),
+    DishonestAttack(
+        "a second set of uploads",
+        "members answer for one set in a round",
+        _second_set,
+        member=MemberThatAnswersAgain,
+    ),
+    DishonestAttack(
+        "a lone joiner",
+        "first uploads come in batches",
+        _lone_joiner,
+        member=MemberThatCountsNoBatches,
+    ),
+    DishonestAttack(
+        "a lone leaver",
+        "leaving uploads come in batches",
+        _lone_leaver,
+        member=MemberThatCountsNoBatches,
+    ),
+)
+UNCHECKED = DishonestAttack(
+    "a table replayed with one unit changed",
+    "every check on: --open server trusts the server for the true table, and the default does not",
+    _almost_replayed_table,
+)
+"""Succeeds against honest roles: what it means to trust the server for the true table."""

@@ -1,0 +1,88 @@
+"""What one adversary sees and holds: the only thing that an attack is ever given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fedmf.crypto.participants_key import ParticipantsKey
+    from fedmf.federation import Entry, TrainingPlan
+    from fedmf.protocol import Session
+    from fedmf.protocol.committee.charter import Charter
+    from fedmf.ratings import OwnedRatings
+
+
+@dataclass(frozen=True, slots=True)
+class Adversary:
+    """Who works together, without breaking any rule of the protocol.
+
+    Parameters
+    ----------
+    server
+        The server is one of them.
+    network
+        They read every message on its way, as if nothing encrypted the transport.
+    participants, members
+        The participants and members of the committee among them.
+    """
+
+    server: bool = False
+    network: bool = False
+    participants: tuple[int, ...] = ()
+    members: tuple[int, ...] = ()
+
+    def name(self, session: Session) -> str:
+        """Return how a table of results calls them."""
+        parts = ["the network"] if self.network else []
+        parts += ["the server"] if self.server else []
+        if self.members:
+            terms = session.committee
+            threshold = 0 if terms is None else terms.threshold
+            known = {threshold: "t members", threshold - 1: "t-1 members", 1: "one member"}
+            parts.append(known.get(len(self.members), f"{len(self.members)} members"))
+        left = session.participants - len(self.participants)
+        if len(self.participants) == 1:
+            parts.append("one participant")
+        elif self.participants:
+            parts.append(f"all but {left} participants")
+        return " with ".join(parts[:2]) + "".join(f" and {part}" for part in parts[2:])
+
+
+@dataclass(frozen=True, slots=True)
+class Observables:
+    """What an adversary has in hand when the run is over; `fedmf.audit.runs` alone makes it.
+
+    Parameters
+    ----------
+    adversary
+        Who it is.
+    plan
+        The public plan.
+    charter
+        The public charter of a session with a committee.
+    entries
+        All messages that the adversary sent, received or read, in order.
+    key
+        The participants' shared secret, where one of the adversaries is a participant: Paillier's
+        private key, the master secret, or the reader secret of a blind committee.
+    ratings
+        What the adversary's own participants rated.
+    seeds
+        Of each upload (round, participant) the seeds that the adversary's members received, by
+        subset.
+    """
+
+    adversary: Adversary
+    plan: TrainingPlan
+    charter: Charter | None
+    entries: tuple[Entry, ...]
+    key: ParticipantsKey | None = field(default=None, repr=False)
+    ratings: Mapping[int, OwnedRatings] = field(default_factory=dict, repr=False)
+    seeds: Mapping[tuple[int, int], Mapping[int, bytes]] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """How a table of results calls the adversary."""
+        return self.adversary.name(self.plan.session)

@@ -1,0 +1,230 @@
+"""What an adversary can open with what it holds: uploads one by one, and the sums of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedmf.audit.observables import Observables
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.rlwe import open_sum
+from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_ring import MODULUS_BITS
+from fedmf.crypto.rlwe_words import subtract_words, unpack_words, zero_words
+from fedmf.errors import OpenError
+from fedmf.federation import TableReader
+from fedmf.protocol import (
+    ClosingMessage,
+    IntegerTable,
+    ParticipantProtection,
+    Rows,
+    TableMessage,
+    UploadMessage,
+    participant_protection,
+    server_protection,
+)
+from fedmf.protocol.committee.opening import OpeningMessage
+from fedmf.protocol.committee.participant import CommitteeParticipant
+from fedmf.protocol.committee.sum_opening import committee_layout, public_polynomials
+from fedmf.protocol.committee.upload import CommitteePayload
+from fedmf.protocol.rlwe import table_layout
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fedmf.model import PublicModel
+    from fedmf.protocol import Int64Array
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class OpenedUpload:
+    """An upload that the adversary reads.
+
+    Parameters
+    ----------
+    change
+        All groups of the table, zeros where nothing was uploaded.
+    named
+        The rows of each group that the upload named to the server; None: it named none.
+    """
+
+    change: IntegerTable
+    named: Rows | None
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class OpenedTable:
+    """A table that the adversary reads.
+
+    Parameters
+    ----------
+    table
+        The integers.
+    model
+        The public model that it stands for.
+    raters
+        Users who rated each item, 0 where they are too few to be told; None where nobody counts.
+    """
+
+    table: IntegerTable
+    model: PublicModel
+    raters: Int64Array | None
+
+
+def uploads(seen: Observables) -> Iterator[UploadMessage]:
+    """Yield all uploads that were seen, in order."""
+    for entry in seen.entries:
+        if entry.kind == "upload" and entry.data is not None:
+            yield UploadMessage.from_bytes(entry.data, seen.plan.session)
+
+
+def words_of(seen: Observables, upload: UploadMessage) -> bytes:
+    """Return the part of an upload's payload that hides values."""
+    if seen.charter is None:
+        return upload.payload
+    return _committee_payload(seen, upload).words
+
+
+def opened(seen: Observables, upload: UploadMessage) -> OpenedUpload | None:
+    """Return an upload as far as it opens with what the adversary holds; None: it does not."""
+    try:
+        change = _change(seen, upload)
+    except OpenError:
+        # Half of a key is none. Other errors would be faults of the attack, not of its means.
+        return None
+    return None if change is None else OpenedUpload(change, upload.rows)
+
+
+def opened_tables(seen: Observables) -> dict[int, OpenedTable]:
+    """Return the tables that the adversary reads, by the counted rounds before each."""
+    if not _reads_tables(seen):
+        return _summed_tables(seen)
+    session = seen.plan.session
+    reader, opener = TableReader(seen.plan), _table_opener(seen)
+    tables, counted = {}, 0
+    for entry in seen.entries:
+        if entry.data is None:
+            continue
+        if entry.kind == "opening":
+            opener.begin(entry.data)
+        elif entry.kind == "closing":
+            closing = ClosingMessage.from_bytes(entry.data, session)
+            opener.hear(closing)
+            counted += closing.counts(session)
+        elif entry.kind == "table" and counted not in tables:
+            table = opener.open(TableMessage.from_bytes(entry.data, session).payload)
+            reading = reader.read(counted + 1, table)
+            tables[counted] = OpenedTable(table, reading.model, reading.raters)
+    return tables
+
+
+def _summed_tables(seen: Observables) -> dict[int, OpenedTable]:
+    """Return the tables that an adversary adds up who opens every upload, and no table."""
+    if seen.charter is None or not seen.seeds:
+        return {}
+    shape, reader = seen.plan.session.shape, TableReader(seen.plan)
+    sent = {(one.round, one.participant): one for one in uploads(seen)}
+    flat, tables = shape.flat(seen.plan.start_table()), {}
+    closings = [entry.data for entry in seen.entries if entry.kind == "closing" and entry.data]
+    for counted in range(len(closings) + 1):
+        table = shape.table(flat)
+        reading = reader.read(counted + 1, table)
+        tables[counted] = OpenedTable(table, reading.model, reading.raters)
+        if counted == len(closings):
+            break
+        closing = ClosingMessage.from_bytes(closings[counted], seen.plan.session)
+        for participant in closing.included:
+            upload = sent.get((closing.round, participant))
+            change = None if upload is None else opened(seen, upload)
+            if change is None:
+                return {}
+            flat = shape.wrap(flat + shape.flat(change.change))
+    return tables
+
+
+def bytes_by_item(seen: Observables, upload: UploadMessage) -> NDArray[np.uint8]:
+    """Return what stands in an upload where each item's values are, shape (items, bytes).
+
+    Members of a committee first take off as much of the mask as their seeds make up.
+    """
+    session = seen.plan.session
+    group, data = session.shape.groups[0], words_of(seen, upload)
+    if session.protection not in ("rlwe", "committee"):
+        size = max(1, int(len(data) * group.values / session.shape.values) // group.rows)
+        return np.frombuffer(data, dtype=np.uint8)[: size * group.rows].reshape(group.rows, size)
+    layout = table_layout(session) if seen.charter is None else committee_layout(session)
+    words = unpack_words(data[: layout.payload_bytes], layout.blocks, layout.size)
+    known = seen.seeds.get((upload.round, upload.participant))
+    if seen.charter is not None and known:
+        public, key = public_polynomials(seen.charter), RlweKey.sum_of_seeds(known.values())
+        mask = zero_words(layout.blocks, layout.size)
+        for places, products in public.products(key, np.arange(layout.blocks)):
+            kept = products >> (MODULUS_BITS - layout.size.kept_bits)
+            mask[places] = kept & ((1 << layout.size.kept_bits) - 1)
+        subtract_words(words, mask, layout.size)
+    # Where values take several words, these are the lowest of all of them.
+    first = words.reshape(-1)[: group.values].reshape(group.rows, group.columns)
+    return np.ascontiguousarray(first).view(np.uint8)
+
+
+def _reads_tables(seen: Observables) -> bool:
+    if seen.plan.session.protection == "none" or seen.key is not None:
+        return True
+    # Without a key: a committee's table is there for all to read where the server opens it.
+    return seen.charter is not None and not seen.charter.terms.blind
+
+
+def _table_opener(seen: Observables) -> ParticipantProtection:
+    start = seen.plan.start_table()
+    if seen.charter is None:
+        return participant_protection(seen.plan.session, seen.key, start)
+    reader = seen.key if isinstance(seen.key, MasterSecret) else None
+    return CommitteeParticipant(seen.charter, {}, reader, start)
+
+
+def _change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
+    session = seen.plan.session
+    if seen.charter is not None:
+        return _committee_change(seen, upload)
+    if session.protection != "none" and seen.key is None:
+        return None
+    # A table to which nothing but this upload was ever added.
+    server, start = server_protection(session), session.shape.zeros()
+    server.start(start)
+    server.add(upload.payload, upload.rows)
+    opener = participant_protection(session, seen.key, start)
+    for number in range(1, upload.round + 1):
+        last = number == upload.round
+        included, nonces = ((upload.participant,), (upload.nonce,)) if last else ((), ())
+        opener.hear(ClosingMessage(number, included, nonces if upload.nonce else ()))
+    return opener.open(server.payload(), upload.rows)
+
+
+def _committee_change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
+    assert seen.charter is not None  # noqa: S101 - see the caller
+    known: Mapping[int, bytes] = seen.seeds.get((upload.round, upload.participant), {})
+    if not known:
+        return None
+    layout = committee_layout(seen.plan.session)
+    messages = open_sum(
+        unpack_words(words_of(seen, upload)[: layout.payload_bytes], layout.blocks, layout.size),
+        public=public_polynomials(seen.charter),
+        key=RlweKey.sum_of_seeds(known.values()),
+        size=layout.size,
+        uploads=1,
+    )
+    return seen.plan.session.shape.table(layout.values(layout.read(messages)))
+
+
+def _committee_payload(seen: Observables, upload: UploadMessage) -> CommitteePayload:
+    assert seen.charter is not None  # noqa: S101 - see the callers
+    members = 0
+    for entry in seen.entries:
+        if entry.kind == "opening" and entry.round == upload.round and entry.data is not None:
+            members = len(OpeningMessage.from_bytes(entry.data, seen.charter).keys)
+    if not members:
+        raise OpenError(f"an upload of round {upload.round}, whose opening was not seen")
+    return CommitteePayload.from_bytes(upload.payload, upload.participant, members, seen.charter)

@@ -1,0 +1,108 @@
+"""The result of one attack: what was found, what chance would find, and a careful verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fedmf.evaluation import Interval, bootstrap_ratio
+
+CONFIDENCE = 0.999
+"""Some forty attacks are looked at together: at 95 % two of them would seem to succeed by luck."""
+DRAWS = 4000
+Z = 3.2905267
+"""Two-sided 99.9 % of the normal distribution, in standard deviations."""
+SUCCEEDED = "attack succeeded"
+NOTHING_FOUND = "no evidence found at this sample size"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One attack of one adversary on one target under one protection.
+
+    Parameters
+    ----------
+    protection, upload, method
+        Of the run that was attacked.
+    adversary
+        Who attacked, with what it holds.
+    attack
+        Name of the attack, as in docs/explanation/attacks.md.
+    target
+        What it is after.
+    metric
+        What `value` measures.
+    value, low, high
+        The figure, with an interval of 99.9 %.
+    chance
+        What the same metric shows somebody who has seen no upload.
+    n
+        Sample size, in what the metric counts.
+    setting
+        The circumstance or countermeasure that this row is about.
+    note
+        Anything a reader needs to judge the figure.
+    """
+
+    protection: str
+    upload: str
+    method: str
+    adversary: str
+    attack: str
+    target: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    chance: float
+    n: int
+    setting: str = ""
+    note: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the whole interval lies above chance."""
+        return self.low > self.chance
+
+    @property
+    def verdict(self) -> str:
+        """What may be said: an attack that fails proves nothing."""
+        return SUCCEEDED if self.succeeded else NOTHING_FOUND
+
+    def as_json(self) -> dict[str, object]:
+        """Return the row as JSON values; `holds` is false where the attack succeeded."""
+        values = {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in asdict(self).items()
+        }
+        return {**values, "holds": not self.succeeded, "verdict": self.verdict}
+
+
+def share(hits: int, trials: int) -> Interval:
+    """Return a share of independent trials with Wilson's interval (JASA 22, 1927)."""
+    if not trials:
+        return Interval(0.0, 0.0, 1.0, CONFIDENCE, 0)
+    found = hits / trials
+    spread = 1 + Z**2 / trials
+    centre = (found + Z**2 / (2 * trials)) / spread
+    half = Z / spread * math.sqrt(found * (1 - found) / trials + Z**2 / (4 * trials**2))
+    return Interval(max(0.0, centre - half), found, min(1.0, centre + half), CONFIDENCE, trials)
+
+
+def ratio_over_participants(hits: ArrayLike, counts: ArrayLike) -> Interval:
+    """Return the share of hits among all counts, with a bootstrap interval over participants.
+
+    One participant's ratings stand or fall together, so they are no independent trials.
+    """
+    totals: NDArray[np.float64] = np.asarray(counts, dtype=np.float64)
+    found: NDArray[np.float64] = np.asarray(hits, dtype=np.float64)
+    found, totals = found[totals > 0], totals[totals > 0]
+    if len(totals) < 2:
+        # One participant shows no spread.
+        value = float(found.sum() / totals.sum()) if len(totals) else 0.0
+        return Interval(0.0, value, 1.0, CONFIDENCE, len(totals))
+    rng = np.random.default_rng(0)
+    return bootstrap_ratio(found, totals, DRAWS, CONFIDENCE, rng=rng)

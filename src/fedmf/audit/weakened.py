@@ -1,0 +1,68 @@
+"""Roles with one check switched off, to show what the check is for. Nothing else may use them.
+
+Each class says in its name what it leaves out; everything else is the real role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol.committee.member_log import ForgetfulLog, Memory
+from fedmf.protocol.committee.participant import CommitteeParticipant
+
+if TYPE_CHECKING:
+    from fedmf.protocol.committee.certificate import Outcome
+    from fedmf.protocol.committee.exchange import AnswerReply, AnswerRequest
+    from fedmf.protocol.committee.upload import Kind
+
+
+class ParticipantThatForgetsTables(CommitteeParticipant):
+    """Works on a table again that its last upload went into."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self._worked_on = _ForgetsDigests()
+
+
+class MemberThatForgetsOutcomes(CommitteeMember):
+    """Signs any outcome of a round, whatever it signed before."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self._memory = _NoMemory(ForgetfulLog(), self.charter, self.number)
+
+
+class MemberThatAnswersAgain(MemberThatForgetsOutcomes):
+    """Answers for every set of uploads of a round, and keeps the seeds for that."""
+
+    def answer(self, request: AnswerRequest) -> AnswerReply:
+        """Answer, and stay in the round."""
+        kept = self._round
+        reply = super().answer(request)
+        self._round = kept
+        return reply
+
+
+class MemberThatCountsNoBatches(CommitteeMember):
+    """Answers for sets with a single newcomer or a single leaver."""
+
+    def _check_batches(self, kinds: Sequence[Kind]) -> None:
+        del kinds
+
+
+class _ForgetsDigests(dict[int, bytes]):
+    """Remembers who was included, but not with which table."""
+
+    def __setitem__(self, participant: int, digest: bytes) -> None:
+        del digest
+        super().__setitem__(participant, b"")
+
+
+class _NoMemory(Memory):
+    """Remembers nothing that was answered or signed."""
+
+    def note_outcome(self, outcome: Outcome, answer: bytes = b"") -> None:
+        """Forget it at once."""
+        del outcome, answer

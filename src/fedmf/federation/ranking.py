@@ -1,0 +1,120 @@
+"""How well a model ranks, for methods whose scores are no ratings, and how that is summed up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fedmf.evaluation import hit_rate_at, ndcg_at
+from fedmf.federation.measurement import ERRORS, SUM_BITS
+from fedmf.model import FloatArray, PublicModel, RowGroup, RowValues, best_items
+from fedmf.ratings import OwnedRatings
+
+PLACES = 10
+MOST_FRACTION_BITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How well users' held-out items come first among all that they had not rated.
+
+    Parameters
+    ----------
+    ndcg, hits
+        Sums over the users: NDCG@10, and 1 for each user with a held-out item in its first ten.
+    users
+        Number of users with held-out items.
+    """
+
+    ndcg: float = 0.0
+    hits: float = 0.0
+    users: float = 0.0
+
+    def __add__(self, other: Ranking) -> Ranking:
+        return Ranking(self.ndcg + other.ndcg, self.hits + other.hits, self.users + other.users)
+
+    @property
+    def ndcg_at_10(self) -> float:
+        """Mean NDCG@10; NaN without users."""
+        return self.ndcg / self.users if self.users else math.nan
+
+    @property
+    def hr_at_10(self) -> float:
+        """Share of users with a hit in their first ten; NaN without users."""
+        return self.hits / self.users if self.users else math.nan
+
+
+NO_RANKING = Ranking()
+"""The ranking of nobody."""
+
+
+def rank(
+    public: PublicModel, user_factors: FloatArray, training: OwnedRatings, heldout: OwnedRatings
+) -> Ranking:
+    """Return how well a participant's held-out items are ranked.
+
+    Parameters
+    ----------
+    user_factors
+        Vectors of its users, shape (users, k).
+    training, heldout
+        What the users had rated, and what was held back; the same users in the same order.
+    """
+    measured = np.flatnonzero(np.diff(heldout.starts))
+    if len(measured) == 0:
+        return NO_RANKING
+    ranked = np.full((len(measured), PLACES), -1, dtype=np.int64)
+    relevant = []
+    for row, k in enumerate(measured):
+        rated = training.items[training.starts[k] : training.starts[k + 1]]
+        best = best_items(public, user_factors[k], rated, PLACES)
+        ranked[row, : len(best)] = best
+        relevant.append(heldout.items[heldout.starts[k] : heldout.starts[k + 1]])
+    return Ranking(
+        float(ndcg_at(PLACES, ranked, relevant).sum()),
+        float(hit_rate_at(PLACES, ranked, relevant).sum()),
+        len(measured),
+    )
+
+
+class SummedRankings:
+    """The row of the table in which participants sum how well their held-out items are ranked.
+
+    Its columns are NDCG@10, hits and users; no user adds more than 1 to any of them.
+
+    Parameters
+    ----------
+    users
+        All users of the federation.
+    """
+
+    def __init__(self, users: int) -> None:
+        bits = math.floor(SUM_BITS - 1 - math.log2(users))
+        self.group = RowGroup(
+            name=ERRORS,
+            rows=1,
+            columns=3,
+            fraction_bits=max(0, min(MOST_FRACTION_BITS, bits)),
+            limit=1.0,
+            start_limit=0.0,
+            of_items=False,
+        )
+
+    def row(
+        self,
+        public: PublicModel,
+        user_factors: FloatArray,
+        training: OwnedRatings,
+        heldout: OwnedRatings,
+    ) -> RowValues:
+        """Return a participant's contribution to the row."""
+        found = rank(public, user_factors, training, heldout)
+        values = np.array([[found.ndcg, found.hits, found.users]])
+        return RowValues(np.zeros(1, dtype=np.int64), values)
+
+    def from_row(self, values: FloatArray) -> Ranking:
+        """Return what the opened row says, shape (1, 3)."""
+        ndcg, hits, users = values[0]
+        return Ranking(float(ndcg), float(hits), float(users))

@@ -1,0 +1,191 @@
+"""Each attack both ways: it works where nothing stops it, and is at chance where something does."""
+
+import numpy as np
+import pytest
+
+from fedmf.audit.attacks import opened_sums, rated_items, ratings_from_uploads, two_sessions
+from fedmf.audit.observables import Adversary
+from fedmf.audit.opening import bytes_by_item, opened, opened_tables, uploads
+from fedmf.audit.row import Row
+from fedmf.audit.runs import PlayedRun, play
+from fedmf.audit.suite import _without
+from fedmf.federation import TrainingSettings
+from tests.audit.runs_for_attacks import (
+    ENOUGH,
+    FEW,
+    NETWORK,
+    PARTICIPANT,
+    SERVER,
+    WITH_PARTICIPANT,
+    everybody_else,
+    ratings,
+    run,
+)
+
+T_MEMBERS = Adversary(server=True, members=ENOUGH)
+FEWER_MEMBERS = Adversary(server=True, members=FEW)
+ALL_BUT_THREE = Adversary(server=True, members=FEW, participants=tuple(range(3, ratings().n_users)))
+
+
+def of_ratings(played: PlayedRun, adversary: Adversary, *, public_start: bool = False) -> Row:
+    seen = played.observe(adversary)
+    victims = everybody_else(adversary)
+    found = ratings_from_uploads.attempt(seen, victims, public_start=public_start)
+    return ratings_from_uploads.judge(seen, found, played.truth)
+
+
+def of_items(played: PlayedRun, adversary: Adversary) -> Row:
+    seen = played.observe(adversary)
+    found = rated_items.attempt(seen, everybody_else(adversary))
+    return rated_items.judge(seen, found, played.truth)
+
+
+@pytest.mark.parametrize(
+    ("protection", "adversary"),
+    [
+        ("none", SERVER),
+        ("none", NETWORK),
+        ("paillier", WITH_PARTICIPANT),
+        ("rlwe", WITH_PARTICIPANT),
+        ("committee", T_MEMBERS),
+    ],
+)
+def test_whoever_opens_uploads_has_every_rating(protection: str, adversary: Adversary) -> None:
+    row = of_ratings(run(protection), adversary)
+    assert row.value == 1.0
+    assert row.succeeded
+    assert of_items(run(protection), adversary).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("protection", "adversary"),
+    [
+        ("paillier", SERVER),
+        ("paillier", NETWORK),
+        ("rlwe", SERVER),
+        ("rlwe", NETWORK),
+        ("committee", SERVER),
+        ("committee", NETWORK),
+        ("committee", PARTICIPANT),
+        ("committee", WITH_PARTICIPANT),
+        ("committee", Adversary(members=(0,))),
+        ("committee", FEWER_MEMBERS),
+        ("committee", ALL_BUT_THREE),
+    ],
+)
+def test_whoever_does_not_is_at_chance(protection: str, adversary: Adversary) -> None:
+    row = of_ratings(run(protection), adversary)
+    assert not row.succeeded
+    assert row.value < row.chance + 0.15
+    items = of_items(run(protection), adversary)
+    # Five standard deviations: once in two million runs.
+    assert abs(items.value - items.chance) < 5 / 3.29 * (items.high - items.low) / 2
+    seen = run(protection).observe(adversary)
+    others = [one for one in uploads(seen) if one.participant not in adversary.participants]
+    assert all(opened(seen, one) is None for one in others)
+
+
+def test_two_uploads_of_sgd_give_ratings_and_one_does_with_the_public_start() -> None:
+    played = run("none", "sgd")
+    # In a federation this small users leap far in a round.
+    assert of_ratings(played, SERVER).value > 0.9
+    assert of_ratings(played, SERVER, public_start=True).value == 1.0
+
+
+def test_rows_held_back_take_their_ratings_out_of_reach_and_no_others() -> None:
+    played = run("none", min_raters=5)
+    seen = played.observe(SERVER)
+    found = ratings_from_uploads.attempt(seen, everybody_else(SERVER))
+    raters = np.sum(~np.isnan(played.truth.values), axis=0)
+    assert (raters < 5).any()
+    for victim, estimates in found.items():
+        rated = ~np.isnan(played.truth.values[victim])
+        apart = np.abs(estimates - played.truth.values[victim])
+        assert np.isnan(estimates[rated & (raters < 5)]).all()
+        assert (apart[rated & (raters >= 5)] < 0.25).mean() > 0.95
+
+
+def test_part_uploads_name_the_rated_items_and_full_ones_do_not() -> None:
+    part = of_items(run("paillier", "sgd", upload="part"), SERVER)
+    assert part.value == 1.0
+    assert not of_items(run("paillier", "sgd"), SERVER).succeeded
+
+
+def test_looks_find_rated_items_where_the_whole_mask_is_known() -> None:
+    """That the same look finds nothing elsewhere is therefore no fault of the attack."""
+    played = run("committee")
+    for adversary, blind in ((T_MEMBERS, False), (FEWER_MEMBERS, True)):
+        seen = played.observe(adversary)
+        found = {
+            upload.participant: rated_items.looks(bytes_by_item(seen, upload))
+            for upload in uploads(seen)
+            if upload.round == seen.plan.setup_rounds + 1
+        }
+        row = rated_items.judge(seen, found, played.truth)
+        assert row.succeeded is not blind
+        assert blind or row.value > 0.9
+
+
+def test_whoever_opens_all_uploads_adds_up_the_tables_that_participants_open() -> None:
+    added = opened_tables(run("committee").observe(T_MEMBERS))
+    read = opened_tables(run("committee").observe(PARTICIPANT))
+    assert added.keys() == read.keys() == {0, 1, 2, 3}
+    for number, table in read.items():
+        for found, expected in zip(added[number].table, table.table, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def of_sums(played: PlayedRun, adversary: Adversary) -> Row:
+    seen = played.observe(adversary)
+    return opened_sums.judge(seen, opened_sums.attempt(seen), played.truth)
+
+
+def test_rows_of_one_rater_give_it_away_and_stay_home_with_min_raters() -> None:
+    exposed, kept = run("committee", "sgd"), run("committee", "sgd", min_raters=3)
+    rated = ~np.isnan(exposed.truth.values)
+    alone = np.flatnonzero(rated.sum(axis=0) == 1).tolist()
+    assert len(alone) >= 5
+    claims = opened_sums.attempt(exposed.observe(PARTICIPANT))
+    others = [item for item in alone if not rated[0, item]]
+    named = [claims[item][0] == np.flatnonzero(rated[:, item])[0] for item in others]
+    assert np.mean(named) > 0.9
+    assert of_sums(exposed, PARTICIPANT).succeeded
+    assert not set(opened_sums.attempt(kept.observe(PARTICIPANT))) & set(alone)
+
+
+def test_tiny_cohorts_give_their_members_away_and_large_ones_hide_them() -> None:
+    tiny = of_sums(run("committee", "sgd", min_raters=3, cohort=3), PARTICIPANT)
+    large = of_sums(run("committee", "sgd", min_raters=3), PARTICIPANT)
+    assert tiny.succeeded
+    assert tiny.value > 3 * large.value
+
+
+def test_a_sum_over_three_is_little_protection() -> None:
+    """Under the committee nobody opens an upload; what is left of the sum says enough."""
+    assert of_sums(run("committee", "sgd", min_raters=3), ALL_BUT_THREE).succeeded
+
+
+@pytest.mark.parametrize("adversary", [SERVER, FEWER_MEMBERS, NETWORK])
+def test_a_blind_committee_shows_no_sums(adversary: Adversary) -> None:
+    seen = run("committee", "sgd").observe(adversary)
+    assert opened_tables(seen) == {}
+    assert opened_sums.attempt(seen) == {}
+
+
+def test_a_server_that_opens_sums_reads_tables_and_no_upload() -> None:
+    seen = run("committee", "sgd", opened_by="server").observe(SERVER)
+    assert len(opened_tables(seen)) == 3
+    assert all(opened(seen, upload) is None for upload in uploads(seen))
+
+
+def test_two_sessions_differ_by_a_participant_and_equal_ones_by_nobody() -> None:
+    settings = TrainingSettings(protection="none", method="sgd", factors=6, rounds=1, min_raters=1)
+    whole = play(settings, ratings())
+    seen, victim = whole.observe(PARTICIPANT), 3
+    without = play(settings, _without(ratings(), victim)).observe(PARTICIPANT)
+    found = two_sessions.attempt(seen, without, victim)
+    apart = np.abs(found - whole.truth.values[victim])
+    rated = ~np.isnan(whole.truth.values[victim])
+    assert (apart[rated] < 0.25).all()
+    again = play(settings, ratings()).observe(PARTICIPANT)
+    assert np.isnan(two_sessions.attempt(seen, again, victim)).all()

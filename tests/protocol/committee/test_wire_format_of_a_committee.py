@@ -1,0 +1,112 @@
+"""fedmf and a stranger, who knows docs/reference/wire-format.md alone, hold rounds together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from fedmf.protocol import RowChange
+from fedmf.protocol.committee.exchange import KeyRequest, Refusal
+from fedmf.protocol.committee.terms import OpenedBy
+from tests.protocol import stranger_committee
+from tests.protocol.committee.world import SHAPE, World, random_changes
+from tests.protocol.stranger import Change
+
+STRANGER, ABSENT = 3, 0
+
+
+def terms_of(world: World) -> stranger_committee.CommitteeTerms:
+    session = world.session
+    return stranger_committee.CommitteeTerms(
+        session.session_id,
+        session.protection,
+        session.upload,
+        tuple((g.name, g.rows, g.columns, g.word_bits) for g in session.shape.groups),
+        session.participants,
+        session.rounds,
+        None,
+        session.learning_sha256,
+        tuple(world.terms.as_json().items()),
+    )
+
+
+def plain(change: Sequence[RowChange]) -> Change:
+    return [
+        {int(row): [int(v) for v in values] for row, values in zip(p.rows, p.values, strict=True)}
+        for p in change
+    ]
+
+
+class Together:
+    """A federation whose last participant and one of whose members are strangers."""
+
+    def __init__(self, opened_by: OpenedBy) -> None:
+        self.world = World(5, opened_by=opened_by)
+        terms, charter = terms_of(self.world), self.world.charter.to_bytes()
+        del self.world.roles[4], self.world.protections[4]
+        self.participant = stranger_committee.CommitteeParticipant(
+            terms,
+            charter,
+            self.world.signing_keys[4].to_bytes(),
+            4,
+            self.world.reader.to_bytes(),
+            [part.tolist() for part in self.world.start],
+        )
+        self.member = stranger_committee.CommitteeMember(
+            terms, charter, self.world.member_keys[STRANGER].to_bytes(), STRANGER
+        )
+        self.world.members[STRANGER] = self.member  # type: ignore[call-overload]
+
+    def round(self, seed: int, *, without: Sequence[int] = ()) -> tuple[int, ...]:
+        world = self.world
+        self.check_tables()
+        changes = random_changes(np.random.default_rng(seed), range(5))
+        world.collect({n: change for n, change in changes.items() if n < 4}, lost=without)
+        assert world.opening is not None
+        self.participant.begin(world.opening.to_bytes(world.session))
+        world.server._cohort = frozenset(range(5))
+        world.server.receive(self.participant.upload(plain(changes[4])))
+        world.changes = changes
+        closing = world.close()
+        counts = self.participant.included(closing.to_bytes(world.session))
+        assert counts == (4 in closing.included)
+        return closing.included
+
+    def check_tables(self) -> None:
+        self.world.hand_out()
+        self.world.check_tables()
+        message = self.world.server.table_message().to_bytes(self.world.session)
+        table = self.participant.open(message)
+        found = [np.array(group, dtype=np.int64) for group in table]
+        np.testing.assert_array_equal(SHAPE.flat(found), SHAPE.flat(self.world.expected))
+
+
+@pytest.mark.parametrize("opened_by", ["participants", "server"])
+def test_strangers_take_part_as_participant_and_as_member(opened_by: OpenedBy) -> None:
+    """Without the absent member the stranger's answer is one of the three that it takes."""
+    here = Together(opened_by)
+    assert terms_of(here.world).canonical() == here.world.session.to_bytes()
+    assert here.member.digest == here.world.charter.digest
+    assert here.round(1) == (0, 1, 2, 3, 4)
+    here.world.to_member = lambda member, data: None if member == ABSENT else data
+    assert here.round(2) == (0, 1, 2, 3, 4)
+    assert here.round(3, without=[0, 1, 2]) == ()  # void
+    assert here.round(4) == (0, 1, 2, 3, 4)
+    here.check_tables()
+
+
+def test_the_stranger_complains_and_refuses_as_the_page_says() -> None:
+    here = Together("participants")
+    world = here.world
+    world.collect(random_changes(np.random.default_rng(1), range(4)))
+    world.spoil_envelopes(0)
+    closing = world.close()
+    assert world.server.complaints == dict.fromkeys(range(4), (0,))
+    assert closing.included == (1, 2, 3)
+    assert not world.server.refusals
+    assert here.member._signed
+    too_early = KeyRequest(3, world.server._previous).to_bytes(world.charter)
+    refusal = Refusal.from_bytes(here.member.respond(too_early), world.charter)
+    assert refusal == Refusal(3, STRANGER, "not the last certificate")

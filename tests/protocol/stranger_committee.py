@@ -1,0 +1,571 @@
+"""A stranger's participant and member under a committee, from docs/reference/wire-format.md alone.
+
+Like `stranger.py`, on which it builds, it knows nothing of fedmf. The standard library has neither
+Ed25519 nor HPKE, so these come from `cryptography`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+import secrets
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from tests.protocol.stranger import Change, RefusedError, Table, Terms
+from tests.protocol.stranger_aes import keystream
+from tests.protocol.stranger_rlwe import (
+    DEGREE,
+    Words,
+    listed,
+    nearest_to_zero,
+    noise_bound,
+    product,
+)
+
+HPKE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+VOID = bytes(64)
+FIRST, UPDATE = 1, 2
+
+
+def labelled(label: str, *parts: bytes) -> bytes:
+    return b"fedmf 1" + b"".join(
+        struct.pack("<Q", len(part)) + part for part in (label.encode(), *parts)
+    )
+
+
+def hashed(label: str, *parts: bytes) -> bytes:
+    return hashlib.sha256(labelled(label, *parts)).digest()
+
+
+def check_signature(key: bytes, signature: bytes, label: str, *parts: bytes) -> None:
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, labelled(label, *parts))
+    except InvalidSignature:
+        raise RefusedError(f"not signed: {label}") from None
+
+
+def u32(number: int) -> bytes:
+    return struct.pack("<I", number)
+
+
+def sized(data: bytes) -> bytes:
+    return u32(len(data)) + data
+
+
+class Body:
+    """Reads from front to back."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def take(self, count: int) -> bytes:
+        if len(self.data) < count:
+            raise RefusedError("ends too early")
+        taken, self.data = self.data[:count], self.data[count:]
+        return taken
+
+    def number(self) -> int:
+        return int.from_bytes(self.take(4), "little")
+
+    def sized(self) -> bytes:
+        return self.take(self.number())
+
+    def signatures(self) -> list[tuple[int, bytes]]:
+        return [(self.number(), self.take(64)) for _ in range(self.number())]
+
+
+@dataclass(frozen=True)
+class CommitteeTerms(Terms):
+    """A session with a committee; `committee` has its terms by name."""
+
+    committee: tuple[tuple[str, int | str], ...] = ()
+
+    def canonical(self) -> bytes:
+        terms = json.dumps(dict(self.committee), sort_keys=True, separators=(",", ":"))
+        return b'{"committee":' + terms.encode() + b"," + super().canonical()[1:]
+
+    def framed(self, kind: int, round_number: int, body: bytes) -> bytes:
+        header = b"FDMF" + bytes([1, kind]) + self.digest()
+        header += struct.pack("<IQ", round_number, len(body))
+        return header + body + hashlib.sha256(header + body[:65_536]).digest()
+
+    def unframed(self, kind: int, data: bytes) -> tuple[int, bytes]:
+        # Rounds have higher numbers than there are rounds, because void ones have one, too.
+        round_number, body = int.from_bytes(data[38:42], "little"), data[50:-32]
+        if len(data) < 82 or data != self.framed(kind, round_number, body):
+            raise RefusedError("not a message of this kind and session")
+        return round_number, body
+
+    def __getitem__(self, name: str) -> int:
+        return int(dict(self.committee)[name])
+
+    @property
+    def blind(self) -> bool:
+        return dict(self.committee)["opened_by"] == "participants"
+
+    @property
+    def sets(self) -> list[tuple[int, ...]]:
+        return list(itertools.combinations(range(self["members"]), self["threshold"] - 1))
+
+    def held(self, member: int) -> list[int]:
+        return [number for number, one in enumerate(self.sets) if member not in one]
+
+
+class RoundWords(Words):
+    """Words of one round's sum."""
+
+    def __init__(self, terms: CommitteeTerms, charter: bytes) -> None:
+        super().__init__(replace(terms, rounds=1))
+        self._seed = hashed("public polynomials", charter)
+
+    def limbs(self, bits: int) -> int:
+        return 1 if bits <= self.w else super().limbs(bits + 1)
+
+    @cached_property
+    def public(self) -> list[list[int]]:
+        stream = keystream(self._seed, 6 * DEGREE * self.blocks)
+        numbers = [
+            int.from_bytes(stream[at : at + 3], "little") - 2**23 for at in range(0, len(stream), 3)
+        ]
+        coefficients = [
+            low + 2**24 * high for low, high in zip(numbers[::2], numbers[1::2], strict=True)
+        ]
+        return [coefficients[DEGREE * j : DEGREE * (j + 1)] for j in range(self.blocks)]
+
+
+def expanded(seed: bytes) -> list[int]:
+    """Return the 2,048 coefficients of a seed, and behind them its two numbers."""
+    drawn = struct.unpack(f"<{DEGREE + 2}Q", keystream(seed, 8 * (DEGREE + 2)))
+    return [word.bit_count() - 32 for word in drawn[:DEGREE]] + list(drawn[DEGREE:])
+
+
+def added(vectors: Sequence[Sequence[int]]) -> list[int]:
+    return [sum(column) for column in zip(*vectors, strict=True)] or [0] * (DEGREE + 2)
+
+
+class Party:
+    """What participants and members have in common: the charter and what follows from it."""
+
+    def __init__(self, terms: CommitteeTerms, charter: bytes, key: bytes) -> None:
+        described = json.loads(charter)
+        assert described["session"] == terms.canonical().decode()
+        self.terms, self.digest = terms, hashed("charter", charter)
+        self.members = [bytes.fromhex(one) for one in described["member_keys"]]
+        self.people = [
+            None if one is None else bytes.fromhex(one) for one in described["participant_keys"]
+        ]
+        self.reader_key = bytes.fromhex(described["reader_key"])
+        roster = u32(1) + sized(self.reader_key) + u32(len(self.people))
+        roster += b"".join(one or bytes(32) for one in self.people)
+        self.roster = hashed("roster", self.digest, roster)
+        self._key = Ed25519PrivateKey.from_private_bytes(key)
+        self.previous = b""
+
+    def sign(self, label: str, *parts: bytes) -> bytes:
+        return self._key.sign(labelled(label, *parts))
+
+    def opening(self, round_number: int, body: Body) -> list[tuple[int, bytes]]:
+        """Read and check an opening; return the members' keys."""
+        if body.number() != 1:
+            raise RefusedError("another roster")
+        keys = []
+        for _ in range(body.number()):
+            member, key, signature = body.number(), body.sized(), body.take(64)
+            stated = (self.digest, u32(round_number), u32(member), key)
+            check_signature(self.members[member], signature, "round key", *stated)
+            keys.append((member, key))
+        numbers = [member for member, _ in keys]
+        if len(keys) < self.terms["threshold"] or numbers != sorted(set(numbers)):
+            raise RefusedError("too few members")
+        return keys
+
+    def context(self, round_number: int, keys: list[tuple[int, bytes]], table: bytes) -> bytes:
+        joined = b"".join(u32(member) + sized(key) for member, key in keys)
+        return hashed(
+            "context",
+            self.digest,
+            u32(round_number),
+            self.roster,
+            joined,
+            table,
+            self.previous,
+        )
+
+    def statement(self, outcome: bytes) -> tuple[bytes, ...]:
+        kind = b"void" if outcome[4:] == VOID else b"closed"
+        return self.digest, outcome[:4], kind, outcome[4:36], outcome[36:]
+
+    def closed(self, round_number: int, context: bytes, heads: Mapping[int, bytes]) -> bytes:
+        uploads = b"".join(u32(one) + heads[one] for one in sorted(heads))
+        digest = hashed("set of uploads", self.digest, context, uploads)
+        return u32(round_number) + context + digest
+
+    def certificate(self, body: Body) -> bytes:
+        """Read and check a certificate; return its outcome."""
+        outcome, votes = body.take(68), dict(body.signatures())
+        if len(votes) < self.terms["threshold"]:
+            raise RefusedError("too few votes")
+        for member, vote in votes.items():
+            check_signature(self.members[member], vote, "outcome", *self.statement(outcome))
+        return outcome
+
+
+@dataclass
+class Head:
+    """The head of an upload."""
+
+    context: bytes
+    participant: int
+    kind: int
+    words: bytes
+    nonce: bytes
+    commitments: list[bytes]
+
+    @classmethod
+    def read(cls, participant: int, body: Body, sets: int) -> Head:
+        context, kind = body.take(32), body.take(1)[0]
+        words, nonce = body.take(32), body.take(32)
+        return cls(context, participant, kind, words, nonce, [body.take(32) for _ in range(sets)])
+
+    def fields(self) -> tuple[bytes, ...]:
+        return self.context, bytes([self.kind]), self.words, self.nonce, *self.commitments
+
+    def digest(self, charter: bytes) -> bytes:
+        context, *rest = self.fields()
+        return hashed("head", charter, context, u32(self.participant), *rest)
+
+    def commitment(self, number: int, seed: bytes) -> bytes:
+        return hashed("seed", self.context, u32(self.participant), u32(number), seed)
+
+
+class CommitteeParticipant(Party):
+    """Protects changes, believes certificates, and opens sums where the session is blind."""
+
+    def __init__(
+        self,
+        terms: CommitteeTerms,
+        charter: bytes,
+        key: bytes,
+        number: int,
+        secret: bytes,
+        start: Table,
+    ) -> None:
+        super().__init__(terms, charter, key)
+        self.number, self.table, self._secret = number, start, secret
+        self.words = RoundWords(terms, self.digest)
+        self._worked_on = b""
+        self._sent = b""
+        self._opened = 0
+        if terms.blind:
+            self._reader = X25519PrivateKey.from_private_bytes(self._prf("reader envelope key"))
+            assert self._reader.public_key().public_bytes_raw() == self.reader_key
+            count = len(self.words.table_limbs(start))
+            stream = keystream(self._prf("tag factors", self.digest), 16 * count)
+            factors = struct.unpack(f"<{2 * count}Q", stream)
+            self._factors = factors[:count], factors[count:]
+
+    def _prf(self, *parts: str | bytes) -> bytes:
+        encoded = [part.encode() if isinstance(part, str) else part for part in parts]
+        data = b"".join(struct.pack("<Q", len(part)) + part for part in encoded)
+        return hmac.digest(self._secret, data, "sha256")
+
+    def _plain(self) -> bytes:
+        """Return the table as in the payload of `none`."""
+        plain = b""
+        for (*_, bits), group in zip(self.terms.groups, self.table, strict=True):
+            size = min(size for size in (1, 2, 4, 8) if 8 * size >= bits)
+            values = (value for row in group for value in row)
+            plain += b"".join(value.to_bytes(size, "little", signed=True) for value in values)
+        return plain
+
+    def _table_digest(self) -> bytes:
+        digest = hashed("table", self.digest, self._plain())
+        return self._prf("table digest", digest) if self.terms.blind else digest
+
+    def _tags(self, limbs: list[int]) -> list[int]:
+        return [sum(map(int.__mul__, factors, limbs)) for factors in self._factors]
+
+    def _beta(self, context: bytes, participant: int, nonce: bytes) -> tuple[int, ...]:
+        drawn = self._prf("tag masks", self.digest, context, u32(participant), nonce)
+        return struct.unpack("<2Q", drawn[:16])
+
+    def begin(self, message: bytes) -> None:
+        self._round, opening = self.terms.unframed(4, message)
+        body = Body(opening)
+        self._keys = self.opening(self._round, body)
+        self._context = self.context(self._round, self._keys, self._table_digest())
+
+    def upload(self, change: Change) -> bytes:
+        if self._worked_on == self._table_digest():
+            raise RefusedError("a replayed table")
+        words, terms, nonce = self.words, self.terms, secrets.token_bytes(32)
+        seeds = [secrets.token_bytes(32) for _ in terms.sets]
+        *key, pad, second_pad = added([expanded(seed) for seed in seeds])
+        limbs = words.table_limbs(
+            [
+                [rows.get(row, [0] * columns) for row in range(count)]
+                for rows, (_, count, columns, _) in zip(change, terms.groups, strict=True)
+            ]
+        )
+        messages, exact = words.padded(limbs), list[int]()
+        for public in words.public:
+            for masked in product(public, key):
+                noise = secrets.randbits(64).bit_count() - 32
+                exact.append(masked + noise + 2 ** (48 - words.w) * messages[len(exact)])
+        tags = b""
+        if terms.blind:
+            beta = self._beta(self._context, self.number, nonce)
+            sums = zip(self._tags(limbs), beta, (pad, second_pad), strict=True)
+            tags = struct.pack("<2Q", *(sum(one) % 2**64 for one in sums))
+        written = words.write(words.rounded(exact), [0, 0])[:-16] + tags
+        kind = UPDATE if self._worked_on else FIRST
+        digest = hashed("words", written)
+        head = Head(self._context, self.number, kind, digest, nonce, [])
+        head.commitments = [head.commitment(number, seed) for number, seed in enumerate(seeds)]
+        self._sent = head.digest(self.digest)
+        envelopes = [
+            HPKE.encrypt(
+                b"".join(seeds[one] for one in terms.held(member)),
+                X25519PublicKey.from_public_bytes(public_key),
+                info=labelled("seeds", self._sent, u32(member)),
+            )
+            for member, public_key in self._keys
+        ]
+        digests = [hashed("envelope", one) for one in envelopes]
+        payload = [self._table_digest(), *head.fields(), *digests]
+        payload += [self.sign("upload", self._sent, *digests), *map(sized, envelopes), written]
+        body = u32(self.number) + nonce + b"".join(payload)
+        return terms.framed(2, self._round, body)
+
+    def included(self, message: bytes) -> bool:
+        """Check the closing of a round; return whether this participant's upload counts."""
+        round_number, data = self.terms.unframed(3, message)
+        body = Body(data)
+        count = body.number()
+        uploads = listed(u32(count) + body.take(36 * count))
+        outcome = self.certificate(body)
+        if outcome[:4] != u32(round_number):
+            raise RefusedError("a certificate of another round")
+        if outcome[4:] == VOID:
+            if uploads or body.data:
+                raise RefusedError("a void round with uploads")
+            self.previous = outcome
+            return False
+        keys = self.opening(round_number, body)
+        table = body.take(32)
+        heads = {participant: body.take(32) for participant, _ in uploads}
+        context = self.context(round_number, keys, table)
+        if outcome != self.closed(round_number, context, heads) or context != self._context:
+            raise RefusedError("not what was signed")
+        if heads.get(self.number, self._sent) != self._sent:
+            raise RefusedError("not what was sent")
+        self._answers = [self._answer(outcome, body) for _ in range(body.number())]
+        self._uploads, self._outcome, self.previous = uploads, outcome, outcome
+        if self.number in heads:
+            self._worked_on = table
+        return self.number in heads
+
+    def _answer(self, outcome: bytes, body: Body) -> tuple[int, bytes]:
+        member, stated, share = body.number(), body.take(68), body.sized()
+        signature, vote = body.take(64), body.take(64)
+        if stated != outcome:
+            raise RefusedError("an answer for another set")
+        statement = self.statement(outcome)
+        check_signature(self.members[member], signature, "answer", *statement, u32(member), share)
+        check_signature(self.members[member], vote, "outcome", *statement)
+        return member, share
+
+    def open(self, message: bytes) -> Table:
+        _, data = self.terms.unframed(1, message)
+        body = Body(data)
+        form, last = body.take(1)[0], body.number()
+        if last == self._opened:
+            return self.table
+        self._opened = last
+        if form == 3:
+            self.table = self._read_plain(body)
+        elif form in (1, 2):
+            size = self.words.blocks * DEGREE * self.words.kept_bits // 8 + 16
+            self._add(body.take(size))
+        return self.table
+
+    def _read_plain(self, body: Body) -> Table:
+        table: Table = []
+        for _, rows, columns, bits in self.terms.groups:
+            size = min(size for size in (1, 2, 4, 8) if 8 * size >= bits)
+            table.append(
+                [
+                    [int.from_bytes(body.take(size), "little", signed=True) for _ in range(columns)]
+                    for _ in range(rows)
+                ]
+            )
+        return table
+
+    def _add(self, payload: bytes) -> None:
+        words, terms = self.words, self.terms
+        sums: dict[int, list[int]] = {}
+        for member, share in self._answers:
+            info = labelled("share of a sum", *self.statement(self._outcome))
+            opened = Body(HPKE.decrypt(share, self._reader, info=info))
+            for number in terms.held(member):
+                coefficients = struct.unpack(f"<{DEGREE}i", opened.take(4 * DEGREE))
+                one = [*coefficients, *struct.unpack("<2Q", opened.take(16))]
+                if sums.setdefault(number, one) != one:
+                    raise RefusedError("members disagree")
+        *key, pad, second_pad = added([sums[number] for number in range(len(terms.sets))])
+        found, tags = words.read(payload)
+        masks = [masked for public in words.public for masked in product(public, key)]
+        step, uploads = 2 ** (words.kept_bits - words.w), len(self._uploads)
+        mean = round((uploads - 1) * 2.0 ** (words.kept_bits - 49))
+        limbs = []
+        for word, mask in zip(found, words.rounded(masks), strict=True):
+            noisy = nearest_to_zero(word - mask - mean, words.kept_bits)
+            opened_one = (noisy + step // 2) // step
+            if abs(noisy - opened_one * step) > noise_bound(uploads, words.kept_bits):
+                raise RefusedError("does not open")
+            limbs.append(nearest_to_zero(opened_one, words.w))
+        exact = self._exact(limbs)
+        betas = [self._beta(self._outcome[4:36], one, nonce) for one, nonce in self._uploads]
+        for tag, padding, due, *masked in zip(
+            tags, (pad, second_pad), self._tags(exact), *betas, strict=True
+        ):
+            if (tag - padding - due - sum(masked)) % 2**64:
+                raise RefusedError("does not open")
+        for k, (_, rows, columns, bits) in enumerate(terms.groups):
+            values = words.joined(limbs, rows * columns, bits)
+            for place, value in enumerate(values):
+                row, column = divmod(place, columns)
+                total = self.table[k][row][column] + value
+                self.table[k][row][column] = nearest_to_zero(total, bits)
+
+    def _exact(self, limbs: list[int]) -> list[int]:
+        """Return the exact sums of limbs, given the table before."""
+        exact, at = [], 0
+        for (_, rows, columns, bits), group in zip(self.terms.groups, self.table, strict=True):
+            count = rows * columns * self.words.limbs(bits)
+            taken = limbs[at : at + count]
+            at += count
+            if self.words.limbs(bits) == 1:
+                before = [value for row in group for value in row]
+                taken = [
+                    nearest_to_zero(b + limb, bits) - b
+                    for b, limb in zip(before, taken, strict=True)
+                ]
+            exact += taken
+        return exact
+
+
+class CommitteeMember(Party):
+    """Answers the server's requests; without a log, which is for members that may crash."""
+
+    def __init__(self, terms: CommitteeTerms, charter: bytes, key: bytes, number: int) -> None:
+        super().__init__(terms, charter, key)
+        self.number = number
+        self._signed: dict[int, bytes] = {}
+
+    def respond(self, message: bytes) -> bytes:
+        kind = message[5]
+        round_number, data = self.terms.unframed(kind, message)
+        body = Body(data)
+        try:
+            answer = {5: self._key_for, 7: self._review, 9: self._share, 11: self._vote}[kind]
+            return self.terms.framed(kind + 1, round_number, answer(round_number, body))
+        except RefusedError as refused:
+            reason = u32(self.number) + sized(str(refused).encode())
+            return self.terms.framed(13, round_number, reason)
+
+    def _key_for(self, round_number: int, body: Body) -> bytes:
+        self.previous = self.certificate(body) if round_number > 1 else b""
+        if round_number > 1 and self.previous[:4] != u32(round_number - 1):
+            raise RefusedError("not the last certificate")
+        self._secret = X25519PrivateKey.generate()
+        self._public = self._secret.public_key().public_bytes_raw()
+        stated = (self.digest, u32(round_number), u32(self.number), self._public)
+        return u32(self.number) + sized(self._public) + self.sign("round key", *stated)
+
+    def _review(self, round_number: int, body: Body) -> bytes:
+        keys = self.opening(round_number, body)
+        place = keys.index((self.number, self._public))
+        self._context = self.context(round_number, keys, body.take(32))
+        self._heads: dict[int, Head] = {}
+        self._seeds: dict[int, list[bytes]] = {}
+        complaints = []
+        for _ in range(body.number()):
+            participant = body.number()
+            head = Head.read(participant, body, len(self.terms.sets))
+            digests = [body.take(32) for _ in keys]
+            signature, envelope = body.take(64), body.sized()
+            try:
+                self._seeds[participant] = self._checked(head, digests, signature, envelope, place)
+                self._heads[participant] = head
+            except RefusedError:
+                complaints.append(participant)
+        named = b"".join(map(u32, complaints))
+        stated = (self.digest, u32(round_number), u32(self.number), named)
+        signed = self.sign("complaints", *stated)
+        return u32(self.number) + u32(len(complaints)) + named + signed
+
+    def _checked(
+        self, head: Head, digests: list[bytes], signature: bytes, envelope: bytes, place: int
+    ) -> list[bytes]:
+        key = self.people[head.participant] if head.participant < len(self.people) else None
+        if key is None or head.context != self._context:
+            raise RefusedError("unknown, or of another context")
+        digest = head.digest(self.digest)
+        check_signature(key, signature, "upload", digest, *digests)
+        if hashed("envelope", envelope) != digests[place]:
+            raise RefusedError("another envelope")
+        try:
+            info = labelled("seeds", digest, u32(self.number))
+            content = Body(HPKE.decrypt(envelope, self._secret, info=info))
+        except InvalidTag:
+            raise RefusedError("does not open") from None
+        held = self.terms.held(self.number)
+        seeds = [content.take(32) for _ in held]
+        for number, seed in zip(held, seeds, strict=True):
+            if head.commitment(number, seed) != head.commitments[number]:
+                raise RefusedError("another seed")
+        return seeds
+
+    def _once(self, outcome: bytes) -> None:
+        round_number = int.from_bytes(outcome[:4], "little")
+        if self._signed.setdefault(round_number, outcome) != outcome:
+            raise RefusedError("signed otherwise")
+
+    def _share(self, round_number: int, body: Body) -> bytes:
+        numbers = [body.number() for _ in range(body.number())]
+        heads = {one: self._heads[one].digest(self.digest) for one in numbers}
+        outcome = self.closed(round_number, self._context, heads)
+        kinds, least = [self._heads[one].kind for one in numbers], self.terms["smallest_cohort"]
+        if outcome != body.take(68) or len(numbers) < least:
+            raise RefusedError("another set, or too small")
+        if any(0 < kinds.count(kind) < least for kind in (1, 3)):
+            raise RefusedError("a batch that is too small")
+        self._once(outcome)
+        share = b""
+        for place in range(len(self.terms.held(self.number))):
+            *key, pad, second = added([expanded(self._seeds[one][place]) for one in numbers])
+            share += struct.pack(f"<{DEGREE}i2Q", *key, pad % 2**64, second % 2**64)
+        statement = self.statement(outcome)
+        if self.terms.blind:
+            reader = X25519PublicKey.from_public_bytes(self.reader_key)
+            share = HPKE.encrypt(share, reader, info=labelled("share of a sum", *statement))
+        signature = self.sign("answer", *statement, u32(self.number), share)
+        vote = self.sign("outcome", *statement)
+        return u32(self.number) + outcome + sized(share) + signature + vote
+
+    def _vote(self, round_number: int, body: Body) -> bytes:
+        del round_number
+        outcome = body.take(68)
+        self._once(outcome)
+        return u32(self.number) + outcome + self.sign("outcome", *self.statement(outcome))
