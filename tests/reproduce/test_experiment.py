@@ -56,7 +56,7 @@ def test_what_was_measured_on_a_slice_is_marked(found: Reproduction) -> None:
         sliced = row.section != SETTING and row.measured.scheme.startswith("paillier")
         assert row.measured.extrapolated == sliced
         assert (row.measured.measured_on != "the whole") == sliced
-    _, by_items, *_ = tables(found)
+    _, _, by_items, *_ = tables(found)
     # The iteration's column, without the heading of the size.
     cells = [str(cell) for cell in by_items.columns[3].cells][1:]
     assert [STAR in cell for cell in cells] == [True, True, False, False]
@@ -70,6 +70,8 @@ def test_bundled_ratings_are_timed_and_their_losses_not_compared(found: Reproduc
     assert "--data" in reasons["published losses and RMSE"]
     assert "fedmf[bench]" in reasons["phe"]
     assert [curve.scheme for curve in found.curves] == ["rlwe", "regular"]
+    curves, *_ = tables(found)
+    assert list(curves.columns[0].cells) == ["rlwe full", "regular pooled"]
 
 
 def test_the_published_losses_come_back(ml_latest_small: Path, schemes: list[Scheme]) -> None:
@@ -80,6 +82,11 @@ def test_the_published_losses_come_back(ml_latest_small: Path, schemes: list[Sch
     assert {one.scheme for one in learned} == {"rlwe", "regular"}
     assert len(learned) == 7
     assert {one.verdict for one in learned} == {"reproduced"}
+    curves, *_ = tables(found)
+    names, *_, last, rmse = [[str(cell) for cell in column.cells] for column in curves.columns]
+    beside = dict(zip(names, zip(last, rmse, strict=True), strict=True))
+    assert beside["published full"] == beside["rlwe full"] == ("0.7329", "1.3965")
+    assert beside["published pooled"] == beside["regular pooled"] == ("0.7327", "1.3969")
     # Part uploads, which nobody trained here, are not passed over in silence.
     assert any(one.name == "RMSE, part" for one in found.left_out)
 

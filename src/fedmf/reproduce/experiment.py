@@ -67,7 +67,7 @@ FULL = Extent(
         ("committee", "full"),
     ),
     iterations=ITERATIONS,
-    length=1700.0,
+    length=1600.0,
 )
 QUICK = Extent(
     items=(40, 160, 640, 2560),
@@ -75,7 +75,7 @@ QUICK = Extent(
     slice_items=20,
     trained=(("rlwe", "full"),),
     iterations=ITERATIONS,
-    length=300.0,
+    length=280.0,
 )
 
 

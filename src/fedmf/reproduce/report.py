@@ -31,11 +31,13 @@ TITLES = {
     BY_ITEMS: "Seconds per iteration against items",
     BY_USERS: "Seconds per iteration against users",
 }
+SHOWN_LOSSES = 5
 TIMES = ("iteration", "server_share", "communication")
 
 
 def tables(found: Reproduction) -> Iterator[Table]:
     """Yield the tables: accuracy, times, the server's share and the network."""
+    yield _curves_table(found)
     accuracy = [one for one in found.findings if one.target.quantity not in TIMES]
     if accuracy:
         yield _accuracy_table(accuracy)
@@ -107,6 +109,28 @@ def _table(title: str, *columns: str) -> Table:
         table.add_column(
             heading, justify="left" if is_text else "right", no_wrap=heading != "figure"
         )
+    return table
+
+
+def _curves_table(found: Reproduction) -> Table:
+    """Return losses now and then, the published ones only beside ours from the same ratings."""
+    curves = {f"{one.scheme} {one.upload}": (one.losses, one.rmse) for one in found.curves}
+    if any(one.target.quantity == "loss" for one in found.findings):
+        errors = {one.upload: one.value for one in published().targets if one.quantity == "rmse"}
+        theirs = {
+            f"published {upload}": (losses, errors[upload])
+            for upload, losses in published().curves.items()
+        }
+        curves = {**theirs, **curves}
+    iterations = len(found.curves[0].losses)
+    table = _table("Loss of the published setting, by iteration", "scheme")
+    shown = sorted(
+        {1, *(round(iterations * k / SHOWN_LOSSES) or 1 for k in range(SHOWN_LOSSES + 1))}
+    )
+    for heading in (*map(str, shown), "RMSE"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, (losses, rmse) in curves.items():
+        table.add_row(name, *(f"{losses[k - 1]:.4f}" for k in shown), f"{rmse:.4f}")
     return table
 
 
