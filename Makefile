@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes --only-binary :all:
 
-.PHONY: demo test check lock clean help
+.PHONY: demo test check docs lock clean help
 
 help:
 	@echo "make demo   train on the bundled MovieLens ratings (sets up $(VENV) first)"
 	@echo "make test   run all checks and the whole test suite (sets up $(VENV) first)"
 	@echo "make check  the checks alone: format, lint, types, import directions"
+	@echo "make docs   build the documentation into site/; begin with site/index.html"
 	@echo "make lock   renew locks/*.txt from pyproject.toml (maintainers)"
 
 demo: $(VENV)/run.installed
@@ -25,6 +26,10 @@ check: $(VENV)/dev.installed
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/dev.installed
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html is the documentation; open it in a browser"
 
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,4 +53,4 @@ lock:
 		--python-version 3.11 --group build --group dev pyproject.toml -o locks/dev.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .import_linter_cache
+	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .import_linter_cache
