@@ -32,8 +32,9 @@ class Addresses(HTMLParser):
 
 
 def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    # Not with --quiet: it hides warnings from --strict, too.
     return subprocess.run(  # noqa: S603 - our own pages
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
         cwd=root, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
