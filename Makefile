@@ -27,8 +27,9 @@ check: $(VENV)/dev.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# Not with --quiet: it hides warnings from --strict, too.
 docs: $(VENV)/dev.installed
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/mkdocs build --strict
 	@echo "site/index.html is the documentation; open it in a browser"
 
 $(VENV)/created:
