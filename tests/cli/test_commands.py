@@ -84,7 +84,15 @@ def test_train_json_keeps_its_contract(run: Any) -> None:
         "included",
         "dropped",
     }
-    assert set(protected["final"]) == {"rmse", "mae", "ndcg_at_10", "recall_at_10", "hr_at_10"}
+    assert set(protected["final"]) == {
+        "rmse",
+        "mae",
+        "ndcg_at_10",
+        "recall_at_10",
+        "mrr_at_10",
+        "hr_at_10",
+        "novelty_at_10",
+    }
     assert protected["table_sha256"] == plain["table_sha256"]
     assert protected["unprotected"]["table_sha256"] == plain["table_sha256"]
     assert protected["final"] == plain["final"]
@@ -154,7 +162,30 @@ def test_recommend_and_evaluate(run: Any, trained: str) -> None:
     result = json.loads(Path(trained, "result.json").read_text())
     assert measured["rmse"]["value"] == pytest.approx(result["final"]["rmse"])
     assert measured["rmse"]["low"] < measured["rmse"]["value"] < measured["rmse"]["high"]
-    assert "NDCG@10" in run("evaluate", trained).out
+    shown = run("evaluate", trained).out
+    assert all(name in shown for name in ("NDCG@10", "MRR@10", "novelty@10"))
+
+
+def test_evaluate_holds_the_baselines_of_the_training_beside_the_model(
+    run: Any, trained: str
+) -> None:
+    beside = run("evaluate", trained, "--json").json["baselines"]
+    result = json.loads(Path(trained, "result.json").read_text())
+    for name in ("bias", "global_mean"):
+        assert beside[name]["rmse"] == pytest.approx(result["baselines"][name])
+        assert beside[name]["mae"] == pytest.approx(result["baselines_mae"][name])
+    popularity = result["baselines_ndcg_at_10"]["popularity"]
+    assert beside["popularity"]["ndcg_at_10"] == pytest.approx(popularity)
+
+
+def test_evaluate_with_other_ratings_has_popularity_and_says_why_no_bias(
+    run: Any, trained: str
+) -> None:
+    item = run("recommend", trained, "--user", "7", "--json").json["items"][0]["item"]
+    Path("other.csv").write_text(f"user,item,rating\n7,{item},4\n")
+    found = run("evaluate", trained, "--ratings", "other.csv", "--json").json
+    assert set(found["baselines"]) == {"popularity"}
+    assert any("without --ratings" in note for note in found["notes"])
 
 
 def test_a_new_user_is_folded_in(run: Any, trained: str) -> None:

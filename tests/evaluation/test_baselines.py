@@ -198,3 +198,10 @@ def test_impossible_damping_is_refused(damping: float) -> None:
 def test_every_baseline_asks_for_pairs(model: GlobalMean | UserItemBias | Popularity) -> None:
     with pytest.raises(DataError, match="users 2, items 1"):
         model.predict(np.array([0, 1]), np.array([0]))
+
+
+def test_popularity_lists_the_most_rated_items_that_a_user_has_not_rated() -> None:
+    popularity = Popularity.fit(np.array([2, 2, 2, 0, 0, 3]), 4)
+    rated = [np.array([], dtype=np.int32), np.array([2, 3]), np.array([0, 1, 2, 3])]
+    lists = popularity.rank(rated, 3)
+    np.testing.assert_array_equal(lists, [[2, 0, 3], [0, 1, -1], [-1, -1, -1]])

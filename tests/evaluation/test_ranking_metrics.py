@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError, SettingsError
-from fedmf.evaluation import coverage_at, hit_rate_at, ndcg_at, recall_at, reciprocal_rank
+from fedmf.evaluation import (
+    coverage_at,
+    hit_rate_at,
+    ndcg_at,
+    novelty_at,
+    recall_at,
+    reciprocal_rank,
+)
 
 Codes = NDArray[np.int64]
 Case = tuple[int, Codes, list[Codes], int]
@@ -196,3 +203,31 @@ def test_a_k_below_1_is_refused() -> None:
 def test_items_outside_the_catalogue_are_refused(n_items: int) -> None:
     with pytest.raises(DataError, match=f"catalogue of {n_items} items has no item code 5"):
         coverage_at(4, RANKED, n_items)
+
+
+def test_novelty_is_the_mean_of_the_information_of_the_places_in_bits() -> None:
+    # Of 8 users 8, 4, 2 and 1 rated the items: 0, 1, 2 and 3 bits.
+    raters = np.array([8, 4, 2, 1])
+    ranked = np.array([[0, 1, 2], [3, 1, -1], [3, -1, -1]])
+    np.testing.assert_allclose(novelty_at(3, ranked, raters, 8), [1.0, 2.0, 3.0])
+    np.testing.assert_allclose(novelty_at(1, ranked, raters, 8), [0.0, 3.0, 3.0])
+
+
+def test_an_item_that_nobody_rated_is_as_novel_as_one_that_a_single_user_rated() -> None:
+    both = novelty_at(1, np.array([[0], [1]]), np.array([0, 1]), 8)
+    np.testing.assert_allclose(both, [3.0, 3.0])
+
+
+def test_a_user_to_whom_nothing_is_recommended_has_no_novelty() -> None:
+    assert np.isnan(novelty_at(2, np.array([-1, -1]), np.array([1]), 2)).all()
+
+
+@pytest.mark.parametrize("raters", [[9, 1], [-1, 1]])
+def test_novelty_refuses_impossible_numbers_of_raters(raters: list[int]) -> None:
+    with pytest.raises(DataError, match=r"raters must lie in 0\.\.8"):
+        novelty_at(1, np.array([[0]]), np.array(raters), 8)
+
+
+def test_novelty_refuses_codes_that_are_not_in_the_catalogue() -> None:
+    with pytest.raises(DataError, match="no item code 2"):
+        novelty_at(1, np.array([[2]]), np.array([1, 1]), 8)

@@ -28,12 +28,8 @@ def baselines(training: Ratings, heldout: Ratings) -> dict[str, dict[str, float]
 
 def popularity(training: Ratings, heldout: Ratings) -> float:
     """Return NDCG@10 of the most rated items first, the same for everybody."""
-    scores = Popularity.fit(training.items, training.n_items).scores
-    order = np.argsort(-scores, kind="stable")
-    ranked, relevant = [], []
-    for user in np.unique(heldout.users):
-        rated = training.owned_by([user]).items
-        best = order[~np.isin(order, rated)][:10]
-        ranked.append(np.concatenate([best, np.full(10 - len(best), -1)]))
-        relevant.append(heldout.owned_by([user]).items)
-    return float(ndcg_at(10, np.array(ranked), relevant).mean())
+    users = np.unique(heldout.users)
+    ranked = Popularity.fit(training.items, training.n_items).rank(
+        [training.owned_by([user]).items for user in users], 10
+    )
+    return float(ndcg_at(10, ranked, [heldout.owned_by([user]).items for user in users]).mean())

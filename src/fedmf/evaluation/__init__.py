@@ -12,6 +12,7 @@ from fedmf.evaluation.ranking_metrics import (
     coverage_at,
     hit_rate_at,
     ndcg_at,
+    novelty_at,
     recall_at,
     reciprocal_rank,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "hit_rate_at",
     "mae",
     "ndcg_at",
+    "novelty_at",
     "recall_at",
     "reciprocal_rank",
     "rmse",

@@ -4,11 +4,12 @@ All of them take dense codes. A code without training ratings, or outside the ra
 fitting, has no offset (or popularity) of its own and gets 0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fedmf.errors import SettingsError
 from fedmf.evaluation._checks import (
@@ -165,6 +166,30 @@ class Popularity:
         """
         _check_pairs(users, items)
         return _look_up(self.scores, items)
+
+    def rank(self, rated: Sequence[CodeArray], n: int) -> NDArray[np.int64]:
+        """List the `n` most popular items that each user has not rated, best first.
+
+        Parameters
+        ----------
+        rated
+            Codes of the items that a user has rated in training, one array for each user.
+        n
+            Number of places; ties go to the lower code.
+
+        Returns
+        -------
+        int64 (users, n)
+            Padded with -1 where fewer items are left.
+        """
+        order = np.argsort(-self.scores, kind="stable")
+        lists = np.full((len(rated), n), -1, dtype=np.int64)
+        for row, items in zip(lists, rated, strict=True):
+            # A user's own items take so many of the first places at most.
+            first = order[: n + len(items)]
+            best = first[~np.isin(first, items)][:n]
+            row[: len(best)] = best
+        return lists
 
 
 def _damped_means(

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError
+from fedmf.evaluation.baselines import GlobalMean, Popularity, UserItemBias
 from fedmf.evaluation.intervals import Interval, bootstrap_interval, bootstrap_ratio, bootstrap_rmse
-from fedmf.evaluation.ranking_metrics import coverage_at, hit_rate_at, ndcg_at, recall_at
+from fedmf.evaluation.ranking_metrics import (
+    coverage_at,
+    hit_rate_at,
+    ndcg_at,
+    novelty_at,
+    recall_at,
+    reciprocal_rank,
+)
+from fedmf.evaluation.rating_metrics import mae, rmse
 from fedmf.model import FactorModel
 from fedmf.ratings import Id, Ratings
 
@@ -24,20 +33,35 @@ class ModelEvaluation:
     Rankings are over the whole catalogue less what
     a user had rated in training; every unseen rating counts as relevant, whatever its stars.
     Intervals are 95 % bootstrap intervals over users; of one user alone they are NaN.
+
+    Attributes
+    ----------
+    novelty_at_10
+        In bits, as `novelty_at` says, with the raters among the users whom the model holds.
+    baselines
+        Predictor -> measure -> value, on the same ratings and users: ``"popularity"``, the most
+        rated items first, has the ranking measures; ``"bias"`` (user and item bias) and
+        ``"global_mean"`` have ``"rmse"`` and ``"mae"``, unclipped, where there were training
+        ratings to fit them to.
     """
 
     rmse: Interval
     mae: Interval
     ndcg_at_10: Interval
     recall_at_10: Interval
+    mrr_at_10: Interval
     hr_at_10: Interval
+    novelty_at_10: Interval
     coverage_at_10: float
+    baselines: Mapping[str, Mapping[str, float]]
     users: int
     ratings: int
     notes: tuple[str, ...]
 
 
-def evaluate_model(model: FactorModel, unseen: Ratings, *, seed: int = 0) -> ModelEvaluation:
+def evaluate_model(
+    model: FactorModel, unseen: Ratings, *, training: Ratings | None = None, seed: int = 0
+) -> ModelEvaluation:
     """Measure a model on ratings that it was not trained on.
 
     Parameters
@@ -46,6 +70,9 @@ def evaluate_model(model: FactorModel, unseen: Ratings, *, seed: int = 0) -> Mod
         Users and items are matched by their original ids.
     unseen
         Ratings of users whom the model knows; others are left out, which a note says.
+    training
+        What the model was trained on, for the baselines that predict ratings: a model knows what
+        its users rated, not how high. Users and items that it does not know are left out.
     seed
         Of the bootstrap.
 
@@ -87,20 +114,79 @@ def evaluate_model(model: FactorModel, unseen: Ratings, *, seed: int = 0) -> Mod
     squared = np.bincount(position, weights=errors**2)
     absolute = np.bincount(position, weights=np.abs(errors))
     relevant = np.split(items[np.argsort(position, kind="stable")], np.cumsum(counts)[:-1])
-    ranked = model.rank(who, 10)
     rng = np.random.default_rng(seed)
     rates, unknown = model.method.predicts_ratings, Interval(*(math.nan,) * 3, 0.95, len(who))
+    raters = Popularity.fit(model.rated_items, len(model.item_ids))
+    rated = np.split(model.rated_items, model.rated_starts[1:-1])
+    popular = raters.rank([rated[user] for user in who], 10)
+    baselines = {
+        "popularity": {
+            name: float(figures.mean())
+            for name, figures in _ranking(model, raters, popular, relevant).items()
+            if len(figures)
+        }
+        | {"coverage_at_10": coverage_at(10, popular, len(model.item_ids))}
+    }
+    if training is not None:
+        baselines |= _rating_baselines(model, training, users, items, values)
+    ranked = model.rank(who, 10)
     return ModelEvaluation(
         rmse=_interval(bootstrap_rmse, squared, counts, rng=rng) if rates else unknown,
         mae=_interval(bootstrap_ratio, absolute, counts, rng=rng) if rates else unknown,
-        ndcg_at_10=_interval(bootstrap_interval, ndcg_at(10, ranked, relevant), rng=rng),
-        recall_at_10=_interval(bootstrap_interval, recall_at(10, ranked, relevant), rng=rng),
-        hr_at_10=_interval(bootstrap_interval, hit_rate_at(10, ranked, relevant), rng=rng),
+        **{
+            name: _interval(bootstrap_interval, figures, rng=rng) if len(figures) else unknown
+            for name, figures in _ranking(model, raters, ranked, relevant).items()
+        },
         coverage_at_10=coverage_at(10, ranked, len(model.item_ids)),
+        baselines=baselines,
         users=len(who),
         ratings=len(values),
         notes=tuple(notes),
     )
+
+
+def _ranking(
+    model: FactorModel,
+    raters: Popularity,
+    ranked: NDArray[np.int64],
+    relevant: Sequence[NDArray[np.int32]],
+) -> dict[str, NDArray[np.float64]]:
+    """Return the ranking measures of `ranked`, a number for each user who has one."""
+    novelty = novelty_at(10, ranked, raters.scores.astype(np.int64), len(model.user_ids))
+    return {
+        "ndcg_at_10": ndcg_at(10, ranked, relevant),
+        "recall_at_10": recall_at(10, ranked, relevant),
+        "mrr_at_10": reciprocal_rank(ranked, relevant),
+        "hr_at_10": hit_rate_at(10, ranked, relevant),
+        "novelty_at_10": novelty[~np.isnan(novelty)],
+    }
+
+
+def _rating_baselines(
+    model: FactorModel,
+    training: Ratings,
+    users: NDArray[np.int32],
+    items: NDArray[np.int32],
+    values: NDArray[np.float64],
+) -> dict[str, dict[str, float]]:
+    their_users = _codes(training.user_ids, model.user_ids)[training.users]
+    their_items = _codes(training.item_ids, model.item_ids)[training.items]
+    known = (their_users >= 0) & (their_items >= 0)
+    bias = UserItemBias.fit(
+        their_users[known],
+        their_items[known],
+        training.values[known],
+        len(model.user_ids),
+        len(model.item_ids),
+    )
+    predicted = {
+        "bias": bias.predict(users, items),
+        "global_mean": GlobalMean.fit(training.values[known]).predict(users, items),
+    }
+    return {
+        name: {"rmse": rmse(values, one), "mae": mae(values, one)}
+        for name, one in predicted.items()
+    }
 
 
 def _codes(ids: tuple[Id, ...], known: tuple[Id, ...]) -> NDArray[np.int32]:

@@ -4,11 +4,11 @@ Lists are meant to be ranked among *all* items that a user has not rated in trai
 among a sample of them can order methods wrongly (Krichene and Rendle, "On Sampled Metrics for
 Item Recommendation", KDD 2020).
 
-All functions take the same two arguments. `ranked` holds the recommended item codes, best first,
-as (users, length) or, for a single user, as (length,); where a user has fewer candidates, the row
-ends in -1. `relevant` holds one array per user, in the order of the rows of `ranked`: the codes
-of the items that the user really chose, in any order. A user without any has no defined quality,
-so the caller leaves such users out instead of having them counted as 0 or 1 here.
+Functions of quality take the same two arguments. `ranked` holds the recommended item codes, best
+first, as (users, length) or, for a single user, as (length,); where a user has fewer candidates,
+the row ends in -1. `relevant` holds one array per user, in the order of the rows of `ranked`: the
+codes of the items that the user really chose, in any order. A user without any has no defined
+quality, so the caller leaves such users out instead of having them counted as 0 or 1 here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -96,7 +96,8 @@ def hit_rate_at(k: int, ranked: CodeArray, relevant: Sequence[CodeArray]) -> Flo
 def reciprocal_rank(ranked: CodeArray, relevant: Sequence[CodeArray]) -> FloatArray:
     """One over the place (from 1) of the first relevant item, over the whole length of the lists.
 
-    The mean over users is the MRR: Voorhees, "The TREC-8 question answering track report", 1999.
+    The mean over users is the MRR: Voorhees, "The TREC-8 question answering track report", 1999;
+    of lists with ten places it is MRR@10.
 
     Parameters and errors are those of `ndcg_at`.
 
@@ -108,6 +109,52 @@ def reciprocal_rank(ranked: CodeArray, relevant: Sequence[CodeArray]) -> FloatAr
     hits, _ = _judge(None, ranked, relevant)
     best: FloatArray = np.max(hits / np.arange(1, hits.shape[1] + 1), axis=1)
     return best
+
+
+def novelty_at(k: int, ranked: CodeArray, raters: NDArray[np.integer], n_users: int) -> FloatArray:
+    """Mean self-information of the items in the first `k` places: how unexpected a list is.
+
+    An item that a share s of all users rated in training carries ``-log2(s)`` bits: Zhou et al.,
+    "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 107(10), 2010.
+    An item that nobody rated would carry infinitely many; it counts as if one user had rated it.
+
+    Parameters
+    ----------
+    k
+        Number of places that count.
+    ranked
+        Recommended item codes, integers (users, length) or (length,), with length >= k.
+    raters
+        Number of users who rated each item in training, integers (n_items,).
+    n_users
+        Number of users in training, those without a recommendation included.
+
+    Returns
+    -------
+    float64 (users,)
+        In bits, from 0 (everybody has rated all of them) to ``log2(n_users)``; NaN for a user to
+        whom nothing is recommended.
+
+    Raises
+    ------
+    DataError
+        If a list repeats an item or is shorter than `k`, a code is not in the catalogue, or an
+        item has fewer than 0 or more than `n_users` raters.
+    SettingsError
+        If `k` is smaller than 1.
+    """
+    places = _first_places(k, ranked)
+    _check_catalogue(places, raters.size)
+    if raters.size and not 0 <= raters.min() <= raters.max() <= n_users:
+        msg = f"raters must lie in 0..{n_users:,}: a user rates an item once at most"
+        raise DataError(msg)
+    information = np.log2(n_users) - np.log2(np.maximum(raters, 1))
+    filled = places >= 0
+    totals = np.where(filled, information[places], 0.0).sum(axis=1)
+    counts = filled.sum(axis=1)
+    novelty = np.full(len(places), np.nan)
+    np.divide(totals, counts, out=novelty, where=counts > 0)
+    return novelty
 
 
 def coverage_at(k: int, ranked: CodeArray, n_items: int) -> float:
@@ -136,11 +183,15 @@ def coverage_at(k: int, ranked: CodeArray, n_items: int) -> float:
         If `k` is smaller than 1.
     """
     places = _first_places(k, ranked)
+    _check_catalogue(places, n_items)
+    return np.unique(places[places >= 0]).size / n_items
+
+
+def _check_catalogue(places: NDArray[np.int64], n_items: int) -> None:
     largest = max(int(places.max()), 0)
     if largest >= n_items:
         msg = f"the catalogue of {n_items:,} items has no item code {largest:,}, and ranked does"
         raise DataError(msg)
-    return np.unique(places[places >= 0]).size / n_items
 
 
 def _judge(
