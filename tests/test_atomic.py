@@ -1,11 +1,12 @@
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
 from fedmf.array_files import read_arrays
-from fedmf.atomic import new_folder, write_file
+from fedmf.atomic import new_folder, remove_folder, write_file
 
 
 def test_files_replace_what_was_there(tmp_path: Path) -> None:
@@ -70,3 +71,32 @@ def test_files_without_arrays_are_refused(tmp_path: Path, content: bytes) -> Non
     (tmp_path / "arrays.npz").write_bytes(content)
     with pytest.raises(ValueError, match=r"arrays\.npz"):
         read_arrays(tmp_path / "arrays.npz")
+
+
+def test_a_folder_is_gone_at_once_whatever_happens_while_it_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "file").write_text("content")
+    with monkeypatch.context() as patched:
+
+        def killed(path: Path) -> None:
+            raise KeyboardInterrupt(path)
+
+        patched.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            remove_folder(folder)
+    assert not folder.exists()
+    (hidden,) = tmp_path.iterdir()
+    assert hidden.name.startswith(".folder.gone.")
+    assert (hidden / "folder" / "file").read_text() == "content"
+
+
+def test_removing_leaves_nothing_and_no_folder_is_no_mistake(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "file").write_text("content")
+    remove_folder(folder)
+    remove_folder(folder)
+    assert not list(tmp_path.iterdir())

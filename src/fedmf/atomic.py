@@ -77,6 +77,17 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     _sync(path.parent)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder, whole or not at all; one that is not there is no mistake.
+
+    A kill in between leaves what is left of it under a hidden name.
+    """
+    if path.is_dir():
+        gone = Path(tempfile.mkdtemp(prefix=f".{path.name}.gone.", dir=path.parent))
+        path.rename(gone / path.name)
+        shutil.rmtree(gone)
+
+
 def _sync(path: Path) -> None:
     # What a rename made visible survives a power cut only once file and folder are on disk.
     descriptor = os.open(path, os.O_RDONLY)

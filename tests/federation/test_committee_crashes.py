@@ -4,6 +4,7 @@ Members answer once. What their logs hold after a crash decides whether the roun
 or can never be opened any more.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -108,6 +109,25 @@ def test_a_round_that_nobody_answered_is_void_and_repeated(
     assert result.setup is not None
     assert result.setup.void_before == 1
     assert result.table_sha256 == train(plan, None)
+
+
+def test_a_kill_while_the_frozen_round_is_removed_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, run = make(tmp_path)
+    with monkeypatch.context() as patched:
+        remove = shutil.rmtree
+
+        def dying(path: Path, *, ignore_errors: bool = False) -> None:
+            if "frozen.gone" in str(path):
+                (path / "frozen" / "frozen.json").unlink()
+                raise Crash
+            remove(path, ignore_errors=ignore_errors)
+
+        patched.setattr(shutil, "rmtree", dying)
+        with pytest.raises(Crash):
+            train(plan, run)
+    assert train(plan, RunDirectory.find(run.path)) == train(plan, None)
 
 
 def test_a_durable_log_gives_back_what_was_appended(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fedmf.atomic import new_folder, write_file
+from fedmf.atomic import new_folder, remove_folder, write_file
 from fedmf.crypto.participants_key import (
     ParticipantsKey,
     load_participants_key,
@@ -302,8 +302,8 @@ class RunDirectory:
             (filling / "closings.json").write_text(json.dumps([one.hex() for one in closings]))
             engine.save(filling)
         for older in self._checkpoint_folders()[:-1]:
-            shutil.rmtree(older)
-        shutil.rmtree(self._frozen_folder, ignore_errors=True)
+            remove_folder(older)
+        remove_folder(self._frozen_folder)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the newest checkpoint, None before the end of round 1; forget what came after it.
