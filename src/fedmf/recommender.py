@@ -32,9 +32,9 @@ class FederatedRecommender:
         Processes; None: as many as this process may use cores. Results do not depend on it. A
         script that uses more than one needs the usual ``if __name__ == "__main__":`` guard.
     **settings
-        The fields of `fedmf.TrainingSettings`: ``protection``, ``upload``, ``key_bits``,
-        ``method``, ``factors``, ``rounds``, ``cohort``, ``silos``, ``seed``, ``learning_rate``,
-        ``reg``, ``start``, ``min_raters``.
+        The fields of `fedmf.TrainingSettings`: ``protection``, ``committee``, ``threshold``,
+        ``opened_by``, ``upload``, ``key_bits``, ``method``, ``factors``, ``rounds``, ``cohort``,
+        ``silos``, ``seed``, ``learning_rate``, ``reg``, ``start``, ``min_raters``.
 
     Raises
     ------
