@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
@@ -67,8 +68,14 @@ class HeavyBall(Sgd):
 
     __slots__ = ()
 
-    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
+    def decode(
+        self,
+        table: FloatTable,
+        previous: PublicModel | None,
+        renewed: NDArray[np.int64] | None = None,
+    ) -> PublicModel:
         """Return V plus half of its last move."""
+        del renewed
         items = table["items"]
         last = items if previous is None else previous.statistics["items"]
         return PublicModel(items + 0.5 * (items - last), {"items": items})
@@ -182,6 +189,9 @@ class EngineContract:
             {"method": "bayes", "upload": "part"},
             {"method": "implicit", "cohort": 4},
             {"method": "bayes", "min_raters": 1, "cohort": 4, "silos": 9},
+            {"method": "bayes", "upload": "slices", "slices": 2},
+            {"method": "implicit", "upload": "slices", "slices": 3},
+            {"upload": "slices", "slices": 2},
         ],
         ids=lambda changed: "-".join(f"{k}={v}" for k, v in changed.items()) or "default",
     )
@@ -191,8 +201,8 @@ class EngineContract:
         keyed: Keyed,
         changed: dict[str, object],
     ) -> None:
-        if isinstance(keyed.key, MasterSecret) and changed.get("upload") == "part":
-            with pytest.raises(SettingsError, match="all items"):
+        if isinstance(keyed.key, MasterSecret) and "upload" in changed:
+            with pytest.raises(SettingsError, match="full"):
                 self.plan(split, keyed, **changed)
             return
         plan = self.plan(split, keyed, **changed)

@@ -68,7 +68,11 @@ class Exchange:
         protected = self.participant.protect(
             change, round_number=self._round, participant=len(self._nonces)
         )
-        self.server.add(protected.payload, listed_rows(self.server.session, change))
+        self.server.add(
+            protected.payload,
+            listed_rows(self.server.session, change),
+            counted_round=self._round,
+        )
         self._nonces.append(protected.nonce)
         return protected.payload
 
@@ -233,7 +237,7 @@ class ProtectionContract:
         rows = listed_rows(session, change)
         for wrong in (payload[:-1], payload + b"\0", b""):
             with pytest.raises(MessageError, match="bytes"):
-                exchange.server.add(wrong, rows)
+                exchange.server.add(wrong, rows, counted_round=1)
         assert exchange.server.payload() == before
         for wrong in (before[:-1], before + b"\0", b""):
             with pytest.raises(MessageError, match="bytes"):

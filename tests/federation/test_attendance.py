@@ -1,6 +1,7 @@
 """Coming late and leaving: the table sums the last contributions of those who are there."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,10 +37,9 @@ def keyed(request: pytest.FixtureRequest, weak_key: PrivateKey) -> Keyed:
     return Keyed(request.param, fresh)
 
 
-def make(keyed: Keyed, training: Ratings, method: str) -> TrainingPlan:
-    settings = TrainingSettings(
-        protection=keyed.protection, key_bits=1024, method=method, factors=3, rounds=5, min_raters=2
-    )
+def make(keyed: Keyed, training: Ratings, method: str, **changed: Any) -> TrainingPlan:
+    chosen = {"factors": 3, "rounds": 5, "min_raters": 2, **changed}
+    settings = TrainingSettings(protection=keyed.protection, key_bits=1024, method=method, **chosen)
     key = keyed.key
     public_key = int(key.public.n) if isinstance(key, PrivateKey) else None
     return TrainingPlan.make(
@@ -84,6 +84,18 @@ def test_the_table_is_the_sum_of_those_who_are_there(keyed: Keyed, method: str) 
         count,
         count - leavers,
     ]
+    assert {number for number, last in contributions.items() if last is None} == set(LEAVERS)
+    for found, wanted in zip(result.table, summed(plan, contributions), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_with_slices_leaving_takes_a_round_for_each(keyed: Keyed) -> None:
+    _, *parts = DATA.load()
+    plan = make(keyed, parts[0], "bayes", upload="slices", slices=2, rounds=7)
+    count = len(plan.members)
+    result, contributions = played(plan, keyed, (parts[0], parts[1]), ATTENDANCE)
+    there = [record.included for record in result.rounds]
+    assert there == [count - len(LATE), *[count] * 4, *[count - len(LEAVERS)] * 2]
     assert {number for number, last in contributions.items() if last is None} == set(LEAVERS)
     for found, wanted in zip(result.table, summed(plan, contributions), strict=True):
         np.testing.assert_array_equal(found, wanted)

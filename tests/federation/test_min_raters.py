@@ -92,7 +92,7 @@ def test_with_it_these_rows_are_zero_in_every_upload(
             message = UploadMessage.from_bytes(entry.data, plan.session)
             server = NoneServer(plan.session)
             server.start(plan.session.shape.zeros())
-            server.add(message.payload, message.rows)
+            server.add(message.payload, message.rows, counted_round=message.round)
             opened = server.payload()
             items = np.frombuffer(opened, "<i4", count=few.size * 4).reshape(-1, 4)
             assert not items[few].any()

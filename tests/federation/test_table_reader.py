@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fedmf.errors import ProtocolError
 from fedmf.federation import TableReader, TrainingPlan, TrainingSettings
@@ -15,7 +16,13 @@ class Listening(Sgd):
     __slots__ = ()
     heard: list[tuple[FloatTable, PublicModel | None]] = []  # noqa: RUF012 - one test, one list
 
-    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
+    def decode(
+        self,
+        table: FloatTable,
+        previous: PublicModel | None,
+        renewed: NDArray[np.int64] | None = None,
+    ) -> PublicModel:
+        del renewed
         self.heard.append((table, previous))
         return PublicModel(table["items"])
 

@@ -14,6 +14,7 @@ from fedmf.protocol import (
 )
 from fedmf.protocol.protection import listed_rows
 from tests.contracts.protection_contract import SHAPE, ProtectionContract
+from tests.contracts.sliced_contract import SlicedContract
 
 
 class TestNone(ProtectionContract):
@@ -35,10 +36,10 @@ class TestNone(ProtectionContract):
             participant.protect(large, round_number=1, participant=0).payload,
             listed_rows(session, large),
         )
-        server.add(payload, rows)
+        server.add(payload, rows, counted_round=1)
         before = server.payload()
         with pytest.raises(MessageError, match="row 4"):
-            server.add(payload, rows)
+            server.add(payload, rows, counted_round=1)
         assert server.payload() == before
 
     def test_words_larger_than_planned_are_refused(self, session: Session) -> None:
@@ -53,4 +54,11 @@ class TestNone(ProtectionContract):
         payload = participant.protect(change, round_number=1, participant=0).payload
         payload = payload.replace(b"\1\0\0\0", b"\0\0\0\x40", 1)
         with pytest.raises(MessageError, match="1073741824 in row 2"):
-            server.add(payload, listed_rows(session, change))
+            server.add(payload, listed_rows(session, change), counted_round=1)
+
+
+class TestNoneInSlices(SlicedContract):
+    protection: ClassVar[str] = "none"
+
+    def participant(self, session: Session, start: IntegerTable) -> ParticipantProtection:
+        return participant_protection(session, None, start)

@@ -29,6 +29,7 @@ from tests.contracts.protection_contract import (
     KeyedProtectionContract,
     random_change,
 )
+from tests.contracts.sliced_contract import SlicedContract
 
 
 class TestPaillier(KeyedProtectionContract):
@@ -75,7 +76,7 @@ class TestPaillier(KeyedProtectionContract):
         for bad in (0, n * n, n, 3 * n):
             payload[last * size : (last + 1) * size] = bad.to_bytes(size, "big")
             with pytest.raises(MessageError):
-                server.add(bytes(payload), listed_rows(session, change))
+                server.add(bytes(payload), listed_rows(session, change), counted_round=1)
         assert server.payload() == before
 
     def test_a_table_for_a_start_that_nobody_agreed_upon_does_not_open(
@@ -93,7 +94,7 @@ class TestPaillier(KeyedProtectionContract):
     ) -> None:
         change = random_change(rng)
         protected = exchange.participant.protect(change, round_number=1, participant=3)
-        exchange.server.add(protected.payload, listed_rows(session, change))
+        exchange.server.add(protected.payload, listed_rows(session, change), counted_round=1)
         closing = ClosingMessage(1, (3,), (protected.nonce,))
         exchange.participant.hear(closing)
         exchange.participant.hear(closing)
@@ -169,7 +170,7 @@ def test_layouts_place_every_value_exactly_once(upload: Upload, rows: int, colum
         pieces = list(layout.cut(values))
         assert len(pieces) == layout.pieces
         for number, piece in enumerate(pieces):
-            np.testing.assert_array_equal(values.reshape(-1)[layout.place(number)], piece)
+            np.testing.assert_array_equal(values.reshape(-1)[layout.span(number)], piece)
             places += (layout.first_value + piece).tolist()
         for row in range(group.rows):
             held = np.concatenate([pieces[k] for k in layout.of_rows(np.array([row]))])
@@ -183,3 +184,19 @@ def test_layouts_place_every_value_exactly_once(upload: Upload, rows: int, colum
         numbers = [layout.first_piece + k for layout, k in zip(layouts, some, strict=True)]
         others = other_pieces(layouts, some)
         np.testing.assert_array_equal(np.sort(np.concatenate([*numbers, others])), everything)
+
+
+class TestPaillierInSlices(SlicedContract):
+    protection: ClassVar[str] = "paillier"
+    key: PrivateKey
+
+    @pytest.fixture(autouse=True)
+    def _keys(self, weak_key: PrivateKey) -> None:
+        self.key = weak_key
+
+    @pytest.fixture
+    def public_key(self, _keys: None) -> int | None:
+        return int(self.key.public.n)
+
+    def participant(self, session: Session, start: IntegerTable) -> ParticipantProtection:
+        return participant_protection(session, self.key, start)

@@ -80,7 +80,7 @@ class Scene:
         return self.participant.protect(change, round_number=1, participant=participant)
 
     def add(self, protected: Protected, change: Change) -> None:
-        self.server.add(protected.payload, listed_rows(self.session, change))
+        self.server.add(protected.payload, listed_rows(self.session, change), counted_round=1)
 
     def close(self, *included: Protected) -> None:
         self.participant.hear(
@@ -290,7 +290,7 @@ def test_a_neighbour_that_nobody_asked_for_is_checked_where_it_shares_a_cipherte
     scene.close(protected)
     shared = scene.participant._layouts[0].of_rows(np.array([0]))[-1]
     table = scene.ciphertexts()
-    end_of_row_0 = COLUMNS - 1 - scene.participant._layouts[0].place(int(shared)).start
+    end_of_row_0 = COLUMNS - 1 - scene.participant._layouts[0].span(int(shared)).start
     table[shared] = scene.shifted(table[shared], end_of_row_0, by=1)
     with pytest.raises(OpenError, match="does not open"):
         scene.open([1])
@@ -352,7 +352,7 @@ def test_a_participant_finds_out_who_moved_only_where_tags_are_not_blinded(
         """Return how often each sum of tags exceeds 2^128 if the suspect did all that was done."""
         excesses = []
         for number, ciphertext in enumerate(scene.ciphertexts()):
-            place = layout.place(number)
+            place = layout.span(number)
             plaintext = scene.key.decrypt(ciphertext)
             _, found = layout.packing.unpack(plaintext, place.stop - place.start)
             single = [int(low) + (int(high) << 64) for low, high in (m[number] for m in masks)]

@@ -58,7 +58,7 @@ def test_what_is_due_are_the_masks_of_all_listed_uploads_and_the_tag_of_what_mov
         ClosingMessage(3, (2,), (b"d" * 32,)),
     ]
     for closing in closings:
-        one.hear(closing)
+        one.hear(closing, np.arange(200))
     listed = [
         numbers(one.masks(closing.round, participant, nonce))
         for closing in closings
@@ -72,12 +72,21 @@ def test_what_is_due_are_the_masks_of_all_listed_uploads_and_the_tag_of_what_mov
 
 def test_closings_count_once_and_in_order() -> None:
     one, closing = tags(), ClosingMessage(1, (4,), (b"a" * 32,))
-    one.hear(closing)
+    one.hear(closing, np.arange(2))
     due = one.due(1, 0, np.array([1]))
-    one.hear(closing)
+    one.hear(closing, np.arange(2))
     assert one.due(1, 0, np.array([1])) == due
     with pytest.raises(ProtocolError, match="round 3 after that of round 1"):
-        one.hear(ClosingMessage(3, ()))
+        one.hear(ClosingMessage(3, ()), np.arange(2))
+
+
+def test_pieces_that_stay_at_home_get_no_mask() -> None:
+    one, values = tags(pieces=4), np.array([3, -4])
+    one.hear(ClosingMessage(1, (4,), (b"a" * 32,)), np.array([1, 3]))
+    masks = numbers(one.masks(1, 4, b"a" * 32))
+    plain = one.of(0, values)
+    expected = [plain, plain + masks[1], plain, plain + masks[3]]
+    assert [one.due(piece, 0, values) for piece in range(4)] == [e % MODULUS for e in expected]
 
 
 def test_tags_are_compared_modulo_2_to_the_128() -> None:

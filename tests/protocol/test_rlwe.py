@@ -96,9 +96,9 @@ class TestRlwe(KeyedProtectionContract):
             participant.protect(random_change(rng), round_number=1, participant=k) for k in (0, 1)
         ]
         for protected in sent[: 1 if lie == "dropped" else 2]:
-            server.add(protected.payload, None)
+            server.add(protected.payload, None, counted_round=1)
         if lie == "repeated":
-            server.add(sent[1].payload, None)
+            server.add(sent[1].payload, None, counted_round=1)
         numbers = (0, 2) if lie == "other participant" else (0, 1)
         if lie == "other round":
             participant.hear(ClosingMessage(1, ()))
@@ -113,7 +113,7 @@ class TestRlwe(KeyedProtectionContract):
         self, exchange: Exchange, rng: np.random.Generator
     ) -> None:
         protected = exchange.participant.protect(random_change(rng), round_number=1, participant=3)
-        exchange.server.add(protected.payload, None)
+        exchange.server.add(protected.payload, None, counted_round=1)
         closing = ClosingMessage(1, (3,), (protected.nonce,))
         exchange.participant.hear(closing)
         exchange.participant.hear(closing)

@@ -7,7 +7,6 @@ from fedmf.crypto.paillier import PrivateKey
 from fedmf.errors import UnknownNameError
 from fedmf.protocol import (
     PROTECTIONS,
-    UPLOADS,
     Session,
     participant_protection,
     server_protection,
@@ -29,7 +28,7 @@ def session_of(protection: str, upload: Upload = "full") -> Session:
     # Lattice words have full uploads alone.
     [
         (protection, upload)
-        for protection, upload in product(PROTECTIONS, UPLOADS)
+        for protection, upload in product(PROTECTIONS, ("full", "part"))
         if upload == "full" or protection in ("none", "paillier")
     ],
 )

@@ -194,7 +194,7 @@ def _change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
     # A table to which nothing but this upload was ever added.
     server, start = server_protection(session), session.shape.zeros()
     server.start(start)
-    server.add(upload.payload, upload.rows)
+    server.add(upload.payload, upload.rows, counted_round=upload.round)
     opener = participant_protection(session, seen.key, start)
     for number in range(1, upload.round + 1):
         last = number == upload.round

@@ -32,6 +32,12 @@ from fedmf.federation import (
     train_locally,
     trained_model,
 )
+from fedmf.federation.settings import (
+    DEFAULT_ROUNDS,
+    DEFAULT_SLICES,
+    ROUNDS_PER_SLICE,
+    default_rounds,
+)
 from fedmf.ratings import BUNDLED_NAMES, Ratings
 from fedmf.recommender import available_cores
 
@@ -59,8 +65,15 @@ def train(
     committee: Annotated[int, typer.Option(help="Members of the committee.")] = 4,
     threshold: Annotated[int, typer.Option(help="Members that have to answer.")] = 3,
     upload: Annotated[
-        str, typer.Option(help="full: all items. part: rated items only; shows which they are.")
+        str,
+        typer.Option(
+            help="full: all items. slices: a public slice of them in turn. part: rated items only; "
+            "shows which they are."
+        ),
     ] = "full",
+    slices: Annotated[
+        int | None, typer.Option(help="Upload slices: how many.", show_default=str(DEFAULT_SLICES))
+    ] = None,
     key_bits: Annotated[
         int, typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper).")
     ] = 3072,
@@ -68,7 +81,13 @@ def train(
         str, typer.Option(help="bayes: ratings. implicit: ranking. sgd: the paper's.")
     ] = "bayes",
     factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 32,
-    rounds: Annotated[int, typer.Option(help="Number of rounds.")] = 12,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of rounds.",
+            show_default=f"{DEFAULT_ROUNDS}; with slices {ROUNDS_PER_SLICE} for each",
+        ),
+    ] = None,
     cohort: Annotated[
         int | None, typer.Option(help="Participants in each round.", show_default="all")
     ] = None,
@@ -127,13 +146,14 @@ def train(
         settings = TrainingSettings(
             protection=protection,
             upload=upload,
+            slices=slices,
             committee=committee,
             threshold=threshold,
             opened_by=opened_by,
             key_bits=key_bits,
             method=method,
             factors=factors,
-            rounds=rounds,
+            rounds=rounds or default_rounds(upload, slices),
             cohort=cohort,
             silos=silos,
             seed=seed,

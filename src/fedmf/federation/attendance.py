@@ -19,9 +19,9 @@ class Attendance:
     joins
         Participant -> the first round that it takes part in.
     leaves
-        Participant -> the round in which it takes all back that it ever contributed. Where that
-        upload is not included, for example because a committee waits for more who leave, it tries
-        again in every round that follows.
+        Participant -> the round in which it takes all back that it ever contributed; with slices
+        this takes one round for each. Where an upload is not included, for example because a
+        committee waits for more who leave, it tries again in every round that follows.
 
     Raises
     ------
@@ -65,9 +65,17 @@ class Attendance:
         due = {one for one, number in self.leaves.items() if 1 <= number <= round_number}
         return frozenset(due - left)
 
-    def have_left(self, included: Sequence[Iterable[int]], setup_rounds: int) -> frozenset[int]:
+    def have_left(
+        self, included: Sequence[Iterable[int]], setup_rounds: int, slices: int = 1
+    ) -> frozenset[int]:
         """Return who has left, given whose uploads each round of the session included."""
+        taken_back: dict[int, set[int]] = {}
         left: set[int] = set()
         for place, participants in enumerate(included):
-            left |= self.leaving(place + 1 - setup_rounds, frozenset(left)) & set(participants)
+            learning_round = place + 1 - setup_rounds
+            for one in self.leaving(learning_round, frozenset(left)) & set(participants):
+                theirs = taken_back.setdefault(one, set())
+                theirs.add((learning_round - 1) % slices)
+                if len(theirs) == slices:
+                    left.add(one)
         return frozenset(left)

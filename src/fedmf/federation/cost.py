@@ -24,6 +24,7 @@ from fedmf.protocol import (
 )
 from fedmf.protocol.committee.certificate import DIGEST_BYTES
 from fedmf.protocol.framing import FRAME_BYTES
+from fedmf.protocol.session import Upload
 from fedmf.ratings import OwnedRatings, Ratings
 
 SAMPLE_VALUES = (500, 10_000, 200_000)
@@ -78,6 +79,7 @@ def forecast(
         Processes of the local engine.
     """
     session, cohort = plan.session, plan.cohort(plan.session.rounds)
+    travelling = session.schedule.load(session.rounds).part
     protection = participants_half(session, key, plan.start_table(), ())
     everybody = [training.owned_by(users) for users in plan.members]
     middle = sorted(range(len(everybody)), key=lambda number: len(everybody[number]))
@@ -88,7 +90,9 @@ def forecast(
     step = _measure_step(plan, median)
 
     def uploaded(owned: OwnedRatings) -> Rows | None:
-        return plan.rows_changed(owned) if session.upload == "part" else None
+        if session.upload == "part":
+            return plan.rows_changed(owned)
+        return None if travelling.is_whole else travelling.rows_by_group()
 
     def own_seconds(owned: OwnedRatings) -> float:
         return step * len(owned) + unit.protect * protection.work(uploaded(owned))
@@ -98,7 +102,10 @@ def forecast(
     nonce = bytes(session.nonce_bytes)
     upload = UploadMessage(1, 0, uploaded(median), b"", nonce).to_bytes(session)
     closing = ClosingMessage(1, tuple(cohort), (nonce,) * len(cohort)).to_bytes(session)
-    downloads = FRAME_BYTES + protection.payload_bytes() + unit.table_extra + len(closing)
+    # A committee's table comes as the change of one round.
+    changed = session.committee is not None and session.committee.blind
+    table = protection.payload_bytes(uploaded(median) if changed else None)
+    downloads = FRAME_BYTES + table + unit.table_extra + len(closing)
     if session.committee is not None:
         downloads += unit.round_extra + DIGEST_BYTES * len(cohort)
     member = unit.member * len(cohort)
@@ -123,7 +130,9 @@ def _measure_units(session: Session, key: ParticipantsKey | None) -> Rehearsed:
             replace(group, rows=min(group.rows, max(1, values // group.columns)))
             for group in session.shape.groups
         )
-        rehearsed = rehearse(replace(session, shape=TableShape(groups)), key)
+        upload: Upload = "part" if session.upload == "part" else "full"
+        small = replace(session, shape=TableShape(groups), upload=upload, slices=None)
+        rehearsed = rehearse(small, key)
         if rehearsed.protect_seconds > LONG_ENOUGH:
             break
     return rehearsed

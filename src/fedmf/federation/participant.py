@@ -98,6 +98,7 @@ class Participant:
             **self._shared_rows(number, reading),
         }
         previous = self.state.contribution
+        travelling = self._plan.session.schedule.load(number).part
         try:
             encoded = self._plan.codec.encode_contribution(contribution, len(self._training.users))
         except FixedPointRangeError as error:
@@ -105,8 +106,10 @@ class Participant:
                 f"training diverges at participant {self._role.number}; lower the learning rate "
                 f"({error})"
             ) from error
-        upload = self._role.upload(difference(encoded, previous))
-        self._pending = ParticipantState(step.user_factors, encoded)
+        # What stays at home in this round stays what it was.
+        due = travelling.updated(previous, encoded)
+        upload = self._role.upload(travelling.updated(None, difference(due, previous)))
+        self._pending = ParticipantState(step.user_factors, due)
         return upload
 
     def replace_ratings(self, training: OwnedRatings, heldout: OwnedRatings) -> None:
@@ -131,7 +134,8 @@ class Participant:
         """Return an upload that takes back all that this participant ever contributed.
 
         Once it is included, the table is, bit for bit, the sum of the others' last contributions.
-        What others have learned meanwhile stays learned.
+        With slices it takes one such upload for each of them. What others have learned meanwhile
+        stays learned.
 
         Raises
         ------
@@ -139,9 +143,13 @@ class Participant:
             The table is not the one that is due, or does not open.
         """
         self._role.receive_table(message, self.rows_needed())
-        nothing = self._plan.codec.nothing()
-        upload = self._role.upload(difference(nothing, self.state.contribution), leaving=True)
-        self._pending = ParticipantState(self.state.user_factors, None)
+        previous = self.state.contribution
+        travelling = self._plan.session.schedule.load(self._role.counted_rounds + 1).part
+        left = travelling.updated(previous, self._plan.codec.nothing())
+        change = travelling.updated(None, difference(left, previous))
+        upload = self._role.upload(change, leaving=True)
+        rest = left if any(len(part.rows) for part in left) else None
+        self._pending = ParticipantState(self.state.user_factors, rest)
         return upload
 
     @property

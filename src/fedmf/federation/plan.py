@@ -21,6 +21,7 @@ from fedmf.model import RATERS, Method, RowGroup, configure_method
 from fedmf.protocol import IntegerTable, Rows, Session, check_session
 from fedmf.protocol.committee.terms import LEAST_COHORT, CommitteeTerms, OpenedBy
 from fedmf.protocol.session import Upload
+from fedmf.protocol.slices import SliceTerms
 from fedmf.ratings import OwnedRatings, Ratings
 
 COHORT_STREAM = 2
@@ -147,6 +148,7 @@ class TrainingPlan:
             public_key=public_key,
             learning_sha256=hashlib.sha256(json.dumps(learning, sort_keys=True).encode()).digest(),
             committee=_terms(settings, len(members)),
+            slices=_slices(settings, groups, int(counts_raters)),
         )
         # Refuses what the protection cannot hold before anything else begins.
         check_session(session)
@@ -226,6 +228,22 @@ def _terms(settings: TrainingSettings, participants: int) -> CommitteeTerms | No
         opened_by=cast("OpenedBy", settings.opened_by),
         corrupt=corrupt,
         smallest_cohort=max(LEAST_COHORT, corrupt + 2),
+    )
+
+
+def _slices(
+    settings: TrainingSettings, groups: Sequence[RowGroup], setup_rounds: int
+) -> SliceTerms | None:
+    """Return how rows of items are cut, and their raters with them, who are all counted first."""
+    if settings.upload != "slices":
+        return None
+    raters = [RATERS] if setup_rounds else []
+    return SliceTerms(
+        count=settings.slice_count,
+        seed=settings.seed,
+        groups=(*(group.name for group in groups if group.of_items), *raters),
+        setup_rounds=setup_rounds,
+        whole_at_setup=tuple(raters),
     )
 
 

@@ -13,6 +13,15 @@ from fedmf.protocol.committee.terms import OPENED_BY
 
 KEY_BITS = (1024, 2048, 3072)
 STARTS = ("random", "constant")
+DEFAULT_ROUNDS = 12
+DEFAULT_SLICES = 8
+ROUNDS_PER_SLICE = 5
+"""As many as bring method `bayes` with slices to where 12 rounds bring it with full uploads."""
+
+
+def default_rounds(upload: str, slices: int | None) -> int:
+    """Return how many rounds suffice where nobody says how many."""
+    return ROUNDS_PER_SLICE * (slices or DEFAULT_SLICES) if upload == "slices" else DEFAULT_ROUNDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +36,12 @@ class TrainingSettings:
         secret, the server only adds. ``"paillier"``: the same with the paper's encryption (FedMF),
         far dearer. ``"none"``: distributed matrix factorization; the server reads every upload.
     upload
-        ``"full"``: all items, which hides what a participant rated. ``"part"``: the rated items
-        alone, which is faster and shows the server which ones they are.
+        ``"full"``: all items, which hides what a participant rated. ``"slices"``: all items of one
+        public slice of them after the other, which hides it as well, in a fraction of the bytes of
+        a round and with more rounds. ``"part"``: the rated items alone, which shows the server
+        which ones they are.
+    slices
+        Upload `slices`: how many; None: 8.
     committee, threshold
         Members of the committee, and how many of them have to answer; (4, 3), (7, 5), (2, 2), or
         (1, 1), which is a single trusted helper.
@@ -44,7 +57,7 @@ class TrainingSettings:
     factors
         Length d of user and item vectors.
     rounds
-        Number of rounds.
+        Number of rounds; with slices each of them is renewed in one round out of `slices`.
     cohort
         Participants in each round at the least, drawn in shuffled epochs; at least 3, since
         smaller cohorts show single participants' moves. None: all of them in every round.
@@ -80,7 +93,7 @@ class TrainingSettings:
     key_bits: int = 3072
     method: str = "bayes"
     factors: int = 32
-    rounds: int = 12
+    rounds: int = DEFAULT_ROUNDS
     cohort: int | None = None
     silos: int | None = None
     seed: int = 0
@@ -88,6 +101,7 @@ class TrainingSettings:
     reg: float | None = None
     start: str | None = None
     min_raters: int = 3
+    slices: int | None = None
 
     def __post_init__(self) -> None:
         for what, name, known in (
@@ -108,13 +122,19 @@ class TrainingSettings:
                 ("silos", self.silos, 1),
                 ("seed", self.seed, 0),
                 ("min_raters", self.min_raters, 1),
+                ("slices", self.slices, 2),
             )
             if value is not None and (type(value) is not int or value < least)
         ]
-        if self.protection in ("rlwe", "committee") and self.upload != "full":
+        if self.protection in ("rlwe", "committee") and self.upload == "part":
             problems.append(
-                f"protection {self.protection} always uploads all items: leave upload at full"
+                f"protection {self.protection} never shows what was rated: upload full or slices"
             )
+        if self.slices is not None and self.upload != "slices":
+            problems.append("slices are of upload slices: leave them out")
+        if self.upload == "slices" and self.cohort is not None:
+            # Whoever is new to a slice waits for enough others that are, and draws would part them.
+            problems.append("upload slices takes everybody in every round: leave cohort out")
         try:
             ReplicatedSharing(self.committee, self.threshold)
         except SettingsError as error:
@@ -137,6 +157,11 @@ class TrainingSettings:
             problems.append(f"method {self.method} has no {', '.join(foreign)}: leave it out")
         if problems:
             raise SettingsError("; ".join(problems))
+
+    @property
+    def slice_count(self) -> int:
+        """Into how many slices uploads cut the items: 1 unless `upload` is ``"slices"``."""
+        return (self.slices or DEFAULT_SLICES) if self.upload == "slices" else 1
 
     def as_json(self) -> dict[str, object]:
         """Return the settings as JSON values; ``TrainingSettings(**values)`` restores them."""

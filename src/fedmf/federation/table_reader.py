@@ -73,11 +73,11 @@ class TableReader:
                 f"the table of round {round_number} after that of round {self._round}: "
                 "each is read in the light of the one before"
             )
-        self._reading = self._read(table)
+        self._reading = self._read(table, round_number)
         self._table, self._round = table, round_number
         return self._reading
 
-    def _read(self, table: IntegerTable) -> Reading:
+    def _read(self, table: IntegerTable, round_number: int) -> Reading:
         plan = self._plan
         values = plan.codec.decode_table(table)
         raters: Int64Array | None = None
@@ -88,4 +88,15 @@ class TableReader:
         errors = None
         if plan.summed_errors is not None:
             errors = plan.summed_errors.from_row(values[ERRORS])
-        return Reading(plan.method.decode(values, self.previous), raters, errors)
+        return Reading(
+            plan.method.decode(values, self.previous, self._renewed(round_number)), raters, errors
+        )
+
+    def _renewed(self, round_number: int) -> Int64Array | None:
+        """Return the items whose rows the round before this one renewed; None: all of them."""
+        session = self._plan.session
+        if session.slices is None:
+            return None
+        items = self._plan.codec.position(session.slices.groups[0])
+        rows = dict(session.schedule.load(round_number - 1).part.rows)
+        return rows.get(items, np.zeros(0, dtype=np.int64))

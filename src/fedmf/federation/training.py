@@ -340,7 +340,8 @@ class Training:
         """Return who has left, as the closings tell."""
         session = self._plan.session
         counted = [one.included for one in self._server.closings if one.counts(session)]
-        return self._attendance.have_left(counted, self._plan.setup_rounds)
+        slices = self._plan.settings.slice_count
+        return self._attendance.have_left(counted, self._plan.setup_rounds, slices)
 
     def _collect(
         self, number: int, cohort: Sequence[int], leaving: frozenset[int]

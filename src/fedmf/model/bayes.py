@@ -137,11 +137,16 @@ class Bayes:
         """Return zeros: nothing has been summed yet."""
         return {group.name: np.zeros((group.rows, group.columns)) for group in self.row_groups()}
 
-    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
+    def decode(
+        self,
+        table: FloatTable,
+        previous: PublicModel | None,
+        renewed: NDArray[np.int64] | None = None,
+    ) -> PublicModel:
         """Return the items' posterior.
 
-        The sums in the table were made with the C of the round before, and are solved with it; the
-        C of this table is for the round that begins.
+        The sums that the round before renewed were made with the C of that round, and are solved
+        with it; the C of this table is for the round that begins. Other items stay as they were.
         """
         total, count = table[TOTALS][0]
         mean = STARS / 2 + (total / count if count > 0 else 0.0)
@@ -151,10 +156,14 @@ class Bayes:
         if learned:
             gram /= gram[-1, -1]
             before = gram if previous is None else previous.statistics["gram"]
-            means = SharedBasis.of(before, self._prior).solve(raters, table[ITEMS])
-            if previous is not None and previous.statistics["learned"][0]:
-                last = self._means(previous, slice(None))
-                means = last + self.relaxation * (means - last)
+            chosen = slice(None) if renewed is None else renewed
+            solved = SharedBasis.of(before, self._prior).solve(raters[chosen], table[ITEMS][chosen])
+            means = solved if renewed is None else self._start_means(raters)
+            if previous is not None:
+                means = self._means(previous, slice(None))
+                if previous.statistics["learned"][0]:
+                    solved = means[chosen] + self.relaxation * (solved - means[chosen])
+                means[chosen] = solved
         else:
             gram = np.diag([START_GRAM] * self.factors + [1.0])
             means = self._start_means(raters)

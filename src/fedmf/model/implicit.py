@@ -132,11 +132,16 @@ class Implicit:
         """Return zeros: nothing has been summed yet."""
         return {group.name: np.zeros((group.rows, group.columns)) for group in self.row_groups()}
 
-    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
+    def decode(
+        self,
+        table: FloatTable,
+        previous: PublicModel | None,
+        renewed: NDArray[np.int64] | None = None,
+    ) -> PublicModel:
         """Return v_j = (n_j C + alpha G + lambda (n_j + alpha users) I)^-1 S_j.
 
         G is the users' Gram matrix in this table, C that of the round before, divided by the number
-        of users: the sums in the table were made with it.
+        of users: the sums that the round before renewed were made with it. Other items stay.
         """
         raters = table[RATERS][:, 0]
         gram = from_upper(table[GRAM][0], self.factors)
@@ -148,7 +153,11 @@ class Implicit:
                 before + self.reg * unit,
                 self.alpha * (gram + self.reg * self.users * unit),
             )
-            items = shared.solve(raters, table[ITEMS])
+            chosen = slice(None) if renewed is None else renewed
+            items = np.zeros((self.items, self.factors))
+            if previous is not None:
+                items[:] = previous.item_factors
+            items[chosen] = shared.solve(raters[chosen], table[ITEMS][chosen])
             average = gram / self.users
         else:
             items = self._start_items(raters)

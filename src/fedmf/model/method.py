@@ -185,7 +185,12 @@ class Method(Protocol):
         """Return the method's part of the public table before the first round."""
         ...
 
-    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
+    def decode(
+        self,
+        table: FloatTable,
+        previous: PublicModel | None,
+        renewed: NDArray[np.int64] | None = None,
+    ) -> PublicModel:
         """Return the public model that a table stands for.
 
         Parameters
@@ -195,6 +200,9 @@ class Method(Protocol):
             users who rated each item, and 0 where they are too few to be told.
         previous
             The public model that the table of the round before stood for; None at the start.
+        renewed
+            Items, ascending, whose rows the round before renewed, shape (k,); None: all. Other
+            items' rows were made in the light of older models.
         """
         ...
 

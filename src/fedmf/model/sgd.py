@@ -143,9 +143,14 @@ class Sgd:
             ITEMS: self._start_vectors(self.items, np.random.default_rng((self.seed, ITEM_STREAM)))
         }
 
-    def decode(self, table: FloatTable, previous: PublicModel | None) -> PublicModel:
+    def decode(
+        self,
+        table: FloatTable,
+        previous: PublicModel | None,
+        renewed: NDArray[np.int64] | None = None,
+    ) -> PublicModel:
         """Return V: the table is the item matrix."""
-        del previous
+        del previous, renewed
         return PublicModel(table[ITEMS])
 
     def start_user_factors(self, users: NDArray[np.int32]) -> FloatArray:

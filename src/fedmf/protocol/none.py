@@ -3,17 +3,15 @@
 The server reads every upload. It is the reference that every other protection must equal bit for
 bit, and the exhibit of what leaks.
 
-Payload: the plain words of the table, or of the uploaded rows.
+Payload: the plain words of the table, or of the rows that travel.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from fedmf.errors import FixedPointRangeError, MessageError
 from fedmf.protocol.plain_words import decode_words, encode_words, row_counts, word_sizes
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
-from fedmf.protocol.table import Change, IntegerTable, RowChange
+from fedmf.protocol.table import Change, IntegerTable, check_words
 
 
 class NoneParticipant(ParticipantProtection):
@@ -23,14 +21,13 @@ class NoneParticipant(ParticipantProtection):
         self, change: Change, *, round_number: int, participant: int, leaving: bool = False
     ) -> Protected:
         """Return the words of the change."""
-        del round_number, participant, leaving
+        del participant, leaving
         self.session.shape.check_change(change)
-        values = (
-            self.session.shape.dense(change)
-            if self.session.upload == "full"
-            else [part.values for part in change]
-        )
-        return Protected(encode_words(self.session.shape, values))
+        if self.session.upload == "part":
+            return Protected(encode_words(self.session.shape, [part.values for part in change]))
+        travelling = self.session.schedule.load(round_number).part
+        words = travelling.shape.dense(travelling.take_change(change))
+        return Protected(encode_words(travelling.shape, words))
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the table, whichever rows are asked for: reading costs nothing."""
@@ -58,22 +55,27 @@ class NoneServer(ServerProtection):
         self.session.shape.check_table(table)
         self._table = [part.copy() for part in table]
 
-    def add(self, payload: bytes, rows: Rows | None) -> None:
+    def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:
         """Add the words of an upload."""
-        change = decode_words(self.session.shape, payload, rows)
-        groups = self.session.shape.groups
-        chosen = [np.arange(group.rows) for group in groups] if rows is None else rows
-        sums = [old[at] + new for old, at, new in zip(self._table, chosen, change, strict=True)]
-        self._check(chosen, change)
-        self._check(chosen, sums)
-        for old, at, new in zip(self._table, chosen, sums, strict=True):
-            old[at] = new
-
-    def _check(self, rows: Rows, values: IntegerTable) -> None:
-        try:
-            self.session.shape.check_change(list(map(RowChange, rows, values)))
-        except FixedPointRangeError as error:
-            raise MessageError(f"an upload that no honest participant sends: {error}") from error
+        shape = self.session.shape
+        if rows is None:
+            part = self.session.schedule.load(counted_round).part
+            places, change = part.rows, decode_words(part.shape, payload)
+        else:
+            places, change = tuple(enumerate(rows)), decode_words(shape, payload, rows)
+        sums = []
+        for (place, at), new in zip(places, change, strict=True):
+            group = shape.groups[place]
+            sums.append(self._table[place][at] + new)
+            try:
+                check_words(group, new, at)
+                check_words(group, sums[-1], at)
+            except FixedPointRangeError as error:
+                raise MessageError(
+                    f"an upload that no honest participant sends: {error}"
+                ) from error
+        for (place, at), values in zip(places, sums, strict=True):
+            self._table[place][at] = values
 
     def payload(self) -> bytes:
         """Return the words of the table."""

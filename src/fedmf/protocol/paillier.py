@@ -24,7 +24,13 @@ from fedmf.crypto.paillier_public_key import PublicKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
 from fedmf.protocol.messages import ClosingMessage
-from fedmf.protocol.paillier_layout import layouts_of, other_pieces, pieces_of
+from fedmf.protocol.paillier_layout import (
+    counted_over_all,
+    layouts_of,
+    other_pieces,
+    pieces_of,
+    travelling_pieces,
+)
 from fedmf.protocol.piece_tags import (
     BLIND_BYTES,
     DOES_NOT_OPEN,
@@ -77,9 +83,9 @@ class PaillierParticipant(ParticipantProtection):
         if session.public_key != int(key.public.n):
             raise KeyMaterialError("the session was made for another key than the one given here")
         self._key = key
-        self._start = [part.reshape(-1) for part in start]
         self._randomness = randomness or KeyRandomness()
         self._layouts = layouts_of(session, key.public.key_bits)
+        self._start = [start[one.place][one.rows].reshape(-1) for one in self._layouts]
         self._pieces = sum(layout.pieces for layout in self._layouts)
         self._tags = PieceTags(
             key.master_secret(), session.digest, values=session.shape.values, pieces=self._pieces
@@ -92,10 +98,16 @@ class PaillierParticipant(ParticipantProtection):
         del leaving
         self.session.shape.check_change(change)
         rows = listed_rows(self.session, change)
-        pieces = pieces_of(self._layouts, rows)
-        values = (
-            self.session.shape.dense(change) if rows is None else [part.values for part in change]
-        )
+        if rows is None:
+            load = self.session.schedule.load(round_number)
+            pieces = travelling_pieces(self._layouts, load.numbers)
+            travelling = iter(load.part.shape.dense(load.part.take_change(change)))
+            nothing = np.zeros(0, dtype=np.int64)
+            values = [
+                next(travelling) if one.part in load.numbers else nothing for one in self._layouts
+            ]
+        else:
+            pieces, values = pieces_of(self._layouts, rows), [part.values for part in change]
         # Hedged with the change: even a stuck source repeats no mask for another message.
         message = b"".join(part.tobytes() for part in [*(rows or ()), *values])
         fresh = self._randomness.bytes(
@@ -108,20 +120,25 @@ class PaillierParticipant(ParticipantProtection):
         masks = self._tags.masks(round_number, participant, nonce)
         plaintexts = []
         for layout, numbers, part in zip(self._layouts, pieces, values, strict=True):
-            for number, piece in zip(numbers.tolist(), layout.cut(part), strict=True):
+            cut = layout.cut(part) if len(numbers) else ()
+            for number, piece in zip(numbers.tolist(), cut, strict=True):
                 at = layout.first_piece + number
                 low, high = masks[at].tolist()
-                tag = self._tags.of(layout.first_value + layout.place(number).start, piece)
+                tag = self._tags.of(layout.first_value + layout.span(number).start, piece)
                 tag = (tag + low + (high << 64)) % (1 << TAG_BITS)
                 plaintexts.append(layout.packing.pack(piece, tag + (int(blinds[at]) << TAG_BITS)))
         payload = self._key.public.to_bytes(self._key.encrypt_all(plaintexts))
-        unsent = other_pieces(self._layouts, pieces)
-        plain = np.column_stack([masks, blinds])[unsent].astype("<u8").tobytes()
+        plain = b""
+        if rows is not None:
+            unsent = other_pieces(self._layouts, pieces)
+            plain = np.column_stack([masks, blinds])[unsent].astype("<u8").tobytes()
         return Protected(payload + plain, nonce)
 
     def hear(self, closing: ClosingMessage) -> None:
         """Add the masks of a round's uploads; again is no harm."""
-        self._tags.hear(closing)
+        parts = self.session.schedule.load(closing.round).numbers
+        pieces = travelling_pieces(self._layouts, parts)
+        self._tags.hear(closing, counted_over_all(self._layouts, pieces))
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the table, of which only the ciphertexts with these rows are decrypted.
@@ -135,9 +152,9 @@ class PaillierParticipant(ParticipantProtection):
         for k, (layout, numbers) in enumerate(
             zip(self._layouts, pieces_of(self._layouts, rows), strict=True)
         ):
-            flat = table[k].reshape(-1)
+            flat = np.zeros(layout.group.values, dtype=np.int64)
             for number in numbers.tolist():
-                place = layout.place(number)
+                place = layout.span(number)
                 count = place.stop - place.start
                 plaintext = self._key.decrypt(
                     ciphertexts[k][number], value_bits=layout.packing.bits(count)
@@ -155,11 +172,13 @@ class PaillierParticipant(ParticipantProtection):
                         flat[place] - self._start[k][place],
                     )
                 )
+            values = flat.reshape(layout.group.rows, layout.group.columns)
             if rows is not None:
                 # Neighbours that share a ciphertext were opened along; nobody asked for them.
                 unasked = np.ones(layout.group.rows, dtype=bool)
-                unasked[rows[k]] = False
-                table[k][unasked] = 0
+                unasked[layout.within(rows[layout.place])] = False
+                values[unasked] = 0
+            table[layout.place][layout.rows] = values
         if not same_tags(found, due) or not intact:
             raise OpenError(DOES_NOT_OPEN)
         return table
@@ -171,7 +190,8 @@ class PaillierParticipant(ParticipantProtection):
     def payload_bytes(self, rows: Rows | None = None) -> int:
         """Return the size of so many ciphertexts, and of the plain tags of all others."""
         sent = self.work(rows)
-        plain = PLAIN_TAG_BYTES * (self._pieces - sent)
+        unsent = self._pieces - sent if self.session.upload == "part" else 0
+        plain = PLAIN_TAG_BYTES * unsent
         return sent * self._key.public.ciphertext_bytes + plain
 
 
@@ -190,15 +210,23 @@ class PaillierServer(ServerProtection):
         """Encode the public start table as ciphertexts without randomness: it is no secret."""
         self.session.shape.check_table(table)
         self._table = [
-            [self._public.trivial(layout.packing.pack(piece, 0)) for piece in layout.cut(part)]
-            for layout, part in zip(self._layouts, table, strict=True)
+            [
+                self._public.trivial(layout.packing.pack(piece, 0))
+                for piece in layout.cut(table[layout.place][layout.rows])
+            ]
+            for layout in self._layouts
         ]
         self._plain_tags = self._no_plain_tags()
 
-    def add(self, payload: bytes, rows: Rows | None) -> None:
+    def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:
         """Multiply the ciphertexts of an upload into the table's."""
-        pieces = pieces_of(self._layouts, rows)
-        unsent = other_pieces(self._layouts, pieces)
+        unsent = np.zeros(0, dtype=np.int64)
+        if rows is None:
+            parts = self.session.schedule.load(counted_round).numbers
+            pieces = travelling_pieces(self._layouts, parts)
+        else:
+            pieces = pieces_of(self._layouts, rows)
+            unsent = other_pieces(self._layouts, pieces)
         uploaded, plain = _ciphertexts(
             self._public, payload, pieces, trailing=PLAIN_TAG_BYTES * len(unsent)
         )

@@ -1,9 +1,10 @@
 """How the values of a table lie in Paillier ciphertexts.
 
-The values of a group are cut into runs, and each run into pieces of as many values as a ciphertext
-holds beside its tag; no piece holds values of two runs. With ``upload="full"`` the whole group is
-one run, so that its rows are packed densely. With ``upload="part"`` every row is a run of its own,
-so that the rated rows can be sent alone.
+The values of every group of every part of the table (see `fedmf.protocol.slices`; without slices
+there is one part, the whole table) are cut into runs, and each run into pieces of as many values as
+a ciphertext holds beside its tag; no piece holds values of two runs. With ``upload="part"`` every
+row is a run of its own, so that the rated rows can be sent alone. Otherwise all rows of a group in
+a part are one run, so that they are packed densely.
 
 What one ciphertext holds is opened, and its tag checked, as a whole.
 """
@@ -11,7 +12,7 @@ What one ciphertext holds is opened, and its tag checked, as a whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,24 +24,29 @@ from fedmf.protocol.session import Session
 from fedmf.protocol.table import GroupShape, Int64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class GroupLayout:
-    """How the values of one group lie in ciphertexts.
+    """How the values of one group, as far as they are in one part, lie in ciphertexts.
 
     Parameters
     ----------
     packing
         How a piece becomes a plaintext.
     group
-        The group.
+        The group, with the rows of the part alone.
+    part, place, rows
+        Number of the part, place of the group in the table, and the rows.
     runs
         Into how many runs it is cut.
     first_value, first_piece
-        How many values and pieces the groups before this one have.
+        How many values and pieces the layouts before this one have.
     """
 
     packing: TaggedPacking
     group: GroupShape
+    part: int
+    place: int
+    rows: Int64Array
     runs: int
     first_value: int
     first_piece: int
@@ -61,7 +67,13 @@ class GroupLayout:
         return self.runs * self.pieces_per_run
 
     def of_rows(self, rows: Int64Array) -> Int64Array:
-        """Return the numbers of the pieces that hold any value of these rows, ascending."""
+        """Return the numbers of the pieces that hold any value of these rows, ascending.
+
+        Parameters
+        ----------
+        rows
+            Counted within the part, ascending.
+        """
         slots, columns = self.packing.values.slots, self.group.columns
         run, first_in_run = np.divmod(rows * columns, self.values_per_run)
         start = run * self.pieces_per_run + first_in_run // slots
@@ -76,7 +88,11 @@ class GroupLayout:
             for start in range(0, self.values_per_run, slots):
                 yield run[start : start + slots]
 
-    def place(self, piece: int) -> slice:
+    def within(self, rows: Int64Array) -> Int64Array:
+        """Return those of some rows of the table that are in the part, as it counts them."""
+        return np.flatnonzero(np.isin(self.rows, rows, assume_unique=True))
+
+    def span(self, piece: int) -> slice:
         """Return where in the flat group the values of a piece belong."""
         run, position = divmod(piece, self.pieces_per_run)
         slots = self.packing.values.slots
@@ -85,28 +101,40 @@ class GroupLayout:
 
 
 def layouts_of(session: Session, key_bits: int) -> list[GroupLayout]:
-    """Return the layout of each group of a session's table."""
+    """Return the layout of each group of each part of a session's table."""
     tag_bits = tag_slot_bits(session)
     layouts: list[GroupLayout] = []
     values = pieces = 0
-    for group in session.shape.groups:
-        packing = TaggedPacking.fitting(key_bits, slot_bits=group.word_bits, tag_bits=tag_bits)
-        runs = 1 if session.upload == "full" else group.rows
-        layouts.append(GroupLayout(packing, group, runs, values, pieces))
-        values, pieces = values + group.values, pieces + layouts[-1].pieces
+    for number, part in enumerate(session.schedule.parts):
+        for group, (place, rows) in zip(part.shape.groups, part.rows, strict=True):
+            packing = TaggedPacking.fitting(key_bits, slot_bits=group.word_bits, tag_bits=tag_bits)
+            runs = group.rows if session.upload == "part" else 1
+            layouts.append(GroupLayout(packing, group, number, place, rows, runs, values, pieces))
+            values, pieces = values + group.values, pieces + layouts[-1].pieces
     return layouts
 
 
 def pieces_of(layouts: list[GroupLayout], rows: Rows | None = None) -> list[Int64Array]:
-    """Return for each group the numbers of the pieces that hold any of these rows; None: all."""
+    """Return for each layout the numbers of the pieces that hold any of these rows; None: all."""
     if rows is None:
         return [np.arange(layout.pieces) for layout in layouts]
-    return [layout.of_rows(listed) for layout, listed in zip(layouts, rows, strict=True)]
+    return [layout.of_rows(layout.within(rows[layout.place])) for layout in layouts]
+
+
+def travelling_pieces(layouts: list[GroupLayout], parts: Sequence[int]) -> list[Int64Array]:
+    """Return for each layout the numbers of the pieces that travel with parts: all or none."""
+    return [np.arange(layout.pieces if layout.part in parts else 0) for layout in layouts]
+
+
+def counted_over_all(layouts: list[GroupLayout], pieces: list[Int64Array]) -> Int64Array:
+    """Return the numbers of pieces, counted over all layouts."""
+    return np.concatenate(
+        [layout.first_piece + listed for layout, listed in zip(layouts, pieces, strict=True)]
+    )
 
 
 def other_pieces(layouts: list[GroupLayout], pieces: list[Int64Array]) -> Int64Array:
-    """Return the numbers, counted over all groups, of all pieces but these."""
+    """Return the numbers, counted over all layouts, of all pieces but these."""
     others = np.ones(sum(layout.pieces for layout in layouts), dtype=bool)
-    for layout, listed in zip(layouts, pieces, strict=True):
-        others[layout.first_piece + listed] = False
+    others[counted_over_all(layouts, pieces)] = False
     return np.flatnonzero(others)

@@ -110,8 +110,15 @@ class PieceTags(SecretMaterial):
         stream = Keystream(key).take(TAG_BYTES * self._pieces)
         return stream.view("<u8").astype(np.uint64, copy=False).reshape(-1, 2)
 
-    def hear(self, closing: ClosingMessage) -> None:
+    def hear(self, closing: ClosingMessage, pieces: Int64Array) -> None:
         """Add the masks of a round's uploads to those that the table includes; again is no harm.
+
+        Parameters
+        ----------
+        closing
+            Whose uploads they were.
+        pieces
+            Numbers of the pieces that travelled in the round.
 
         Raises
         ------
@@ -125,11 +132,11 @@ class PieceTags(SecretMaterial):
                 f"the closing of round {closing.round} after that of round {self._heard_rounds}"
             )
         for participant, nonce in list(zip(closing.included, closing.nonces, strict=True)):
-            masks = self.masks(closing.round, participant, nonce)
-            low = self._included[:, 0] + masks[:, 0]
+            masks = self.masks(closing.round, participant, nonce)[pieces]
+            low = self._included[pieces, 0] + masks[:, 0]
             carry = low < masks[:, 0]
-            self._included[:, 0] = low
-            self._included[:, 1] += masks[:, 1] + carry
+            self._included[pieces, 0] = low
+            self._included[pieces, 1] += masks[:, 1] + carry
         self._heard_rounds = closing.round
 
     def due(self, piece: int, first: int, moved: Int64Array) -> int:

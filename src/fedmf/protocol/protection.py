@@ -151,8 +151,17 @@ class ServerProtection(ABC):
         """Take the public start table as the protected one."""
 
     @abstractmethod
-    def add(self, payload: bytes, rows: Rows | None) -> None:
+    def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:
         """Add the change that an upload protects; on any error the table is as before.
+
+        Parameters
+        ----------
+        payload
+            Of the upload message.
+        rows
+            The rows that it names; None where all have the same.
+        counted_round
+            Which of the session's rounds it is, from 1, void ones left out: says what travels.
 
         Raises
         ------
@@ -170,5 +179,5 @@ class ServerProtection(ABC):
 
 
 def listed_rows(session: Session, change: Change) -> Rows | None:
-    """Return the rows that an upload of this change names to the server; None with ``full``."""
+    """Return the rows that an upload of this change names to the server; None without ``part``."""
     return [part.rows for part in change] if session.upload == "part" else None

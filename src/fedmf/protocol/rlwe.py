@@ -171,9 +171,9 @@ class RlweServer(ServerProtection):
         self._words.reshape(-1)[: len(limbs)] = messages & np.uint64((1 << size.kept_bits) - 1)
         self._tags = np.zeros(TAGS, dtype=np.uint64)
 
-    def add(self, payload: bytes, rows: Rows | None) -> None:
+    def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:
         """Add the words and the tags of an upload."""
-        del rows
+        del rows, counted_round
         layout = self._layout
         words, tags = split_tags(payload, layout.payload_bytes)
         add_words(

@@ -195,7 +195,7 @@ class Server:
         return self._protection.payload()
 
     def _add(self, upload: UploadMessage) -> None:
-        self._protection.add(upload.payload, upload.rows)
+        self._protection.add(upload.payload, upload.rows, counted_round=self.counted_rounds + 1)
 
     def _closing(self) -> ClosingMessage:
         included = tuple(sorted(self._included))

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from fedmf.errors import MessageError, SettingsError
 from fedmf.protocol.committee.terms import CommitteeTerms
+from fedmf.protocol.slices import Schedule, SliceTerms
 from fedmf.protocol.table import GroupShape, TableShape
 
-Upload = Literal["full", "part"]
-UPLOADS: tuple[Upload, ...] = ("full", "part")
+Upload = Literal["full", "slices", "part"]
+UPLOADS: tuple[Upload, ...] = ("full", "slices", "part")
 LABEL = b"fedmf session 1\n"
 
 
@@ -31,8 +32,8 @@ class Session:
     protection
         Name of the protection.
     upload
-        ``"full"``: every upload holds all rows, zeros included. ``"part"``: only the rows that
-        change, whose numbers the server sees.
+        ``"full"``: every upload holds all rows, zeros included. ``"slices"``: all rows of the
+        round's public slice. ``"part"``: only the rows that change, whose numbers the server sees.
     shape
         Groups of the table and their words.
     participants
@@ -45,6 +46,8 @@ class Session:
         Digest of the learning settings, which the secrecy wing does not read but binds.
     committee
         The committee's terms; None where the protection has none.
+    slices
+        How the table is cut; None where all rows travel in every round.
     """
 
     session_id: bytes
@@ -56,6 +59,7 @@ class Session:
     public_key: int | None
     learning_sha256: bytes
     committee: CommitteeTerms | None = None
+    slices: SliceTerms | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -72,12 +76,21 @@ class Session:
             problems.append("a session has 1 to 2^32 - 2 rounds")
         if self.protection in ("rlwe", "committee") and self.upload != "full":
             problems.append(f"protection {self.protection} always uploads all items: upload full")
+        if (self.upload == "slices") != (self.slices is not None):
+            problems.append("upload slices, and no other, has terms of slices")
         if (self.protection == "committee") != (self.committee is not None):
             problems.append("protection committee, and no other, has a committee's terms")
         if len(self.learning_sha256) != 32:
             problems.append("the digest of the learning settings has 32 bytes")
         if problems:
             raise SettingsError("; ".join(problems))
+        # A table that cannot be cut is no session.
+        self.schedule  # noqa: B018
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """Which rows travel in which round."""
+        return Schedule.of(self.shape, self.slices)
 
     @property
     def nonce_bytes(self) -> int:
@@ -111,6 +124,8 @@ class Session:
         }
         if self.committee is not None:
             fields["committee"] = self.committee.as_json()
+        if self.slices is not None:
+            fields["slices"] = self.slices.as_json()
         return json.dumps(
             fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False
         ).encode()
@@ -137,6 +152,7 @@ class Session:
                 public_key=None if public_key is None else _unsigned(public_key),
                 learning_sha256=bytes.fromhex(fields["learning_sha256"]),
                 committee=_terms(fields.get("committee")),
+                slices=_slices(fields.get("slices")),
             )
             canonical = session.to_bytes()
         except (
@@ -168,6 +184,19 @@ def _unsigned(text: str) -> int:
 
 def _group(name: object, *numbers: object) -> GroupShape:
     return GroupShape(_typed(name, str), *(_typed(number, int) for number in numbers))
+
+
+def _slices(fields: Any) -> SliceTerms | None:
+    if fields is None:
+        return None
+    groups, whole = _typed(fields["groups"], list), _typed(fields["whole_at_setup"], list)
+    return SliceTerms(
+        count=_typed(fields["count"], int),
+        seed=_typed(fields["seed"], int),
+        groups=tuple(_typed(name, str) for name in groups),
+        setup_rounds=_typed(fields["setup_rounds"], int),
+        whole_at_setup=tuple(_typed(name, str) for name in whole),
+    )
 
 
 def _terms(fields: Any) -> CommitteeTerms | None:

@@ -97,7 +97,7 @@ class TableShape:
         if [part.shape for part in table] != [(group.rows, group.columns) for group in self.groups]:
             raise SettingsError("the table does not have the shape of the session")
         for group, part in zip(self.groups, table, strict=True):
-            _check_words(group, part, np.arange(group.rows))
+            check_words(group, part, np.arange(group.rows))
 
     def check_change(self, change: Change) -> None:
         """Raise unless `change` fits this shape and every value fits its group's word.
@@ -121,7 +121,7 @@ class TableShape:
                 raise SettingsError(
                     f"group {group.name!r}: row numbers must ascend within 0 to {group.rows - 1}"
                 )
-            _check_words(group, part.values, rows)
+            check_words(group, part.values, rows)
 
     def dense(self, change: Change) -> list[Int64Array]:
         """Return the change of all rows, zeros included."""
@@ -189,7 +189,8 @@ def table_sha256(table: IntegerTable) -> str:
     return digest.hexdigest()
 
 
-def _check_words(group: GroupShape, values: Int64Array, rows: Int64Array) -> None:
+def check_words(group: GroupShape, values: Int64Array, rows: Int64Array) -> None:
+    """Raise FixedPointRangeError unless these values of some rows fit their group's word."""
     bound = 1 << (group.word_bits - 1)
     outside = (values < -bound) | (values >= bound)
     if outside.any():

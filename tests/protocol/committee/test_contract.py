@@ -112,7 +112,7 @@ class CommitteeContract(ProtectionContract):
         before = exchange.server.round_words()
         for wrong in (before[:-1], before + b"\0", b""):
             with pytest.raises(MessageError, match="bytes"):
-                exchange.server.add(wrong, None)
+                exchange.server.add(wrong, None, counted_round=1)
         assert exchange.server.round_words() == before
         exchange.close_round()
         payload = exchange.server.payload()

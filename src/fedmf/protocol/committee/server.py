@@ -474,7 +474,7 @@ class CommitteeServer(Server):
             raise MessageError("an upload for another context than this round's")
         # First what may fail: words without a copy in the spool could not be taken out again.
         self._spool.keep(upload.participant, payload.words)
-        self._table.add(payload.words, None)
+        self._table.add(payload.words, None, counted_round=self.counted_rounds + 1)
         self._now.uploads[upload.participant] = _Upload(
             payload.table, payload.signed, payload.envelopes
         )

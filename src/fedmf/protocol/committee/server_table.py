@@ -61,9 +61,9 @@ class CommitteeTable(ServerProtection):
         self._words = zero_words(self._layout.blocks, self._layout.size)
         self._tags = np.zeros(TAGS if self.charter.terms.blind else 0, dtype=np.uint64)
 
-    def add(self, payload: bytes, rows: Rows | None) -> None:
+    def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:
         """Add the words and tags of an upload."""
-        del rows
+        del rows, counted_round
         words, tags = self._read(payload, to_read=True)
         add_words(self._words, words, self._layout.size)
         self._tags += tags
