@@ -5,8 +5,9 @@ the secret, the session, who uploads, when, and a fresh public nonce; the closin
 lists whose uploads, under which nonces, the table includes from then on. Whoever holds the secret
 adds up their keys and opens the table. The server adds words and never opens anything.
 
-Every upload also carries integrity tags behind its words, which add like everything else; a mask
-that nobody else has hides them. A server that drops, repeats, shifts or makes up words is found out
+Values that are too wide for words travel beside them, under pads that add modulo 2^64. Every upload
+also carries integrity tags behind its words, which add like everything else; a mask that nobody
+else has hides them. A server that drops, repeats, shifts or makes up words is found out
 when the table is opened, before anything of it is used.
 """
 
@@ -15,7 +16,9 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt, open_sum
@@ -23,7 +26,12 @@ from fedmf.crypto.rlwe_key import RlweKey
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.errors import ProtocolError, WordSizeError
-from fedmf.protocol.integrity_tags import TAGS, TAGS_BYTES, IntegrityTags, pack_tags, split_tags
+from fedmf.protocol.integrity_tags import (
+    IntegrityTags,
+    numbers_of,
+    pack_numbers,
+    split_numbers,
+)
 from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
@@ -39,7 +47,7 @@ def table_layout(session: Session) -> LatticeLayout:
     Raises
     ------
     WordSizeError
-        No words have room for so many uploads; the message says which figure to change.
+        So many uploads are more than any sum may have; the message says which figure to change.
     """
     uploads = session.participants * session.rounds
     try:
@@ -80,35 +88,37 @@ class RlweParticipant(ParticipantProtection):
         seed = hashlib.sha256(b"fedmf rlwe public polynomials\n" + session.digest).digest()
         self._public = PublicPolynomials(seed)
         self._randomness = randomness or KeyRandomness()
-        self._tags = IntegrityTags(secret, session.digest, self._layout.value_limbs)
-        self._start_tags = self._tags.of(self._layout.limbs(session.shape.flat(start)))
+        layout = self._layout
+        self._tags = IntegrityTags(secret, session.digest, session.shape.values, layout.tags)
+        self._start_tags = self._tags.of(session.shape.flat(start))
         self._key = RlweKey.sum_of_seeds([])
-        self._masks = np.zeros(TAGS, dtype=np.uint64)
+        self._masks = np.zeros(layout.numbers, dtype=np.uint64)
         self._uploads = self._heard_rounds = 0
 
     def protect(
         self, change: Change, *, round_number: int, participant: int, leaving: bool = False
     ) -> Protected:
-        """Return the words of the change and its tags, under a key that is used this once."""
+        """Return the words of the change and what is behind them, under a key used this once."""
         del leaving
         self.session.shape.check_change(change)
-        limbs = self._layout.limbs(self.session.shape.flat_change(change))
+        values = self.session.shape.flat_change(change)
+        messages, beside = self._layout.split(values)
         # Hedged with the values: even a stuck source repeats no key for another message.
-        fresh = self._randomness.bytes(64, limbs.tobytes())
+        fresh = self._randomness.bytes(64, values.tobytes())
         nonce, noise_seed = fresh[:32], fresh[32:]
         upload = _upload(round_number, participant, nonce)
         words = encrypt(
-            limbs,
+            messages,
             public=self._public,
             key=RlweKey.from_seed(self._seed(*upload)),
             noise_seed=noise_seed,
             size=self._layout.size,
         )
-        tags = self._tags.of(limbs) + self._tags.mask(*upload)
-        return Protected(pack_words(words, self._layout.size) + pack_tags(tags), nonce)
+        numbers = np.concatenate([self._tags.of(values), beside]) + self._mask(*upload)
+        return Protected(pack_words(words, self._layout.size) + pack_numbers(numbers), nonce)
 
     def hear(self, closing: ClosingMessage) -> None:
-        """Add the keys and masks of a round's included uploads."""
+        """Add the keys, masks and pads of a round's included uploads."""
         if closing.round <= self._heard_rounds:
             return
         if closing.round != self._heard_rounds + 1:
@@ -121,24 +131,27 @@ class RlweParticipant(ParticipantProtection):
         ]
         self._key += RlweKey.sum_of_seeds(self._seed(*upload) for upload in uploads)
         for upload in uploads:
-            self._masks += self._tags.mask(*upload)
+            self._masks += self._mask(*upload)
         self._uploads += len(uploads)
         self._heard_rounds = closing.round
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the whole table: its tags are over all of it."""
         del rows
-        words, found = split_tags(payload, self._layout.payload_bytes)
+        layout = self._layout
+        words, found = split_numbers(payload, layout.words_bytes, layout.numbers)
         opened = open_sum(
-            unpack_words(words, self._layout.blocks, self._layout.size, to_read=True),
+            unpack_words(words, layout.blocks, layout.size, to_read=True),
             public=self._public,
             key=self._key,
-            size=self._layout.size,
+            size=layout.size,
             uploads=self._uploads,
         )
-        limbs = self._layout.read(opened)
-        self._tags.check(found, self._tags.of(limbs) - self._start_tags + self._masks)
-        return self.session.shape.table(self._layout.values(limbs))
+        found -= self._masks
+        values = layout.sums(opened, found[layout.tags :])
+        self._tags.check(found[: layout.tags], self._tags.of(values) - self._start_tags)
+        layout.check_beside(values)
+        return self.session.shape.table(values)
 
     def work(self, rows: Rows | None = None) -> int:
         """Return the number of blocks: always all of them."""
@@ -146,49 +159,58 @@ class RlweParticipant(ParticipantProtection):
         return self._layout.blocks
 
     def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of all words and the tags."""
+        """Return the size of all words and what is behind them."""
         del rows
-        return self._layout.payload_bytes + TAGS_BYTES
+        return self._layout.payload_bytes
+
+    def _mask(self, *upload: bytes) -> NDArray[np.uint64]:
+        """Return the masks of an upload's tags, and the pads of its values beside the words."""
+        masks = self._tags.mask(*upload)
+        if not self._layout.beside:
+            return masks
+        seed = self._secret.derive("pads beside words", self.session.digest, *upload)
+        return np.concatenate([masks, numbers_of(Keystream(seed), self._layout.beside)])
 
     def _seed(self, *upload: bytes) -> bytes:
         return self._secret.derive("upload key", self.session.digest, *upload)
 
 
 class RlweServer(ServerProtection):
-    """Adds words and tags; it knows no secret at all."""
+    """Adds words and the numbers behind them; it knows no secret at all."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._layout = table_layout(session)
 
     def start(self, table: IntegerTable) -> None:
-        """Take the public start table as words without mask, noise or tags."""
+        """Take the public start table without mask, noise, pads or tags."""
         self.session.shape.check_table(table)
         size = self._layout.size
-        limbs = self._layout.limbs(self.session.shape.flat(table))
-        messages = limbs.view(np.uint64) << np.uint64(size.noise_bits)
+        values, beside = self._layout.split(self.session.shape.flat(table))
+        messages = values.view(np.uint64) << np.uint64(size.noise_bits)
         self._words = zero_words(self._layout.blocks, size)
-        self._words.reshape(-1)[: len(limbs)] = messages & np.uint64((1 << size.kept_bits) - 1)
-        self._tags = np.zeros(TAGS, dtype=np.uint64)
+        self._words.reshape(-1)[: len(values)] = messages & np.uint64((1 << size.kept_bits) - 1)
+        self._numbers = np.concatenate([np.zeros(self._layout.tags, dtype=np.uint64), beside])
 
     def add(self, payload: bytes, rows: Rows | None) -> None:
-        """Add the words and the tags of an upload."""
+        """Add the words of an upload and what is behind them."""
         del rows
         layout = self._layout
-        words, tags = split_tags(payload, layout.payload_bytes)
+        words, numbers = split_numbers(payload, layout.words_bytes, layout.numbers)
         add_words(
             self._words, unpack_words(words, layout.blocks, layout.size, to_read=True), layout.size
         )
-        self._tags += tags
+        self._numbers += numbers
 
     def payload(self) -> bytes:
-        """Return the words of the table, and behind them its tags."""
-        return pack_words(self._words, self._layout.size) + pack_tags(self._tags)
+        """Return the words of the table, and behind them its tags and its values beside."""
+        return pack_words(self._words, self._layout.size) + pack_numbers(self._numbers)
 
     def restore(self, payload: bytes) -> None:
-        """Take words and tags that `payload` returned."""
-        words, self._tags = split_tags(payload, self._layout.payload_bytes)
-        self._words = unpack_words(words, self._layout.blocks, self._layout.size)
+        """Take words and numbers that `payload` returned."""
+        layout = self._layout
+        words, self._numbers = split_numbers(payload, layout.words_bytes, layout.numbers)
+        self._words = unpack_words(words, layout.blocks, layout.size)
 
 
 def _upload(round_number: int, participant: int, nonce: bytes) -> tuple[bytes, bytes, bytes]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fedmf.crypto.rlwe_words import add_words, unpack_words, zero_words
+import numpy as np
+
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.protocol import Int64Array, UploadMessage
 from fedmf.protocol.committee.certificate import Certificate, Outcome, set_digest
@@ -24,7 +27,8 @@ from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.sum_opening import open_round_sum
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.committee.votes import MemberSignature
-from fedmf.protocol.framing import kind_of
+from fedmf.protocol.framing import kind_of, u32
+from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers, split_numbers
 from tests.protocol.committee.world import World
 
 _REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}
@@ -96,25 +100,43 @@ class Adversary:
         """
         layout = self.world.protections[0]._layout
         words = zero_words(layout.blocks, layout.size)
+        numbers_behind = np.zeros(layout.numbers, dtype=np.uint64)
+        masks = np.zeros(layout.tags, dtype=np.uint64)
+        participant = self.world.protections[0]
+        reader = participant._reader
+        if reader is not None:
+            tags = reader.tags
+        else:
+            secret = MasterSecret(self.world.server._table._tag_secret)
+            tags = IntegrityTags(secret, self.charter.digest, layout.shape.values, layout.tags)
         for number in numbers:
-            words_alone = self.uploads[number].words[: layout.payload_bytes]
-            sent = unpack_words(words_alone, layout.blocks, layout.size)
-            add_words(words, sent, layout.size)
+            sent, behind = split_numbers(
+                self.uploads[number].words, layout.words_bytes, layout.numbers
+            )
+            add_words(words, unpack_words(sent, layout.blocks, layout.size), layout.size)
+            numbers_behind += behind
+            if reader is not None:
+                nonce = self.uploads[number].signed.head.nonce
+                masks += reader.tags.mask(self.context, u32(number), nonce)
         opened = open_round_sum(
-            words,
+            pack_words(words, layout.size) + pack_numbers(numbers_behind),
             {member: self.share(answer) for member, answer in answers.items()},
             uploads=len(numbers),
             charter=self.charter,
             layout=layout,
-            public=self.world.protections[0]._public,
+            public=participant._public,
+            before=participant._table,
+            tags=tags,
+            masks=masks,
         )
-        return layout.values(layout.read(opened.messages))
+        return opened.changes
 
     def share(self, answer: AnswerReply) -> ShareSum:
         content, terms = answer.share, self.charter.terms
+        pads = self.world.protections[0]._layout.numbers
         if terms.blind:
             reader = self.world.protections[0]._reader
             assert reader is not None
             statement = answer.outcome.statement(self.charter)
             content = reader._key.open(content, "share of a sum", *statement)
-        return ShareSum.from_bytes(content, len(terms.sharing.held_by(answer.member)))
+        return ShareSum.from_bytes(content, len(terms.sharing.held_by(answer.member)), pads)

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt
@@ -33,12 +36,13 @@ from fedmf.protocol.committee.upload import (
     words_digest,
 )
 from fedmf.protocol.framing import u32
-from fedmf.protocol.integrity_tags import TAGS_BYTES, pack_tags
+from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows
 
 if TYPE_CHECKING:
-    from fedmf.crypto.master_secret import MasterSecret
+    from numpy.typing import NDArray
+
     from fedmf.crypto.signatures import SigningKey
     from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.committee.charter import Charter
@@ -119,6 +123,7 @@ class CommitteeParticipant(ParticipantProtection):
         self._opening: OpeningMessage | None = None
         self._context = b""
         self._before: Int64Array | None = None
+        self._tag_secret = b""
         self._set_table(self.session.shape.flat(start), 0)
 
     def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
@@ -196,11 +201,11 @@ class CommitteeParticipant(ParticipantProtection):
         nonce, noise_seed, hedge = fresh[:32], fresh[32:64], fresh[64:]
         # The hedge stands for the values, so that they are read once.
         seeds = sharing.fresh_seeds(self._randomness, hedge)
-        limbs = self._layout.limbs(values)
-        padded = PaddedKey.sum_of_seeds(seeds)
+        messages, beside = self._layout.split(values)
+        padded = PaddedKey.sum_of_seeds(seeds, self._layout.numbers)
         words = pack_words(
             encrypt(
-                limbs,
+                messages,
                 public=self._public,
                 key=padded.key,
                 noise_seed=noise_seed,
@@ -208,10 +213,9 @@ class CommitteeParticipant(ParticipantProtection):
             ),
             self._layout.size,
         )
-        if self._reader is not None:
-            # The pads hide the tags from a server that another participant tells the masks.
-            mask = self._reader.tags.mask(context, u32(participant), nonce)
-            words += pack_tags(self._reader.tags.of(limbs) + mask + padded.pads)
+        tags = self._tags_of(values, context, participant, nonce)
+        # The pads hide the tags, too, from a server that another participant tells the masks.
+        words += pack_numbers(np.concatenate([tags, beside]) + padded.pads)
         head = Head(
             context,
             participant,
@@ -281,9 +285,14 @@ class CommitteeParticipant(ParticipantProtection):
             )
         if (table.form == Form.PLAIN) == self.charter.terms.blind and table.form != Form.START:
             raise MessageError("the table does not come in a form that the charter allows")
+        if self._reader is None:
+            secret, plain = table.tag_secret_and_words()
+            self._take_tag_secret(secret)
+        elif table.form == Form.START and table.content:
+            raise MessageError("a start table with content")
         if self._closed is not None:
             if self._reader is None:
-                after = self._decoded(table.content)
+                after = self._decoded(plain)
             else:
                 words, copy = table.words_and_copy(self.payload_bytes())
                 before = self._table_before(copy, self._closed, self._reader)
@@ -316,9 +325,9 @@ class CommitteeParticipant(ParticipantProtection):
         return self._layout.blocks
 
     def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of all words and tags; head, signature and envelopes come on top."""
+        """Return the size of words and numbers; head, signature and envelopes come on top."""
         del rows
-        return self._layout.payload_bytes + (0 if self._reader is None else TAGS_BYTES)
+        return self._layout.payload_bytes
 
     def _reader_of(self, secret: MasterSecret | None, roster: Roster) -> Reader | None:
         if not self.charter.terms.blind:
@@ -326,6 +335,26 @@ class CommitteeParticipant(ParticipantProtection):
         if secret is None:
             raise KeyMaterialError("a blind committee needs the participants' reader secret")
         return Reader(secret, roster, self.charter, self._layout, self._public)
+
+    def _take_tag_secret(self, secret: bytes) -> None:
+        if self._tag_secret not in (b"", secret):
+            raise MessageError("the server hands out another tag secret than before")
+        if not self._tag_secret:
+            self._tag_secret = secret
+            self._set_table(self._table, self._table_round)
+
+    def _tags_of(
+        self, values: Int64Array, context: bytes, participant: int, nonce: bytes
+    ) -> NDArray[np.uint64]:
+        """Return the tags of an upload, without pads."""
+        if self._reader is not None:
+            mask = self._reader.tags.mask(context, u32(participant), nonce)
+            return self._reader.tags.of(values) + mask
+        if not self._tag_secret:
+            raise ProtocolError("an upload before the server's table was opened")
+        secret = MasterSecret(self._tag_secret)
+        tags = IntegrityTags(secret, self.charter.digest, len(values), self._layout.tags)
+        return tags.of(values)
 
     def _kind(self, participant: int, *, leaving: bool) -> Kind:
         if leaving:
@@ -352,7 +381,7 @@ class CommitteeParticipant(ParticipantProtection):
 
     def _table_digest(self, flat: Int64Array) -> bytes:
         words = encode_words(self.session.shape, self.session.shape.table(flat))
-        plain = plain_table_digest(words, self.charter)
+        plain = plain_table_digest(words, self.charter, self._tag_secret)
         digest = plain if self._reader is None else self._reader.keyed(plain)
         self._unkeyed[digest] = plain
         return digest

@@ -8,18 +8,15 @@ import numpy as np
 
 from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
 from fedmf.crypto.labels import labelled_hash
-from fedmf.crypto.rlwe_words import unpack_words
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
 from fedmf.protocol.committee.member import SHARE
 from fedmf.protocol.committee.sum_opening import open_round_sum, warn_of_liars
 from fedmf.protocol.framing import u32
-from fedmf.protocol.integrity_tags import TAGS, IntegrityTags, split_tags
+from fedmf.protocol.integrity_tags import IntegrityTags
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from fedmf.crypto.master_secret import MasterSecret
     from fedmf.crypto.rlwe_public import PublicPolynomials
     from fedmf.protocol.committee.charter import Charter
@@ -38,9 +35,13 @@ def reader_envelope_key(reader: MasterSecret, charter_suite: str) -> EnvelopeKey
     return EnvelopeKey(reader.derive(READER_KEY), suite=charter_suite)
 
 
-def plain_table_digest(words: bytes, charter: Charter) -> bytes:
-    """Return the digest of a table that the server holds itself."""
-    return labelled_hash("table", charter.digest, words)
+def plain_table_digest(words: bytes, charter: Charter, tag_secret: bytes = b"") -> bytes:
+    """Return the digest of a table, and of the tag secret that a server hands out with it.
+
+    Uploads of one context have one digest, so that all their tags have the same factors: with
+    factors of its own for everybody, a server could tell single uploads apart.
+    """
+    return labelled_hash("table", charter.digest, tag_secret + words)
 
 
 class Reader(SecretMaterial):
@@ -93,7 +94,7 @@ class Reader(SecretMaterial):
         self._public = EnvelopePublicKey(self._key.public, suite=suite)
         self.version = roster.version
         """Version of the roster."""
-        self.tags = IntegrityTags(secret, charter.digest, layout.value_limbs)
+        self.tags = IntegrityTags(secret, charter.digest, layout.shape.values, layout.tags)
         """Factors and masks of integrity tags."""
 
     def keyed(self, plain_digest: bytes) -> bytes:
@@ -108,7 +109,7 @@ class Reader(SecretMaterial):
         Parameters
         ----------
         content
-            The words of the round's sum, and behind them the sum of the padded tags.
+            The words of the round's sum, and behind them the sums of the padded numbers.
         before
             The table that the round worked on, flat.
         closing, proof
@@ -117,7 +118,7 @@ class Reader(SecretMaterial):
         Raises
         ------
         MessageError
-            Not as many words and tags as there should be.
+            Not as many words and numbers as there should be.
         OpenError
             They do not open to the sum of the included uploads.
 
@@ -127,32 +128,26 @@ class Reader(SecretMaterial):
             A member answered with something else than its share.
         """
         layout = self._layout
-        content, tags = split_tags(content, layout.payload_bytes)
-        words = unpack_words(content, layout.blocks, layout.size, to_read=True)
         context = proof.certificate.outcome.context
-        masks = np.zeros(TAGS, dtype=np.uint64)
+        masks = np.zeros(layout.tags, dtype=np.uint64)
         for participant, nonce in zip(closing.included, closing.nonces, strict=True):
             masks += self.tags.mask(context, u32(participant), nonce)
 
-        def check(messages: Int64Array, pads: NDArray[np.uint64]) -> None:
-            exact = layout.exact_change(layout.read(messages), before)
-            IntegrityTags.check(tags - pads, self.tags.of(exact) + masks)
-
         shares = self._shares(proof)
         opened = open_round_sum(
-            words,
+            content,
             shares,
             uploads=len(closing.included),
             charter=self._charter,
             layout=layout,
             public=self._polynomials,
-            check=check,
+            before=before,
+            tags=self.tags,
+            masks=masks,
         )
         unreadable = {answer.member for answer in proof.answers} - shares.keys()
         warn_of_liars(sorted(unreadable.union(opened.liars)), closing.round)
-        table = layout.values(layout.read(opened.messages))
-        table += before
-        return layout.shape.wrap(table)
+        return before + opened.changes
 
     def seal_copy(self, words: bytes, round_number: int) -> bytes:
         """Return the words of the table before a round, sealed for those who come late."""
@@ -176,7 +171,7 @@ class Reader(SecretMaterial):
             statement = answer.outcome.statement(self._charter)
             try:
                 content = self._key.open(answer.share, SHARE, *statement)
-                shares[answer.member] = ShareSum.from_bytes(content, held)
+                shares[answer.member] = ShareSum.from_bytes(content, held, self._layout.numbers)
             except (OpenError, MessageError):
                 # An answer that is none counts like no answer: enough others may be there.
                 continue

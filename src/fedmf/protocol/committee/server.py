@@ -33,6 +33,7 @@ from fedmf.protocol.committee.exchange import (
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.committee.roster import RosterChain, SignedRoster
 from fedmf.protocol.committee.server_table import CommitteeTable
+from fedmf.protocol.committee.sum_opening import committee_layout
 from fedmf.protocol.committee.upload import NONCE_BYTES, CommitteePayload, Kind, SignedHead
 from fedmf.protocol.committee.votes import MemberSignature
 from fedmf.protocol.framing import BodyReader, kind_of, sized, u32
@@ -536,10 +537,11 @@ class CommitteeServer(Server):
         if self.charter.terms.blind:
             return {}
         shares = {}
+        pads = committee_layout(self.charter.session).numbers
         for answer in answers:
             held = len(self.charter.terms.sharing.held_by(answer.member))
             try:
-                shares[answer.member] = ShareSum.from_bytes(answer.share, held)
+                shares[answer.member] = ShareSum.from_bytes(answer.share, held, pads)
             except MessageError as error:
                 self._now.refusals[answer.member] = str(error)
         return shares

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.rlwe import DOES_NOT_OPEN, open_sum
 from fedmf.crypto.rlwe_public import PublicPolynomials
+from fedmf.crypto.rlwe_words import unpack_words
 from fedmf.errors import OpenError
+from fedmf.protocol.integrity_tags import split_numbers
 from fedmf.protocol.lattice_layout import LatticeLayout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from fedmf.crypto.rlwe_words import Words
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.integrity_tags import IntegrityTags
     from fedmf.protocol.session import Session
     from fedmf.protocol.table import Int64Array
 
@@ -36,13 +36,13 @@ class OpenedSum:
 
     Parameters
     ----------
-    messages
-        What the words held, int64, flat, padding included.
+    changes
+        The exact sums of the round's changes, int64, shape (values,).
     liars
         Members whose answers were not their shares, ascending.
     """
 
-    messages: Int64Array
+    changes: Int64Array
     liars: tuple[int, ...]
 
 
@@ -58,54 +58,64 @@ def committee_layout(session: Session) -> LatticeLayout:
     Raises
     ------
     WordSizeError
-        No words have room for so many uploads.
+        So many uploads are more than any sum may have.
     """
-    return LatticeLayout.plan(session.shape, uploads=session.participants, spare_bits=1)
+    return LatticeLayout.plan(session.shape, uploads=session.participants)
 
 
 def open_round_sum(
-    words: Words,
+    payload: bytes,
     answers: Mapping[int, ShareSum],
     *,
     uploads: int,
     charter: Charter,
     layout: LatticeLayout,
     public: PublicPolynomials,
-    check: Callable[[Int64Array, NDArray[np.uint64]], None] | None = None,
+    before: Int64Array,
+    tags: IntegrityTags,
+    masks: NDArray[np.uint64] | None = None,
 ) -> OpenedSum:
     """Open a sum; where members disagree, find the liars by what opens.
 
     Parameters
     ----------
-    words
-        The sum of the included uploads' words.
+    payload
+        The sum of the included uploads' words, and of the padded numbers behind them.
     answers
         The members' shares.
     uploads
         How many uploads are included.
-    check
-        Raises OpenError unless the opened messages are what they should be, given the sum of the
-        pads of the uploads' integrity tags; None where uploads have no tags. What members say of
-        pads counts nothing then.
+    before
+        The table that the round worked on, flat.
+    tags
+        What the tags of the uploads were made with.
+    masks
+        The sum of the masks of their tags, uint64, shape (tags,); none unless given.
 
     Raises
     ------
+    MessageError
+        Not as many words and numbers as there should be.
     OpenError
         No set of liars small enough explains the answers, or the sum is not that of these
         uploads. Which of the two, nobody is told.
     """
-    if check is None:
-        answers = {member: answer.without_pads() for member, answer in answers.items()}
+    packed, numbers = split_numbers(payload, layout.words_bytes, layout.numbers)
+    words = unpack_words(packed, layout.blocks, layout.size, to_read=True)
+    if masks is not None:
+        numbers[: layout.tags] -= masks
     for padded, liars in charter.terms.sharing.candidate_keys(answers, uploads):
         try:
             messages = open_sum(
                 words, public=public, key=padded.key, size=layout.size, uploads=uploads
-            ).reshape(-1)
-            if check is not None:
-                check(messages, padded.pads)
+            )
+            found = numbers - padded.pads
+            changes = layout.sums(messages, found[layout.tags :], before)
+            tags.check(found[: layout.tags], tags.of(changes))
+            layout.check_beside(before + changes)
         except OpenError:
             continue
-        return OpenedSum(messages, liars)
+        return OpenedSum(changes, liars)
     raise OpenError(DOES_NOT_OPEN)
 
 
