@@ -287,6 +287,8 @@ class CommitteeParticipant(Party):
 
     def _take_factors(self) -> None:
         count = sum(rows * columns for _, rows, columns, _ in self.terms.groups)
+        if not self.terms.blind:
+            count = self.words.beside
         tags = self.words.tags
         stream = keystream(self._prf("tag factors", self.digest), 8 * tags * count)
         factors = struct.unpack(f"<{tags * count}Q", stream)
@@ -342,7 +344,8 @@ class CommitteeParticipant(Party):
             for masked in product(public, key):
                 noise = secrets.randbits(64).bit_count() - 32
                 exact.append(masked + noise + 2 ** (48 - words.w) * messages[len(exact)])
-        due = self._tags_of([value for group in table for row in group for value in row])
+        values = [value for group in table for row in group for value in row]
+        due = self._tags_of(values if terms.blind else beside)
         beta = self._beta(self._context, self.number, nonce)
         bare = [tag + mask for tag, mask in zip(due, beta, strict=True)] + beside
         behind = [(number + pad) % 2**64 for number, pad in zip(bare, pads, strict=True)]

@@ -57,13 +57,14 @@ from fedmf.protocol.committee.sum_opening import (
     committee_layout,
     open_round_sum,
     public_polynomials,
+    servers_tags,
 )
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee.terms import CommitteeTerms
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.committee.votes import MemberSignature
 from fedmf.protocol.framing import kind_of
-from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers, split_numbers
+from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from fedmf.protocol.plain_words import encode_words
 
 Reply = TypeVar("Reply", bound=MemberMessage)
@@ -237,9 +238,7 @@ class Arena:
             layout=layout,
             public=self._public,
             before=self._table,
-            tags=IntegrityTags(
-                self._tag_secret, self.charter.digest, layout.shape.values, layout.tags
-            ),
+            tags=servers_tags(self._tag_secret.to_bytes(), self.charter, layout),
         ).changes
 
     def outcome(self, current: DishonestRound, numbers: Sequence[int]) -> Outcome:

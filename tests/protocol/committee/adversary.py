@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.protocol import Int64Array, UploadMessage
@@ -24,11 +23,11 @@ from fedmf.protocol.committee.exchange import (
     VoteRequest,
 )
 from fedmf.protocol.committee.member import CommitteeMember
-from fedmf.protocol.committee.sum_opening import open_round_sum
+from fedmf.protocol.committee.sum_opening import open_round_sum, servers_tags
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.committee.votes import MemberSignature
 from fedmf.protocol.framing import kind_of, u32
-from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers, split_numbers
+from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from tests.protocol.committee.world import World
 
 _REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}
@@ -107,8 +106,8 @@ class Adversary:
         if reader is not None:
             tags = reader.tags
         else:
-            secret = MasterSecret(self.world.server._table._tag_secret)
-            tags = IntegrityTags(secret, self.charter.digest, layout.shape.values, layout.tags)
+            secret = self.world.server._table._tag_secret
+            tags = servers_tags(secret, self.charter, layout)
         for number in numbers:
             sent, behind = split_numbers(
                 self.uploads[number].words, layout.words_bytes, layout.numbers

@@ -44,7 +44,9 @@ def sent(server: Adversary, number: int) -> Tags:
 def tags_if(server: Adversary, number: int, change: Int64Array) -> Tags:
     """Return the tags of an upload if it held this change, without pads."""
     nonce = server.uploads[number].signed.head.nonce
-    return server.world.protections[0]._tags_of(change, server.context, number, nonce)
+    protection = server.world.protections[0]
+    _, beside = protection._layout.split(change)
+    return protection._tags_of(change, beside, server.context, number, nonce)
 
 
 def numbers_if(server: Adversary, number: int, change: Int64Array) -> Tags:
@@ -126,8 +128,8 @@ def test_uploads_with_tags_of_other_factors_are_not_added(same: bool) -> None:
     world.hand_out()
     if not same:
         other = world.protections[VICTIM]
-        other._tag_secret = bytes(32)
-        other._set_table(other._table, 0)
+        other._tag_secret = b""
+        other._take_tag_secret(bytes(32))
         world.hand_out = lambda: None  # type: ignore[method-assign]
         world.roles[VICTIM].receive_table = lambda *_: []  # type: ignore[method-assign]
     world.collect(random_changes(np.random.default_rng(3), range(5)))

@@ -67,7 +67,7 @@ def summed(
     rng, seeds = np.random.default_rng(7), []
     for _ in range(UPLOADS):
         values = rng.integers(-(2**12), 2**12, SHAPES[kept_bits].values, dtype=np.int64)
-        messages, _ = layout.split(values)
+        messages, beside = layout.split(values)
         seeds.append(SHARING.fresh_seeds(randomness, values.tobytes()))
         sent = encrypt(
             messages,
@@ -77,14 +77,14 @@ def summed(
             size=layout.size,
         )
         add_words(words, sent, layout.size)
-        tags += tags_with(layout).of(values)
+        tags += tags_with(layout).of(beside.view(np.int64))
         tags += PaddedKey.sum_of_seeds(seeds[-1], layout.numbers).pads
         expected[: len(messages)] += messages
     return layout, words, tags, seeds, expected
 
 
 def tags_with(layout: LatticeLayout) -> IntegrityTags:
-    return IntegrityTags(MasterSecret(bytes(32)), b"", layout.shape.values, layout.tags)
+    return IntegrityTags(MasterSecret(bytes(32)), b"", layout.beside, layout.tags)
 
 
 def answers(seeds: list[list[bytes]]) -> dict[int, ShareSum]:

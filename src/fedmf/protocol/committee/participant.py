@@ -23,6 +23,7 @@ from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
 from fedmf.protocol.committee.sum_opening import (
     committee_layout,
     public_polynomials,
+    servers_tags,
 )
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.committee.upload import (
@@ -124,6 +125,7 @@ class CommitteeParticipant(ParticipantProtection):
         self._context = b""
         self._before: Int64Array | None = None
         self._tag_secret = b""
+        self._server_tags: IntegrityTags | None = None
         self._set_table(self.session.shape.flat(start), 0)
 
     def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
@@ -213,7 +215,7 @@ class CommitteeParticipant(ParticipantProtection):
             ),
             self._layout.size,
         )
-        tags = self._tags_of(values, context, participant, nonce)
+        tags = self._tags_of(values, beside, context, participant, nonce)
         # The pads hide the tags, too, from a server that another participant tells the masks.
         words += pack_numbers(np.concatenate([tags, beside]) + padded.pads)
         head = Head(
@@ -341,20 +343,24 @@ class CommitteeParticipant(ParticipantProtection):
             raise MessageError("the server hands out another tag secret than before")
         if not self._tag_secret:
             self._tag_secret = secret
+            self._server_tags = servers_tags(secret, self.charter, self._layout)
             self._set_table(self._table, self._table_round)
 
     def _tags_of(
-        self, values: Int64Array, context: bytes, participant: int, nonce: bytes
+        self,
+        values: Int64Array,
+        beside: NDArray[np.uint64],
+        context: bytes,
+        participant: int,
+        nonce: bytes,
     ) -> NDArray[np.uint64]:
         """Return the tags of an upload, without pads."""
         if self._reader is not None:
             mask = self._reader.tags.mask(context, u32(participant), nonce)
             return self._reader.tags.of(values) + mask
-        if not self._tag_secret:
+        if self._server_tags is None:
             raise ProtocolError("an upload before the server's table was opened")
-        secret = MasterSecret(self._tag_secret)
-        tags = IntegrityTags(secret, self.charter.digest, len(values), self._layout.tags)
-        return tags.of(values)
+        return self._server_tags.of(beside.view(np.int64))
 
     def _kind(self, participant: int, *, leaving: bool) -> Kind:
         if leaving:

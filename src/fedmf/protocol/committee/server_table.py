@@ -13,10 +13,11 @@ from fedmf.protocol.committee.sum_opening import (
     committee_layout,
     open_round_sum,
     public_polynomials,
+    servers_tags,
     warn_of_liars,
 )
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
-from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers, split_numbers
+from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import Rows, ServerProtection
 
@@ -97,7 +98,6 @@ class CommitteeTable(ServerProtection):
         if self._plain is None:
             self._payload = TablePayload(Form.SUM, round_number, self.round_words())
             return
-        secret = MasterSecret(self._tag_secret)
         opened = open_round_sum(
             self.round_words(),
             shares,
@@ -106,9 +106,7 @@ class CommitteeTable(ServerProtection):
             layout=self._layout,
             public=self._public,
             before=self._plain,
-            tags=IntegrityTags(
-                secret, self.charter.digest, self.session.shape.values, self._layout.tags
-            ),
+            tags=servers_tags(self._tag_secret, self.charter, self._layout),
         )
         self._plain = self._plain + opened.changes
         words = encode_words(self.session.shape, self.session.shape.table(self._plain))

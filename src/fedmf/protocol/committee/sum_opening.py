@@ -7,21 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.rlwe import DOES_NOT_OPEN, open_sum
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.crypto.rlwe_words import unpack_words
 from fedmf.errors import OpenError
-from fedmf.protocol.integrity_tags import split_numbers
+from fedmf.protocol.integrity_tags import IntegrityTags, split_numbers
 from fedmf.protocol.lattice_layout import LatticeLayout
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol.committee.charter import Charter
-    from fedmf.protocol.integrity_tags import IntegrityTags
     from fedmf.protocol.session import Session
     from fedmf.protocol.table import Int64Array
 
@@ -63,6 +64,15 @@ def committee_layout(session: Session) -> LatticeLayout:
     return LatticeLayout.plan(session.shape, uploads=session.participants)
 
 
+def servers_tags(secret: bytes, charter: Charter, layout: LatticeLayout) -> IntegrityTags:
+    """Return what tags are made with where the server opens: over the values beside words alone.
+
+    Only members could lie to such a server. Words under a false key do not open, and so need no
+    tags; but nothing in a value beside them tells whether its pad was true.
+    """
+    return IntegrityTags(MasterSecret(secret), charter.digest, layout.beside, layout.tags)
+
+
 def open_round_sum(
     payload: bytes,
     answers: Mapping[int, ShareSum],
@@ -88,7 +98,8 @@ def open_round_sum(
     before
         The table that the round worked on, flat.
     tags
-        What the tags of the uploads were made with.
+        What the tags of the uploads were made with: over all values in a blind session, and
+        otherwise `servers_tags`.
     masks
         The sum of the masks of their tags, uint64, shape (tags,); none unless given.
 
@@ -110,8 +121,10 @@ def open_round_sum(
                 words, public=public, key=padded.key, size=layout.size, uploads=uploads
             )
             found = numbers - padded.pads
-            changes = layout.sums(messages, found[layout.tags :], before)
-            tags.check(found[: layout.tags], tags.of(changes))
+            beside = found[layout.tags :]
+            changes = layout.sums(messages, beside, before)
+            tagged = changes if charter.terms.blind else beside.view(np.int64)
+            tags.check(found[: layout.tags], tags.of(tagged))
             layout.check_beside(before + changes)
         except OpenError:
             continue
