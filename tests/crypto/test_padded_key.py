@@ -37,6 +37,15 @@ def test_without_seeds_everything_is_zero() -> None:
     assert padded.pads.tolist() == [0] * PADS
 
 
+def test_keys_and_pads_add_like_those_of_their_seeds() -> None:
+    whole = PaddedKey.sum_of_seeds(SEEDS, PADS)
+    added = PaddedKey.sum_of_seeds(SEEDS[:2], PADS) + PaddedKey.sum_of_seeds(SEEDS[2:], PADS)
+    np.testing.assert_array_equal(added.key.coefficients, whole.key.coefficients)
+    assert added.pads.tolist() == whole.pads.tolist()
+    with pytest.raises(TypeError):
+        added + whole.key  # type: ignore[operator]
+
+
 def test_pads_are_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
         PaddedKey.sum_of_seeds(SEEDS, PADS).pads[0] = 1

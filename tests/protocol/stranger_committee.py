@@ -319,8 +319,9 @@ class CommitteeParticipant(Party):
     def _beta(self, context: bytes, participant: int, nonce: bytes) -> tuple[int, ...]:
         if not self.terms.blind:
             return (0,) * self.words.tags
-        drawn = self._prf("tag masks", self.digest, context, u32(participant), nonce)
-        return struct.unpack(f"<{self.words.tags}Q", keystream(drawn, 8 * self.words.tags))
+        named = "tag masks", self.digest, context, u32(participant), nonce
+        drawn = b"".join(self._prf(*named, u32(k)) for k in range(-(-self.words.tags // 4)))
+        return struct.unpack(f"<{self.words.tags}Q", drawn[: 8 * self.words.tags])
 
     def begin(self, message: bytes) -> None:
         self._round, opening = self.terms.unframed(4, message)

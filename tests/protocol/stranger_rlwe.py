@@ -145,7 +145,7 @@ class RlweParticipant:
         count, tags = len(self._start), self._words.tags
         factors = self._numbers(tags * count, b"tag factors")
         self._factors = [factors[count * j : count * (j + 1)] for j in range(tags)]
-        self._masks = [0] * (tags + self._words.beside)
+        self._pads = [0] * self._words.numbers
         self._key, self._uploads = [0] * DEGREE, 0
 
     def _prf(self, label: bytes, *parts: bytes) -> bytes:
@@ -153,16 +153,12 @@ class RlweParticipant:
         data = b"".join(struct.pack("<Q", len(part)) + part for part in arguments)
         return hmac.digest(self._secret, data, "sha256")
 
-    def _upload_key(self, *upload: bytes) -> list[int]:
-        stream = keystream(self._prf(b"upload key", *upload), 8 * DEGREE)
-        return [word.bit_count() - 32 for word in struct.unpack(f"<{DEGREE}Q", stream)]
+    def _key_and_pads(self, *upload: bytes) -> tuple[list[int], list[int]]:
+        drawn = self._numbers(DEGREE + self._words.numbers, b"upload key", *upload)
+        return [word.bit_count() - 32 for word in drawn[:DEGREE]], drawn[DEGREE:]
 
     def _numbers(self, count: int, label: bytes, *parts: bytes) -> list[int]:
         return list(struct.unpack(f"<{count}Q", keystream(self._prf(label, *parts), 8 * count)))
-
-    def _mask(self, *upload: bytes) -> list[int]:
-        beta = self._numbers(self._words.tags, b"tag masks", *upload)
-        return beta + self._numbers(self._words.beside, b"pads beside words", *upload)
 
     def _tags(self, values: list[int]) -> list[int]:
         return [sum(map(int.__mul__, factors, values)) for factors in self._factors]
@@ -176,10 +172,10 @@ class RlweParticipant:
         messages, beside = words.split(table)
         values = [value for group in table for row in group for value in row]
         upload = struct.pack("<I", round_number), struct.pack("<I", self._number), nonce
-        behind = zip(self._tags(values) + beside, self._mask(*upload), strict=True)
-        numbers = [(number + mask) % 2**64 for number, mask in behind]
+        key, pads = self._key_and_pads(*upload)
+        behind = zip(self._tags(values) + beside, pads, strict=True)
+        numbers = [(number + pad) % 2**64 for number, pad in behind]
         messages = words.padded(messages)
-        key = self._upload_key(*upload)
         exact: list[int] = []
         for public in words.public:
             for masked in product(public, key):
@@ -193,9 +189,9 @@ class RlweParticipant:
         uploads = listed(body)
         for number, nonce in uploads:
             upload = struct.pack("<I", round_number), struct.pack("<I", number), nonce
-            key, mask = self._upload_key(*upload), self._mask(*upload)
+            key, pads = self._key_and_pads(*upload)
             self._key = [a + b for a, b in zip(self._key, key, strict=True)]
-            self._masks = [a + b for a, b in zip(self._masks, mask, strict=True)]
+            self._pads = [a + b for a, b in zip(self._pads, pads, strict=True)]
             self._uploads += 1
         return self._number in dict(uploads)
 
@@ -213,7 +209,7 @@ class RlweParticipant:
             if abs(noisy - opened * step) > noise_bound(self._uploads, words.kept_bits):
                 raise RefusedError("does not open")
             messages.append(opened)
-        bare = [number - mask for number, mask in zip(found, self._masks, strict=True)]
+        bare = [number - pad for number, pad in zip(found, self._pads, strict=True)]
         values = words.joined(messages, bare[words.tags :])
         added = [m - start for m, start in zip(values, self._start, strict=True)]
         for tag, due in zip(bare, self._tags(added), strict=False):

@@ -67,6 +67,7 @@ def test_changes_come_back_exactly_where_the_tables_fit(
     found = layout.sums(opened, beside, before)
     assert found.tolist() == (after.astype(object) - before).tolist()
     layout.check_beside(before + found)
+    layout.check_beside(found, before)
 
 
 @settings(max_examples=100, deadline=None)

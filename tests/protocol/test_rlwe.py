@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
 from fedmf.errors import KeyMaterialError, OpenError, ProtocolError, SettingsError, WordSizeError
@@ -359,9 +360,8 @@ def test_whoever_knows_the_pads_of_an_upload_reads_its_values(
 ) -> None:
     """Pads of zero are what the server would need, and has not."""
     session = replace(small(3, 4, 20), shape=WIDE)
-    monkeypatch.setattr(
-        RlweParticipant, "_mask", lambda self, *_: np.zeros(self._layout.numbers, dtype=np.uint64)
-    )
+    zeros = property(lambda self: np.zeros_like(self._pads))
+    monkeypatch.setattr(PaddedKey, "pads", zeros)
     change = random_change(np.random.default_rng(4), WIDE)
     sent = participant_protection(session, SECRET).protect(change, round_number=1, participant=0)
     plain = table_layout(session).split(WIDE.flat_change(change))[1]

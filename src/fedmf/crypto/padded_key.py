@@ -1,4 +1,4 @@
-"""The key of an upload under a committee, and pads from the same seeds, for numbers beside it.
+"""The key of an upload, and pads from the same seeds, for numbers beside the words under it.
 
 The words under a key hold small numbers. What needs all of 64 bits, and has to add modulo 2^64
 exactly, is hidden by adding a pad to it. Pads add like keys do: whoever gets the sum of the keys of
@@ -62,6 +62,11 @@ class PaddedKey(SecretMaterial):
             total += keys.sum(axis=0, dtype=np.int16)
             padding += drawn.sum(axis=0)
         return cls(RlweKey(total), padding)
+
+    def __add__(self, other: PaddedKey) -> PaddedKey:
+        if not isinstance(other, PaddedKey):
+            return NotImplemented
+        return PaddedKey(self._key + other._key, self._pads + other._pads)
 
     @property
     def key(self) -> RlweKey:

@@ -33,10 +33,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.master_secret import MASTER_SECRET_BYTES, MasterSecret
 from fedmf.crypto.rlwe import DOES_NOT_OPEN
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import MessageError, OpenError
+from fedmf.protocol.framing import u32
 from fedmf.protocol.table import Int64Array
 
 LEAST_TAGS = 2
@@ -49,6 +50,8 @@ _WIRE = np.dtype("<u8")
 
 NUMBER_BYTES = _WIRE.itemsize
 """Size of a tag, or of a value beside the words, on the wire."""
+
+_TAGS_PER_DERIVATION = MASTER_SECRET_BYTES // NUMBER_BYTES
 
 
 def tags_for(word_bits: int) -> int:
@@ -76,7 +79,8 @@ class IntegrityTags(SecretMaterial):
     def __init__(self, secret: MasterSecret, context: bytes, values: int, tags: int) -> None:
         self._secret, self._context = secret, context
         stream = Keystream(secret.derive("tag factors", context))
-        self._factors = numbers_of(stream, tags * values).reshape(tags, values)
+        drawn = stream.take(NUMBER_BYTES * tags * values).view(_WIRE)
+        self._factors = drawn.astype(np.uint64, copy=False).reshape(tags, values)
 
     def of(self, values: Int64Array) -> NDArray[np.uint64]:
         """Return sum_i alpha_i m_i modulo 2^64 for every tag, shape (tags,).
@@ -99,8 +103,13 @@ class IntegrityTags(SecretMaterial):
             What names the upload. No two uploads may share a mask: the difference of their tags
             would be one of plain sums.
         """
-        stream = Keystream(self._secret.derive("tag masks", self._context, *parts))
-        return numbers_of(stream, len(self._factors))
+        # Whoever opens a sum needs those of all its uploads, and one derivation serves four tags.
+        derived = b"".join(
+            self._secret.derive("tag masks", self._context, *parts, u32(block))
+            for block in range(-(-len(self._factors) // _TAGS_PER_DERIVATION))
+        )
+        masks = np.frombuffer(derived, dtype=_WIRE, count=len(self._factors))
+        return masks.astype(np.uint64)
 
     @staticmethod
     def check(found: NDArray[np.uint64], due: NDArray[np.uint64]) -> None:
@@ -114,11 +123,6 @@ class IntegrityTags(SecretMaterial):
         """
         if not hmac.compare_digest(found.tobytes(), due.tobytes()):
             raise OpenError(DOES_NOT_OPEN)
-
-
-def numbers_of(stream: Keystream, count: int) -> NDArray[np.uint64]:
-    """Return the next numbers modulo 2^64 of a keystream, 8 bytes each, little endian."""
-    return stream.take(NUMBER_BYTES * count).view(_WIRE).astype(np.uint64, copy=False)
 
 
 def pack_numbers(numbers: NDArray[np.uint64]) -> bytes:

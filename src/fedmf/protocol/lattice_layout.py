@@ -171,15 +171,15 @@ class LatticeLayout:
                 wide_taken += group.values
         return exact
 
-    def check_beside(self, table: Int64Array) -> None:
+    def check_beside(self, sums: Int64Array, before: Int64Array | None = None) -> None:
         """Raise unless the values beside words fit theirs, once tags have been checked.
 
         Tags miss shifts by multiples of a group's word; none of these leads to a value that fits.
 
         Parameters
         ----------
-        table
-            The values of the table that opened sums lead to, int64, shape (values,).
+        sums, before
+            What `sums` returned, and the values of the table before; zeros unless given.
 
         Raises
         ------
@@ -188,7 +188,9 @@ class LatticeLayout:
         """
         for group, at in self._places():
             if not self.in_words(group):
-                values = table[at : at + group.values]
+                values = sums[at : at + group.values]
+                if before is not None:
+                    values = values + before[at : at + group.values]
                 if (values != centred(values, group.word_bits)).any():
                     raise OpenError(DOES_NOT_OPEN)
 

@@ -5,10 +5,10 @@ the secret, the session, who uploads, when, and a fresh public nonce; the closin
 lists whose uploads, under which nonces, the table includes from then on. Whoever holds the secret
 adds up their keys and opens the table. The server adds words and never opens anything.
 
-Values that are too wide for words travel beside them, under pads that add modulo 2^64. Every upload
-also carries integrity tags behind its words, which add like everything else; a mask that nobody
-else has hides them. A server that drops, repeats, shifts or makes up words is found out
-when the table is opened, before anything of it is used.
+Values that are too wide for words travel beside them, and so do integrity tags over all values,
+under pads that add modulo 2^64 and follow from the upload's key. A server that drops, repeats,
+shifts or makes up words or what is beside them is found out when the table is opened, before
+anything of it is used.
 """
 
 from __future__ import annotations
@@ -16,22 +16,16 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt, open_sum
-from fedmf.crypto.rlwe_key import RlweKey
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.errors import ProtocolError, WordSizeError
-from fedmf.protocol.integrity_tags import (
-    IntegrityTags,
-    numbers_of,
-    pack_numbers,
-    split_numbers,
-)
+from fedmf.protocol.framing import u32
+from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers, split_numbers
 from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
@@ -91,8 +85,7 @@ class RlweParticipant(ParticipantProtection):
         layout = self._layout
         self._tags = IntegrityTags(secret, session.digest, session.shape.values, layout.tags)
         self._start_tags = self._tags.of(session.shape.flat(start))
-        self._key = RlweKey.sum_of_seeds([])
-        self._masks = np.zeros(layout.numbers, dtype=np.uint64)
+        self._padded = PaddedKey.sum_of_seeds([], layout.numbers)
         self._uploads = self._heard_rounds = 0
 
     def protect(
@@ -106,33 +99,32 @@ class RlweParticipant(ParticipantProtection):
         # Hedged with the values: even a stuck source repeats no key for another message.
         fresh = self._randomness.bytes(64, values.tobytes())
         nonce, noise_seed = fresh[:32], fresh[32:]
-        upload = _upload(round_number, participant, nonce)
+        seed = self._seed(round_number, participant, nonce)
+        padded = PaddedKey.sum_of_seeds([seed], self._layout.numbers)
         words = encrypt(
             messages,
             public=self._public,
-            key=RlweKey.from_seed(self._seed(*upload)),
+            key=padded.key,
             noise_seed=noise_seed,
             size=self._layout.size,
         )
-        numbers = np.concatenate([self._tags.of(values), beside]) + self._mask(*upload)
+        numbers = np.concatenate([self._tags.of(values), beside]) + padded.pads
         return Protected(pack_words(words, self._layout.size) + pack_numbers(numbers), nonce)
 
     def hear(self, closing: ClosingMessage) -> None:
-        """Add the keys, masks and pads of a round's included uploads."""
+        """Add the keys and pads of a round's included uploads."""
         if closing.round <= self._heard_rounds:
             return
         if closing.round != self._heard_rounds + 1:
             raise ProtocolError(
                 f"the closing of round {closing.round} after that of round {self._heard_rounds}"
             )
-        uploads = [
-            _upload(closing.round, participant, nonce)
+        seeds = [
+            self._seed(closing.round, participant, nonce)
             for participant, nonce in zip(closing.included, closing.nonces, strict=True)
         ]
-        self._key += RlweKey.sum_of_seeds(self._seed(*upload) for upload in uploads)
-        for upload in uploads:
-            self._masks += self._mask(*upload)
-        self._uploads += len(uploads)
+        self._padded += PaddedKey.sum_of_seeds(seeds, self._layout.numbers)
+        self._uploads += len(seeds)
         self._heard_rounds = closing.round
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
@@ -143,11 +135,11 @@ class RlweParticipant(ParticipantProtection):
         opened = open_sum(
             unpack_words(words, layout.blocks, layout.size, to_read=True),
             public=self._public,
-            key=self._key,
+            key=self._padded.key,
             size=layout.size,
             uploads=self._uploads,
         )
-        found -= self._masks
+        found -= self._padded.pads
         values = layout.sums(opened, found[layout.tags :])
         self._tags.check(found[: layout.tags], self._tags.of(values) - self._start_tags)
         layout.check_beside(values)
@@ -163,16 +155,10 @@ class RlweParticipant(ParticipantProtection):
         del rows
         return self._layout.payload_bytes
 
-    def _mask(self, *upload: bytes) -> NDArray[np.uint64]:
-        """Return the masks of an upload's tags, and the pads of its values beside the words."""
-        masks = self._tags.mask(*upload)
-        if not self._layout.beside:
-            return masks
-        seed = self._secret.derive("pads beside words", self.session.digest, *upload)
-        return np.concatenate([masks, numbers_of(Keystream(seed), self._layout.beside)])
-
-    def _seed(self, *upload: bytes) -> bytes:
-        return self._secret.derive("upload key", self.session.digest, *upload)
+    def _seed(self, round_number: int, participant: int, nonce: bytes) -> bytes:
+        """Return what the key and the pads of an upload, and of no other, are drawn from."""
+        named = u32(round_number), u32(participant), nonce
+        return self._secret.derive("upload key", self.session.digest, *named)
 
 
 class RlweServer(ServerProtection):
@@ -211,8 +197,3 @@ class RlweServer(ServerProtection):
         layout = self._layout
         words, self._numbers = split_numbers(payload, layout.words_bytes, layout.numbers)
         self._words = unpack_words(words, layout.blocks, layout.size)
-
-
-def _upload(round_number: int, participant: int, nonce: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return what names an upload: no other one has the same key or masks."""
-    return round_number.to_bytes(4, "little"), participant.to_bytes(4, "little"), nonce

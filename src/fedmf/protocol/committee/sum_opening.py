@@ -125,7 +125,7 @@ def open_round_sum(
             changes = layout.sums(messages, beside, before)
             tagged = changes if charter.terms.blind else beside.view(np.int64)
             tags.check(found[: layout.tags], tags.of(tagged))
-            layout.check_beside(before + changes)
+            layout.check_beside(changes, before)
         except OpenError:
             continue
         return OpenedSum(changes, liars)
