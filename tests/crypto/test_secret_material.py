@@ -26,11 +26,11 @@ SECRETS: dict[str, Callable[[PrivateKey], SecretMaterial]] = {
     "FixedBase": lambda _: FixedBase(mpz(3), mpz(49), 1),
     "Keystream": lambda _: Keystream(bytes(32)),
     "RlweKey": lambda _: RlweKey.from_seed(bytes(32)),
-    "PaddedKey": lambda _: PaddedKey.sum_of_seeds([bytes(32)]),
+    "PaddedKey": lambda _: PaddedKey.sum_of_seeds([bytes(32)], 2),
     "SmallFactor": lambda _: RlweKey.from_seed(bytes(32)).factor(),
     "SigningKey": lambda _: SigningKey(bytes(32)),
     "EnvelopeKey": lambda _: EnvelopeKey(bytes(32)),
-    "ShareSum": lambda _: ShareSum.from_seeds([[bytes(32)]], 1),
+    "ShareSum": lambda _: ShareSum.from_seeds([[bytes(32)]], 1, 2),
     "PrimeSquare": lambda key: PrimeSquare(key.numbers.p, key.numbers.q, key.numbers.h, 1),
 }
 WAYS_OUT: dict[str, Callable[[SecretMaterial], object]] = {

@@ -30,7 +30,7 @@ from tests.protocol.stranger import Change, Table, Terms
 
 # Words of 4, 1, 8 and 2 bytes; under a 1024-bit key rows of the first group take two ciphertexts,
 # and with full uploads its ciphertexts end in the middle of rows.
-GROUPS = (("items", 3, 40, 31), ("counts", 5, 1, 8), ("sums", 2, 3, 62), ("biases", 2, 2, 16))
+GROUPS = (("items", 7, 40, 31), ("counts", 5, 1, 8), ("sums", 2, 3, 62), ("biases", 2, 2, 16))
 FEDMF, STRANGER = (0, 1), (2, 3)
 SECRET = MasterSecret(bytes(range(100, 132)))
 
@@ -187,8 +187,9 @@ class BothSides:
         """Return the size that the page announces."""
         size = 82 + 4 + (0 if self.terms.protection == "none" else 32)
         if self.terms.protection == "rlwe":
-            # One block, of 4-byte words where the noise of all uploads fits, and the tags.
-            return size + 2048 * (4 if self.terms.rounds == 2 else 5) + 16
+            # One block, of 5-byte words where they hold the first group; 22 tags for 62 bits.
+            words = 2048 * 5 if self.terms.rounds == 2 else 2048 * 4 + 8 * 7 * 40
+            return size + words + 8 * 2 * 3 + 8 * 22
         if self.terms.upload == "part":
             size += 4 * (len(GROUPS) + sum(map(len, change)))
         for (_, rows, columns, bits), listed in zip(GROUPS, change, strict=True):

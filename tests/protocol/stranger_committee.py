@@ -128,8 +128,17 @@ class RoundWords(Words):
         super().__init__(replace(terms, rounds=1))
         self._seed = hashed("public polynomials", charter)
 
-    def limbs(self, bits: int) -> int:
-        return 1 if bits <= self.w else super().limbs(bits + 1)
+    def changes(self, messages: list[int], beside: list[int], before: list[int]) -> list[int]:
+        """Return the exact sums of what opened, given the table before."""
+        exact, rest, sources = [], iter(before), (iter(messages), iter(beside))
+        for count, bits, lies_beside in self.places():
+            for _ in range(count):
+                value, old = next(sources[lies_beside]), next(rest)
+                if lies_beside:
+                    exact.append(nearest_to_zero(value, 64))
+                else:
+                    exact.append(nearest_to_zero(old + value, bits) - old)
+        return exact
 
     @cached_property
     def public(self) -> list[list[int]]:
@@ -143,14 +152,17 @@ class RoundWords(Words):
         return [coefficients[DEGREE * j : DEGREE * (j + 1)] for j in range(self.blocks)]
 
 
-def expanded(seed: bytes) -> list[int]:
-    """Return the 2,048 coefficients of a seed, and behind them its two numbers."""
-    drawn = struct.unpack(f"<{DEGREE + 2}Q", keystream(seed, 8 * (DEGREE + 2)))
+def expanded(seed: bytes, numbers: int) -> list[int]:
+    """Return the 2,048 coefficients of a seed, and behind them so many numbers."""
+    count = DEGREE + numbers
+    drawn = struct.unpack(f"<{count}Q", keystream(seed, 8 * count))
     return [word.bit_count() - 32 for word in drawn[:DEGREE]] + list(drawn[DEGREE:])
 
 
-def added(vectors: Sequence[Sequence[int]]) -> list[int]:
-    return [sum(column) for column in zip(*vectors, strict=True)] or [0] * (DEGREE + 2)
+def added(vectors: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
+    """Return the sums of coefficients, and those of the numbers behind them modulo 2^64."""
+    sums = [sum(column) for column in zip(*vectors, strict=True)]
+    return sums[:DEGREE], [number % 2**64 for number in sums[DEGREE:]]
 
 
 class Party:
@@ -269,10 +281,18 @@ class CommitteeParticipant(Party):
         if terms.blind:
             self._reader = X25519PrivateKey.from_private_bytes(self._prf("reader envelope key"))
             assert self._reader.public_key().public_bytes_raw() == self.reader_key
-            count = len(self.words.table_limbs(start))
-            stream = keystream(self._prf("tag factors", self.digest), 16 * count)
-            factors = struct.unpack(f"<{2 * count}Q", stream)
-            self._factors = factors[:count], factors[count:]
+            self._take_factors()
+        else:
+            self._secret = b""
+
+    def _take_factors(self) -> None:
+        count = sum(rows * columns for _, rows, columns, _ in self.terms.groups)
+        if not self.terms.blind:
+            count = self.words.beside
+        tags = self.words.tags
+        stream = keystream(self._prf("tag factors", self.digest), 8 * tags * count)
+        factors = struct.unpack(f"<{tags * count}Q", stream)
+        self._factors = [factors[count * j : count * (j + 1)] for j in range(tags)]
 
     def _prf(self, *parts: str | bytes) -> bytes:
         encoded = [part.encode() if isinstance(part, str) else part for part in parts]
@@ -289,15 +309,19 @@ class CommitteeParticipant(Party):
         return plain
 
     def _table_digest(self) -> bytes:
-        digest = hashed("table", self.digest, self._plain())
-        return self._prf("table digest", digest) if self.terms.blind else digest
+        if not self.terms.blind:
+            return hashed("table", self.digest, self._secret + self._plain())
+        return self._prf("table digest", hashed("table", self.digest, self._plain()))
 
-    def _tags(self, limbs: list[int]) -> list[int]:
-        return [sum(map(int.__mul__, factors, limbs)) for factors in self._factors]
+    def _tags_of(self, values: list[int]) -> list[int]:
+        return [sum(map(int.__mul__, factors, values)) for factors in self._factors]
 
     def _beta(self, context: bytes, participant: int, nonce: bytes) -> tuple[int, ...]:
-        drawn = self._prf("tag masks", self.digest, context, u32(participant), nonce)
-        return struct.unpack("<2Q", drawn[:16])
+        if not self.terms.blind:
+            return (0,) * self.words.tags
+        named = "tag masks", self.digest, context, u32(participant), nonce
+        drawn = b"".join(self._prf(*named, u32(k)) for k in range(-(-self.words.tags // 4)))
+        return struct.unpack(f"<{self.words.tags}Q", drawn[: 8 * self.words.tags])
 
     def begin(self, message: bytes) -> None:
         self._round, opening = self.terms.unframed(4, message)
@@ -310,24 +334,23 @@ class CommitteeParticipant(Party):
             raise RefusedError("a replayed table")
         words, terms, nonce = self.words, self.terms, secrets.token_bytes(32)
         seeds = [secrets.token_bytes(32) for _ in terms.sets]
-        *key, pad, second_pad = added([expanded(seed) for seed in seeds])
-        limbs = words.table_limbs(
-            [
-                [rows.get(row, [0] * columns) for row in range(count)]
-                for rows, (_, count, columns, _) in zip(change, terms.groups, strict=True)
-            ]
-        )
-        messages, exact = words.padded(limbs), list[int]()
+        key, pads = added([expanded(seed, words.numbers) for seed in seeds])
+        table = [
+            [rows.get(row, [0] * columns) for row in range(count)]
+            for rows, (_, count, columns, _) in zip(change, terms.groups, strict=True)
+        ]
+        in_words, beside = words.split(table)
+        messages, exact = words.padded(in_words), list[int]()
         for public in words.public:
             for masked in product(public, key):
                 noise = secrets.randbits(64).bit_count() - 32
                 exact.append(masked + noise + 2 ** (48 - words.w) * messages[len(exact)])
-        tags = b""
-        if terms.blind:
-            beta = self._beta(self._context, self.number, nonce)
-            sums = zip(self._tags(limbs), beta, (pad, second_pad), strict=True)
-            tags = struct.pack("<2Q", *(sum(one) % 2**64 for one in sums))
-        written = words.write(words.rounded(exact), [0, 0])[:-16] + tags
+        values = [value for group in table for row in group for value in row]
+        due = self._tags_of(values if terms.blind else beside)
+        beta = self._beta(self._context, self.number, nonce)
+        bare = [tag + mask for tag, mask in zip(due, beta, strict=True)] + beside
+        behind = [(number + pad) % 2**64 for number, pad in zip(bare, pads, strict=True)]
+        written = words.write(words.rounded(exact), behind)
         kind = UPDATE if self._worked_on else FIRST
         digest = hashed("words", written)
         head = Head(self._context, self.number, kind, digest, nonce, [])
@@ -389,14 +412,19 @@ class CommitteeParticipant(Party):
         _, data = self.terms.unframed(1, message)
         body = Body(data)
         form, last = body.take(1)[0], body.number()
+        if not self.terms.blind:
+            secret = body.take(32)
+            if self._secret not in (b"", secret):
+                raise RefusedError("another tag secret")
+            self._secret = secret
+            self._take_factors()
         if last == self._opened:
             return self.table
         self._opened = last
         if form == 3:
             self.table = self._read_plain(body)
         elif form in (1, 2):
-            size = self.words.blocks * DEGREE * self.words.kept_bits // 8 + 16
-            self._add(body.take(size))
+            self._add(body.take(self.words.bytes))
         return self.table
 
     def _read_plain(self, body: Body) -> Table:
@@ -419,50 +447,37 @@ class CommitteeParticipant(Party):
             opened = Body(HPKE.decrypt(share, self._reader, info=info))
             for number in terms.held(member):
                 coefficients = struct.unpack(f"<{DEGREE}i", opened.take(4 * DEGREE))
-                one = [*coefficients, *struct.unpack("<2Q", opened.take(16))]
+                behind = struct.unpack(f"<{words.numbers}Q", opened.take(8 * words.numbers))
+                one = [*coefficients, *behind]
                 if sums.setdefault(number, one) != one:
                     raise RefusedError("members disagree")
-        *key, pad, second_pad = added([sums[number] for number in range(len(terms.sets))])
-        found, tags = words.read(payload)
+        key, pads = added([sums[number] for number in range(len(terms.sets))])
+        found, numbers = words.read(payload)
         masks = [masked for public in words.public for masked in product(public, key)]
         step, uploads = 2 ** (words.kept_bits - words.w), len(self._uploads)
         mean = round((uploads - 1) * 2.0 ** (words.kept_bits - 49))
-        limbs = []
+        messages = []
         for word, mask in zip(found, words.rounded(masks), strict=True):
             noisy = nearest_to_zero(word - mask - mean, words.kept_bits)
             opened_one = (noisy + step // 2) // step
             if abs(noisy - opened_one * step) > noise_bound(uploads, words.kept_bits):
                 raise RefusedError("does not open")
-            limbs.append(nearest_to_zero(opened_one, words.w))
-        exact = self._exact(limbs)
+            messages.append(opened_one)
+        bare = [number - pad for number, pad in zip(numbers, pads, strict=True)]
+        before = [value for group in self.table for row in group for value in row]
+        exact = words.changes(messages, bare[words.tags :], before)
         betas = [self._beta(self._outcome[4:36], one, nonce) for one, nonce in self._uploads]
-        for tag, padding, due, *masked in zip(
-            tags, (pad, second_pad), self._tags(exact), *betas, strict=True
-        ):
-            if (tag - padding - due - sum(masked)) % 2**64:
+        for tag, due, *masked in zip(bare[: words.tags], self._tags_of(exact), *betas, strict=True):
+            if (tag - due - sum(masked)) % 2**64:
                 raise RefusedError("does not open")
-        for k, (_, rows, columns, bits) in enumerate(terms.groups):
-            values = words.joined(limbs, rows * columns, bits)
-            for place, value in enumerate(values):
-                row, column = divmod(place, columns)
-                total = self.table[k][row][column] + value
-                self.table[k][row][column] = nearest_to_zero(total, bits)
-
-    def _exact(self, limbs: list[int]) -> list[int]:
-        """Return the exact sums of limbs, given the table before."""
-        exact, at = [], 0
-        for (_, rows, columns, bits), group in zip(self.terms.groups, self.table, strict=True):
-            count = rows * columns * self.words.limbs(bits)
-            taken = limbs[at : at + count]
-            at += count
-            if self.words.limbs(bits) == 1:
-                before = [value for row in group for value in row]
-                taken = [
-                    nearest_to_zero(b + limb, bits) - b
-                    for b, limb in zip(before, taken, strict=True)
-                ]
-            exact += taken
-        return exact
+        after = [b + change for b, change in zip(before, exact, strict=True)]
+        if not words.fit(after):
+            raise RefusedError("does not open")
+        rest = iter(after)
+        self.table = [
+            [[next(rest) for _ in range(columns)] for _ in range(rows)]
+            for _, rows, columns, _ in terms.groups
+        ]
 
 
 class CommitteeMember(Party):
@@ -471,6 +486,7 @@ class CommitteeMember(Party):
     def __init__(self, terms: CommitteeTerms, charter: bytes, key: bytes, number: int) -> None:
         super().__init__(terms, charter, key)
         self.number = number
+        self._numbers = RoundWords(terms, self.digest).numbers
         self._signed: dict[int, bytes] = {}
 
     def respond(self, message: bytes) -> bytes:
@@ -554,8 +570,8 @@ class CommitteeMember(Party):
         self._once(outcome)
         share = b""
         for place in range(len(self.terms.held(self.number))):
-            *key, pad, second = added([expanded(self._seeds[one][place]) for one in numbers])
-            share += struct.pack(f"<{DEGREE}i2Q", *key, pad % 2**64, second % 2**64)
+            key, pads = added([expanded(self._seeds[one][place], self._numbers) for one in numbers])
+            share += struct.pack(f"<{DEGREE}i{self._numbers}Q", *key, *pads)
         statement = self.statement(outcome)
         if self.terms.blind:
             reader = X25519PublicKey.from_public_bytes(self.reader_key)

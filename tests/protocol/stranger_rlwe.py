@@ -48,17 +48,19 @@ class Words:
         for kept_bits in (32, 40):
             noise = noise_bound(uploads, kept_bits)
             w = max(w for w in range(1, 33) if noise <= 2.0 ** (kept_bits - w - 1))
-            limb_bits = w - uploads.bit_length()
-            if limb_bits >= 2 or all(bits <= w for *_, bits in terms.groups):
-                self.kept_bits, self.w, self.limb_bits = kept_bits, w, limb_bits
-                count = sum(
-                    rows * columns * self.limbs(bits) for _, rows, columns, bits in terms.groups
-                )
-                blocks = -(-count // DEGREE)
-                choices.append((blocks * kept_bits, kept_bits, w, limb_bits, blocks))
-        if not choices:
+            counts = [0, 0]
+            for _, rows, columns, bits in terms.groups:
+                counts[bits > w] += rows * columns
+            blocks = max(1, -(-counts[0] // DEGREE))
+            size = blocks * DEGREE * kept_bits // 8 + 8 * counts[1]
+            choices.append((size, kept_bits, w, blocks, counts[1]))
+        if uploads > 2**35:
             raise RefusedError("too many uploads")
-        _, self.kept_bits, self.w, self.limb_bits, self.blocks = min(choices)
+        _, self.kept_bits, self.w, self.blocks, self.beside = min(choices)
+        widest = max(bits for *_, bits in terms.groups)
+        self.tags = max(2, math.ceil(66 / (65 - widest)))
+        self.numbers = self.tags + self.beside
+        self.bytes = self.blocks * DEGREE * self.kept_bits // 8 + 8 * self.numbers
 
     @cached_property
     def public(self) -> list[list[int]]:
@@ -73,35 +75,34 @@ class Words:
         ]
         return [coefficients[DEGREE * j : DEGREE * (j + 1)] for j in range(self.blocks)]
 
-    def limbs(self, bits: int) -> int:
-        return 1 if bits <= self.w else 1 + -(-(bits - (self.w - 1)) // self.limb_bits)
-
-    def split(self, values: list[int], bits: int) -> list[int]:
-        base, limbs = 2**self.limb_bits, []
-        for _ in range(self.limbs(bits) - 1):
-            lowest = [(v + base // 2) % base - base // 2 for v in values]
-            values = [(v - low) // base for v, low in zip(values, lowest, strict=True)]
-            limbs += lowest
-        return limbs + values
-
-    def joined(self, limbs: list[int], count: int, bits: int) -> list[int]:
-        """Return so many values of so many bits; takes their limbs off the front of the list."""
-        each = self.limbs(bits)
-        taken = limbs[: count * each]
-        del limbs[: count * each]
+    def places(self) -> list[tuple[int, int, bool]]:
+        """Return the number of values of each group, their bits, and whether they lie beside."""
         return [
-            nearest_to_zero(
-                sum(taken[k + place * count] << self.limb_bits * place for place in range(each)),
-                bits,
-            )
-            for k in range(count)
+            (rows * columns, bits, bits > self.w) for _, rows, columns, bits in self.terms.groups
         ]
 
-    def table_limbs(self, table: Table) -> list[int]:
-        limbs = []
-        for (*_, bits), group in zip(self.terms.groups, table, strict=True):
-            limbs += self.split([value for row in group for value in row], bits)
-        return limbs
+    def split(self, table: Table) -> tuple[list[int], list[int]]:
+        """Return the values in words, and those beside."""
+        parts: tuple[list[int], list[int]] = ([], [])
+        for (_, _, beside), group in zip(self.places(), table, strict=True):
+            parts[beside].extend(value for row in group for value in row)
+        return parts
+
+    def joined(self, messages: list[int], beside: list[int]) -> list[int]:
+        """Return all values in the order of the table; refuse those that do not fit."""
+        values = []
+        sources = iter(messages), iter(beside)
+        for count, bits, lies_beside in self.places():
+            for _ in range(count):
+                value = next(sources[lies_beside])
+                if not lies_beside:
+                    value = nearest_to_zero(value, bits)
+                values.append(nearest_to_zero(value, 64))
+        return values
+
+    def fit(self, values: list[int]) -> bool:
+        bits = [bits for count, bits, _ in self.places() for _ in range(count)]
+        return all(v == nearest_to_zero(v, b) for v, b in zip(values, bits, strict=True))
 
     def padded(self, integers: list[int]) -> list[int]:
         return integers + [0] * (self.blocks * DEGREE - len(integers))
@@ -110,18 +111,18 @@ class Words:
         dropped = 48 - self.kept_bits
         return [(x + 2 ** (dropped - 1) >> dropped) % 2**self.kept_bits for x in exact]
 
-    def write(self, words: list[int], tags: list[int]) -> bytes:
+    def write(self, words: list[int], numbers: list[int]) -> bytes:
         written = b"".join(word.to_bytes(self.kept_bits // 8, "little") for word in words)
-        return written + struct.pack("<2Q", *tags)
+        return written + struct.pack(f"<{len(numbers)}Q", *numbers)
 
     def read(self, payload: bytes) -> tuple[list[int], list[int]]:
-        """Return the words of a payload, and the two tags behind them."""
+        """Return the words of a payload, and the tags and values behind them."""
         size = self.kept_bits // 8
         end = self.blocks * DEGREE * size
-        if len(payload) != end + 16:
+        if len(payload) != self.bytes:
             raise RefusedError("a payload of another size")
         words = [int.from_bytes(payload[at : at + size], "little") for at in range(0, end, size)]
-        return words, list(struct.unpack("<2Q", payload[end:]))
+        return words, list(struct.unpack(f"<{self.numbers}Q", payload[end:]))
 
 
 def listed(body: bytes) -> list[tuple[int, bytes]]:
@@ -140,27 +141,27 @@ class RlweParticipant:
     def __init__(self, terms: Terms, number: int, secret: bytes, start: Table) -> None:
         self._terms, self._number, self._secret = terms, number, secret
         self._words = Words(terms)
-        self._start = self._words.table_limbs(start)
-        count = len(self._start)
-        stream = keystream(self._prf(b"tag factors"), 2 * 8 * count)
-        factors = struct.unpack(f"<{2 * count}Q", stream)
-        self._factors = factors[:count], factors[count:]
-        self._key, self._masks, self._uploads = [0] * DEGREE, [0, 0], 0
+        self._start = [value for group in start for row in group for value in row]
+        count, tags = len(self._start), self._words.tags
+        factors = self._numbers(tags * count, b"tag factors")
+        self._factors = [factors[count * j : count * (j + 1)] for j in range(tags)]
+        self._pads = [0] * self._words.numbers
+        self._key, self._uploads = [0] * DEGREE, 0
 
     def _prf(self, label: bytes, *parts: bytes) -> bytes:
         arguments = (label, self._terms.digest(), *parts)
         data = b"".join(struct.pack("<Q", len(part)) + part for part in arguments)
         return hmac.digest(self._secret, data, "sha256")
 
-    def _upload_key(self, *upload: bytes) -> list[int]:
-        stream = keystream(self._prf(b"upload key", *upload), 8 * DEGREE)
-        return [word.bit_count() - 32 for word in struct.unpack(f"<{DEGREE}Q", stream)]
+    def _key_and_pads(self, *upload: bytes) -> tuple[list[int], list[int]]:
+        drawn = self._numbers(DEGREE + self._words.numbers, b"upload key", *upload)
+        return [word.bit_count() - 32 for word in drawn[:DEGREE]], drawn[DEGREE:]
 
-    def _beta(self, *upload: bytes) -> tuple[int, ...]:
-        return struct.unpack("<2Q", self._prf(b"tag masks", *upload)[:16])
+    def _numbers(self, count: int, label: bytes, *parts: bytes) -> list[int]:
+        return list(struct.unpack(f"<{count}Q", keystream(self._prf(label, *parts), 8 * count)))
 
-    def _tags(self, limbs: list[int]) -> list[int]:
-        return [sum(map(int.__mul__, factors, limbs)) for factors in self._factors]
+    def _tags(self, values: list[int]) -> list[int]:
+        return [sum(map(int.__mul__, factors, values)) for factors in self._factors]
 
     def upload(self, round_number: int, change: Change) -> bytes:
         words, nonce = self._words, secrets.token_bytes(32)
@@ -168,18 +169,19 @@ class RlweParticipant:
             [rows.get(row, [0] * columns) for row in range(count)]
             for rows, (_, count, columns, _) in zip(change, self._terms.groups, strict=True)
         ]
-        limbs = words.table_limbs(table)
+        messages, beside = words.split(table)
+        values = [value for group in table for row in group for value in row]
         upload = struct.pack("<I", round_number), struct.pack("<I", self._number), nonce
-        beta = self._beta(*upload)
-        tags = [(t + b) % 2**64 for t, b in zip(self._tags(limbs), beta, strict=True)]
-        messages = words.padded(limbs)
-        key = self._upload_key(*upload)
+        key, pads = self._key_and_pads(*upload)
+        behind = zip(self._tags(values) + beside, pads, strict=True)
+        numbers = [(number + pad) % 2**64 for number, pad in behind]
+        messages = words.padded(messages)
         exact: list[int] = []
         for public in words.public:
             for masked in product(public, key):
                 noise = secrets.randbits(64).bit_count() - 32
                 exact.append(masked + noise + 2 ** (48 - words.w) * messages[len(exact)])
-        payload = words.write(words.rounded(exact), tags)
+        payload = words.write(words.rounded(exact), numbers)
         return self._terms.framed(2, round_number, upload[1] + nonce + payload)
 
     def included(self, message: bytes) -> bool:
@@ -187,9 +189,9 @@ class RlweParticipant:
         uploads = listed(body)
         for number, nonce in uploads:
             upload = struct.pack("<I", round_number), struct.pack("<I", number), nonce
-            key, beta = self._upload_key(*upload), self._beta(*upload)
+            key, pads = self._key_and_pads(*upload)
             self._key = [a + b for a, b in zip(self._key, key, strict=True)]
-            self._masks = [a + b for a, b in zip(self._masks, beta, strict=True)]
+            self._pads = [a + b for a, b in zip(self._pads, pads, strict=True)]
             self._uploads += 1
         return self._number in dict(uploads)
 
@@ -199,22 +201,25 @@ class RlweParticipant:
         masks = [masked for public in words.public for masked in product(public, self._key)]
         step = 2 ** (words.kept_bits - words.w)
         mean = round((self._uploads - 1) * 2.0 ** (words.kept_bits - 49))
-        limbs = []
+        messages = []
         sums, found = words.read(payload)
         for word, mask in zip(sums, words.rounded(masks), strict=True):
             noisy = nearest_to_zero(word - mask - mean, words.kept_bits)
             opened = (noisy + step // 2) // step
             if abs(noisy - opened * step) > noise_bound(self._uploads, words.kept_bits):
                 raise RefusedError("does not open")
-            limbs.append(nearest_to_zero(opened, words.w))
-        added = [m - start for m, start in zip(limbs, self._start, strict=False)]
-        for tag, beta, due in zip(found, self._masks, self._tags(added), strict=True):
-            if (tag - beta - due) % 2**64:
+            messages.append(opened)
+        bare = [number - pad for number, pad in zip(found, self._pads, strict=True)]
+        values = words.joined(messages, bare[words.tags :])
+        added = [m - start for m, start in zip(values, self._start, strict=True)]
+        for tag, due in zip(bare, self._tags(added), strict=False):
+            if (tag - due) % 2**64:
                 raise RefusedError("does not open")
-        table = []
-        for _, rows, columns, bits in self._terms.groups:
-            values = words.joined(limbs, rows * columns, bits)
-            table.append([values[columns * row : columns * (row + 1)] for row in range(rows)])
+        if not words.fit(values):
+            raise RefusedError("does not open")
+        table, rest = [], iter(values)
+        for _, rows, columns, _ in self._terms.groups:
+            table.append([[next(rest) for _ in range(columns)] for _ in range(rows)])
         return round_number, table
 
 
@@ -225,21 +230,23 @@ class RlweServer:
         self._terms, self._words = terms, Words(terms)
         step = 2 ** (self._words.kept_bits - self._words.w)
         self._modulus = 2**self._words.kept_bits
-        limbs = self._words.padded(self._words.table_limbs(start))
-        self._sum, self._tags = [step * limb % self._modulus for limb in limbs], [0, 0]
+        messages, beside = self._words.split(start)
+        padded = self._words.padded(messages)
+        self._sum = [step * message % self._modulus for message in padded]
+        self._numbers = [0] * self._words.tags + [value % 2**64 for value in beside]
         self._round, self._included = 1, dict[int, bytes]()
         self._nonces = set[bytes]()
 
     def table(self) -> bytes:
-        return self._terms.framed(1, self._round, self._words.write(self._sum, self._tags))
+        return self._terms.framed(1, self._round, self._words.write(self._sum, self._numbers))
 
     def receive(self, message: bytes) -> None:
         round_number, body = self._terms.unframed(2, message)
         (participant,), nonce = struct.unpack("<I", body[:4]), body[4:36]
         if round_number != self._round or participant in self._included or nonce in self._nonces:
             raise RefusedError("not due")
-        words, tags = self._words.read(body[36:])
-        self._tags = [(a + b) % 2**64 for a, b in zip(self._tags, tags, strict=True)]
+        words, numbers = self._words.read(body[36:])
+        self._numbers = [(a + b) % 2**64 for a, b in zip(self._numbers, numbers, strict=True)]
         self._sum = [(a + b) % self._modulus for a, b in zip(self._sum, words, strict=True)]
         self._included[participant] = nonce
         self._nonces.add(nonce)

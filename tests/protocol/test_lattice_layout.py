@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe_ring import DEGREE
-from fedmf.errors import SettingsError, WordSizeError
+from fedmf.errors import OpenError, SettingsError, WordSizeError
 from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.table import GroupShape, Int64Array, TableShape, centred
 
@@ -49,142 +49,119 @@ def random_values(rng: np.random.Generator, shape: TableShape, *, extreme: bool)
     return np.concatenate(parts)
 
 
-def modulo_words(total: NDArray[Any], shape: TableShape) -> list[int]:
-    """Return sums of Python integers modulo the words, centred."""
-    bits = [group.word_bits for group in shape.groups for _ in range(group.values)]
-    return [
-        (int(value) + 2 ** (w - 1)) % 2**w - 2 ** (w - 1)
-        for value, w in zip(total, bits, strict=True)
-    ]
-
-
 @settings(max_examples=150, deadline=None)
-@given(shapes, seeds, st.integers(1, 2**20), st.integers(1, 30), st.booleans())
-def test_sums_read_back_exactly_modulo_the_words(
+@given(shapes, seeds, st.integers(1, 2**20), st.integers(1, 12), st.booleans())
+def test_changes_come_back_exactly_where_the_tables_fit(
     shape: TableShape, seed: int, most: int, several: int, extreme: bool
 ) -> None:
-    """A start table and as many uploads as planned: some different ones, and the last repeated."""
+    """From any table to any other, by changes of which no partial sum has to fit anything."""
     rng = np.random.default_rng(seed)
     layout = LatticeLayout.plan(shape, uploads=most)
-    values, sent = [], []
-    for _ in range(min(several, most) + 1):
-        values.append(random_values(rng, shape, extreme=extreme))
-        sent.append(layout.limbs(values[-1]))
-        assert sent[-1].shape == (layout.value_limbs,)
-        half = 2 ** (layout.size.word_bits - 1)
-        assert -half <= sent[-1].min()
-        assert sent[-1].max() < half
-    again = most + 1 - len(values)
-    read = layout.read(as_opened(layout, added(sent) + again * sent[-1].astype(object)))
-    total = added(values) + again * values[-1].astype(object)
-    assert layout.values(read).tolist() == modulo_words(total, shape)
+    before, after = (random_values(rng, shape, extreme=extreme) for _ in range(2))
+    changes = [random_values(rng, shape, extreme=False).astype(object) for _ in range(several)]
+    changes.append(after.astype(object) - before - added(changes))
+    bits = [group.word_bits for group in shape.groups for _ in range(group.values)]
+    wide = np.array([b > layout.size.word_bits for b in bits])
+    opened = as_opened(layout, added(changes)[~wide])
+    beside = np.array([int(one) % 2**64 for one in added(changes)[wide]], dtype=np.uint64)
+    found = layout.sums(opened, beside, before)
+    assert found.tolist() == (after.astype(object) - before).tolist()
+    layout.check_beside(before + found)
+    layout.check_beside(found, before)
 
 
-@settings(max_examples=150, deadline=None)
-@given(shapes, seeds, st.integers(1, 2**20), st.integers(0, 1))
-def test_limbs_add_exactly_where_the_sum_fits(
-    shape: TableShape, seed: int, most: int, spare_bits: int
-) -> None:
-    """Tags are over limbs, so not even a remainder modulo 2^w may be lost."""
+@settings(max_examples=100, deadline=None)
+@given(shapes, seeds, st.integers(1, 2**20))
+def test_what_is_split_adds_up_to_the_table(shape: TableShape, seed: int, most: int) -> None:
     rng = np.random.default_rng(seed)
-    layout = LatticeLayout.plan(shape, uploads=most, spare_bits=spare_bits)
-    values, rest = (random_values(rng, shape, extreme=extreme) for extreme in (False, True))
-    values = np.where(-values == shape.wrap(-values), values, 0)
-    # The values and their reverse as often as planned; the rest once, or twice with a spare bit.
-    pairs = (most - spare_bits) // 2
-    if spare_bits:
-        # From a table of the reverse to one of the rest: the largest change that there is.
-        rest = np.where(-rest == shape.wrap(-rest), rest, 0)
-    summands = [(pairs, values), (pairs, -values), (1 + spare_bits, rest)]
-    limbs = added([times * layout.limbs(part).astype(object) for times, part in summands])
-    read = layout.read(as_opened(layout, limbs))
-    if spare_bits:
-        read = layout.exact_change(read, -rest)
-    assert read.tolist() == limbs.tolist()
-    assert layout.values(read).tolist() == ((1 + spare_bits) * rest.astype(object)).tolist()
-
-
-@pytest.mark.parametrize("uploads", [1, 3, 2**10 - 1, 2**16 - 1, 2**20 - 1, 2**22 - 1])
-@pytest.mark.parametrize("sign", [-1, 1])
-def test_limbs_add_exactly_at_their_bounds(uploads: int, sign: int) -> None:
-    """All lower limbs at one bound, and the sum of the values at the bound across from it."""
-    for bits in range(33, 63):
-        shape = TableShape((GroupShape("x", 1, 1, bits),))
-        layout = LatticeLayout.plan(shape, uploads=uploads)
-        places = [2 ** (layout.limb_bits * place) for place in range(layout.value_limbs - 1)]
-        half = 2 ** (layout.limb_bits - 1)
-        small = sum((half - 1 if sign == 1 else -half) * place for place in places)
-        # The same lower limbs under the largest topmost one of the other sign.
-        bound = 2 ** (bits - 1)
-        large = small - sign * bound
-        often = (bound - 1 + abs(small) * (uploads + 1)) // bound
-        rarely = uploads + 1 - often
-        assert -bound <= often * large + rarely * small < bound
-        limbs = often * layout.limbs(np.array([large])).astype(object)
-        limbs += rarely * layout.limbs(np.array([small])).astype(object)
-        read = layout.read(as_opened(layout, limbs))
-        assert read.tolist() == limbs.tolist()
+    layout = LatticeLayout.plan(shape, uploads=most)
+    values = random_values(rng, shape, extreme=True)
+    parts = [values // 3, values // 3, values - 2 * (values // 3)]
+    split = [layout.split(part) for part in parts]
+    half = 2 ** (layout.size.word_bits - 1)
+    for messages, beside in split:
+        assert len(messages) == max(1, shape.values - len(beside))
+        assert len(beside) == layout.beside
+        assert -half <= messages.min() <= messages.max() < half
+    opened = as_opened(layout, added([messages for messages, _ in split]))
+    wide = np.array([beside for _, beside in split]).sum(axis=0)
+    assert layout.sums(opened, wide).tolist() == values.tolist()
 
 
 def test_values_that_fit_a_message_are_passed_on_as_they_are() -> None:
     shape = TableShape((GroupShape("x", 30, 20, 24), GroupShape("y", 4, 1, 2)))
     layout = LatticeLayout.plan(shape, uploads=600)
     values = np.arange(604)
-    assert layout.limbs(values) is values
-    assert layout.value_limbs == 604
+    messages, beside = layout.split(values)
+    assert messages is values
+    assert (len(beside), layout.beside, layout.numbers) == (0, 0, 2)
+
+
+def test_wide_groups_lie_beside_the_words_of_the_others() -> None:
+    groups = (("a", 2, 1, 40), ("b", 3, 1, 20), ("c", 1, 2, 33), ("d", 1, 1, 24))
+    shape = TableShape(tuple(GroupShape(*group) for group in groups))
+    layout = LatticeLayout.plan(shape, uploads=600)
+    messages, beside = layout.split(np.array([-1, 2, 3, 4, 5, 6, -7, 8]))
+    assert messages.tolist() == [3, 4, 5, 8]
+    assert beside.tolist() == [2**64 - 1, 2, 6, 2**64 - 7]
+    assert (layout.blocks, layout.beside, layout.tags) == (1, 4, 3)
+    assert layout.payload_bytes == 4 * DEGREE + 8 * (3 + 4)
 
 
 def test_the_smallest_payload_is_taken() -> None:
-    def payload(bits: int, uploads: int, rows: int = 20_480) -> tuple[int, int]:
-        shape = TableShape((GroupShape("x", rows, 1, bits),))
+    def payload(bits: int, uploads: int, rows: int = 20_480, small: int = 1) -> tuple[int, int]:
+        shape = TableShape((GroupShape("x", rows, 1, bits), GroupShape("y", small, 1, 2)))
         layout = LatticeLayout.plan(shape, uploads=uploads)
         return layout.size.kept_bits, layout.payload_bytes
 
-    assert payload(20, 1000) == (32, 4 * 20_480)
-    assert payload(32, 1000) == (40, 5 * 20_480)
-    # Two words of 4 bytes are less than two of 5, and one block less than one block.
-    assert payload(40, 100) == (32, 8 * 20_480)
-    assert payload(32, 1000, rows=1000) == (32, 4 * 2048)
-    # One upload leaves 27 bits for each limb of 4 bytes and 31 of 5; 600 leave 14 and 22.
-    assert payload(62, 1) == (40, 10 * 20_480)
-    assert payload(62, 600) == (40, 15 * 20_480)
+    assert payload(20, 1000, 20_479) == (32, 4 * 20_480 + 16)
+    assert payload(32, 600, 20_479) == (40, 5 * 20_480 + 16)
+    # A few values beside the words are less than words of 5 bytes for all.
+    assert payload(30, 600, 500, 20_480) == (32, 4 * 20_480 + 8 * 500 + 16)
+    assert payload(30, 600, 2000, 2048) == (40, 2 * 5 * 2048 + 16)
+    # Nothing is in words but zeros, whose opening tells whether keys are true.
+    shape = TableShape((GroupShape("x", 7, 1, 62),))
+    layout = LatticeLayout.plan(shape, uploads=600)
+    assert (layout.blocks, layout.payload_bytes) == (1, 4 * DEGREE + 8 * (22 + 7))
 
 
-def test_sums_with_a_spare_bit_may_go_beyond_their_words() -> None:
-    shape = TableShape((GroupShape("x", 1, 2, 30),))
-    change = np.array([2**29 - 1, -(2**29)])
-    for spare_bits, expected in ((0, [-2, 0]), (1, [2**30 - 2, -(2**30)])):
-        layout = LatticeLayout.plan(shape, uploads=2, spare_bits=spare_bits)
-        limbs = layout.read(as_opened(layout, 2 * layout.limbs(change)))
-        assert layout.values(limbs).tolist() == expected
+def limbs(value: int) -> tuple[int, int]:
+    """Return a value as two limbs that fit words, the lower of 14 bits and with sign."""
+    lower = (value + 2**13) % 2**14 - 2**13
+    return lower, (value - lower) >> 14
 
 
-@given(shapes, seeds)
-def test_wrapping_brings_sums_back_into_their_words(shape: TableShape, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    values = rng.integers(-(2**63), 2**63, shape.values)
-    assert shape.wrap(values).tolist() == modulo_words(values.astype(object), shape)
+def test_sums_of_limbs_would_tell_single_values_apart_and_what_opens_does_not() -> None:
+    """Two sets of uploads with the same sum: limbs that add as integers are different sums."""
+    layout = LatticeLayout.plan(TableShape((GroupShape("x", 1, 1, 30),)), uploads=600)
+    assert layout.beside == 1
+    sets = [(2**13, 2**13, 0), (2**14, 0, 0)]
+    shown = [np.sum([limbs(value) for value in values], axis=0).tolist() for values in sets]
+    assert shown[0] != shown[1]
+    nothing = np.zeros(0, dtype=np.int64)
+    split = [[layout.split(np.array([value]))[1] for value in values] for values in sets]
+    sums = [np.array(parts).sum(axis=0) for parts in split]
+    assert [layout.sums(nothing, one).tolist() for one in sums] == [[2**14], [2**14]]
+    assert sums[0].tolist() == sums[1].tolist()
 
 
-def test_too_many_uploads_for_limbs_are_refused() -> None:
+@pytest.mark.parametrize("bits", [33, 45, 62])
+def test_only_sums_that_fit_their_word_are_taken_from_beside(bits: int) -> None:
+    layout = LatticeLayout.plan(TableShape((GroupShape("x", 1, 2, bits),)), uploads=6)
+    half = 2 ** (bits - 1)
+    layout.check_beside(np.array([-half, half - 1]))
+    for wrong in ([half, 0], [0, -half - 1], [2**bits, 0], [0, -(2**63)]):
+        with pytest.raises(OpenError, match="does not open"):
+            layout.check_beside(np.array(wrong))
+
+
+def test_too_many_uploads_are_refused() -> None:
     wide = TableShape((GroupShape("x", 1, 1, 62),))
-    LatticeLayout.plan(wide, uploads=2**22)
-    with pytest.raises(WordSizeError, match="noise of 16,777,216 uploads"):
-        LatticeLayout.plan(wide, uploads=2**24)
+    LatticeLayout.plan(wide, uploads=2**35)
+    with pytest.raises(WordSizeError, match="more than any sum may have"):
+        LatticeLayout.plan(wide, uploads=2**35 + 1)
     with pytest.raises(SettingsError, match="at least 1"):
         LatticeLayout.plan(wide, uploads=0)
-
-
-@pytest.mark.parametrize("uploads", [523_303, 2**19, 2**20, 2**24])
-@pytest.mark.parametrize("spare_bits", [0, 1])
-def test_values_that_fit_a_message_need_no_room_for_limbs(uploads: int, spare_bits: int) -> None:
-    """Words of 4 bytes hold no limbs here, so that values larger than those take 5."""
-    for bits, kept_bits in ((8, 32), (20, 40)):
-        shape = TableShape((GroupShape("x", 1, 1, bits),))
-        layout = LatticeLayout.plan(shape, uploads=uploads, spare_bits=spare_bits)
-        assert (layout.size.kept_bits, layout.value_limbs, layout.blocks) == (kept_bits, 1, 1)
-        limbs = layout.read(as_opened(layout, np.array([-128])))
-        assert layout.values(limbs).tolist() == [-128]
 
 
 @pytest.mark.parametrize("bits", [1, 2, 33, 63, 64])

@@ -3,8 +3,10 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
 from fedmf.errors import KeyMaterialError, OpenError, ProtocolError, SettingsError, WordSizeError
@@ -21,6 +23,7 @@ from fedmf.protocol import (
     participant_protection,
     server_protection,
 )
+from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.rlwe import RlweParticipant, RlweServer, table_layout
 from fedmf.protocol.session import Upload
 from tests.contracts.protection_contract import (
@@ -143,18 +146,15 @@ class TestRlwe(KeyedProtectionContract):
         changes = [random_change(rng) for _ in range(2)]
         layout = table_layout(session)
         size = layout.size
+        uploads = [participant.protect(change, round_number=1, participant=0) for change in changes]
         first, second = (
-            unpack_words(
-                participant.protect(change, round_number=1, participant=0).payload[:-16],
-                layout.blocks,
-                size,
-            ).reshape(-1)
-            for change in changes
+            unpack_words(sent.payload[: layout.words_bytes], layout.blocks, size).reshape(-1)
+            for sent in uploads
         )
         step = 1 << size.noise_bits
         read = ((first - second).astype(np.int64) + step // 2) // step
-        limbs = [layout.limbs(SHAPE.flat(SHAPE.dense(change))) for change in changes]
-        expected = limbs[0] - limbs[1]
+        parts = [layout.split(SHAPE.flat(SHAPE.dense(change))) for change in changes]
+        expected = parts[0][0] - parts[1][0]
         difference = (read[: len(expected)] - expected) % (1 << size.word_bits)
         # Exact but for the rounding of the two words, which is less than a step.
         assert (difference == 0).mean() > 0.99
@@ -196,18 +196,19 @@ def small(participants: int, rounds: int, word_bits: int) -> Session:
 
 
 @pytest.mark.parametrize(
-    ("participants", "word_bits", "bytes_per_value"), [(3, 20, 4), (671, 30, 5), (10_000, 30, 10)]
+    ("participants", "word_bits", "bytes_per_value"), [(3, 20, 4), (671, 30, 5), (10_000, 30, 8)]
 )
-def test_values_take_4_bytes_or_5_or_several_words_as_they_have_to(
+def test_values_take_4_bytes_or_5_or_lie_beside_as_they_have_to(
     participants: int, word_bits: int, bytes_per_value: int
 ) -> None:
     shape = TableShape((GroupShape("items", 2048, 100, word_bits),))
     layout = table_layout(replace(small(participants, 12, word_bits), shape=shape))
-    assert layout.payload_bytes == bytes_per_value * 2048 * 100
+    zeros = 4 * 2048 if layout.beside else 0
+    assert layout.payload_bytes == bytes_per_value * 2048 * 100 + zeros + 16
 
 
-@pytest.mark.parametrize("session", [small(10**6, 10, 30), small(2**20, 8, 27)])
-def test_sessions_whose_noise_leaves_no_room_are_refused(session: Session) -> None:
+def test_sessions_of_more_uploads_than_a_sum_may_have_are_refused() -> None:
+    session = small(2**20, 2**16, 30)
     with pytest.raises(WordSizeError, match="rounds: fewer rounds, or silos, need less"):
         table_layout(session)
 
@@ -249,3 +250,119 @@ def test_payloads_are_as_large_as_said() -> None:
     words, size = server.payload()[:-16], table_layout(session).size
     assert words == pack_words(unpack_words(words, 1, size), size)
     assert server.payload()[-16:] == bytes(16)
+
+
+WIDE = TableShape((GroupShape("items", 3, 2, 20), GroupShape("sums", 2, 3, 62)))
+BESIDE = 6
+
+
+class Beside:
+    """A round of three uploads, of which six values each lie beside the words."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(4)
+        self.session = replace(small(3, 4, 20), shape=WIDE)
+        self.start = [np.full((group.rows, group.columns), -3) for group in WIDE.groups]
+        self.participant = participant_protection(self.session, SECRET, self.start)
+        self.server = server_protection(self.session)
+        self.server.start(self.start)
+        self.expected = [part.copy() for part in self.start]
+        self.changes = [random_change(rng, WIDE) for _ in range(3)]
+        self.sent = [
+            self.participant.protect(change, round_number=1, participant=number)
+            for number, change in enumerate(self.changes)
+        ]
+        for protected, change in zip(self.sent, self.changes, strict=True):
+            self.server.add(protected.payload, None)
+            for part, all_rows in zip(change, self.expected, strict=True):
+                all_rows[part.rows] += part.values
+        nonces = tuple(protected.nonce for protected in self.sent)
+        self.participant.hear(ClosingMessage(1, (0, 1, 2), nonces))
+
+    def opened(self, numbers: NDArray[np.uint64] | None = None) -> list[list[list[int]]]:
+        payload = self.server.payload()
+        if numbers is not None:
+            payload = payload[: -8 * BESIDE] + numbers.astype("<u8").tobytes()
+        return [part.tolist() for part in self.participant.open(payload)]
+
+    @staticmethod
+    def beside(payload: bytes) -> NDArray[np.uint64]:
+        """Return the last numbers of a payload, which are the values beside."""
+        return np.frombuffer(payload[-8 * BESIDE :], dtype="<u8").astype(np.uint64)
+
+
+def test_values_beside_the_words_open_to_their_exact_sum() -> None:
+    world = Beside()
+    assert table_layout(world.session).beside == BESIDE
+    assert world.opened() == [part.tolist() for part in world.expected]
+
+
+def test_a_table_with_all_its_values_beside_has_a_block_of_zeros() -> None:
+    session = replace(small(3, 4, 20), shape=TableShape(WIDE.groups[1:]))
+    participant, server = participant_protection(session, SECRET), server_protection(session)
+    server.start(session.shape.zeros())
+    change = random_change(np.random.default_rng(4), session.shape)
+    sent = participant.protect(change, round_number=1, participant=0)
+    assert len(sent.payload) == len(server.payload()) == participant.payload_bytes()
+    server.add(sent.payload, None)
+    participant.hear(ClosingMessage(1, (0,), (sent.nonce,)))
+    opened = participant.open(server.payload())
+    assert session.shape.flat(opened).tolist() == session.shape.flat_change(change).tolist()
+
+
+@pytest.mark.parametrize("by", [1, 2**32, 2**61, 2**62, 2**63])
+@pytest.mark.parametrize("place", [0, BESIDE - 1])
+def test_values_beside_do_not_open_shifted_but_would_where_nobody_looks(
+    by: int, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = Beside()
+    numbers = world.beside(world.server.payload())
+    numbers[place : place + 1] += np.uint64(by)
+    with pytest.raises(OpenError, match="does not open"):
+        world.opened(numbers)
+    monkeypatch.setattr("hmac.compare_digest", lambda *_: True)
+    monkeypatch.setattr(LatticeLayout, "check_beside", lambda *_: None)
+    assert world.opened(numbers)[1] != world.expected[1].tolist()
+
+
+@pytest.mark.parametrize("lie", ["dropped", "repeated", "exchanged", "scaled", "none"])
+def test_values_beside_do_not_open_as_another_sum(lie: str) -> None:
+    world = Beside()
+    total = world.beside(world.server.payload())
+    own = [world.beside(protected.payload) for protected in world.sent]
+    wrong = {
+        "dropped": total - own[0],
+        "repeated": total + own[0],
+        "exchanged": total - own[0] + own[1],
+        "scaled": total + total,
+        "none": np.zeros(BESIDE, dtype=np.uint64),
+    }[lie]
+    with pytest.raises(OpenError, match="does not open"):
+        world.opened(wrong)
+
+
+def test_values_beside_are_under_pads_of_each_upload_alone() -> None:
+    """Without the secret, equal values are as different as any."""
+    session = replace(small(3, 4, 20), shape=WIDE)
+    protection = participant_protection(session, SECRET)
+    change = random_change(np.random.default_rng(4), WIDE)
+    found = [
+        Beside.beside(protection.protect(change, round_number=1, participant=k).payload)
+        for k in (0, 0, 1)
+    ]
+    assert len({int(number) for numbers in found for number in numbers}) == 3 * BESIDE
+    plain = table_layout(session).split(WIDE.flat_change(change))[1]
+    assert not any((numbers == plain).any() for numbers in found)
+
+
+def test_whoever_knows_the_pads_of_an_upload_reads_its_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pads of zero are what the server would need, and has not."""
+    session = replace(small(3, 4, 20), shape=WIDE)
+    zeros = property(lambda self: np.zeros_like(self._pads))
+    monkeypatch.setattr(PaddedKey, "pads", zeros)
+    change = random_change(np.random.default_rng(4), WIDE)
+    sent = participant_protection(session, SECRET).protect(change, round_number=1, participant=0)
+    plain = table_layout(session).split(WIDE.flat_change(change))[1]
+    assert Beside.beside(sent.payload).tolist() == plain.tolist()

@@ -69,7 +69,7 @@ def test_servers_and_participants_of_both_sides_agree_to_the_byte(
 
 @pytest.mark.parametrize("rounds", [2, 2**17])
 def test_both_sides_agree_on_lattice_words(rounds: int, weak_key: PrivateKey) -> None:
-    """4 bytes a word with a few rounds planned, 5 with many."""
+    """5 bytes a word with a few rounds planned; 4 and more values beside with many."""
     rng = np.random.default_rng(14)
     sides = BothSides(
         make_terms("rlwe", "full", weak_key, rounds=rounds), weak_key, random_table(rng)
@@ -79,7 +79,7 @@ def test_both_sides_agree_on_lattice_words(rounds: int, weak_key: PrivateKey) ->
     sides.open_everywhere(sides.table(), 3)
 
 
-def test_both_sides_refuse_a_table_with_one_word_or_tag_shifted(weak_key: PrivateKey) -> None:
+def test_both_sides_refuse_a_table_with_one_word_or_number_shifted(weak_key: PrivateKey) -> None:
     rng = np.random.default_rng(15)
     terms = make_terms("rlwe", "full", weak_key)
     session, start = make_session(terms), random_table(rng)
@@ -96,14 +96,17 @@ def test_both_sides_refuse_a_table_with_one_word_or_tag_shifted(weak_key: Privat
     payload = TableMessage.from_bytes(honest, session).payload
     assert [part.tolist() for part in protection.open(payload)] == table
     wrong = []
-    for place in (0, 242, 250):  # limbs, and a value of one limb
+    for place in (0, 4, 8):
         shifted, tags = words.read(payload)
         shifted[place] = (shifted[place] + 2 ** (words.kept_bits - words.w)) % 2**words.kept_bits
         wrong.append(words.write(shifted, tags))
-    for tag in (0, 1):
-        honest_words, tags = words.read(payload)
-        tags[tag] = (tags[tag] + 2**63) % 2**64
-        wrong.append(words.write(honest_words, tags))
+    honest_words, numbers = words.read(payload)
+    for place in (0, words.tags - 1, words.tags, len(numbers) - 1):
+        # Of the values beside, some go astray within their words, and others leave theirs.
+        for by in (1, 2**40, 2**63):
+            shifted = [*numbers]
+            shifted[place] = (shifted[place] + by) % 2**64
+            wrong.append(words.write(honest_words, shifted))
     for one in wrong:
         with pytest.raises(OpenError):
             protection.open(one)
@@ -115,19 +118,21 @@ def test_both_sides_refuse_a_table_with_one_word_or_tag_shifted(weak_key: Privat
 def test_both_sides_choose_the_same_words(bits: int) -> None:
     for columns in (1, 300, 900):
         groups = (("items", 7, columns, bits), ("counts", 9, 1, 8))
-        for rounds in (1, 2, 100, 10**4, 10**5, 10**6, 2**21 - 1, 2**21, 2**32 - 2):
+        for rounds in (1, 2, 100, 10**4, 10**5, 10**6, 2**21, 2**32 - 2):
             terms = Terms(bytes(16), "rlwe", "full", groups, 4, rounds, None, bytes(32))
-            # No room for limbs: the largest values that fit are those of one message.
-            if rounds >= 2**21 and bits > (25 if rounds <= 2**21 else 19):
-                with pytest.raises(stranger.RefusedError):
-                    stranger_rlwe.Words(terms)
-                with pytest.raises(WordSizeError):
-                    table_layout(make_session(terms))
-                continue
             words, layout = stranger_rlwe.Words(terms), table_layout(make_session(terms))
-            theirs = words.kept_bits, words.w, words.limb_bits, words.blocks
-            size = layout.size
-            assert theirs == (size.kept_bits, size.word_bits, layout.limb_bits, layout.blocks)
+            theirs = words.kept_bits, words.w, words.blocks, words.beside, words.tags
+            size, sizes = layout.size, (layout.blocks, layout.beside, layout.tags)
+            assert theirs == (size.kept_bits, size.word_bits, *sizes)
+
+
+def test_both_sides_refuse_more_uploads_than_a_sum_may_have() -> None:
+    groups = (("items", 1, 1, 8),)
+    terms = Terms(bytes(16), "rlwe", "full", groups, 16, 2**31 + 1, None, bytes(32))
+    with pytest.raises(stranger.RefusedError):
+        stranger_rlwe.Words(terms)
+    with pytest.raises(WordSizeError):
+        table_layout(make_session(terms))
 
 
 def test_the_strangers_cipher_is_aes_256() -> None:
@@ -273,11 +278,10 @@ def test_numbers_on_the_page_are_those_of_the_code(weak_key: PrivateKey) -> None
         assert [layout.packing.values.slots for layout in layouts] == slots
         assert {layout.packing.tag_bits for layout in layouts} == {203}
     terms = Terms(bytes(16), "rlwe", "full", (("x", 1, 1, 31),), 4, 2, None, bytes(32))
-    words = stranger_rlwe.Words(terms)
-    assert (words.w, (4 * 2).bit_length(), words.limb_bits) == (27, 4, 23)
-    assert words.split([10_000_000], 31) == [1_611_392, 1]
-    layout = table_layout(make_session(terms))
-    assert layout.limbs(np.array([10_000_000])).tolist() == [1_611_392, 1]
+    words, layout = stranger_rlwe.Words(terms), table_layout(make_session(terms))
+    assert (words.w, words.beside, words.tags) == (27, 1, 2)
+    assert "with w = 27 the value -1 of a group of 31 bits" in PAGE
+    assert layout.split(np.array([-1]))[1].tolist() == [2**64 - 1] == [int("f" * 16, 16)]
     assert stranger.pack([1, -2, 3], 8) == 196_097
     assert "v = 196,097" in PAGE
     n = int(weak_key.public.n)

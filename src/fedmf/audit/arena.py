@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.rlwe_words import add_words, unpack_words, zero_words
+from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import ProtocolError
@@ -57,12 +57,14 @@ from fedmf.protocol.committee.sum_opening import (
     committee_layout,
     open_round_sum,
     public_polynomials,
+    servers_tags,
 )
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee.terms import CommitteeTerms
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.committee.votes import MemberSignature
 from fedmf.protocol.framing import kind_of
+from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from fedmf.protocol.plain_words import encode_words
 
 Reply = TypeVar("Reply", bound=MemberMessage)
@@ -133,6 +135,7 @@ class Arena:
         self._pending = self._contributed.copy()
         self._layout = committee_layout(session)
         self._public = public_polynomials(self.charter)
+        self._tag_secret = MasterSecret.fresh()
         self._certificate: Certificate | None = None
 
     @property
@@ -156,9 +159,10 @@ class Arena:
             The last closed round, as everybody has heard; 0: the start.
         """
         words = encode_words(self.charter.session.shape, [table[:, np.newaxis]])
-        payload = TablePayload(Form.PLAIN, after_round, words)
+        secret = self._tag_secret.to_bytes()
+        payload = TablePayload(Form.PLAIN, after_round, secret + words)
         if after_round == 0:
-            payload = TablePayload(Form.START, 0)
+            payload = TablePayload(Form.START, 0, secret)
         for role in self._roles:
             role.receive_table(TableMessage(role.round, payload.to_bytes()))
         self._table = table
@@ -216,24 +220,26 @@ class Arena:
         self, current: DishonestRound, numbers: Sequence[int], answers: Iterable[AnswerReply]
     ) -> Int64Array:
         """Return the sum of some participants' changes, shape (items + 1,)."""
-        total = zero_words(self._layout.blocks, self._layout.size)
+        layout = self._layout
+        total = zero_words(layout.blocks, layout.size)
+        behind = np.zeros(layout.numbers, dtype=np.uint64)
         for one in numbers:
-            words = current.payloads[one].words
-            add_words(
-                total,
-                unpack_words(words, self._layout.blocks, self._layout.size),
-                self._layout.size,
+            words, numbers_of_one = split_numbers(
+                current.payloads[one].words, layout.words_bytes, layout.numbers
             )
+            add_words(total, unpack_words(words, layout.blocks, layout.size), layout.size)
+            behind += numbers_of_one
         held = len(self.charter.terms.sharing.held_by(0))
-        opened = open_round_sum(
-            total,
-            {one.member: ShareSum.from_bytes(one.share, held) for one in answers},
+        return open_round_sum(
+            pack_words(total, layout.size) + pack_numbers(behind),
+            {one.member: ShareSum.from_bytes(one.share, held, layout.numbers) for one in answers},
             uploads=len(numbers),
             charter=self.charter,
-            layout=self._layout,
+            layout=layout,
             public=self._public,
-        )
-        return self._layout.values(self._layout.read(opened.messages))
+            before=self._table,
+            tags=servers_tags(self._tag_secret.to_bytes(), self.charter),
+        ).changes
 
     def outcome(self, current: DishonestRound, numbers: Sequence[int]) -> Outcome:
         """Return what a certificate of a round closed with these uploads states."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from fedmf.audit.observables import Observables
 from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.rlwe import open_sum
-from fedmf.crypto.rlwe_key import RlweKey
 from fedmf.crypto.rlwe_ring import MODULUS_BITS
 from fedmf.crypto.rlwe_words import subtract_words, unpack_words, zero_words
 from fedmf.errors import OpenError
@@ -30,7 +30,8 @@ from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.sum_opening import committee_layout, public_polynomials
 from fedmf.protocol.committee.upload import CommitteePayload
-from fedmf.protocol.rlwe import table_layout
+from fedmf.protocol.integrity_tags import split_numbers
+from fedmf.protocol.rlwe import part_layouts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,7 +142,7 @@ def _summed_tables(seen: Observables) -> dict[int, OpenedTable]:
             change = None if upload is None else opened(seen, upload)
             if change is None:
                 return {}
-            flat = shape.wrap(flat + shape.flat(change.change))
+            flat = flat + shape.flat(change.change)
     return tables
 
 
@@ -155,18 +156,23 @@ def bytes_by_item(seen: Observables, upload: UploadMessage) -> NDArray[np.uint8]
     if session.protection not in ("rlwe", "committee"):
         size = max(1, int(len(data) * group.values / session.shape.values) // group.rows)
         return np.frombuffer(data, dtype=np.uint8)[: size * group.rows].reshape(group.rows, size)
-    layout = table_layout(session) if seen.charter is None else committee_layout(session)
-    words = unpack_words(data[: layout.payload_bytes], layout.blocks, layout.size)
+    # Audited sessions upload all items: their table has one part.
+    layout = part_layouts(session)[0] if seen.charter is None else committee_layout(session)
+    packed, numbers = split_numbers(data, layout.words_bytes, layout.numbers)
+    words = unpack_words(packed, layout.blocks, layout.size)
     known = seen.seeds.get((upload.round, upload.participant))
     if seen.charter is not None and known:
-        public, key = public_polynomials(seen.charter), RlweKey.sum_of_seeds(known.values())
+        public = public_polynomials(seen.charter)
+        padded = PaddedKey.sum_of_seeds(known.values(), layout.numbers)
         mask = zero_words(layout.blocks, layout.size)
-        for places, products in public.products(key, np.arange(layout.blocks)):
+        for places, products in public.products(padded.key, np.arange(layout.blocks)):
             kept = products >> (MODULUS_BITS - layout.size.kept_bits)
             mask[places] = kept & ((1 << layout.size.kept_bits) - 1)
         subtract_words(words, mask, layout.size)
-    # Where values take several words, these are the lowest of all of them.
-    first = words.reshape(-1)[: group.values].reshape(group.rows, group.columns)
+        numbers -= padded.pads
+    # Of the first group, so that nothing else is in words or beside them before it.
+    hidden = words.reshape(-1) if layout.in_words(group) else numbers[layout.tags :]
+    first = hidden[: group.values].reshape(group.rows, group.columns)
     return np.ascontiguousarray(first).view(np.uint8)
 
 
@@ -209,14 +215,17 @@ def _committee_change(seen: Observables, upload: UploadMessage) -> IntegerTable 
     if not known:
         return None
     layout = committee_layout(seen.plan.session)
+    words, numbers = split_numbers(words_of(seen, upload), layout.words_bytes, layout.numbers)
+    padded = PaddedKey.sum_of_seeds(known.values(), layout.numbers)
     messages = open_sum(
-        unpack_words(words_of(seen, upload)[: layout.payload_bytes], layout.blocks, layout.size),
+        unpack_words(words, layout.blocks, layout.size),
         public=public_polynomials(seen.charter),
-        key=RlweKey.sum_of_seeds(known.values()),
+        key=padded.key,
         size=layout.size,
         uploads=1,
     )
-    return seen.plan.session.shape.table(layout.values(layout.read(messages)))
+    numbers -= padded.pads
+    return seen.plan.session.shape.table(layout.sums(messages, numbers[layout.tags :]))
 
 
 def _committee_payload(seen: Observables, upload: UploadMessage) -> CommitteePayload:

@@ -1,4 +1,4 @@
-"""The key of an upload under a committee, and pads from the same seeds, for numbers beside it.
+"""The key of an upload, and pads from the same seeds, for numbers beside the words under it.
 
 The words under a key hold small numbers. What needs all of 64 bits, and has to add modulo 2^64
 exactly, is hidden by adding a pad to it. Pads add like keys do: whoever gets the sum of the keys of
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PADS = 2
-"""Number of pads, each a number modulo 2^64."""
-
 _KEY_BYTES = DEGREE * BYTES_PER_NUMBER
 _PAD = np.dtype("<u8")
 
@@ -37,7 +34,7 @@ class PaddedKey(SecretMaterial):
     key
         The key.
     pads
-        uint64, shape (PADS,). Kept as it is, not copied.
+        uint64, shape (pads,). Kept as it is, not copied.
     """
 
     __slots__ = ("_key", "_pads")
@@ -48,8 +45,8 @@ class PaddedKey(SecretMaterial):
         self._pads.flags.writeable = False
 
     @classmethod
-    def sum_of_seeds(cls, seeds: Iterable[bytes]) -> PaddedKey:
-        """Return the sums of the keys and of the pads that these seeds stand for.
+    def sum_of_seeds(cls, seeds: Iterable[bytes], pads: int) -> PaddedKey:
+        """Return the sums of the keys and of so many pads that these seeds stand for.
 
         Raises
         ------
@@ -59,12 +56,17 @@ class PaddedKey(SecretMaterial):
             If a seed is not bytes.
         """
         every = list(seeds)
-        total, padding = np.zeros(DEGREE, dtype=np.int64), np.zeros(PADS, dtype=np.uint64)
+        total, padding = np.zeros(DEGREE, dtype=np.int64), np.zeros(pads, dtype=np.uint64)
         for start in range(0, len(every), SEEDS_AT_A_TIME):
-            keys, pads = expand_seeds(every[start : start + SEEDS_AT_A_TIME])
+            keys, drawn = expand_seeds(every[start : start + SEEDS_AT_A_TIME], pads)
             total += keys.sum(axis=0, dtype=np.int16)
-            padding += pads.sum(axis=0)
+            padding += drawn.sum(axis=0)
         return cls(RlweKey(total), padding)
+
+    def __add__(self, other: PaddedKey) -> PaddedKey:
+        if not isinstance(other, PaddedKey):
+            return NotImplemented
+        return PaddedKey(self._key + other._key, self._pads + other._pads)
 
     @property
     def key(self) -> RlweKey:
@@ -73,19 +75,19 @@ class PaddedKey(SecretMaterial):
 
     @property
     def pads(self) -> NDArray[np.uint64]:
-        """The pads themselves, uint64, shape (PADS,), read-only."""
+        """The pads themselves, uint64, shape (pads,), read-only."""
         return self._pads
 
 
-def expand_seeds(seeds: Sequence[bytes]) -> tuple[NDArray[np.int8], NDArray[np.uint64]]:
-    """Return the keys and the pads that some seeds stand for.
+def expand_seeds(seeds: Sequence[bytes], pads: int) -> tuple[NDArray[np.int8], NDArray[np.uint64]]:
+    """Return the keys and the pads, so many of each, that some seeds stand for.
 
     Returns
     -------
     keys
         int8, shape (seeds, 2048), as `RlweKey.from_seed` has them.
     pads
-        uint64, shape (seeds, PADS): the little-endian words that follow in each seed's keystream.
+        uint64, shape (seeds, pads): the little-endian words that follow in each seed's keystream.
 
     Raises
     ------
@@ -94,8 +96,8 @@ def expand_seeds(seeds: Sequence[bytes]) -> tuple[NDArray[np.int8], NDArray[np.u
     TypeError
         If a seed is not bytes.
     """
-    drawn = np.empty((len(seeds), _KEY_BYTES + PADS * _PAD.itemsize), dtype=np.uint8)
+    drawn = np.empty((len(seeds), _KEY_BYTES + pads * _PAD.itemsize), dtype=np.uint8)
     for row, seed in zip(drawn, seeds, strict=True):
         Keystream(seed).fill(row)
-    pads = drawn[:, _KEY_BYTES:].view(_PAD).astype(np.uint64)
-    return centred_binomial_of(drawn[:, :_KEY_BYTES]), pads
+    padding = drawn[:, _KEY_BYTES:].view(_PAD).astype(np.uint64)
+    return centred_binomial_of(drawn[:, :_KEY_BYTES]), padding

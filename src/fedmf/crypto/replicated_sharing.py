@@ -24,7 +24,7 @@ import numpy as np
 from fedmf.crypto.keystream import KEY_BYTES
 from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.rlwe_key import RlweKey
-from fedmf.crypto.share_sum import ShareSum
+from fedmf.crypto.share_sum import ShareSum, subset_bytes
 from fedmf.errors import ProtocolError, SettingsError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class ReplicatedSharing:
 
         The caller opens the sum under one after the other, and takes the first that opens. Where
         none does, too many members lied or too few answered: nothing may be used. Members have to
-        agree on keys and pads alike; where nothing was padded, see `ShareSum.without_pads`.
+        agree on keys and pads alike.
 
         Parameters
         ----------
@@ -143,9 +143,10 @@ class ReplicatedSharing:
         Raises
         ------
         ProtocolError
-            If an answer is of no member, or has another number of subsets than the member holds.
+            If an answer is of no member, has another number of subsets than the member holds, or
+            another number of pads than the others.
         """
-        self._check_answers(answers)
+        pads = self._check_answers(answers)
         believable = {
             member: answer.to_bytes()
             for member, answer in answers.items()
@@ -153,7 +154,7 @@ class ReplicatedSharing:
         }
         # As bytes, which compare fast and remember their hash.
         votes: list[dict[int, bytes]] = [{} for _ in self.subsets]
-        each = ShareSum.BYTES_PER_SUBSET
+        each = subset_bytes(pads)
         for member, sums in believable.items():
             for place, subset in enumerate(self.held_by(member)):
                 votes[subset][member] = sums[place * each : (place + 1) * each]
@@ -167,11 +168,12 @@ class ReplicatedSharing:
             liars = {member for member in answers if member not in believable}
             for vote, value in zip(votes, agreed, strict=True):
                 liars.update(member for member, other in vote.items() if other != value)
-            every = ShareSum.from_bytes(b"".join(agreed), len(agreed))
+            every = ShareSum.from_bytes(b"".join(agreed), len(agreed), pads)
             key = RlweKey(every.values.sum(axis=0, dtype=np.int64))
             yield PaddedKey(key, every.pads.sum(axis=0)), tuple(sorted(liars))
 
-    def _check_answers(self, answers: Mapping[int, ShareSum]) -> None:
+    def _check_answers(self, answers: Mapping[int, ShareSum]) -> int:
+        """Return the number of pads of each subset, which all answers have to share."""
         for member, answer in answers.items():
             if not 0 <= member < self.members:
                 raise ProtocolError(
@@ -182,6 +184,10 @@ class ReplicatedSharing:
                 raise ProtocolError(
                     f"member {member} holds {held} subsets, but answered {len(answer.values)}"
                 )
+        pads = {answer.pads.shape[1] for answer in answers.values()}
+        if len(pads) > 1:
+            raise ProtocolError("members answered with different numbers of pads")
+        return max(pads, default=0)
 
 
 @functools.cache

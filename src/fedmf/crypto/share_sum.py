@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.crypto.padded_key import PADS, expand_seeds
+from fedmf.crypto.padded_key import expand_seeds
 from fedmf.crypto.rlwe_key import SEEDS_AT_A_TIME
 from fedmf.crypto.rlwe_noise import LARGEST_NOISE
 from fedmf.crypto.rlwe_ring import DEGREE
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 MOST_UPLOADS = (2**31 - 1) // LARGEST_NOISE
 """Largest number of uploads in one sum of shares: no coefficient of theirs outgrows 32 bits."""
 
-_WIRE = np.dtype([("key", "<i4", (DEGREE,)), ("pads", "<u8", (PADS,))])
+
+def subset_bytes(pads: int) -> int:
+    """Return the size of the sums of one subset on the wire, with so many pads."""
+    return _wire(pads).itemsize
 
 
 class ShareSum(SecretMaterial):
@@ -33,13 +36,10 @@ class ShareSum(SecretMaterial):
         Sums of keys, int32, shape (held subsets, 2048), in the order of
         `ReplicatedSharing.held_by`. Kept as it is, not copied.
     pads
-        Sums of pads modulo 2^64, uint64, shape (held subsets, PADS). Kept as it is, too.
+        Sums of pads modulo 2^64, uint64, shape (held subsets, pads). Kept as it is, too.
     """
 
     __slots__ = ("_pads", "_values")
-
-    BYTES_PER_SUBSET: ClassVar[int] = _WIRE.itemsize
-    """Size of the sums of one subset on the wire."""
 
     def __init__(self, values: NDArray[np.int32], pads: NDArray[np.uint64]) -> None:
         if values.dtype != np.int32 or values.ndim != 2 or values.shape[1] != DEGREE:
@@ -47,16 +47,16 @@ class ShareSum(SecretMaterial):
                 f"a sum of shares is int32 of shape (subsets, {DEGREE}), not {values.dtype} of "
                 f"shape {values.shape}"
             )
-        if pads.dtype != np.uint64 or pads.shape != (len(values), PADS):
+        if pads.dtype != np.uint64 or pads.ndim != 2 or len(pads) != len(values):
             raise TypeError(
-                f"the pads of {len(values)} subsets are uint64 of shape ({len(values)}, {PADS}), "
+                f"the pads of {len(values)} subsets are uint64 of shape ({len(values)}, pads), "
                 f"not {pads.dtype} of shape {pads.shape}"
             )
         self._values, self._pads = values.view(), pads.view()
         self._values.flags.writeable = self._pads.flags.writeable = False
 
     @classmethod
-    def from_seeds(cls, uploads: Iterable[Sequence[bytes]], held: int) -> ShareSum:
+    def from_seeds(cls, uploads: Iterable[Sequence[bytes]], held: int, pads: int) -> ShareSum:
         """Return the sum over some uploads.
 
         Parameters
@@ -65,6 +65,8 @@ class ShareSum(SecretMaterial):
             The member's seeds of every upload, in the order of `ReplicatedSharing.held_by`.
         held
             How many seeds that is for each upload.
+        pads
+            How many pads each seed stands for.
 
         Raises
         ------
@@ -83,17 +85,17 @@ class ShareSum(SecretMaterial):
             if len(seeds) != held:
                 raise ProtocolError(f"upload {number:,} has {len(seeds)} seeds here, not {held}")
         total = np.zeros((held, DEGREE), dtype=np.int32)
-        padding = np.zeros((held, PADS), dtype=np.uint64)
+        padding = np.zeros((held, pads), dtype=np.uint64)
         step = max(1, SEEDS_AT_A_TIME // held)
         for start in range(0, len(every), step):
             some = every[start : start + step]
-            keys, pads = expand_seeds([seed for seeds in some for seed in seeds])
+            keys, drawn = expand_seeds([seed for seeds in some for seed in seeds], pads)
             total += keys.reshape(len(some), held, DEGREE).sum(axis=0, dtype=np.int16)
-            padding += pads.reshape(len(some), held, PADS).sum(axis=0)
+            padding += drawn.reshape(len(some), held, pads).sum(axis=0)
         return cls(total, padding)
 
     @classmethod
-    def from_bytes(cls, data: bytes, held: int) -> ShareSum:
+    def from_bytes(cls, data: bytes, held: int, pads: int) -> ShareSum:
         """Return what `to_bytes` turned into bytes.
 
         Parameters
@@ -102,18 +104,20 @@ class ShareSum(SecretMaterial):
             Bytes from the wire.
         held
             Number of subsets that the member who sent them holds.
+        pads
+            Number of pads of each subset.
 
         Raises
         ------
         MessageError
             If there are too few bytes or too many.
         """
-        expected = held * cls.BYTES_PER_SUBSET
+        expected = held * subset_bytes(pads)
         if len(data) != expected:
             raise MessageError(
                 f"a sum of shares of {held} subsets has {expected:,} bytes, this one {len(data):,}"
             )
-        sums = np.frombuffer(data, dtype=_WIRE)
+        sums = np.frombuffer(data, dtype=_wire(pads))
         return cls(sums["key"].astype(np.int32), sums["pads"].astype(np.uint64))
 
     def to_bytes(self) -> bytes:
@@ -122,13 +126,9 @@ class ShareSum(SecretMaterial):
         The 2,048 coefficients of a subset's sum of keys have 4 bytes each, with sign; its pads
         follow with 8 bytes each.
         """
-        sums = np.empty(len(self._values), dtype=_WIRE)
+        sums = np.empty(len(self._values), dtype=_wire(self._pads.shape[1]))
         sums["key"], sums["pads"] = self._values, self._pads
         return sums.tobytes()
-
-    def without_pads(self) -> ShareSum:
-        """Return the same with pads of zero: for uploads that hold nothing under a pad."""
-        return ShareSum(self._values, np.zeros_like(self._pads))
 
     @property
     def values(self) -> NDArray[np.int32]:
@@ -137,7 +137,7 @@ class ShareSum(SecretMaterial):
 
     @property
     def pads(self) -> NDArray[np.uint64]:
-        """The sums of pads, which are secret, uint64, shape (held subsets, PADS), read-only."""
+        """The sums of pads, which are secret, uint64, shape (held subsets, pads), read-only."""
         return self._pads
 
     def can_be_of(self, uploads: int) -> bool:
@@ -145,3 +145,7 @@ class ShareSum(SecretMaterial):
         largest = LARGEST_NOISE * uploads
         # Bounds on both sides: the absolute value of the smallest int32 is negative.
         return bool(self._values.min() >= -largest and self._values.max() <= largest)
+
+
+def _wire(pads: int) -> np.dtype[np.void]:
+    return np.dtype([("key", "<i4", (DEGREE,)), ("pads", "<u8", (pads,))])

@@ -8,9 +8,16 @@ with factors alpha that are the same for all uploads, and a mask beta of the upl
 a secret that the server does not know (Carter and Wegman 1981, with masks that add). Tags add like
 the integers do: the tags of a sum, less its masks, are those of the summed integers.
 
-A server that drops, repeats, shifts, scales or makes up anything hits both tags with a probability
-of 2^-66 at most, provided that it brings no integer off by 2^32 or more: an error of an odd number
-times 2^v leaves alpha 64 - v random bits. Larger integers are therefore tagged limb by limb.
+Values in words are read as the one integer of what came back that leads from the table before to a
+value of W bits, W being the size of the group's word; of values beside words, all that lead to
+others are refused. So whatever a server or a member drops, repeats, shifts, scales or makes up
+either changes nothing, or is refused, or brings an integer off by an error e below 2^W in size.
+With e = 2^v times an odd number, v is at most W - 1, and alpha e has 64 - v >= 65 - W random bits.
+Each tag misses that with a probability of 2^-(65 - W), for all tags are independent; with other
+errors beside it, whatever they are, no more often. There are as many tags as it takes for 2^-66:
+two up to W = 32, three up to 43, and 22 for 62. What does not fit W bits is refused with the same
+sentence and after the tags, so that nobody learns from complaints which of the two it was, and from
+that about the sum.
 
 Tags travel behind the protected words, as numbers of 64 bits, and add modulo 2^64. Cut into limbs
 and protected like values, they would open to sums of limbs, which tell whoever knows alpha and beta
@@ -26,19 +33,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.master_secret import MASTER_SECRET_BYTES, MasterSecret
 from fedmf.crypto.rlwe import DOES_NOT_OPEN
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import MessageError, OpenError
+from fedmf.protocol.framing import u32
 from fedmf.protocol.table import Int64Array
 
-TAGS = 2
-"""Number of tags: one alone would miss a shift by 2^31 once in 2^33 times."""
+LEAST_TAGS = 2
+"""Smallest number of tags: one alone would miss a shift by 2^31 once in 2^33 times."""
+
+MISSED_BITS = 66
+"""Tags miss a lie with a probability of two to minus this, or less."""
 
 _WIRE = np.dtype("<u8")
 
-TAGS_BYTES = TAGS * _WIRE.itemsize
-"""Size of the tags of an upload, or of a sum, on the wire."""
+NUMBER_BYTES = _WIRE.itemsize
+"""Size of a tag, or of a value beside the words, on the wire."""
+
+_TAGS_PER_DERIVATION = MASTER_SECRET_BYTES // NUMBER_BYTES
+
+
+def tags_for(word_bits: int) -> int:
+    """Return how many tags values of so many bits need, 2 to 62 bits."""
+    return max(LEAST_TAGS, -(-MISSED_BITS // (65 - word_bits)))
 
 
 class IntegrityTags(SecretMaterial):
@@ -52,18 +70,20 @@ class IntegrityTags(SecretMaterial):
         What the factors are for, such as a session's digest: other contexts, other factors.
     values
         How many integers an upload has.
+    tags
+        How many tags, from `tags_for`.
     """
 
     __slots__ = ("_context", "_factors", "_secret")
 
-    def __init__(self, secret: MasterSecret, context: bytes, values: int) -> None:
+    def __init__(self, secret: MasterSecret, context: bytes, values: int, tags: int) -> None:
         self._secret, self._context = secret, context
         stream = Keystream(secret.derive("tag factors", context))
-        factors = stream.take(8 * TAGS * values).view("<u8").astype(np.uint64, copy=False)
-        self._factors: NDArray[np.uint64] = factors.reshape(TAGS, values)
+        drawn = stream.take(NUMBER_BYTES * tags * values).view(_WIRE)
+        self._factors = drawn.astype(np.uint64, copy=False).reshape(tags, values)
 
     def of(self, values: Int64Array) -> NDArray[np.uint64]:
-        """Return sum_i alpha_i m_i modulo 2^64 for every tag, shape (TAGS,).
+        """Return sum_i alpha_i m_i modulo 2^64 for every tag, shape (tags,).
 
         Parameters
         ----------
@@ -75,7 +95,7 @@ class IntegrityTags(SecretMaterial):
         return tags
 
     def mask(self, *parts: bytes) -> NDArray[np.uint64]:
-        """Return beta for every tag, shape (TAGS,).
+        """Return beta for every tag, shape (tags,).
 
         Parameters
         ----------
@@ -83,8 +103,13 @@ class IntegrityTags(SecretMaterial):
             What names the upload. No two uploads may share a mask: the difference of their tags
             would be one of plain sums.
         """
-        derived = self._secret.derive("tag masks", self._context, *parts)
-        return np.frombuffer(derived, dtype="<u8", count=TAGS).astype(np.uint64)
+        # Whoever opens a sum needs those of all its uploads, and one derivation serves four tags.
+        derived = b"".join(
+            self._secret.derive("tag masks", self._context, *parts, u32(block))
+            for block in range(-(-len(self._factors) // _TAGS_PER_DERIVATION))
+        )
+        masks = np.frombuffer(derived, dtype=_WIRE, count=len(self._factors))
+        return masks.astype(np.uint64)
 
     @staticmethod
     def check(found: NDArray[np.uint64], due: NDArray[np.uint64]) -> None:
@@ -100,15 +125,15 @@ class IntegrityTags(SecretMaterial):
             raise OpenError(DOES_NOT_OPEN)
 
 
-def pack_tags(tags: NDArray[np.uint64]) -> bytes:
-    """Return tags as they travel behind words: 8 bytes each, little endian."""
-    return tags.astype(_WIRE, copy=False).tobytes()
+def pack_numbers(numbers: NDArray[np.uint64]) -> bytes:
+    """Return tags and values as they travel behind words: 8 bytes each, little endian."""
+    return numbers.astype(_WIRE, copy=False).tobytes()
 
 
-def split_tags(
-    payload: bytes, words_bytes: int, tags: int = TAGS
+def split_numbers(
+    payload: bytes, words_bytes: int, numbers: int
 ) -> tuple[bytes, NDArray[np.uint64]]:
-    """Return the words of a payload, and the tags behind them.
+    """Return the words of a payload, and the numbers behind them, which may be changed.
 
     Parameters
     ----------
@@ -116,16 +141,18 @@ def split_tags(
         Bytes from the wire.
     words_bytes
         Size of the words.
-    tags
-        Number of tags; 0 where a payload has none.
+    numbers
+        How many numbers there are.
 
     Raises
     ------
     MessageError
         There are too few bytes or too many.
     """
-    due = words_bytes + tags * _WIRE.itemsize
+    due = words_bytes + numbers * NUMBER_BYTES
     if len(payload) != due:
-        raise MessageError(f"words and {tags} tags are {due:,} bytes, not {len(payload):,}")
+        raise MessageError(
+            f"words and the {numbers:,} numbers behind them are {due:,} bytes, not {len(payload):,}"
+        )
     found = np.frombuffer(payload, dtype=_WIRE, offset=words_bytes)
     return payload[:words_bytes], found.astype(np.uint64)

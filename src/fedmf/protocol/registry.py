@@ -6,7 +6,7 @@ from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import KeyMaterialError, UnknownNameError
-from fedmf.protocol.committee.sum_opening import committee_layout
+from fedmf.protocol.committee.sum_opening import committee_pads
 from fedmf.protocol.none import NoneParticipant, NoneServer
 from fedmf.protocol.paillier import PaillierParticipant, PaillierServer
 from fedmf.protocol.protection import ParticipantProtection, ServerProtection
@@ -78,7 +78,7 @@ def check_session(session: Session) -> None:
     if session.committee is None:
         server_protection(session)
     else:
-        committee_layout(session)
+        committee_pads(session)
 
 
 def server_protection(session: Session) -> ServerProtection:

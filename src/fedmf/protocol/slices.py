@@ -122,6 +122,17 @@ class TablePart:
             listed[place] = np.union1d(listed[place], rows)
         return listed
 
+    def holds_any(self, rows: Sequence[Int64Array]) -> bool:
+        """Return whether any of some rows, listed by group of the table, is in the part."""
+        return any(bool(np.isin(rows[place], own).any()) for place, own in self.rows)
+
+    def holds_all(self, rows: Sequence[Int64Array]) -> bool:
+        """Return whether all of some rows are in the part."""
+        own = self.rows_by_group()
+        return all(
+            bool(np.isin(theirs, mine).all()) for theirs, mine in zip(rows, own, strict=True)
+        )
+
     def take(self, table: IntegerTable) -> list[Int64Array]:
         """Return the part's values of a table of the whole shape."""
         if self.is_whole:
@@ -260,6 +271,11 @@ class Schedule:
             terms.setup_rounds,
         )
 
+    @property
+    def loads(self) -> tuple[Load, ...]:
+        """All that ever travels in a round."""
+        return (self.setup, *self.turns)
+
     def load(self, counted_round: int) -> Load:
         """Return what travels in a round.
 
@@ -271,6 +287,20 @@ class Schedule:
         if counted_round <= self.setup_rounds:
             return self.setup
         return self.turns[(counted_round - self.setup_rounds - 1) % len(self.turns)]
+
+    def carrying(self, rows: Sequence[Int64Array]) -> TablePart | None:
+        """Return what travels where some rows do, listed by group; None: no round carries all."""
+        return next((load.part for load in self.loads if load.part.holds_all(rows)), None)
+
+    def times(self, number: int, rounds: int) -> int:
+        """Return how often a part travels in so many rounds."""
+        turns = max(rounds - self.setup_rounds, 0)
+        in_turns = sum(
+            len(range(first, turns, len(self.turns)))
+            for first, load in enumerate(self.turns)
+            if number in load.numbers
+        )
+        return in_turns + (number in self.setup.numbers) * min(rounds, self.setup_rounds)
 
 
 def _load(parts: Sequence[TablePart], numbers: tuple[int, ...]) -> Load:

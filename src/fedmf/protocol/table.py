@@ -148,18 +148,6 @@ class TableShape:
             for group, part in zip(self.groups, self._parts(flat), strict=True)
         ]
 
-    def wrap(self, flat: Int64Array) -> Int64Array:
-        """Return values modulo 2 to the word bits of their group, centred, shape (values,).
-
-        Where a word holds the final sum, but not each partial one, this is what brings it back.
-        """
-        wrapped = np.empty_like(flat)
-        for group, part, target in zip(
-            self.groups, self._parts(flat), self._parts(wrapped), strict=True
-        ):
-            centred(part, group.word_bits, out=target)
-        return wrapped
-
     def _parts(self, flat: Int64Array) -> list[Int64Array]:
         return np.split(flat, np.cumsum([group.values for group in self.groups])[:-1])
 

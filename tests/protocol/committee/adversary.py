@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fedmf.crypto.rlwe_words import add_words, unpack_words, zero_words
+import numpy as np
+
+from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.protocol import Int64Array, UploadMessage
 from fedmf.protocol.committee.certificate import Certificate, Outcome, set_digest
@@ -21,10 +23,11 @@ from fedmf.protocol.committee.exchange import (
     VoteRequest,
 )
 from fedmf.protocol.committee.member import CommitteeMember
-from fedmf.protocol.committee.sum_opening import open_round_sum
+from fedmf.protocol.committee.sum_opening import committee_layout, open_round_sum, servers_tags
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.committee.votes import MemberSignature
-from fedmf.protocol.framing import kind_of
+from fedmf.protocol.framing import kind_of, u32
+from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from tests.protocol.committee.world import World
 
 _REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}
@@ -94,27 +97,45 @@ class Adversary:
 
         Under a blind committee the server needs a participant who gives it the reader secret.
         """
-        layout = self.world.protections[0]._layout
+        layout = committee_layout(self.world.session)
         words = zero_words(layout.blocks, layout.size)
+        numbers_behind = np.zeros(layout.numbers, dtype=np.uint64)
+        masks = np.zeros(layout.tags, dtype=np.uint64)
+        participant = self.world.protections[0]
+        reader = participant._reader
+        if reader is not None:
+            tags = reader.tags()
+        else:
+            secret = self.world.server._table._tag_secret
+            tags = servers_tags(secret, self.charter)
         for number in numbers:
-            words_alone = self.uploads[number].words[: layout.payload_bytes]
-            sent = unpack_words(words_alone, layout.blocks, layout.size)
-            add_words(words, sent, layout.size)
+            sent, behind = split_numbers(
+                self.uploads[number].words, layout.words_bytes, layout.numbers
+            )
+            add_words(words, unpack_words(sent, layout.blocks, layout.size), layout.size)
+            numbers_behind += behind
+            if reader is not None:
+                nonce = self.uploads[number].signed.head.nonce
+                masks += tags.mask(self.context, u32(number), nonce)
         opened = open_round_sum(
-            words,
+            pack_words(words, layout.size) + pack_numbers(numbers_behind),
             {member: self.share(answer) for member, answer in answers.items()},
             uploads=len(numbers),
             charter=self.charter,
             layout=layout,
-            public=self.world.protections[0]._public,
+            public=participant._public,
+            before=participant._table,
+            tags=tags,
+            masks=masks,
         )
-        return layout.values(layout.read(opened.messages))
+        return opened.changes
 
     def share(self, answer: AnswerReply) -> ShareSum:
         content, terms = answer.share, self.charter.terms
+        pads = committee_layout(self.world.session).numbers
         if terms.blind:
             reader = self.world.protections[0]._reader
             assert reader is not None
             statement = answer.outcome.statement(self.charter)
             content = reader._key.open(content, "share of a sum", *statement)
-        return ShareSum.from_bytes(content, len(terms.sharing.held_by(answer.member)))
+        return ShareSum.from_bytes(content, len(terms.sharing.held_by(answer.member)), pads)

@@ -11,7 +11,16 @@ from fedmf.protocol.committee.member import SHARE
 from fedmf.protocol.framing import kind_of
 from tests.protocol.committee.world import World
 
-LIES = ("one subset", "by one", "too large", "no sum", "pads")
+LIES = (
+    "one subset",
+    "by one",
+    "too large",
+    "no sum",
+    "pads of tags",
+    "pads of values",
+    "pads by a word",
+    "all pads",
+)
 
 
 def false_answer(world: World, member: int, reply: bytes, how: str) -> bytes:
@@ -21,16 +30,25 @@ def false_answer(world: World, member: int, reply: bytes, how: str) -> bytes:
     answer = AnswerReply.from_bytes(reply, world.charter)
     held = len(world.terms.sharing.held_by(member))
     values = np.zeros((held, 2048), dtype=np.int32)
-    pads = np.zeros((held, 2), dtype=np.uint64)
-    if how == "pads":
-        pads[member % held, member % 2] += np.uint64(1)
+    layout = next(iter(world.protections.values()))._layout
+    pads = np.zeros((held, layout.numbers), dtype=np.uint64)
+    if how == "pads of tags":
+        pads[member % held, member % layout.tags] += np.uint64(1)
+    if how == "pads of values":
+        # Such a shift, of one value, is what few factors find.
+        pads[member % held, -1 - member] += np.uint64(2**44)
+    if how == "pads by a word":
+        # Modulo the word of the value this is nothing, and a member that is honest contradicts it.
+        pads[member % held, -1] += np.uint64(2**63)
+    if how == "all pads":
+        pads += np.uint64(2**63 + 1)
     if how == "one subset":
         values[member % held] += 3
     if how == "by one":
         values[0, member] += 1
     if how == "too large":
         values[:] = 2**20
-    add = how in ("one subset", "by one", "pads")
+    add = how not in ("too large", "no sum")
     share = _share(world, answer, ShareSum(values, pads), add=add)
     if how == "no sum":
         share = share[:-8]
@@ -48,7 +66,7 @@ def _share(world: World, answer: AnswerReply, lie: ShareSum, *, add: bool) -> by
     if reader is not None:
         content = reader._key.open(content, SHARE, *statement)
     if add:
-        true = ShareSum.from_bytes(content, len(lie.values))
+        true = ShareSum.from_bytes(content, len(lie.values), lie.pads.shape[1])
         lie = ShareSum(true.values + lie.values, true.pads + lie.pads)
     told = lie.to_bytes()
     if reader is None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
 from fedmf.errors import MessageError, OpenError
 from fedmf.protocol.committee.table_payload import Form, TablePayload
-from fedmf.protocol.integrity_tags import pack_tags, split_tags
+from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from tests.protocol.committee.world import World, random_changes
 
 Words = np.ndarray
@@ -24,7 +24,7 @@ def closed(world: World) -> Words:
     world.collect(random_changes(np.random.default_rng(5), range(5)))
     world.close()
     layout = world.protections[0]._layout
-    return unpack_words(content(world)[: layout.payload_bytes], layout.blocks, layout.size)
+    return unpack_words(content(world)[: layout.words_bytes], layout.blocks, layout.size)
 
 
 def content(world: World) -> bytes:
@@ -33,14 +33,14 @@ def content(world: World) -> bytes:
 
 def tags_of(world: World, sent: bytes) -> Tags:
     layout = world.protections[0]._layout
-    return split_tags(sent, layout.payload_bytes)[1]
+    return split_numbers(sent, layout.words_bytes, layout.numbers)[1]
 
 
 def payload(world: World, words: Words, tags: Tags | None = None, number: int = 1) -> bytes:
     """Return words as the sum of a round, with its own tags or others."""
     size = world.protections[0]._layout.size
     tags = tags_of(world, content(world)) if tags is None else tags
-    return TablePayload(Form.SUM, number, pack_words(words, size) + pack_tags(tags)).to_bytes()
+    return TablePayload(Form.SUM, number, pack_words(words, size) + pack_numbers(tags)).to_bytes()
 
 
 def shifted(world: World, words: Words, by: int = 1) -> Words:
@@ -54,7 +54,7 @@ def shifted(world: World, words: Words, by: int = 1) -> Words:
 
 def upload_words(world: World, number: int) -> Words:
     layout = world.protections[0]._layout
-    sent = world.server._spool.take(number)[: layout.payload_bytes]
+    sent = world.server._spool.take(number)[: layout.words_bytes]
     return unpack_words(sent, layout.blocks, layout.size)
 
 
@@ -113,19 +113,49 @@ def test_sums_of_other_uploads_do_not_open_with_the_tags_that_they_brought(
 def test_words_do_not_open_with_other_tags(lie: str) -> None:
     world = World(5)
     words = closed(world)
-    tags = tags_of(world, content(world))
+    tags, count = tags_of(world, content(world)), world.protections[0]._layout.tags
+    of_tags = (np.arange(len(tags)) < count).astype(np.uint64)
+    made_up = np.random.default_rng(1).integers(0, 2**64, count, dtype=np.uint64)
     wrong = {
-        "shifted": tags + np.array([0, 2**63], dtype=np.uint64),
-        "exchanged": tags[::-1],
-        "scaled": tags + tags,
-        "made up": np.random.default_rng(1).integers(0, 2**64, 2, dtype=np.uint64),
-        "another's": tags_of(world, world.server._spool.take(0)),
-        "none": np.zeros(2, dtype=np.uint64),
+        "shifted": tags + of_tags * np.uint64(2**63),
+        "exchanged": np.append(tags[:count][::-1], tags[count:]),
+        "scaled": tags + of_tags * tags,
+        "made up": np.append(made_up, tags[count:]),
+        "another's": np.append(tags_of(world, world.server._spool.take(0))[:count], tags[count:]),
+        "none": tags - of_tags * tags,
     }[lie]
     for protection in world.protections.values():
         with pytest.raises(OpenError, match="does not open"):
             protection.open(payload(world, words, wrong))
     world.check_tables()
+
+
+@pytest.mark.parametrize("by", [1, 2**22, 2**43, 2**44])
+def test_values_beside_the_words_do_not_open_shifted(by: int) -> None:
+    world = World(5)
+    words = closed(world)
+    numbers = tags_of(world, content(world))
+    for place in (-1, -6):
+        wrong = numbers.copy()
+        wrong[place : place + 1 or None] += np.uint64(by)
+        for protection in world.protections.values():
+            with pytest.raises(OpenError, match="does not open"):
+                protection.open(payload(world, words, wrong))
+    world.check_tables()
+
+
+@pytest.mark.parametrize("by", [2**45, 2**61, 2**63])
+def test_shifts_by_whole_words_are_refused_even_where_no_tag_finds_them(
+    by: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a member could lie about pads and have another one named."""
+    world = World(5)
+    words = closed(world)
+    numbers = tags_of(world, content(world))
+    numbers[-1:] += np.uint64(by)
+    monkeypatch.setattr("hmac.compare_digest", lambda *_: True)
+    with pytest.raises(OpenError, match="does not open"):
+        world.protections[0].open(payload(world, words, numbers))
 
 
 @pytest.mark.parametrize("by", [1, -1, 2**12, 2**20])
@@ -145,8 +175,11 @@ def test_a_shift_opens_where_nobody_looks_at_the_tags(monkeypatch: pytest.Monkey
     world = World(5)
     words = closed(world)
     monkeypatch.setattr("hmac.compare_digest", lambda *_: True)
-    table = world.protections[0].open(payload(world, shifted(world, words)))
+    numbers = tags_of(world, content(world))
+    numbers[-1:] += np.uint64(2**40)
+    table = world.protections[0].open(payload(world, shifted(world, words), numbers))
     assert table[0][0, 3] == world.expected[0][0, 3] + 1
+    assert (table[1][-1, -1] - world.expected[1][-1, -1]) % 2**45 == 2**40
 
 
 @pytest.mark.parametrize("by", [slice(None, -1), slice(None, 0)])

@@ -175,7 +175,7 @@ def test_words_of_the_wrong_size_are_refused(world: World) -> None:
     signed = SignedHead.signed(head, payload.envelopes, world.signing_keys[CROOK], world.charter)
     wrong = replace(payload, words=longer, signed=signed)
     before = world.server._table.round_words()
-    with pytest.raises(MessageError, match="words and 0 tags are"):
+    with pytest.raises(MessageError, match="words and the 10 numbers behind them are"):
         world.server.receive(
             replace(world.sent[CROOK], payload=wrong.to_bytes()).to_bytes(world.session)
         )

@@ -217,5 +217,8 @@ def test_digests_of_tables_are_keyed_where_the_server_must_not_know_the_table() 
     own = blind.protections[0]._table_digest(start)
     assert own == blind.protections[1]._table_digest(start) != plain
     assert own != World(5).protections[0]._table_digest(start)
-    plain = plain_table_digest(encode_words(SHAPE, SHAPE.zeros()), opened.charter)
+    opened.hand_out()
+    secret = opened.server._table._tag_secret
+    plain = plain_table_digest(encode_words(SHAPE, SHAPE.zeros()), opened.charter, secret)
     assert opened.protections[0]._table_digest(start) == plain
+    assert plain != plain_table_digest(encode_words(SHAPE, SHAPE.zeros()), opened.charter)

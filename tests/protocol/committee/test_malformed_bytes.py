@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedmf.crypto.share_sum import ShareSum
+from fedmf.crypto.share_sum import ShareSum, subset_bytes
 from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, Session, TableMessage, UploadMessage
 from fedmf.protocol.committee.certificate import Outcome
@@ -133,7 +133,7 @@ def valid(name: str) -> bytes:
         "proof": ClosingMessage.from_bytes(known.closing, session).proof,
         "table payload": TableMessage.from_bytes(known.table, session).payload,
         "table copy": known.world.protections[0].copy(),
-        "share": bytes(ShareSum.BYTES_PER_SUBSET * 3),
+        "share": bytes(subset_bytes(5) * 3),
     }[name]
 
 
@@ -145,7 +145,7 @@ DECODERS: dict[str, Callable[[bytes], object]] = {
     "proof": read_proof,
     "table payload": TablePayload.from_bytes,
     "table copy": TableCopy.from_bytes,
-    "share": lambda data: ShareSum.from_bytes(data, 3),
+    "share": lambda data: ShareSum.from_bytes(data, 3, 5),
 }
 
 

@@ -1,4 +1,4 @@
-"""Integrity tags of single uploads: nobody sees them, not even the server with a participant."""
+"""What is beside the words of single uploads: nobody sees it, not even server and participant."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedmf.crypto.padded_key import PADS, PaddedKey
+from fedmf.crypto.padded_key import PaddedKey
+from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import Int64Array
 from fedmf.protocol.committee.reader import Reader
+from fedmf.protocol.committee.table_payload import Form, TablePayload
+from fedmf.protocol.committee.terms import OPENED_BY, OpenedBy
 from fedmf.protocol.framing import u32
-from fedmf.protocol.integrity_tags import TAGS_BYTES, IntegrityTags, split_tags
+from fedmf.protocol.integrity_tags import IntegrityTags, split_numbers
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import World, dense, no_change, random_changes
 
 Tags = NDArray[np.uint64]
 VICTIM = 4
+# 6 values that are too wide for words, and the four tags that 45 bits take.
+NUMBERS = 10
 
 
 def begun(world: World) -> Adversary:
@@ -30,29 +35,38 @@ def reader_of(world: World) -> Reader:
     return reader
 
 
-def sent_tags(server: Adversary, number: int) -> Tags:
+def sent(server: Adversary, number: int) -> Tags:
+    """Return the numbers behind the words: tags, then values that are too wide for words."""
     layout = server.world.protections[0]._layout
-    return split_tags(server.uploads[number].words, layout.payload_bytes)[1]
+    return split_numbers(server.uploads[number].words, layout.words_bytes, layout.numbers)[1]
 
 
 def tags_if(server: Adversary, number: int, change: Int64Array) -> Tags:
     """Return the tags of an upload if it held this change, without pads."""
-    reader, nonce = reader_of(server.world), server.uploads[number].signed.head.nonce
-    limbs = server.world.protections[0]._layout.limbs(change)
-    return reader.tags.of(limbs) + reader.tags.mask(server.context, u32(number), nonce)
+    nonce = server.uploads[number].signed.head.nonce
+    protection = server.world.protections[0]
+    _, beside = protection._layout.split(change)
+    return protection._tags_of(change, beside, server.context, number, nonce)
 
 
+def numbers_if(server: Adversary, number: int, change: Int64Array) -> Tags:
+    """Return all that is behind the words of an upload if it held this change, without pads."""
+    _, beside = server.world.protections[0]._layout.split(change)
+    return np.concatenate([tags_if(server, number, change), beside])
+
+
+@pytest.mark.parametrize("opened_by", OPENED_BY)
 @pytest.mark.parametrize("padded", [False, True])
 def test_the_server_with_a_participant_confirms_guesses_only_where_tags_have_no_pads(
-    padded: bool, monkeypatch: pytest.MonkeyPatch
+    padded: bool, opened_by: OpenedBy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not padded:
-        zeros = property(lambda _: np.zeros(PADS, dtype=np.uint64))
+        zeros = property(lambda _: np.zeros(NUMBERS, dtype=np.uint64))
         monkeypatch.setattr(PaddedKey, "pads", zeros)
-    world = World(5)
+    world = World(5, opened_by=opened_by)
     server = begun(world)
-    guess = tags_if(server, VICTIM, dense(world.changes[VICTIM]))
-    assert (sent_tags(server, VICTIM) == guess).tolist() == [not padded] * 2
+    guess = numbers_if(server, VICTIM, dense(world.changes[VICTIM]))
+    assert (sent(server, VICTIM) == guess).tolist() == [not padded] * NUMBERS
 
 
 @pytest.mark.parametrize("members", [(0, 1), (1, 3), (2, 3), (0, 1, 2)])
@@ -66,10 +80,10 @@ def test_pads_of_a_single_upload_take_threshold_members(members: tuple[int, ...]
         current = world.members[member]._round
         assert current is not None
         seeds |= current.uploads[VICTIM].seeds
-    known = PaddedKey.sum_of_seeds(seeds.values()).pads
-    guess = tags_if(server, VICTIM, dense(world.changes[VICTIM]))
-    found = sent_tags(server, VICTIM) - known == guess
-    assert found.tolist() == [len(members) == world.terms.threshold] * 2
+    known = PaddedKey.sum_of_seeds(seeds.values(), NUMBERS).pads
+    guess = numbers_if(server, VICTIM, dense(world.changes[VICTIM]))
+    found = sent(server, VICTIM) - known == guess
+    assert found.tolist() == [len(members) == world.terms.threshold] * NUMBERS
 
 
 @pytest.mark.parametrize("mover", [1, 2])
@@ -86,25 +100,73 @@ def test_what_a_participant_opens_fits_whoever_moved(
     check = IntegrityTags.check
 
     def looking(found: Tags, due: Tags) -> None:
+        # Opened sums of values are shown by themselves; masks are gone from the tags here.
         shown.append(found.tolist())
         check(found, due)
 
     monkeypatch.setattr(IntegrityTags, "check", staticmethod(looking))
     world.opened()
     nothing = np.zeros_like(dense(move[mover]))
+    nonces = {number: server.uploads[number].signed.head.nonce for number in range(3)}
+    masks = [
+        reader_of(world).tags.mask(server.context, u32(number), nonce)
+        for number, nonce in nonces.items()
+    ]
     for suspect in (1, 2):
         single = [
             tags_if(server, number, dense(move[mover]) if number == suspect else nothing)
             for number in range(3)
         ]
-        assert shown == [np.sum(single, axis=0, dtype=np.uint64).tolist()]
+        total = np.sum(single, axis=0, dtype=np.uint64) - np.sum(masks, axis=0, dtype=np.uint64)
+        assert shown == [total.tolist()]
 
 
-def test_a_server_that_opens_gets_no_tags() -> None:
-    sizes = {}
-    for opened_by in ("participants", "server"):
-        world = World(5, opened_by=opened_by)
-        server = begun(world)
-        assert world.protections[0].payload_bytes() == len(server.uploads[0].words)
-        sizes[opened_by] = len(server.uploads[0].words)
-    assert sizes["participants"] - sizes["server"] == TAGS_BYTES
+@pytest.mark.parametrize("same", [True, False])
+def test_uploads_with_tags_of_other_factors_are_not_added(same: bool) -> None:
+    """Sums of such tags would be sums of uploads, each times a number that the server chose."""
+    world = World(5, opened_by="server")
+    world.hand_out()
+    if not same:
+        other = world.protections[VICTIM]
+        other._tag_secret = b""
+        other._take_tag_secret(bytes(32))
+        world.hand_out = lambda: None  # type: ignore[method-assign]
+        world.roles[VICTIM].receive_table = lambda *_: []  # type: ignore[method-assign]
+    world.collect(random_changes(np.random.default_rng(3), range(5)))
+    assert (VICTIM in world.settle().included) == same
+
+
+def test_a_server_that_opens_cannot_change_its_tag_secret() -> None:
+    world = World(5, opened_by="server")
+    world.hand_out()
+    other = TablePayload(Form.START, 0, bytes(32)).to_bytes()
+    with pytest.raises(MessageError, match="another tag secret"):
+        world.protections[0].open(other)
+    for content in (b"", bytes(31), bytes(33)):
+        with pytest.raises(MessageError):
+            world.protections[1].open(TablePayload(Form.START, 0, content).to_bytes())
+    with pytest.raises(MessageError, match="start table with content"):
+        World(5).protections[0].open(other)
+
+
+def test_nobody_uploads_without_the_tag_secret_of_a_server_that_opens() -> None:
+    world = World(5, opened_by="server")
+    world.open_round(range(5))
+    with pytest.raises(ProtocolError, match="before the server's table was opened"):
+        world.protections[0].protect(no_change(), round_number=1, participant=0)
+
+
+def test_members_are_never_told_the_tag_secret() -> None:
+    world = World(5, opened_by="server")
+    secret = world.server._table._tag_secret
+    told: list[bytes] = []
+
+    def listening(_: int, data: bytes) -> bytes:
+        told.append(data)
+        return data
+
+    world.to_member = listening
+    world.round(random_changes(np.random.default_rng(3), range(5)))
+    assert secret in world.server.payload()
+    assert told
+    assert not any(secret in data for data in told)

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.replicated_sharing import ReplicatedSharing
 from fedmf.crypto.rlwe import encrypt
 from fedmf.crypto.rlwe_key import RlweKey
 from fedmf.crypto.rlwe_ring import DEGREE, MODULUS_BITS
-from fedmf.crypto.rlwe_words import add_words, zero_words
+from fedmf.crypto.rlwe_words import add_words, pack_words, zero_words
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.protocol import GroupShape, TableShape
 from fedmf.protocol.committee.sum_opening import (
@@ -25,6 +27,7 @@ from fedmf.protocol.committee.sum_opening import (
     open_round_sum,
     public_polynomials,
 )
+from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers
 from fedmf.protocol.lattice_layout import LatticeLayout
 from tests.protocol.committee.world import World, make_session
 
@@ -47,28 +50,41 @@ def world(kept_bits: int) -> World:
 
 def summed(
     kept_bits: int,
-) -> tuple[LatticeLayout, NDArray[np.unsignedinteger], list[list[bytes]], NDArray[np.int64]]:
-    """Return layout, words and seeds of so many uploads, and the sum of what they hold."""
+) -> tuple[
+    LatticeLayout,
+    NDArray[np.unsignedinteger],
+    NDArray[np.uint64],
+    list[list[bytes]],
+    NDArray[np.int64],
+]:
+    """Return layout, words, tags and seeds of so many uploads, and the sum of what they hold."""
     here = world(kept_bits)
     layout = committee_layout(here.session)
     public, randomness = public_polynomials(here.charter), KeyRandomness()
     words = zero_words(layout.blocks, layout.size)
+    tags = np.zeros(layout.tags, dtype=np.uint64)
     expected = np.zeros(layout.blocks * DEGREE, dtype=np.int64)
     rng, seeds = np.random.default_rng(7), []
     for _ in range(UPLOADS):
         values = rng.integers(-(2**12), 2**12, SHAPES[kept_bits].values, dtype=np.int64)
-        limbs = layout.limbs(values)
+        messages, beside = layout.split(values)
         seeds.append(SHARING.fresh_seeds(randomness, values.tobytes()))
         sent = encrypt(
-            limbs,
+            messages,
             public=public,
             key=RlweKey.sum_of_seeds(seeds[-1]),
             noise_seed=randomness.bytes(32),
             size=layout.size,
         )
         add_words(words, sent, layout.size)
-        expected[: len(limbs)] += limbs
-    return layout, words, seeds, expected
+        tags += tags_with(layout).of(beside.view(np.int64))
+        tags += PaddedKey.sum_of_seeds(seeds[-1], layout.numbers).pads
+        expected[: len(messages)] += messages
+    return layout, words, tags, seeds, expected
+
+
+def tags_with(layout: LatticeLayout) -> IntegrityTags:
+    return IntegrityTags(MasterSecret(bytes(32)), b"", layout.beside, layout.tags)
 
 
 def answers(seeds: list[list[bytes]]) -> dict[int, ShareSum]:
@@ -77,6 +93,7 @@ def answers(seeds: list[list[bytes]]) -> dict[int, ShareSum]:
         member: ShareSum.from_seeds(
             ([upload[subset] for subset in SHARING.held_by(member)] for upload in seeds),
             len(SHARING.held_by(member)),
+            2,
         )
         for member in range(4)
     }
@@ -84,18 +101,20 @@ def answers(seeds: list[list[bytes]]) -> dict[int, ShareSum]:
 
 @pytest.mark.parametrize("kept_bits", [32, 40])
 def test_residuals_of_a_sum_that_a_committee_opens_follow_the_formula(kept_bits: int) -> None:
-    layout, words, seeds, expected = summed(kept_bits)
+    layout, words, tags, seeds, expected = summed(kept_bits)
     assert layout.size.kept_bits == kept_bits
     opened = open_round_sum(
-        words,
+        pack_words(words, layout.size) + pack_numbers(tags),
         answers(seeds),
         uploads=UPLOADS,
         charter=world(kept_bits).charter,
         layout=layout,
         public=public_polynomials(world(kept_bits).charter),
+        before=np.zeros(layout.shape.values, dtype=np.int64),
+        tags=tags_with(layout),
     )
     assert opened.liars == ()
-    np.testing.assert_array_equal(opened.messages, expected)
+    np.testing.assert_array_equal(opened.changes, expected[: len(opened.changes)])
 
     key = RlweKey.sum_of_seeds(seed for upload in seeds for seed in upload)
     left = residuals(layout, words, key, expected, kept_bits).astype(np.float64)

@@ -33,7 +33,7 @@ from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.spool import MemorySpool
 from fedmf.protocol.committee.terms import CommitteeTerms, OpenedBy
 
-# The second group is too wide for one word, so that its values travel in limbs.
+# The second group is too wide for words, so that its values travel beside them.
 SHAPE = TableShape((GroupShape("items", 6, 5, 24), GroupShape("sums", 3, 2, 45)))
 
 Tamper = Callable[[int, bytes], bytes | None]
@@ -139,6 +139,7 @@ class World:
             number: ParticipantRole(self.session, number, protection)
             for number, protection in self.protections.items()
         }
+        self.start_payload = b""
         self.server = self.fresh_server()
         self.expected = [part.copy() for part in self.start]
         self.opening: OpeningMessage | None = None
@@ -163,6 +164,9 @@ class World:
     def fresh_server(self, closings: Sequence[ClosingMessage] = ()) -> CommitteeServer:
         table = CommitteeTable(self.charter)
         table.start(self.start)
+        if self.start_payload:
+            table.restore(self.start_payload)
+        self.start_payload = table.payload()
         return CommitteeServer(self.charter, table, MemorySpool(), closings)
 
     def key_request(self, round_number: int) -> KeyRequest:

@@ -113,6 +113,10 @@ class PlayedSession:
         self._openers += [participants_half(session, key, start, ()) for _ in range(openers - 1)]
         self.server = make_server(session, key, start)
         self.members = make_members(session, key, logs)
+        if session.committee is not None:
+            # A server that opens hands out the secret of its tags with the start table.
+            for half in self._openers:
+                half.open(self.server.table_message().payload)
         self._clock = clock
 
     def play(

@@ -18,11 +18,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from fedmf.crypto.share_sum import ShareSum
+from fedmf.crypto.share_sum import subset_bytes
 from fedmf.crypto.signatures import SIGNATURE_BYTES, SigningKey, check_signature
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import DIGEST_BYTES, Certificate, Outcome
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
+from fedmf.protocol.committee.sum_opening import committee_pads
 from fedmf.protocol.committee.upload import MOST_ENVELOPE_BYTES, SignedHead
 from fedmf.protocol.framing import BodyReader, frame, sized, u32, unframe
 
@@ -357,7 +358,8 @@ def most_share_bytes(charter: Charter) -> int:
     """Return the size of the largest share, sealed or not."""
     sharing = charter.terms.sharing
     subsets = max(len(sharing.held_by(member)) for member in range(charter.terms.members))
-    return ShareSum.BYTES_PER_SUBSET * subsets + MOST_ENVELOPE_BYTES
+    pads = committee_pads(charter.session)
+    return subset_bytes(pads) * subsets + MOST_ENVELOPE_BYTES
 
 
 def answer_statement(

@@ -35,6 +35,7 @@ from fedmf.protocol.committee.exchange import (
 from fedmf.protocol.committee.member_log import MemberLog, Memory
 from fedmf.protocol.committee.opening import RoundKey
 from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
+from fedmf.protocol.committee.sum_opening import committee_pads
 from fedmf.protocol.committee.upload import (
     Kind,
     commitment,
@@ -115,6 +116,7 @@ class CommitteeMember:
         self._key = key
         self._memory = Memory(log, charter, number)
         self._randomness = randomness
+        self._pads = committee_pads(charter.session)
         self._round: _Round | None = None
 
     def respond(self, data: bytes) -> bytes:
@@ -334,5 +336,5 @@ class CommitteeMember:
         held = self.charter.terms.sharing.held_by(self.number)
         uploads = (current.uploads[one].seeds for one in included)
         return ShareSum.from_seeds(
-            ([seeds[subset] for subset in held] for seeds in uploads), len(held)
+            ([seeds[subset] for subset in held] for seeds in uploads), len(held), self._pads
         )

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt
@@ -19,7 +22,9 @@ from fedmf.protocol.committee.reader import Reader, plain_table_digest, reader_e
 from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
 from fedmf.protocol.committee.sum_opening import (
     committee_layout,
+    committee_pads,
     public_polynomials,
+    servers_tags,
 )
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.committee.upload import (
@@ -33,12 +38,14 @@ from fedmf.protocol.committee.upload import (
     words_digest,
 )
 from fedmf.protocol.framing import u32
-from fedmf.protocol.integrity_tags import TAGS_BYTES, pack_tags
+from fedmf.protocol.integrity_tags import pack_numbers
+from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows
 
 if TYPE_CHECKING:
-    from fedmf.crypto.master_secret import MasterSecret
+    from numpy.typing import NDArray
+
     from fedmf.crypto.signatures import SigningKey
     from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.committee.charter import Charter
@@ -54,6 +61,7 @@ class _Closed:
 
     closing: ClosingMessage
     proof: ClosingProof
+    counted_round: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +116,18 @@ class CommitteeParticipant(ParticipantProtection):
         self._signing_keys = signing_keys
         self._randomness = randomness or KeyRandomness()
         self._public = public_polynomials(charter)
-        self._layout = committee_layout(charter.session)
         self._reader = self._reader_of(reader, self.rosters.newest)
-        self._heard_round = 0
+        self._heard_round = self._closed_rounds = 0
         self._outcome: Outcome | None = None
         self._closed: _Closed | None = None
         self._worked_on: dict[int, bytes] = {}
+        self._summed: dict[int, set[int]] = {}
         self._unkeyed: dict[bytes, bytes] = {}
         self._sent: dict[int, _Sent] = {}
         self._opening: OpeningMessage | None = None
         self._context = b""
         self._before: Int64Array | None = None
+        self._tag_secret = b""
         self._set_table(self.session.shape.flat(start), 0)
 
     def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
@@ -189,29 +198,30 @@ class CommitteeParticipant(ParticipantProtection):
                 "replays a table isolates the next upload"
             )
         self.session.shape.check_change(change)
-        values = self.session.shape.flat_change(change)
+        part = self.session.schedule.load(self._closed_rounds + 1).part
+        layout = committee_layout(self.session, self._closed_rounds + 1)
+        values = part.shape.flat_change(part.take_change(change))
         # Hedged with the values: even a stuck source repeats no key for another message.
         sharing = self.charter.terms.sharing
         fresh = self._randomness.bytes(96, values.tobytes())
         nonce, noise_seed, hedge = fresh[:32], fresh[32:64], fresh[64:]
         # The hedge stands for the values, so that they are read once.
         seeds = sharing.fresh_seeds(self._randomness, hedge)
-        limbs = self._layout.limbs(values)
-        padded = PaddedKey.sum_of_seeds(seeds)
+        messages, beside = layout.split(values)
+        padded = PaddedKey.sum_of_seeds(seeds, committee_pads(self.session))
         words = pack_words(
             encrypt(
-                limbs,
+                messages,
                 public=self._public,
                 key=padded.key,
                 noise_seed=noise_seed,
-                size=self._layout.size,
+                size=layout.size,
             ),
-            self._layout.size,
+            layout.size,
         )
-        if self._reader is not None:
-            # The pads hide the tags from a server that another participant tells the masks.
-            mask = self._reader.tags.mask(context, u32(participant), nonce)
-            words += pack_tags(self._reader.tags.of(limbs) + mask + padded.pads)
+        tags = self._tags_of(values, beside, context, participant, nonce)
+        # The pads hide the tags, too, from a server that another participant tells the masks.
+        words += pack_numbers(np.concatenate([tags, beside]) + padded.pads[: layout.numbers])
         head = Head(
             context,
             participant,
@@ -249,13 +259,9 @@ class CommitteeParticipant(ParticipantProtection):
         outcome = proof.certificate.outcome
         if outcome.closed:
             self._check_own(closing, proof)
-            for participant in closing.included:
-                self._worked_on[participant] = proof.table
-            for participant in closing.included:
-                if participant in self._sent and self._sent[participant].kind == Kind.LEAVE:
-                    # Nothing of it is in the table: should it come back, it begins anew.
-                    del self._worked_on[participant]
-            self._closed = _Closed(closing, proof)
+            self._closed_rounds += 1
+            self._note_included(closing, proof.table)
+            self._closed = _Closed(closing, proof, self._closed_rounds)
         self._outcome, self._heard_round, self._opening = outcome, closing.round, None
         self._sent = {}
 
@@ -281,14 +287,22 @@ class CommitteeParticipant(ParticipantProtection):
             )
         if (table.form == Form.PLAIN) == self.charter.terms.blind and table.form != Form.START:
             raise MessageError("the table does not come in a form that the charter allows")
+        if self._reader is None:
+            secret, plain = table.tag_secret_and_words()
+            self._take_tag_secret(secret)
+        elif table.form == Form.START and table.content:
+            raise MessageError("a start table with content")
         if self._closed is not None:
             if self._reader is None:
-                after = self._decoded(table.content)
+                after = self._decoded(plain)
             else:
-                words, copy = table.words_and_copy(self.payload_bytes())
-                before = self._table_before(copy, self._closed, self._reader)
-                closing, proof = self._closed.closing, self._closed.proof
-                after = self._reader.open_sum(words, before, closing, proof)
+                closed = self._closed
+                layout = committee_layout(self.session, closed.counted_round)
+                words, copy = table.words_and_copy(layout.payload_bytes)
+                before = self._table_before(copy, closed, self._reader)
+                after = self._reader.open_sum(
+                    words, before, closed.closing, closed.proof, closed.counted_round
+                )
                 self._before = before
             self._set_table(after, table.round)
             self._closed = None
@@ -311,26 +325,70 @@ class CommitteeParticipant(ParticipantProtection):
         return TableCopy(self._table_round, sealed).to_bytes()
 
     def work(self, rows: Rows | None = None) -> int:
-        """Return the number of blocks: always all of them."""
-        del rows
-        return self._layout.blocks
+        """Return the number of blocks that travel with these rows."""
+        return self._carrying(rows).blocks
 
     def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of all words and tags; head, signature and envelopes come on top."""
-        del rows
-        return self._layout.payload_bytes + (0 if self._reader is None else TAGS_BYTES)
+        """Return the size of words and numbers; head, signature and envelopes come on top."""
+        return self._carrying(rows).payload_bytes
+
+    def _carrying(self, rows: Rows | None) -> LatticeLayout:
+        """Return the layout of what travels with some rows, or of the whole table."""
+        part = self.session.schedule.carrying(rows) if rows is not None else None
+        shape = self.session.shape if part is None else part.shape
+        return LatticeLayout.plan(shape, uploads=self.session.participants)
 
     def _reader_of(self, secret: MasterSecret | None, roster: Roster) -> Reader | None:
         if not self.charter.terms.blind:
             return None
         if secret is None:
             raise KeyMaterialError("a blind committee needs the participants' reader secret")
-        return Reader(secret, roster, self.charter, self._layout, self._public)
+        return Reader(secret, roster, self.charter, self._public)
+
+    def _take_tag_secret(self, secret: bytes) -> None:
+        if self._tag_secret not in (b"", secret):
+            raise MessageError("the server hands out another tag secret than before")
+        if not self._tag_secret:
+            self._tag_secret = secret
+            self._set_table(self._table, self._table_round)
+
+    def _tags_of(
+        self,
+        values: Int64Array,
+        beside: NDArray[np.uint64],
+        context: bytes,
+        participant: int,
+        nonce: bytes,
+    ) -> NDArray[np.uint64]:
+        """Return the tags of an upload, without pads."""
+        if self._reader is not None:
+            own = self._reader.tags(self._closed_rounds + 1)
+            return own.of(values) + own.mask(context, u32(participant), nonce)
+        if not self._tag_secret:
+            raise ProtocolError("an upload before the server's table was opened")
+        servers = servers_tags(self._tag_secret, self.charter, self._closed_rounds + 1)
+        return servers.of(beside.view(np.int64))
 
     def _kind(self, participant: int, *, leaving: bool) -> Kind:
         if leaving:
             return Kind.LEAVE
-        return Kind.UPDATE if participant in self._worked_on else Kind.FIRST
+        travelling = set(self.session.schedule.load(self._closed_rounds + 1).numbers)
+        return Kind.UPDATE if travelling <= self._summed.get(participant, set()) else Kind.FIRST
+
+    def _note_included(self, closing: ClosingMessage, table: bytes) -> None:
+        """Note whose contributions are in the sum of a closed round, and in which parts."""
+        travelled = set(self.session.schedule.load(self._closed_rounds).numbers)
+        for participant in closing.included:
+            self._worked_on[participant] = table
+            summed = self._summed.setdefault(participant, set())
+            sent = self._sent.get(participant)
+            if sent is None or sent.kind != Kind.LEAVE:
+                summed |= travelled
+                continue
+            summed -= travelled
+            if not summed:
+                # Nothing of it is in the table: should it come back, it begins anew.
+                del self._worked_on[participant]
 
     def _check_own(self, closing: ClosingMessage, proof: ClosingProof) -> None:
         """Check that a closed round is the one that the participants that live here were in."""
@@ -352,7 +410,7 @@ class CommitteeParticipant(ParticipantProtection):
 
     def _table_digest(self, flat: Int64Array) -> bytes:
         words = encode_words(self.session.shape, self.session.shape.table(flat))
-        plain = plain_table_digest(words, self.charter)
+        plain = plain_table_digest(words, self.charter, self._tag_secret)
         digest = plain if self._reader is None else self._reader.keyed(plain)
         self._unkeyed[digest] = plain
         return digest

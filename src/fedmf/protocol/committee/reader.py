@@ -8,24 +8,26 @@ import numpy as np
 
 from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
 from fedmf.crypto.labels import labelled_hash
-from fedmf.crypto.rlwe_words import unpack_words
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
 from fedmf.protocol.committee.member import SHARE
-from fedmf.protocol.committee.sum_opening import open_round_sum, warn_of_liars
+from fedmf.protocol.committee.sum_opening import (
+    committee_layout,
+    committee_pads,
+    open_round_sum,
+    tag_context,
+    warn_of_liars,
+)
 from fedmf.protocol.framing import u32
-from fedmf.protocol.integrity_tags import TAGS, IntegrityTags, split_tags
+from fedmf.protocol.integrity_tags import IntegrityTags
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from fedmf.crypto.master_secret import MasterSecret
     from fedmf.crypto.rlwe_public import PublicPolynomials
     from fedmf.protocol.committee.charter import Charter
     from fedmf.protocol.committee.closing import ClosingProof
     from fedmf.protocol.committee.roster import Roster
-    from fedmf.protocol.lattice_layout import LatticeLayout
     from fedmf.protocol.messages import ClosingMessage
     from fedmf.protocol.table import Int64Array
 
@@ -38,9 +40,13 @@ def reader_envelope_key(reader: MasterSecret, charter_suite: str) -> EnvelopeKey
     return EnvelopeKey(reader.derive(READER_KEY), suite=charter_suite)
 
 
-def plain_table_digest(words: bytes, charter: Charter) -> bytes:
-    """Return the digest of a table that the server holds itself."""
-    return labelled_hash("table", charter.digest, words)
+def plain_table_digest(words: bytes, charter: Charter, tag_secret: bytes = b"") -> bytes:
+    """Return the digest of a table, and of the tag secret that a server hands out with it.
+
+    Uploads of one context have one digest, so that all their tags have the same factors: with
+    factors of its own for everybody, a server could tell single uploads apart.
+    """
+    return labelled_hash("table", charter.digest, tag_secret + words)
 
 
 class Reader(SecretMaterial):
@@ -54,8 +60,6 @@ class Reader(SecretMaterial):
         The version.
     charter
         The charter.
-    layout
-        How changes lie in words.
     public
         The session's public polynomials.
 
@@ -68,11 +72,10 @@ class Reader(SecretMaterial):
     __slots__ = (
         "_charter",
         "_key",
-        "_layout",
         "_polynomials",
         "_public",
         "_secret",
-        "tags",
+        "_tags",
         "version",
     )
 
@@ -81,43 +84,57 @@ class Reader(SecretMaterial):
         secret: MasterSecret,
         roster: Roster,
         charter: Charter,
-        layout: LatticeLayout,
         public: PublicPolynomials,
     ) -> None:
         suite = charter.terms.suite
         self._secret, self._charter = secret, charter
-        self._layout, self._polynomials = layout, public
+        self._polynomials = public
         self._key = reader_envelope_key(secret, suite)
         if self._key.public != roster.reader_key:
             raise KeyMaterialError("the roster names another reader key than the one given here")
         self._public = EnvelopePublicKey(self._key.public, suite=suite)
         self.version = roster.version
         """Version of the roster."""
-        self.tags = IntegrityTags(secret, charter.digest, layout.value_limbs)
-        """Factors and masks of integrity tags."""
+        self._tags: dict[bytes, IntegrityTags] = {}
+
+    def tags(self, counted_round: int = 1) -> IntegrityTags:
+        """Return factors and masks of the integrity tags of a round."""
+        context = tag_context(self._charter, counted_round)
+        if context not in self._tags:
+            layout = committee_layout(self._charter.session, counted_round)
+            values = layout.shape.values
+            self._tags[context] = IntegrityTags(self._secret, context, values, layout.tags)
+        return self._tags[context]
 
     def keyed(self, plain_digest: bytes) -> bytes:
         """Return the digest of a table under a key, so that nobody else can confirm a guess."""
         return self._secret.derive("table digest", plain_digest)
 
     def open_sum(
-        self, content: bytes, before: Int64Array, closing: ClosingMessage, proof: ClosingProof
+        self,
+        content: bytes,
+        before: Int64Array,
+        closing: ClosingMessage,
+        proof: ClosingProof,
+        counted_round: int,
     ) -> Int64Array:
         """Return the table after a closed round.
 
         Parameters
         ----------
         content
-            The words of the round's sum, and behind them the sum of the padded tags.
+            The words of the round's sum, and behind them the sums of the padded numbers.
         before
             The table that the round worked on, flat.
         closing, proof
             The checked closing of the round.
+        counted_round
+            Which of the session's rounds it was.
 
         Raises
         ------
         MessageError
-            Not as many words and tags as there should be.
+            Not as many words and numbers as there should be.
         OpenError
             They do not open to the sum of the included uploads.
 
@@ -126,33 +143,32 @@ class Reader(SecretMaterial):
         LyingMemberWarning
             A member answered with something else than its share.
         """
-        layout = self._layout
-        content, tags = split_tags(content, layout.payload_bytes)
-        words = unpack_words(content, layout.blocks, layout.size, to_read=True)
+        shape = self._charter.session.shape
+        part = self._charter.session.schedule.load(counted_round).part
+        layout = committee_layout(self._charter.session, counted_round)
+        table, tags = shape.table(before.copy()), self.tags(counted_round)
+        travelled = part.shape.flat(part.take(table))
         context = proof.certificate.outcome.context
-        masks = np.zeros(TAGS, dtype=np.uint64)
+        masks = np.zeros(layout.tags, dtype=np.uint64)
         for participant, nonce in zip(closing.included, closing.nonces, strict=True):
-            masks += self.tags.mask(context, u32(participant), nonce)
-
-        def check(messages: Int64Array, pads: NDArray[np.uint64]) -> None:
-            exact = layout.exact_change(layout.read(messages), before)
-            IntegrityTags.check(tags - pads, self.tags.of(exact) + masks)
+            masks += tags.mask(context, u32(participant), nonce)
 
         shares = self._shares(proof)
         opened = open_round_sum(
-            words,
+            content,
             shares,
             uploads=len(closing.included),
             charter=self._charter,
             layout=layout,
             public=self._polynomials,
-            check=check,
+            before=travelled,
+            tags=tags,
+            masks=masks,
         )
         unreadable = {answer.member for answer in proof.answers} - shares.keys()
         warn_of_liars(sorted(unreadable.union(opened.liars)), closing.round)
-        table = layout.values(layout.read(opened.messages))
-        table += before
-        return layout.shape.wrap(table)
+        part.put(table, part.shape.table(travelled + opened.changes))
+        return shape.flat(table)
 
     def seal_copy(self, words: bytes, round_number: int) -> bytes:
         """Return the words of the table before a round, sealed for those who come late."""
@@ -170,13 +186,13 @@ class Reader(SecretMaterial):
 
     def _shares(self, proof: ClosingProof) -> dict[int, ShareSum]:
         """Return the answers of members, by member; without those that are none."""
-        shares = {}
+        shares, pads = {}, committee_pads(self._charter.session)
         for answer in proof.answers:
             held = len(self._charter.terms.sharing.held_by(answer.member))
             statement = answer.outcome.statement(self._charter)
             try:
                 content = self._key.open(answer.share, SHARE, *statement)
-                shares[answer.member] = ShareSum.from_bytes(content, held)
+                shares[answer.member] = ShareSum.from_bytes(content, held, pads)
             except (OpenError, MessageError):
                 # An answer that is none counts like no answer: enough others may be there.
                 continue

@@ -33,6 +33,7 @@ from fedmf.protocol.committee.exchange import (
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.committee.roster import RosterChain, SignedRoster
 from fedmf.protocol.committee.server_table import CommitteeTable
+from fedmf.protocol.committee.sum_opening import committee_pads
 from fedmf.protocol.committee.upload import NONCE_BYTES, CommitteePayload, Kind, SignedHead
 from fedmf.protocol.committee.votes import MemberSignature
 from fedmf.protocol.framing import BodyReader, kind_of, sized, u32
@@ -148,7 +149,7 @@ class CommitteeServer(Server):
 
     def keep_copy(self, copy: bytes) -> None:
         """Keep a participant's copy of the table; raise MessageError if it is none."""
-        self._table.keep_copy(copy)
+        self._table.keep_copy(copy, self.counted_rounds)
 
     @property
     def is_void(self) -> bool:
@@ -205,7 +206,7 @@ class CommitteeServer(Server):
         if self._stage is not _Stage.READY:
             raise ProtocolError("a round opens after members have made their keys")
         super().open_round(cohort)
-        self._table.begin_round()
+        self._table.begin_round(self.counted_rounds + 1)
         self._spool.clear()
         keys = tuple(self._now.keys[member] for member in sorted(self._now.keys))
         opening = OpeningMessage(self.next_round, self.rosters.newest.version, keys)
@@ -307,7 +308,7 @@ class CommitteeServer(Server):
         if [participant for participant, _ in listed] != sorted(restored.included):
             raise MessageError("the participants of a frozen round must ascend")
         restored.reviewers = set(restored.keys)
-        self._table.restore_round(reader.rest())
+        self._table.restore_round(reader.rest(), self.counted_rounds + 1)
         self._now = restored
         self._cohort = frozenset(self._now.included)
         self._stage = _Stage.FROZEN
@@ -536,10 +537,11 @@ class CommitteeServer(Server):
         if self.charter.terms.blind:
             return {}
         shares = {}
+        pads = committee_pads(self.charter.session)
         for answer in answers:
             held = len(self.charter.terms.sharing.held_by(answer.member))
             try:
-                shares[answer.member] = ShareSum.from_bytes(answer.share, held)
+                shares[answer.member] = ShareSum.from_bytes(answer.share, held, pads)
             except MessageError as error:
                 self._now.refusals[answer.member] = str(error)
         return shares

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.rlwe_words import add_words, pack_words, subtract_words, unpack_words, zero_words
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.sum_opening import (
     committee_layout,
     open_round_sum,
     public_polynomials,
+    servers_tags,
     warn_of_liars,
 )
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
-from fedmf.protocol.integrity_tags import TAGS, TAGS_BYTES, pack_tags, split_tags
+from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import Rows, ServerProtection
 
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
 
 
 class CommitteeTable(ServerProtection):
-    """Adds the words and tags of one round; ciphertexts are never accumulated over rounds.
+    """Adds the words and numbers of one round; ciphertexts are never accumulated over rounds.
 
-    Uploads have tags where participants open. A server that opens sums itself has nobody to fool.
+    A server that opens sums itself gives participants, but no member, a secret of its own along
+    with the table: the factors of the tags by which it finds members that lie about pads.
 
     Parameters
     ----------
@@ -44,43 +47,47 @@ class CommitteeTable(ServerProtection):
     def __init__(self, charter: Charter) -> None:
         super().__init__(charter.session)
         self.charter = charter
-        self._layout = committee_layout(charter.session)
         self._public = public_polynomials(charter)
         self._plain: Int64Array | None = None
-        self.begin_round()
+        self._tag_secret = b""
+        self.begin_round(1)
 
     def start(self, table: IntegerTable) -> None:
         """Take the public start table."""
         self.session.shape.check_table(table)
-        self._payload = TablePayload(Form.START, 0)
         if not self.charter.terms.blind:
             self._plain = self.session.shape.flat(table)
+            self._tag_secret = MasterSecret.fresh().to_bytes()
+        self._payload = TablePayload(Form.START, 0, self._tag_secret)
 
-    def begin_round(self) -> None:
-        """Forget the words and tags of the last round."""
+    def begin_round(self, counted_round: int) -> None:
+        """Forget the words and numbers of the last round; this one is one of the session's."""
+        self._counted_round = counted_round
+        self._layout = committee_layout(self.session, counted_round)
         self._words = zero_words(self._layout.blocks, self._layout.size)
-        self._tags = np.zeros(TAGS if self.charter.terms.blind else 0, dtype=np.uint64)
+        self._numbers = np.zeros(self._layout.numbers, dtype=np.uint64)
 
     def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:
-        """Add the words and tags of an upload."""
+        """Add the words and numbers of an upload."""
         del rows, counted_round
-        words, tags = self._read(payload, to_read=True)
+        words, numbers = self._read(payload, to_read=True)
         add_words(self._words, words, self._layout.size)
-        self._tags += tags
+        self._numbers += numbers
 
     def remove(self, payload: bytes) -> None:
-        """Take the words and tags of an upload out again."""
-        words, tags = self._read(payload, to_read=True)
+        """Take the words and numbers of an upload out again."""
+        words, numbers = self._read(payload, to_read=True)
         subtract_words(self._words, words, self._layout.size)
-        self._tags -= tags
+        self._numbers -= numbers
 
     def round_words(self) -> bytes:
-        """Return the sum of the round's words so far, and behind it that of the tags."""
-        return pack_words(self._words, self._layout.size) + pack_tags(self._tags)
+        """Return the sum of the round's words so far, and behind it those of the numbers."""
+        return pack_words(self._words, self._layout.size) + pack_numbers(self._numbers)
 
-    def restore_round(self, words: bytes) -> None:
-        """Take sums that `round_words` returned; on any error nothing has changed."""
-        self._words, self._tags = self._read(words)
+    def restore_round(self, words: bytes, counted_round: int) -> None:
+        """Take sums that `round_words` returned; on any error the sums are as before."""
+        self.begin_round(counted_round)
+        self._words, self._numbers = self._read(words)
 
     def finish(self, round_number: int, shares: Mapping[int, ShareSum], uploads: int) -> None:
         """Make the sum of a closed round the next table; open it if the server is to.
@@ -93,24 +100,36 @@ class CommitteeTable(ServerProtection):
         if self._plain is None:
             self._payload = TablePayload(Form.SUM, round_number, self.round_words())
             return
+        table = self.session.shape.table(self._plain.copy())
+        part = self.session.schedule.load(self._counted_round).part
+        before = part.shape.flat(part.take(table))
         opened = open_round_sum(
-            self._words,
+            self.round_words(),
             shares,
             uploads=uploads,
             charter=self.charter,
             layout=self._layout,
             public=self._public,
+            before=before,
+            tags=servers_tags(self._tag_secret, self.charter, self._counted_round),
         )
-        change = self._layout.values(self._layout.read(opened.messages))
-        self._plain = self.session.shape.wrap(self._plain + change)
-        words = encode_words(self.session.shape, self.session.shape.table(self._plain))
-        self._payload = TablePayload(Form.PLAIN, round_number, words)
+        part.put(table, part.shape.table(before + opened.changes))
+        self._plain = self.session.shape.flat(table)
+        words = encode_words(self.session.shape, table)
+        self._payload = TablePayload(Form.PLAIN, round_number, self._tag_secret + words)
         warn_of_liars(opened.liars, round_number)
 
-    def keep_copy(self, copy: bytes) -> None:
+    def keep_copy(self, copy: bytes, counted_round: int) -> None:
         """Keep the table before the last closed round as a participant sealed it.
 
         It goes out behind the round's sum from now on, for those who come late.
+
+        Parameters
+        ----------
+        copy
+            From a participant.
+        counted_round
+            Which of the session's rounds the last closed one was.
 
         Raises
         ------
@@ -120,7 +139,8 @@ class CommitteeTable(ServerProtection):
         late = TableCopy.from_bytes(copy)
         if self._payload.form not in (Form.SUM, Form.COPY) or late.round != self._payload.round:
             raise MessageError("not a sealed copy of the table before the last closed round")
-        words, _ = self._payload.words_and_copy(self._layout.payload_bytes + TAGS_BYTES)
+        layout = committee_layout(self.session, counted_round)
+        words, _ = self._payload.words_and_copy(layout.payload_bytes)
         self._payload = TablePayload(Form.COPY, late.round, words + late.sealed)
 
     def payload(self) -> bytes:
@@ -130,13 +150,14 @@ class CommitteeTable(ServerProtection):
     def restore(self, payload: bytes) -> None:
         """Take a table that `payload` returned."""
         self._payload = TablePayload.from_bytes(payload)
-        if self._payload.form == Form.PLAIN:
-            words = decode_words(self.session.shape, self._payload.content)
-            self._plain = self.session.shape.flat(words)
+        if not self.charter.terms.blind:
+            self._tag_secret, content = self._payload.tag_secret_and_words()
+            if self._payload.form == Form.PLAIN:
+                self._plain = self.session.shape.flat(decode_words(self.session.shape, content))
 
     def _read(self, payload: bytes, *, to_read: bool = False) -> tuple[Words, NDArray[np.uint64]]:
-        words, tags = split_tags(payload, self._layout.payload_bytes, len(self._tags))
+        words, numbers = split_numbers(payload, self._layout.words_bytes, self._layout.numbers)
         return (
             unpack_words(words, self._layout.blocks, self._layout.size, to_read=to_read),
-            tags,
+            numbers,
         )

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.rlwe import DOES_NOT_OPEN, open_sum
 from fedmf.crypto.rlwe_public import PublicPolynomials
+from fedmf.crypto.rlwe_words import unpack_words
 from fedmf.errors import OpenError
+from fedmf.protocol.framing import u32
+from fedmf.protocol.integrity_tags import IntegrityTags, split_numbers
 from fedmf.protocol.lattice_layout import LatticeLayout
+from fedmf.protocol.slices import MOST_SLICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy as np
     from numpy.typing import NDArray
 
-    from fedmf.crypto.rlwe_words import Words
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol.committee.charter import Charter
     from fedmf.protocol.session import Session
-    from fedmf.protocol.table import Int64Array
+    from fedmf.protocol.table import Int64Array, TableShape
 
 
 class LyingMemberWarning(UserWarning):
@@ -36,13 +40,13 @@ class OpenedSum:
 
     Parameters
     ----------
-    messages
-        What the words held, int64, flat, padding included.
+    changes
+        The exact sums of the round's changes, int64, shape (values,).
     liars
         Members whose answers were not their shares, ascending.
     """
 
-    messages: Int64Array
+    changes: Int64Array
     liars: tuple[int, ...]
 
 
@@ -52,60 +56,110 @@ def public_polynomials(charter: Charter) -> PublicPolynomials:
     return PublicPolynomials(seed)
 
 
-def committee_layout(session: Session) -> LatticeLayout:
-    """Return how changes lie in words; a sum is one round's, so nothing adds up over rounds.
+def committee_layout(session: Session, counted_round: int = 1) -> LatticeLayout:
+    """Return how the changes of a round lie in words; no sum is over several rounds.
 
     Raises
     ------
     WordSizeError
-        No words have room for so many uploads.
+        So many uploads are more than any sum may have.
     """
-    return LatticeLayout.plan(session.shape, uploads=session.participants, spare_bits=1)
+    return _planned(session.schedule.load(counted_round).part.shape, session.participants)
+
+
+@functools.lru_cache(maxsize=MOST_SLICES)
+def _planned(shape: TableShape, uploads: int) -> LatticeLayout:
+    return LatticeLayout.plan(shape, uploads=uploads)
+
+
+def committee_pads(session: Session) -> int:
+    """Return how many pads every seed stands for, whichever round it is for.
+
+    Members need not know what travels in a round. Where fewer numbers do, the last pads are spare.
+
+    Raises
+    ------
+    WordSizeError
+        So many uploads are more than any sum may have.
+    """
+    return max(
+        _planned(load.part.shape, session.participants).numbers for load in session.schedule.loads
+    )
+
+
+def tag_context(charter: Charter, counted_round: int) -> bytes:
+    """Return what the factors of a round's tags are for: the charter, and the parts that travel."""
+    numbers = charter.session.schedule.load(counted_round).numbers
+    return charter.digest + b"".join(map(u32, numbers))
+
+
+def servers_tags(secret: bytes, charter: Charter, counted_round: int = 1) -> IntegrityTags:
+    """Return what tags are made with where the server opens: over the values beside words alone.
+
+    Only members could lie to such a server. Words under a false key do not open, and so need no
+    tags; but nothing in a value beside them tells whether its pad was true.
+    """
+    layout = committee_layout(charter.session, counted_round)
+    context = tag_context(charter, counted_round)
+    return IntegrityTags(MasterSecret(secret), context, layout.beside, layout.tags)
 
 
 def open_round_sum(
-    words: Words,
+    payload: bytes,
     answers: Mapping[int, ShareSum],
     *,
     uploads: int,
     charter: Charter,
     layout: LatticeLayout,
     public: PublicPolynomials,
-    check: Callable[[Int64Array, NDArray[np.uint64]], None] | None = None,
+    before: Int64Array,
+    tags: IntegrityTags,
+    masks: NDArray[np.uint64] | None = None,
 ) -> OpenedSum:
     """Open a sum; where members disagree, find the liars by what opens.
 
     Parameters
     ----------
-    words
-        The sum of the included uploads' words.
+    payload
+        The sum of the included uploads' words, and of the padded numbers behind them.
     answers
         The members' shares.
     uploads
         How many uploads are included.
-    check
-        Raises OpenError unless the opened messages are what they should be, given the sum of the
-        pads of the uploads' integrity tags; None where uploads have no tags. What members say of
-        pads counts nothing then.
+    before
+        The rows that travelled, of the table that the round worked on, flat.
+    tags
+        What the tags of the uploads were made with: over all values in a blind session, and
+        otherwise `servers_tags`.
+    masks
+        The sum of the masks of their tags, uint64, shape (tags,); none unless given.
 
     Raises
     ------
+    MessageError
+        Not as many words and numbers as there should be.
     OpenError
         No set of liars small enough explains the answers, or the sum is not that of these
         uploads. Which of the two, nobody is told.
     """
-    if check is None:
-        answers = {member: answer.without_pads() for member, answer in answers.items()}
+    packed, numbers = split_numbers(payload, layout.words_bytes, layout.numbers)
+    words = unpack_words(packed, layout.blocks, layout.size, to_read=True)
+    if masks is not None:
+        numbers[: layout.tags] -= masks
     for padded, liars in charter.terms.sharing.candidate_keys(answers, uploads):
         try:
             messages = open_sum(
                 words, public=public, key=padded.key, size=layout.size, uploads=uploads
-            ).reshape(-1)
-            if check is not None:
-                check(messages, padded.pads)
+            )
+            found = numbers - padded.pads[: layout.numbers]
+            beside = found[layout.tags :]
+            changes = layout.sums(messages, beside, before)
+            tagged = changes if charter.terms.blind else beside.view(np.int64)
+            tags.check(found[: layout.tags], tags.of(tagged))
+            layout.check_beside(changes, before)
         except OpenError:
             continue
-        return OpenedSum(messages, liars)
+        return OpenedSum(changes, liars)
     raise OpenError(DOES_NOT_OPEN)
 
 

@@ -3,7 +3,7 @@
 ======== ======================= ==============================================================
 form     who makes it            what it holds
 ======== ======================= ==============================================================
-START    everybody               nothing: the public start table
+START    everybody               no table: the public start table is known
 SUM      the blind server        the sum of a round's words, for those who hold the table before
 COPY     the blind server        the same, and behind it a `TableCopy` of the table before
 PLAIN    the server that opens   the table, in plain words
@@ -12,6 +12,9 @@ PLAIN    the server that opens   the table, in plain words
 A copy is of the table *before* the last closed round, and not of the one after it: everybody can
 seal to the reader key, but of the table before a closed round t members have signed the digest,
 which no server can make without the participants' secret.
+
+A server that opens puts its *tag secret* in front of what it hands out, 32 bytes, in START and in
+PLAIN.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from fedmf.crypto.master_secret import MASTER_SECRET_BYTES
 from fedmf.errors import MessageError
 from fedmf.protocol.framing import BodyReader, u32
 
@@ -82,6 +86,20 @@ class TablePayload:
             return self.content[:words_bytes], self.content[words_bytes:]
         return self.content, None
 
+    def tag_secret_and_words(self) -> tuple[bytes, bytes]:
+        """Return the tag secret of a server that opens, and the plain words behind it.
+
+        Raises
+        ------
+        MessageError
+            There is no secret, or a start table with words.
+        """
+        reader = BodyReader(self.content)
+        secret, words = reader.take(MASTER_SECRET_BYTES), reader.rest()
+        if self.form == Form.START and words:
+            raise MessageError("a start table with words")
+        return secret, words
+
     def to_bytes(self) -> bytes:
         """Return the payload as bytes."""
         return bytes([self.form]) + u32(self.round) + self.content
@@ -94,6 +112,6 @@ class TablePayload:
         if form not in list(Form):
             raise MessageError(f"a table in form {form}, which does not exist")
         payload = cls(Form(form), reader.number(), reader.rest())
-        if form == Form.START and (payload.round or payload.content):
+        if form == Form.START and payload.round:
             raise MessageError("a start table that includes rounds")
         return payload

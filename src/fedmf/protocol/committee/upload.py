@@ -1,9 +1,10 @@
 """What a participant sends in a round: words, a head that stands for them, and envelopes.
 
 The key of the words is the sum of small keys from seeds, one for every subset of t-1 members, and
-what hides the integrity tags behind them is the sum of pads from the same seeds. Each member gets,
+what hides the numbers behind them, integrity tags and values that are
+too wide for words, is the sum of pads from the same seeds. Each member gets,
 in an envelope that it alone opens, the seeds of the subsets that it is not in. The head commits to
-words, tags and seeds, so that all who hold a seed hold the same one.
+words, numbers and seeds, so that all who hold a seed hold the same one.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ class CommitteePayload:
     envelopes
         One for each member of the opening, in its order.
     words
-        The protected words; where participants open the sum, the padded tags behind them.
+        The protected words, and the padded tags and values behind them.
     """
 
     table: bytes
