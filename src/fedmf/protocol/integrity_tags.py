@@ -132,8 +132,8 @@ def pack_numbers(numbers: NDArray[np.uint64]) -> bytes:
 
 def split_numbers(
     payload: bytes, words_bytes: int, numbers: int
-) -> tuple[bytes, NDArray[np.uint64]]:
-    """Return the words of a payload, and the numbers behind them, which may be changed.
+) -> tuple[memoryview, NDArray[np.uint64]]:
+    """Return a view of the words of a payload, and the numbers behind them, free to be changed.
 
     Parameters
     ----------
@@ -155,4 +155,4 @@ def split_numbers(
             f"words and the {numbers:,} numbers behind them are {due:,} bytes, not {len(payload):,}"
         )
     found = np.frombuffer(payload, dtype=_WIRE, offset=words_bytes)
-    return payload[:words_bytes], found.astype(np.uint64)
+    return memoryview(payload)[:words_bytes], found.astype(np.uint64)
