@@ -67,6 +67,16 @@ def test_factors_and_masks_depend_on_secret_context_and_upload() -> None:
     assert again.mask(*names[0]).tolist() == makers[0].mask(*names[0]).tolist()
 
 
+def test_masks_are_the_words_of_one_derivation_for_every_four_tags() -> None:
+    tags = IntegrityTags(SECRET, CONTEXT, 1, 6)
+    derived = [
+        SECRET.derive("tag masks", CONTEXT, b"name", block.to_bytes(4, "little"))
+        for block in range(2)
+    ]
+    words = np.frombuffer(b"".join(derived), dtype="<u8")
+    assert tags.mask(b"name").tolist() == words[:6].tolist()
+
+
 @pytest.mark.parametrize("tag", range(TAGS))
 def test_one_tag_that_differs_is_enough(tag: int) -> None:
     due = IntegrityTags(SECRET, CONTEXT, 1, TAGS).mask()
