@@ -10,6 +10,8 @@ from fedmf.audit.row import Row
 from fedmf.audit.runs import PlayedRun, play
 from fedmf.audit.suite import _without
 from fedmf.federation import TrainingSettings
+from fedmf.protocol.committee.sum_opening import committee_layout
+from fedmf.protocol.rlwe import table_layout
 from tests.audit.runs_for_attacks import (
     ENOUGH,
     FEW,
@@ -124,6 +126,32 @@ def test_looks_find_rated_items_where_the_whole_mask_is_known() -> None:
         row = rated_items.judge(seen, found, played.truth)
         assert row.succeeded is not blind
         assert blind or row.value > 0.9
+
+
+@pytest.mark.parametrize("protection", ["rlwe", "committee"])
+def test_item_factors_beside_the_words_are_looked_at_and_opened_like_those_in_words(
+    protection: str,
+) -> None:
+    """In a table as small as this one, `sgd` has all its values beside the words."""
+    settings = TrainingSettings(
+        protection=protection, method="sgd", factors=6, rounds=8, min_raters=1
+    )
+    played = play(settings, ratings(items=16))
+    session = played.plan.session
+    layout = table_layout(session) if protection == "rlwe" else committee_layout(session)
+    assert not layout.in_words(session.shape.groups[0])
+    holder = WITH_PARTICIPANT if protection == "rlwe" else T_MEMBERS
+    for adversary in (SERVER, holder):
+        seen = played.observe(adversary)
+        for upload in uploads(seen):
+            rated = ~np.isnan(played.truth.values[upload.participant])
+            found = opened(seen, upload)
+            assert (found is None) is (adversary is SERVER)
+            if found is not None:
+                assert found.change[0].any(axis=1).tolist() == rated.tolist()
+            empty = ~bytes_by_item(seen, upload).any(axis=1)
+            pads_are_known = adversary is T_MEMBERS
+            assert empty.tolist() == (~rated & pads_are_known).tolist()
 
 
 def test_whoever_opens_all_uploads_adds_up_the_tables_that_participants_open() -> None:

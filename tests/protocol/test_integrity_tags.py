@@ -54,17 +54,27 @@ def test_tags_add(rng: np.random.Generator) -> None:
 def test_factors_and_masks_depend_on_secret_context_and_upload() -> None:
     values = np.arange(1, 9)
     makers = [
-        IntegrityTags(SECRET, CONTEXT, 8, 3),
-        IntegrityTags(MasterSecret(bytes(32)), CONTEXT, 8, 3),
-        IntegrityTags(SECRET, b"another", 8, 3),
+        IntegrityTags(SECRET, CONTEXT, 8, 9),
+        IntegrityTags(MasterSecret(bytes(32)), CONTEXT, 8, 9),
+        IntegrityTags(SECRET, b"another", 8, 9),
     ]
     names = [(b"1", b"23"), (b"12", b"3"), (b"123",)]
     numbers = [int(number) for tags in makers for number in tags.of(values)]
     numbers += [int(beta) for tags in makers for name in names for beta in tags.mask(*name)]
     assert len(set(numbers)) == len(numbers)
-    again = IntegrityTags(SECRET, CONTEXT, 8, 3)
+    again = IntegrityTags(SECRET, CONTEXT, 8, 9)
     assert again.of(values).tolist() == makers[0].of(values).tolist()
     assert again.mask(*names[0]).tolist() == makers[0].mask(*names[0]).tolist()
+
+
+def test_masks_are_the_words_of_one_derivation_for_every_four_tags() -> None:
+    tags = IntegrityTags(SECRET, CONTEXT, 1, 6)
+    derived = [
+        SECRET.derive("tag masks", CONTEXT, b"name", block.to_bytes(4, "little"))
+        for block in range(2)
+    ]
+    words = np.frombuffer(b"".join(derived), dtype="<u8")
+    assert tags.mask(b"name").tolist() == words[:6].tolist()
 
 
 @pytest.mark.parametrize("tag", range(TAGS))
@@ -86,10 +96,10 @@ def test_numbers_travel_in_little_endian_behind_the_words() -> None:
     packed = pack_numbers(tags)
     assert packed == bytes([1, *bytes(7)]) + b"\xfe" + b"\xff" * 7
     words, found = split_numbers(b"words" + packed, 5, 2)
-    assert (words, found.tolist()) == (b"words", tags.tolist())
+    assert (bytes(words), found.tolist()) == (b"words", tags.tolist())
     found += np.uint64(1)
     words, none = split_numbers(b"words", 5, 0)
-    assert (words, len(none)) == (b"words", 0)
+    assert (bytes(words), len(none)) == (b"words", 0)
     for wrong in (packed, b"word" + packed, b"words" + packed + b"\0", b""):
         with pytest.raises(MessageError, match="words and the 2 numbers behind them are 21 bytes"):
             split_numbers(wrong, 5, 2)

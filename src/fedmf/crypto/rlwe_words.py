@@ -118,7 +118,9 @@ def pack_words(words: Words, size: RlweWordSize) -> bytes:
     return packed.tobytes()
 
 
-def unpack_words(data: bytes, blocks: int, size: RlweWordSize, *, to_read: bool = False) -> Words:
+def unpack_words(
+    data: bytes | memoryview, blocks: int, size: RlweWordSize, *, to_read: bool = False
+) -> Words:
     """Return the words that `pack_words` turned into bytes.
 
     Parameters

@@ -4,25 +4,36 @@ An upload of the integers m_i carries, for each tag::
 
     t = sum_i alpha_i m_i + beta   (mod 2^64)
 
-with factors alpha that are the same for all uploads, and a mask beta of the upload's own, all from
-a secret that the server does not know (Carter and Wegman 1981, with masks that add). Tags add like
-the integers do: the tags of a sum, less its masks, are those of the summed integers.
+with factors alpha that are the same for all uploads, from a secret that whoever might lie does not
+know, and a number beta of the upload's own that hides the tag (Carter and Wegman, "New hash
+functions and their use in authentication and set equality", 1981; here with betas that add). Tags
+add like the integers do: the tags of a sum, less its betas, are those of the summed integers.
 
-Values in words are read as the one integer of what came back that leads from the table before to a
-value of W bits, W being the size of the group's word; of values beside words, all that lead to
-others are refused. So whatever a server or a member drops, repeats, shifts, scales or makes up
-either changes nothing, or is refused, or brings an integer off by an error e below 2^W in size.
-With e = 2^v times an odd number, v is at most W - 1, and alpha e has 64 - v >= 65 - W random bits.
-Each tag misses that with a probability of 2^-(65 - W), for all tags are independent; with other
-errors beside it, whatever they are, no more often. There are as many tags as it takes for 2^-66:
-two up to W = 32, three up to 43, and 22 for 62. What does not fit W bits is refused with the same
-sentence and after the tags, so that nobody learns from complaints which of the two it was, and from
-that about the sum.
+**What a lie can come to.** Of a value in a word, what opens is read as the one integer of that
+remainder that leads from the table before to a value of W bits, W being the size of the group's
+word. A value beside words is read as it is, and refused after the tags unless it leads to a value
+of W bits. So whatever somebody drops, repeats, shifts, scales or makes up, and in whatever number of
+values at once: either no value of the table is wrong; or the table is refused; or one at least is
+off by an error e, 0 < |e| < 2^W, as the true value and the wrong one both fit W bits.
 
-Tags travel behind the protected words, as numbers of 64 bits, and add modulo 2^64. Cut into limbs
-and protected like values, they would open to sums of limbs, which tell whoever knows alpha and beta
-more than the sum modulo 2^64: how often single tags carried. As they are, they show nothing to whom
-beta is unknown. Where somebody who knows it may side with the server, they are hidden once more.
+**How often it passes.** Let e = 2^v times an odd number; v is at most W - 1. As alpha is uniform
+modulo 2^64, alpha e is uniform over the 2^(64-v) multiples of 2^v. The tag passes only if alpha e is
+the one number that the other errors, their factors and the tag sent make it be; all these are
+independent of this alpha, which nobody has seen but under beta. That is a probability of 2^-(64-v)
+or less, and at most 2^-(65-W). Factors of different tags are independent, so T tags miss with
+2^-(65-W)T. `tags_for` takes as many as make that 2^-66: two up to W = 32, three up to 43, and 22 for
+62. Two alone would not do: a shift by 2^61 times alpha has eight outcomes, and two tags miss it
+once in 64 times.
+
+**What a refusal tells.** Shifts by multiples of 2^W pass tags more often, up to every second time
+each for 2^63. Of a value in a word they change nothing whatever it is, and beside words they are
+refused whatever it is: true and wrong value cannot both fit. Tags and sizes are refused with the
+same sentence, so that nothing about the sum can be read from who complains.
+
+**Why they are numbers of 64 bits beside the words.** Cut into limbs and protected like values, they
+would open to sums of limbs, which tell whoever knows alpha and beta more than the sum modulo 2^64:
+how often single tags carried. The same holds for wide values; see `lattice_layout`. Beta is a pad
+that is opened with the key of the upload's words, and in a blind committee a mask beside it.
 """
 
 from __future__ import annotations
@@ -132,8 +143,8 @@ def pack_numbers(numbers: NDArray[np.uint64]) -> bytes:
 
 def split_numbers(
     payload: bytes, words_bytes: int, numbers: int
-) -> tuple[bytes, NDArray[np.uint64]]:
-    """Return the words of a payload, and the numbers behind them, which may be changed.
+) -> tuple[memoryview, NDArray[np.uint64]]:
+    """Return a view of the words of a payload, and the numbers behind them, free to be changed.
 
     Parameters
     ----------
@@ -155,4 +166,4 @@ def split_numbers(
             f"words and the {numbers:,} numbers behind them are {due:,} bytes, not {len(payload):,}"
         )
     found = np.frombuffer(payload, dtype=_WIRE, offset=words_bytes)
-    return payload[:words_bytes], found.astype(np.uint64)
+    return memoryview(payload)[:words_bytes], found.astype(np.uint64)

@@ -1,10 +1,10 @@
 """What a participant sends in a round: words, a head that stands for them, and envelopes.
 
-The key of the words is the sum of small keys from seeds, one for every subset of t-1 members, and
-what hides the numbers behind them, integrity tags and values that are
-too wide for words, is the sum of pads from the same seeds. Each member gets,
-in an envelope that it alone opens, the seeds of the subsets that it is not in. The head commits to
-words, numbers and seeds, so that all who hold a seed hold the same one.
+The key of the words is the sum of small keys from seeds, one for every subset of t-1 members. What
+hides the numbers behind them, integrity tags and values that are too wide for words, is the sum of
+pads from the same seeds. Each member gets, in an envelope that it alone opens, the seeds of the
+subsets that it is not in. The head commits to words, numbers and seeds, so that all who hold a seed
+hold the same one.
 """
 
 from __future__ import annotations
