@@ -11,7 +11,7 @@ from fedmf.audit.runs import PlayedRun, play
 from fedmf.audit.suite import _without
 from fedmf.federation import TrainingSettings
 from fedmf.protocol.committee.sum_opening import committee_layout
-from fedmf.protocol.rlwe import table_layout
+from fedmf.protocol.rlwe import part_layouts
 from tests.audit.runs_for_attacks import (
     ENOUGH,
     FEW,
@@ -138,7 +138,7 @@ def test_item_factors_beside_the_words_are_looked_at_and_opened_like_those_in_wo
     )
     played = play(settings, ratings(items=16))
     session = played.plan.session
-    layout = table_layout(session) if protection == "rlwe" else committee_layout(session)
+    layout = part_layouts(session)[0] if protection == "rlwe" else committee_layout(session)
     assert not layout.in_words(session.shape.groups[0])
     holder = WITH_PARTICIPANT if protection == "rlwe" else T_MEMBERS
     for adversary in (SERVER, holder):

@@ -201,8 +201,8 @@ class EngineContract:
         keyed: Keyed,
         changed: dict[str, object],
     ) -> None:
-        if isinstance(keyed.key, MasterSecret) and "upload" in changed:
-            with pytest.raises(SettingsError, match="full"):
+        if isinstance(keyed.key, MasterSecret) and changed.get("upload") == "part":
+            with pytest.raises(SettingsError, match="full or slices"):
                 self.plan(split, keyed, **changed)
             return
         plan = self.plan(split, keyed, **changed)

@@ -22,7 +22,7 @@ from tests.contracts.protection_contract import Exchange, random_change, summed
 
 SHAPE = TableShape(
     (
-        GroupShape("items", rows=9, columns=70, word_bits=24),
+        GroupShape("items", rows=9, columns=700, word_bits=24),
         GroupShape("raters", 9, 1, word_bits=11),
         GroupShape("sums", 1, 5, word_bits=40),
     )
@@ -41,6 +41,8 @@ class SlicedContract:
     """Inherit, set `protection`, and override the makers where there is a key."""
 
     protection: ClassVar[str]
+    on_top: ClassVar[int] = 0
+    """Bytes of an upload's payload besides those of its values."""
 
     @pytest.fixture
     def public_key(self) -> int | None:
@@ -77,6 +79,12 @@ class SlicedContract:
         server.start(start)
         return Exchange(self.participant(session, start), server)
 
+    def restore_server(self, exchange: Exchange) -> None:
+        """Go on with a new server that knows what the old one keeps in a checkpoint."""
+        restored = server_protection(exchange.server.session)
+        restored.restore(exchange.server.payload())
+        exchange.server = restored
+
     def test_the_table_is_the_plain_sum_after_every_round(
         self, session: Session, exchange: Exchange, rng: np.random.Generator
     ) -> None:
@@ -108,7 +116,8 @@ class SlicedContract:
             rows = part.rows_by_group()
             changes = [sliced_change(rng, session, number), nothing]
             payloads = [exchange.send(change) for change in changes]
-            assert {len(one) for one in payloads} == {exchange.participant.payload_bytes(rows)}
+            due = exchange.participant.payload_bytes(rows) + self.on_top
+            assert {len(one) for one in payloads} == {due}
             sizes.append(len(payloads[0]))
             exchange.close_round()
         assert len(set(sizes)) == 2
@@ -122,10 +131,8 @@ class SlicedContract:
             changes.append(sliced_change(rng, session, number))
             exchange.send(changes[-1])
             exchange.close_round()
-            restored = server_protection(session)
-            restored.restore(exchange.server.payload())
-            exchange.server = restored
-        opened = exchange.reopened(exchange.server.payload())
+            self.restore_server(exchange)
+        opened = exchange.participant.open(exchange.server.payload())
         for found, wanted in zip(opened, summed(changes, SHAPE), strict=True):
             np.testing.assert_array_equal(found, wanted)
 

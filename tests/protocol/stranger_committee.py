@@ -290,7 +290,7 @@ class CommitteeParticipant(Party):
         if not self.terms.blind:
             count = self.words.beside
         tags = self.words.tags
-        stream = keystream(self._prf("tag factors", self.digest), 8 * tags * count)
+        stream = keystream(self._prf("tag factors", self.digest + u32(0)), 8 * tags * count)
         factors = struct.unpack(f"<{tags * count}Q", stream)
         self._factors = [factors[count * j : count * (j + 1)] for j in range(tags)]
 
@@ -319,7 +319,7 @@ class CommitteeParticipant(Party):
     def _beta(self, context: bytes, participant: int, nonce: bytes) -> tuple[int, ...]:
         if not self.terms.blind:
             return (0,) * self.words.tags
-        named = "tag masks", self.digest, context, u32(participant), nonce
+        named = "tag masks", self.digest + u32(0), context, u32(participant), nonce
         drawn = b"".join(self._prf(*named, u32(k)) for k in range(-(-self.words.tags // 4)))
         return struct.unpack(f"<{self.words.tags}Q", drawn[: 8 * self.words.tags])
 

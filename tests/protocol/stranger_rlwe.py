@@ -65,7 +65,8 @@ class Words:
     @cached_property
     def public(self) -> list[list[int]]:
         """The polynomials a_j."""
-        seed = hashlib.sha256(b"fedmf rlwe public polynomials\n" + self.terms.digest()).digest()
+        part = self.terms.digest() + bytes(4)
+        seed = hashlib.sha256(b"fedmf rlwe public polynomials\n" + part).digest()
         stream = keystream(seed, 6 * DEGREE * self.blocks)
         numbers = [
             int.from_bytes(stream[at : at + 3], "little") - 2**23 for at in range(0, len(stream), 3)
@@ -149,7 +150,9 @@ class RlweParticipant:
         self._key, self._uploads = [0] * DEGREE, 0
 
     def _prf(self, label: bytes, *parts: bytes) -> bytes:
-        arguments = (label, self._terms.digest(), *parts)
+        # Factors of tags are for one part of the table, of which there is one here.
+        part = bytes(4) if label == b"tag factors" else b""
+        arguments = (label, self._terms.digest() + part, *parts)
         data = b"".join(struct.pack("<Q", len(part)) + part for part in arguments)
         return hmac.digest(self._secret, data, "sha256")
 

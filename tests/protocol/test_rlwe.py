@@ -24,7 +24,7 @@ from fedmf.protocol import (
     server_protection,
 )
 from fedmf.protocol.lattice_layout import LatticeLayout
-from fedmf.protocol.rlwe import RlweParticipant, RlweServer, table_layout
+from fedmf.protocol.rlwe import RlweParticipant, RlweServer, part_layouts
 from fedmf.protocol.session import Upload
 from tests.contracts.protection_contract import (
     SHAPE,
@@ -32,6 +32,7 @@ from tests.contracts.protection_contract import (
     KeyedProtectionContract,
     random_change,
 )
+from tests.contracts.sliced_contract import SlicedContract
 
 SECRET = MasterSecret(bytes(range(32)))
 
@@ -52,7 +53,7 @@ class TestRlwe(KeyedProtectionContract):
         return participant_protection(session, MasterSecret.fresh())
 
     def test_part_uploads_are_refused(self, session: Session) -> None:
-        with pytest.raises(SettingsError, match="upload full"):
+        with pytest.raises(SettingsError, match="no upload part"):
             replace(session, upload="part")
 
     def test_a_session_without_the_secret_is_refused(self, session: Session) -> None:
@@ -66,10 +67,10 @@ class TestRlwe(KeyedProtectionContract):
         assert isinstance(exchange.server, RlweServer)
         exchange.send(random_change(rng))
         exchange.close_round()
-        size = exchange.server._layout.size
-        shift = np.zeros_like(exchange.server._words)
+        size = exchange.server._layouts[0].size
+        shift = np.zeros_like(exchange.server._sums[0][0])
         shift[0, 5] = np.uint64(1) << np.uint64(size.noise_bits)
-        add_words(exchange.server._words, shift, size)
+        add_words(exchange.server._sums[0][0], shift, size)
         with pytest.raises(OpenError, match="does not open"):
             exchange.participant.open(exchange.server.payload())
 
@@ -84,9 +85,9 @@ class TestRlwe(KeyedProtectionContract):
         assert isinstance(exchange.server, RlweServer)
         exchange.send(random_change(rng))
         honest = exchange.opened()
-        size = exchange.server._layout.size
-        exchange.server._words[0, 5] += np.uint64(1) << np.uint64(size.noise_bits)
-        exchange.server._words[0, 5] &= np.uint64((1 << size.kept_bits) - 1)
+        size = exchange.server._layouts[0].size
+        exchange.server._sums[0][0][0, 5] += np.uint64(1) << np.uint64(size.noise_bits)
+        exchange.server._sums[0][0][0, 5] &= np.uint64((1 << size.kept_bits) - 1)
         shifted = exchange.participant.open(exchange.server.payload())
         assert shifted[0][0, 5] == honest[0][0, 5] + 1
 
@@ -144,7 +145,7 @@ class TestRlwe(KeyedProtectionContract):
         participant = self.participant(session)
         monkeypatch.setattr(KeyRandomness, "bytes", lambda _, n, __=b"": bytes(n))
         changes = [random_change(rng) for _ in range(2)]
-        layout = table_layout(session)
+        layout = part_layouts(session)[0]
         size = layout.size
         uploads = [participant.protect(change, round_number=1, participant=0) for change in changes]
         first, second = (
@@ -202,7 +203,7 @@ def test_values_take_4_bytes_or_5_or_lie_beside_as_they_have_to(
     participants: int, word_bits: int, bytes_per_value: int
 ) -> None:
     shape = TableShape((GroupShape("items", 2048, 100, word_bits),))
-    layout = table_layout(replace(small(participants, 12, word_bits), shape=shape))
+    layout = part_layouts(replace(small(participants, 12, word_bits), shape=shape))[0]
     zeros = 4 * 2048 if layout.beside else 0
     assert layout.payload_bytes == bytes_per_value * 2048 * 100 + zeros + 16
 
@@ -210,7 +211,7 @@ def test_values_take_4_bytes_or_5_or_lie_beside_as_they_have_to(
 def test_sessions_of_more_uploads_than_a_sum_may_have_are_refused() -> None:
     session = small(2**20, 2**16, 30)
     with pytest.raises(WordSizeError, match="rounds: fewer rounds, or silos, need less"):
-        table_layout(session)
+        part_layouts(session)[0]
 
 
 def test_a_server_refuses_a_nonce_that_was_used_before() -> None:
@@ -247,7 +248,7 @@ def test_payloads_are_as_large_as_said() -> None:
     server = server_protection(session)
     server.start(session.shape.zeros())
     assert len(server.payload()) == 2048 * 4 + 16
-    words, size = server.payload()[:-16], table_layout(session).size
+    words, size = server.payload()[:-16], part_layouts(session)[0].size
     assert words == pack_words(unpack_words(words, 1, size), size)
     assert server.payload()[-16:] == bytes(16)
 
@@ -273,7 +274,7 @@ class Beside:
             for number, change in enumerate(self.changes)
         ]
         for protected, change in zip(self.sent, self.changes, strict=True):
-            self.server.add(protected.payload, None)
+            self.server.add(protected.payload, None, counted_round=1)
             for part, all_rows in zip(change, self.expected, strict=True):
                 all_rows[part.rows] += part.values
         nonces = tuple(protected.nonce for protected in self.sent)
@@ -293,7 +294,7 @@ class Beside:
 
 def test_values_beside_the_words_open_to_their_exact_sum() -> None:
     world = Beside()
-    assert table_layout(world.session).beside == BESIDE
+    assert part_layouts(world.session)[0].beside == BESIDE
     assert world.opened() == [part.tolist() for part in world.expected]
 
 
@@ -304,7 +305,7 @@ def test_a_table_with_all_its_values_beside_has_a_block_of_zeros() -> None:
     change = random_change(np.random.default_rng(4), session.shape)
     sent = participant.protect(change, round_number=1, participant=0)
     assert len(sent.payload) == len(server.payload()) == participant.payload_bytes()
-    server.add(sent.payload, None)
+    server.add(sent.payload, None, counted_round=1)
     participant.hear(ClosingMessage(1, (0,), (sent.nonce,)))
     opened = participant.open(server.payload())
     assert session.shape.flat(opened).tolist() == session.shape.flat_change(change).tolist()
@@ -351,7 +352,7 @@ def test_values_beside_are_under_pads_of_each_upload_alone() -> None:
         for k in (0, 0, 1)
     ]
     assert len({int(number) for numbers in found for number in numbers}) == 3 * BESIDE
-    plain = table_layout(session).split(WIDE.flat_change(change))[1]
+    plain = part_layouts(session)[0].split(WIDE.flat_change(change))[1]
     assert not any((numbers == plain).any() for numbers in found)
 
 
@@ -364,5 +365,12 @@ def test_whoever_knows_the_pads_of_an_upload_reads_its_values(
     monkeypatch.setattr(PaddedKey, "pads", zeros)
     change = random_change(np.random.default_rng(4), WIDE)
     sent = participant_protection(session, SECRET).protect(change, round_number=1, participant=0)
-    plain = table_layout(session).split(WIDE.flat_change(change))[1]
+    plain = part_layouts(session)[0].split(WIDE.flat_change(change))[1]
     assert Beside.beside(sent.payload).tolist() == plain.tolist()
+
+
+class TestRlweInSlices(SlicedContract):
+    protection: ClassVar[str] = "rlwe"
+
+    def participant(self, session: Session, start: IntegerTable) -> ParticipantProtection:
+        return participant_protection(session, SECRET, start)

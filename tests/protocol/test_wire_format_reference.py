@@ -33,7 +33,7 @@ from fedmf.protocol import (
     table_sha256,
 )
 from fedmf.protocol.paillier_layout import layouts_of
-from fedmf.protocol.rlwe import table_layout
+from fedmf.protocol.rlwe import part_layouts
 from fedmf.ratings import load_ratings
 from tests.protocol import stranger, stranger_aes, stranger_rlwe, stranger_tags
 from tests.protocol.both_sides import (
@@ -120,7 +120,7 @@ def test_both_sides_choose_the_same_words(bits: int) -> None:
         groups = (("items", 7, columns, bits), ("counts", 9, 1, 8))
         for rounds in (1, 2, 100, 10**4, 10**5, 10**6, 2**21, 2**32 - 2):
             terms = Terms(bytes(16), "rlwe", "full", groups, 4, rounds, None, bytes(32))
-            words, layout = stranger_rlwe.Words(terms), table_layout(make_session(terms))
+            words, layout = stranger_rlwe.Words(terms), part_layouts(make_session(terms))[0]
             theirs = words.kept_bits, words.w, words.blocks, words.beside, words.tags
             size, sizes = layout.size, (layout.blocks, layout.beside, layout.tags)
             assert theirs == (size.kept_bits, size.word_bits, *sizes)
@@ -132,7 +132,7 @@ def test_both_sides_refuse_more_uploads_than_a_sum_may_have() -> None:
     with pytest.raises(stranger.RefusedError):
         stranger_rlwe.Words(terms)
     with pytest.raises(WordSizeError):
-        table_layout(make_session(terms))
+        part_layouts(make_session(terms))[0]
 
 
 def test_the_strangers_cipher_is_aes_256() -> None:
@@ -278,7 +278,7 @@ def test_numbers_on_the_page_are_those_of_the_code(weak_key: PrivateKey) -> None
         assert [layout.packing.values.slots for layout in layouts] == slots
         assert {layout.packing.tag_bits for layout in layouts} == {203}
     terms = Terms(bytes(16), "rlwe", "full", (("x", 1, 1, 31),), 4, 2, None, bytes(32))
-    words, layout = stranger_rlwe.Words(terms), table_layout(make_session(terms))
+    words, layout = stranger_rlwe.Words(terms), part_layouts(make_session(terms))[0]
     assert (words.w, words.beside, words.tags) == (27, 1, 2)
     assert "with w = 27 the value -1 of a group of 31 bits" in PAGE
     assert layout.split(np.array([-1]))[1].tolist() == [2**64 - 1] == [int("f" * 16, 16)]

@@ -74,8 +74,8 @@ class Session:
         # The table after the last round is that of round R + 1, and has to fit into 32 bits, too.
         if not 1 <= self.rounds < 2**32 - 1:
             problems.append("a session has 1 to 2^32 - 2 rounds")
-        if self.protection in ("rlwe", "committee") and self.upload != "full":
-            problems.append(f"protection {self.protection} always uploads all items: upload full")
+        if self.protection in ("rlwe", "committee") and self.upload == "part":
+            problems.append(f"protection {self.protection} never names rows: no upload part")
         if (self.upload == "slices") != (self.slices is not None):
             problems.append("upload slices, and no other, has terms of slices")
         if (self.protection == "committee") != (self.committee is not None):

@@ -8,6 +8,7 @@ from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.protocol.committee.exchange import ANSWER_LABEL, AnswerReply, answer_statement
 from fedmf.protocol.committee.member import SHARE
+from fedmf.protocol.committee.sum_opening import committee_layout
 from fedmf.protocol.framing import kind_of
 from tests.protocol.committee.world import World
 
@@ -30,7 +31,7 @@ def false_answer(world: World, member: int, reply: bytes, how: str) -> bytes:
     answer = AnswerReply.from_bytes(reply, world.charter)
     held = len(world.terms.sharing.held_by(member))
     values = np.zeros((held, 2048), dtype=np.int32)
-    layout = next(iter(world.protections.values()))._layout
+    layout = committee_layout(world.session)
     pads = np.zeros((held, layout.numbers), dtype=np.uint64)
     if how == "pads of tags":
         pads[member % held, member % layout.tags] += np.uint64(1)

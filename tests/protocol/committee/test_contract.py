@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from fedmf.protocol import (
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.terms import OpenedBy
+from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.session import Upload
 from tests.contracts.protection_contract import (
     SHAPE,
@@ -28,10 +30,15 @@ from tests.contracts.protection_contract import (
     random_change,
     summed,
 )
+from tests.contracts.sliced_contract import ROUNDS, TERMS, SlicedContract, sliced_change
+from tests.contracts.sliced_contract import SHAPE as SLICED_SHAPE
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import World, make_session, no_change
 
 EVERYBODY = range(8)
+# Table and context, kind, words, nonce; six commitments; signature; for each of the four members
+# the digest and length of its envelope, and the envelope of three seeds.
+ON_TOP = 4 * 32 + 1 + 6 * 32 + 64 + 4 * (32 + 4 + 48 + 3 * 32)
 
 
 class CommitteeExchange(Exchange):
@@ -63,12 +70,19 @@ class CommitteeExchange(Exchange):
     def close_round(self, *others: ParticipantProtection) -> None:
         """End the round, with as many that change nothing as a cohort needs."""
         while len(self._sent) < self.world.terms.smallest_cohort:
-            self.send(no_change(SHAPE))
+            self.send(no_change(self.world.session.shape))
         self._open = False
         closing, session = self.world.settle(), self.world.session
         assert closing.included == tuple(range(len(self._sent)))
         for one in (self.protection, *others):
             one.hear(ClosingMessage.from_bytes(closing.to_bytes(session), session))
+
+    def restore_server(self) -> None:
+        """Go on with a new server that knows what the old one keeps in a checkpoint."""
+        payload, closings = self.server.payload(), self.world.server.closings
+        self.world.server = self.world.fresh_server(closings)
+        self.world.server._table.restore(payload)
+        self.server = self.world.server._table
 
     def reopened(self, payload: bytes) -> IntegerTable:
         """Open a table as a participant that has the one before it."""
@@ -98,10 +112,7 @@ class CommitteeContract(ProtectionContract):
         """Head, signature and envelopes come on top, as many bytes whatever is uploaded."""
         sizes = {len(exchange.send(change)) for change in (no_change(SHAPE), random_change(rng))}
         assert len(sizes) == 1
-        # Table and context, kind, words, nonce; six commitments; signature; for each of the four
-        # members the digest and length of its envelope, and the envelope of three seeds.
-        on_top = 4 * 32 + 1 + 6 * 32 + 64 + 4 * (32 + 4 + 48 + 3 * 32)
-        assert sizes == {exchange.participant.payload_bytes() + on_top}
+        assert sizes == {exchange.participant.payload_bytes() + ON_TOP}
 
     def test_a_payload_of_another_size_changes_nothing(
         self, session: Session, exchange: Exchange, rng: np.random.Generator
@@ -128,11 +139,8 @@ class CommitteeContract(ProtectionContract):
         assert isinstance(exchange, CommitteeExchange)
         exchange.send(changes[0])
         first = exchange.opened()
-        world = exchange.world
-        payload, closings = world.server.payload(), world.server.closings
-        world.server = world.fresh_server(closings)
-        world.server._table.restore(payload)
-        exchange.server = world.server._table
+        payload = exchange.server.payload()
+        exchange.restore_server()
         for found, wanted in zip(exchange.reopened(payload), first, strict=True):
             np.testing.assert_array_equal(found, wanted)
         exchange.send(changes[1])
@@ -179,4 +187,58 @@ class TestBlindCommittee(CommitteeContract, KeyedProtectionContract):
 
 
 class TestCommitteeWhoseServerOpens(CommitteeContract):
+    opened_by: ClassVar[OpenedBy] = "server"
+
+
+class SlicedCommitteeContract(SlicedContract):
+    protection: ClassVar[str] = "committee"
+    opened_by: ClassVar[OpenedBy]
+    on_top: ClassVar[int] = ON_TOP
+
+    @pytest.fixture
+    def session(self) -> Session:
+        session = make_session(8, rounds=ROUNDS, shape=SLICED_SHAPE, opened_by=self.opened_by)
+        return replace(session, upload="slices", slices=TERMS)
+
+    @pytest.fixture
+    def exchange(self, session: Session) -> Exchange:
+        return CommitteeExchange(World(session=session, start=SLICED_SHAPE.zeros()))
+
+    def restore_server(self, exchange: Exchange) -> None:
+        assert isinstance(exchange, CommitteeExchange)
+        # The table is read once, by whoever holds the one before.
+        exchange.participant.open(exchange.server.payload())
+        exchange.restore_server()
+
+    def test_an_upload_of_another_round_changes_nothing(
+        self, session: Session, exchange: Exchange, rng: np.random.Generator
+    ) -> None:
+        assert isinstance(exchange.server, CommitteeTable)
+        exchange.send(sliced_change(rng, session, 1))
+        words = exchange.server.round_words()
+        exchange.opened()
+        exchange.send(sliced_change(rng, session, 2))
+        before = exchange.server.round_words()
+        with pytest.raises(MessageError, match="bytes"):
+            exchange.server.add(words, None, counted_round=2)
+        assert exchange.server.round_words() == before
+
+    def test_who_is_new_to_a_slice_says_so(
+        self, session: Session, exchange: Exchange, rng: np.random.Generator
+    ) -> None:
+        """Its whole contribution to the slice's rows is in the change then."""
+        assert isinstance(exchange, CommitteeExchange)
+        kinds = []
+        for number in range(1, ROUNDS + 1):
+            exchange.send(sliced_change(rng, session, number))
+            kinds.append(exchange.protection._sent[0].kind)
+            exchange.opened()
+        assert kinds == [*[Kind.FIRST] * 4, *[Kind.UPDATE] * 2]
+
+
+class TestBlindCommitteeInSlices(SlicedCommitteeContract):
+    opened_by: ClassVar[OpenedBy] = "participants"
+
+
+class TestSlicedCommitteeWhoseServerOpens(SlicedCommitteeContract):
     opened_by: ClassVar[OpenedBy] = "server"

@@ -229,7 +229,7 @@ def test_participants_that_vanish_count_for_nothing_and_come_back() -> None:
     closing = world.close()
     assert closing.included == (0, 4, 5)
     world.check_tables()
-    world.server._table.keep_copy(world.protections[0].copy())
+    world.server._table.keep_copy(world.protections[0].copy(), 1)
     for number, (role, protection) in gone.items():
         assert role.receive_closing(closing) is False
         world.roles[number], world.protections[number] = role, protection

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
 from fedmf.errors import MessageError, OpenError
+from fedmf.protocol.committee.sum_opening import committee_layout
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from tests.protocol.committee.world import World, random_changes
@@ -23,7 +24,7 @@ def closed(world: World) -> Words:
     """Play a round up to its closing; return the words of its sum."""
     world.collect(random_changes(np.random.default_rng(5), range(5)))
     world.close()
-    layout = world.protections[0]._layout
+    layout = committee_layout(world.session)
     return unpack_words(content(world)[: layout.words_bytes], layout.blocks, layout.size)
 
 
@@ -32,20 +33,20 @@ def content(world: World) -> bytes:
 
 
 def tags_of(world: World, sent: bytes) -> Tags:
-    layout = world.protections[0]._layout
+    layout = committee_layout(world.session)
     return split_numbers(sent, layout.words_bytes, layout.numbers)[1]
 
 
 def payload(world: World, words: Words, tags: Tags | None = None, number: int = 1) -> bytes:
     """Return words as the sum of a round, with its own tags or others."""
-    size = world.protections[0]._layout.size
+    size = committee_layout(world.session).size
     tags = tags_of(world, content(world)) if tags is None else tags
     return TablePayload(Form.SUM, number, pack_words(words, size) + pack_numbers(tags)).to_bytes()
 
 
 def shifted(world: World, words: Words, by: int = 1) -> Words:
     """Return the words with a message of the server's own in them, which needs no key."""
-    size = world.protections[0]._layout.size
+    size = committee_layout(world.session).size
     own = np.zeros_like(words)
     own[0, 3] = (by << size.noise_bits) % 2**size.kept_bits
     add_words(words, own, size)
@@ -53,24 +54,24 @@ def shifted(world: World, words: Words, by: int = 1) -> Words:
 
 
 def upload_words(world: World, number: int) -> Words:
-    layout = world.protections[0]._layout
+    layout = committee_layout(world.session)
     sent = world.server._spool.take(number)[: layout.words_bytes]
     return unpack_words(sent, layout.blocks, layout.size)
 
 
 def without_one(world: World, words: Words) -> Words:
-    size = world.protections[0]._layout.size
+    size = committee_layout(world.session).size
     words -= upload_words(world, 0)
     return words & np.uint64(2**size.kept_bits - 1) if size.kept_bits == 40 else words
 
 
 def with_one_twice(world: World, words: Words) -> Words:
-    add_words(words, upload_words(world, 0), world.protections[0]._layout.size)
+    add_words(words, upload_words(world, 0), committee_layout(world.session).size)
     return words
 
 
 def garbage(world: World, words: Words) -> Words:
-    size = world.protections[0]._layout.size
+    size = committee_layout(world.session).size
     drawn = np.random.default_rng(1).integers(0, 2**size.kept_bits, words.shape, dtype=np.uint64)
     return drawn.astype(words.dtype)
 
@@ -113,7 +114,7 @@ def test_sums_of_other_uploads_do_not_open_with_the_tags_that_they_brought(
 def test_words_do_not_open_with_other_tags(lie: str) -> None:
     world = World(5)
     words = closed(world)
-    tags, count = tags_of(world, content(world)), world.protections[0]._layout.tags
+    tags, count = tags_of(world, content(world)), committee_layout(world.session).tags
     of_tags = (np.arange(len(tags)) < count).astype(np.uint64)
     made_up = np.random.default_rng(1).integers(0, 2**64, count, dtype=np.uint64)
     wrong = {

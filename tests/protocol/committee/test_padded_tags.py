@@ -10,6 +10,7 @@ from fedmf.crypto.padded_key import PaddedKey
 from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import Int64Array
 from fedmf.protocol.committee.reader import Reader
+from fedmf.protocol.committee.sum_opening import committee_layout
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee.terms import OPENED_BY, OpenedBy
 from fedmf.protocol.framing import u32
@@ -37,7 +38,7 @@ def reader_of(world: World) -> Reader:
 
 def sent(server: Adversary, number: int) -> Tags:
     """Return the numbers behind the words: tags, then values that are too wide for words."""
-    layout = server.world.protections[0]._layout
+    layout = committee_layout(server.world.session)
     return split_numbers(server.uploads[number].words, layout.words_bytes, layout.numbers)[1]
 
 
@@ -45,13 +46,13 @@ def tags_if(server: Adversary, number: int, change: Int64Array) -> Tags:
     """Return the tags of an upload if it held this change, without pads."""
     nonce = server.uploads[number].signed.head.nonce
     protection = server.world.protections[0]
-    _, beside = protection._layout.split(change)
+    _, beside = committee_layout(protection.session).split(change)
     return protection._tags_of(change, beside, server.context, number, nonce)
 
 
 def numbers_if(server: Adversary, number: int, change: Int64Array) -> Tags:
     """Return all that is behind the words of an upload if it held this change, without pads."""
-    _, beside = server.world.protections[0]._layout.split(change)
+    _, beside = committee_layout(server.world.session).split(change)
     return np.concatenate([tags_if(server, number, change), beside])
 
 
@@ -109,7 +110,7 @@ def test_what_a_participant_opens_fits_whoever_moved(
     nothing = np.zeros_like(dense(move[mover]))
     nonces = {number: server.uploads[number].signed.head.nonce for number in range(3)}
     masks = [
-        reader_of(world).tags.mask(server.context, u32(number), nonce)
+        reader_of(world).tags().mask(server.context, u32(number), nonce)
         for number, nonce in nonces.items()
     ]
     for suspect in (1, 2):
