@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.labels import labelled_hash
@@ -115,23 +116,25 @@ class TablePart:
         """Whether the part is the whole table."""
         return self.shape == self.table
 
+    @cached_property
+    def holds(self) -> list[NDArray[np.bool_]]:
+        """For each group of the table whether the part has its rows, shape (rows,)."""
+        held = [np.zeros(group.rows, dtype=np.bool_) for group in self.table.groups]
+        for place, rows in self.rows:
+            held[place][rows] = True
+        return held
+
     def rows_by_group(self) -> list[Int64Array]:
         """Return the part's rows of each group of the table, ascending."""
-        listed = [np.zeros(0, dtype=np.int64) for _ in self.table.groups]
-        for place, rows in self.rows:
-            listed[place] = np.union1d(listed[place], rows)
-        return listed
+        return [np.flatnonzero(held) for held in self.holds]
 
     def holds_any(self, rows: Sequence[Int64Array]) -> bool:
         """Return whether any of some rows, listed by group of the table, is in the part."""
-        return any(bool(np.isin(rows[place], own).any()) for place, own in self.rows)
+        return any(held[listed].any() for held, listed in zip(self.holds, rows, strict=True))
 
     def holds_all(self, rows: Sequence[Int64Array]) -> bool:
         """Return whether all of some rows are in the part."""
-        own = self.rows_by_group()
-        return all(
-            bool(np.isin(theirs, mine).all()) for theirs, mine in zip(rows, own, strict=True)
-        )
+        return all(held[listed].all() for held, listed in zip(self.holds, rows, strict=True))
 
     def take(self, table: IntegerTable) -> list[Int64Array]:
         """Return the part's values of a table of the whole shape."""
@@ -176,10 +179,7 @@ class TablePart:
         ]
 
     def _updated(self, place: int, old: RowChange | None, new: RowChange) -> RowChange:
-        travels = np.zeros(self.table.groups[place].rows, dtype=bool)
-        for at, rows in self.rows:
-            if at == place:
-                travels[rows] = True
+        travels = self.holds[place]
         fresh = travels[new.rows]
         if old is None:
             return RowChange(new.rows[fresh], new.values[fresh])
