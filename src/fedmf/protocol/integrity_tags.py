@@ -12,17 +12,17 @@ add like the integers do: the tags of a sum, less its betas, are those of the su
 **What a lie can come to.** Of a value in a word, what opens is read as the one integer of that
 remainder that leads from the table before to a value of W bits, W being the size of the group's
 word. A value beside words is read as it is, and refused after the tags unless it leads to a value
-of W bits. So whatever somebody drops, repeats, shifts, scales or makes up, and in whatever number of
-values at once: either no value of the table is wrong; or the table is refused; or one at least is
-off by an error e, 0 < |e| < 2^W, as the true value and the wrong one both fit W bits.
+of W bits. So whatever somebody drops, repeats, shifts, scales or makes up, and in whatever number
+of values at once: either no value of the table is wrong; or the table is refused; or one at least
+is off by an error e, 0 < |e| < 2^W, as the true value and the wrong one both fit W bits.
 
 **How often it passes.** Let e = 2^v times an odd number; v is at most W - 1. As alpha is uniform
-modulo 2^64, alpha e is uniform over the 2^(64-v) multiples of 2^v. The tag passes only if alpha e is
-the one number that the other errors, their factors and the tag sent make it be; all these are
+modulo 2^64, alpha e is uniform over the 2^(64-v) multiples of 2^v. The tag passes only if alpha e
+is the one number that the other errors, their factors and the tag sent make it be; all these are
 independent of this alpha, which nobody has seen but under beta. That is a probability of 2^-(64-v)
 or less, and at most 2^-(65-W). Factors of different tags are independent, so T tags miss with
-2^-(65-W)T. `tags_for` takes as many as make that 2^-66: two up to W = 32, three up to 43, and 22 for
-62. Two alone would not do: a shift by 2^61 times alpha has eight outcomes, and two tags miss it
+2^-(65-W)T. `tags_for` takes as many as make that 2^-66: two up to W = 32, three up to 43, and 22
+for 62. Two alone would not do: a shift by 2^61 times alpha has eight outcomes, and two tags miss it
 once in 64 times.
 
 **What a refusal tells.** Shifts by multiples of 2^W pass tags more often, up to every second time
