@@ -101,6 +101,8 @@ def random_change(rng: np.random.Generator, shape: TableShape = SHAPE) -> list[R
 class World:
     """One session with all its roles; `round` plays a round with the given changes."""
 
+    start_payload = b""
+
     def __init__(
         self,
         participants: int = 5,
