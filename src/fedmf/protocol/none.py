@@ -11,9 +11,15 @@ from __future__ import annotations
 import numpy as np
 
 from fedmf.errors import FixedPointRangeError, MessageError
-from fedmf.protocol.plain_words import decode_words, encode_words, row_counts, word_sizes
+from fedmf.protocol.plain_words import (
+    decode_words,
+    encode_change,
+    encode_words,
+    row_counts,
+    word_sizes,
+)
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
-from fedmf.protocol.table import Change, IntegerTable, RowChange
+from fedmf.protocol.table import Change, Int64Array, IntegerTable, RowChange
 
 
 class NoneParticipant(ParticipantProtection):
@@ -25,12 +31,9 @@ class NoneParticipant(ParticipantProtection):
         """Return the words of the change."""
         del round_number, participant, leaving
         self.session.shape.check_change(change)
-        values = (
-            self.session.shape.dense(change)
-            if self.session.upload == "full"
-            else [part.values for part in change]
-        )
-        return Protected(encode_words(self.session.shape, values))
+        if self.session.upload == "full":
+            return Protected(encode_change(self.session.shape, change))
+        return Protected(encode_words(self.session.shape, [part.values for part in change]))
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the table, whichever rows are asked for: reading costs nothing."""
@@ -61,19 +64,27 @@ class NoneServer(ServerProtection):
     def add(self, payload: bytes, rows: Rows | None) -> None:
         """Add the words of an upload."""
         change = decode_words(self.session.shape, payload, rows)
-        groups = self.session.shape.groups
-        chosen = [np.arange(group.rows) for group in groups] if rows is None else rows
-        sums = [old[at] + new for old, at, new in zip(self._table, chosen, change, strict=True)]
-        self._check(chosen, change)
-        self._check(chosen, sums)
-        for old, at, new in zip(self._table, chosen, sums, strict=True):
-            old[at] = new
-
-    def _check(self, rows: Rows, values: IntegerTable) -> None:
         try:
-            self.session.shape.check_change(list(map(RowChange, rows, values)))
+            if rows is None:
+                self._add_whole(change)
+            else:
+                self._add_rows(rows, change)
         except FixedPointRangeError as error:
             raise MessageError(f"an upload that no honest participant sends: {error}") from error
+
+    def _add_whole(self, change: list[Int64Array]) -> None:
+        self.session.shape.check_table(change)
+        sums = [np.add(new, old, out=new) for new, old in zip(change, self._table, strict=True)]
+        self.session.shape.check_table(sums)
+        self._table = sums
+
+    def _add_rows(self, rows: Rows, change: IntegerTable) -> None:
+        shape = self.session.shape
+        sums = [old[at] + new for old, at, new in zip(self._table, rows, change, strict=True)]
+        shape.check_change(list(map(RowChange, rows, change)))
+        shape.check_change(list(map(RowChange, rows, sums)))
+        for old, at, new in zip(self._table, rows, sums, strict=True):
+            old[at] = new
 
     def payload(self) -> bytes:
         """Return the words of the table."""

@@ -191,10 +191,10 @@ def table_sha256(table: IntegerTable) -> str:
 
 def _check_words(group: GroupShape, values: Int64Array, rows: Int64Array) -> None:
     bound = 1 << (group.word_bits - 1)
-    outside = (values < -bound) | (values >= bound)
-    if outside.any():
-        at, column = np.argwhere(outside)[0]
-        raise FixedPointRangeError(
-            f"value {int(values[at, column])} in row {int(rows[at])} of group {group.name!r} does "
-            f"not fit a word of {group.word_bits} bits (from {-bound} to {bound - 1})"
-        )
+    if not values.size or (values.min() >= -bound and values.max() < bound):
+        return
+    at, column = np.argwhere((values < -bound) | (values >= bound))[0]
+    raise FixedPointRangeError(
+        f"value {int(values[at, column])} in row {int(rows[at])} of group {group.name!r} does "
+        f"not fit a word of {group.word_bits} bits (from {-bound} to {bound - 1})"
+    )
