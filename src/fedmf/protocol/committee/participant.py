@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.labels import labelled
 from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt
@@ -190,28 +191,27 @@ class CommitteeParticipant(ParticipantProtection):
             )
         self.session.shape.check_change(change)
         values = self.session.shape.flat_change(change)
-        # Hedged with the values: even a stuck source repeats no key for another message.
+        # Hedged with the change: even a stuck source repeats no key for another message.
         sharing = self.charter.terms.sharing
-        fresh = self._randomness.bytes(96, values.tobytes())
+        fresh = self._randomness.bytes(96, _listed(change))
         nonce, noise_seed, hedge = fresh[:32], fresh[32:64], fresh[64:]
         # The hedge stands for the values, so that they are read once.
         seeds = sharing.fresh_seeds(self._randomness, hedge)
         limbs = self._layout.limbs(values)
         padded = PaddedKey.sum_of_seeds(seeds)
-        words = pack_words(
-            encrypt(
-                limbs,
-                public=self._public,
-                key=padded.key,
-                noise_seed=noise_seed,
-                size=self._layout.size,
-            ),
-            self._layout.size,
-        )
+        tags = b""
         if self._reader is not None:
             # The pads hide the tags from a server that another participant tells the masks.
             mask = self._reader.tags.mask(context, u32(participant), nonce)
-            words += pack_tags(self._reader.tags.of(limbs) + mask + padded.pads)
+            tags = pack_tags(self._reader.tags.of(limbs) + mask + padded.pads)
+        encrypted = encrypt(
+            limbs,
+            public=self._public,
+            key=padded.key,
+            noise_seed=noise_seed,
+            size=self._layout.size,
+        )
+        words = pack_words(encrypted, self._layout.size, behind=tags)
         head = Head(
             context,
             participant,
@@ -382,3 +382,9 @@ class CommitteeParticipant(ParticipantProtection):
                 f"the copy of the table is not of the one that round {number} worked on"
             )
         return before
+
+
+def _listed(change: Change) -> bytes:
+    """Return a change as bytes that no other change has."""
+    arrays = [array for part in change for array in (part.rows, part.values)]
+    return labelled("change", *(array.tobytes() for array in arrays))

@@ -127,8 +127,8 @@ class Reader(SecretMaterial):
             A member answered with something else than its share.
         """
         layout = self._layout
-        content, tags = split_tags(content, layout.payload_bytes)
-        words = unpack_words(content, layout.blocks, layout.size, to_read=True)
+        packed, tags = split_tags(content, layout.payload_bytes)
+        words = unpack_words(packed, layout.blocks, layout.size, to_read=True)
         context = proof.certificate.outcome.context
         masks = np.zeros(TAGS, dtype=np.uint64)
         for participant, nonce in zip(closing.included, closing.nonces, strict=True):
