@@ -79,10 +79,10 @@ def test_tags_travel_as_little_endian_numbers_behind_the_words() -> None:
     packed = pack_tags(tags)
     assert packed == bytes([1, *bytes(7)]) + b"\xfe" + b"\xff" * 7
     words, found = split_tags(b"words" + packed, 5)
-    assert (words, found.tolist()) == (b"words", tags.tolist())
+    assert (bytes(words), found.tolist()) == (b"words", tags.tolist())
     found += np.uint64(1)
     words, none = split_tags(b"words", 5, 0)
-    assert (words, len(none)) == (b"words", 0)
+    assert (bytes(words), len(none)) == (b"words", 0)
     for wrong in (packed, b"word" + packed, b"words" + packed + b"\0", b""):
         with pytest.raises(MessageError, match=f"words and 2 tags are {5 + TAGS_BYTES} bytes"):
             split_tags(wrong, 5)
