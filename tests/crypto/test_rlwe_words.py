@@ -53,6 +53,12 @@ def test_words_travel_little_endian(size: RlweWordSize) -> None:
 
 
 @both
+def test_what_stands_behind_words_is_not_of_them(size: RlweWordSize) -> None:
+    words = random_words(size, 3, blocks=1)
+    assert pack_words(words, size, behind=b"tags") == pack_words(words, size) + b"tags"
+
+
+@both
 def test_nothing_is_no_blocks(size: RlweWordSize) -> None:
     assert pack_words(zero_words(0, size), size) == b""
     assert unpack_words(b"", 0, size).shape == (0, 2048)

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from contextlib import AbstractContextManager
 
 import pytest
@@ -5,6 +8,7 @@ import pytest
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import WorkerError
 from fedmf.federation import Engine, LocalEngine, TrainingPlan
+from fedmf.federation.local.process import _born_with
 from fedmf.ratings import Ratings
 from tests.contracts.engine_contract import EngineContract, Keyed, play, split
 
@@ -42,3 +46,25 @@ class TestThreeProcesses(EngineContract):
             assert len(engine._processes) == 3
             result = play(plan, keyed, engine)
             assert result.user_factors.shape == (split[0].n_users, 4)
+
+
+class TestEnvironmentOfWorkers:
+    def test_a_process_born_within_finds_it_and_one_born_later_does_not(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        with _born_with({"OMP_NUM_THREADS": "1"}):
+            assert self.found("OMP_NUM_THREADS") == "1"
+        assert self.found("OMP_NUM_THREADS") == "None"
+
+    def test_what_the_user_has_set_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        with _born_with({"OMP_NUM_THREADS": "1"}):
+            assert self.found("OMP_NUM_THREADS") == "3"
+        assert os.environ["OMP_NUM_THREADS"] == "3"
+
+    def found(self, name: str) -> str:
+        asked = f"import os; print(os.environ.get({name!r}), end='')"
+        return subprocess.run(  # noqa: S603 - this interpreter
+            [sys.executable, "-c", asked], check=True, capture_output=True, text=True
+        ).stdout

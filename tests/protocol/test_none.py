@@ -12,8 +12,9 @@ from fedmf.protocol import (
     participant_protection,
     server_protection,
 )
+from fedmf.protocol.plain_words import encode_change, encode_words
 from fedmf.protocol.protection import listed_rows
-from tests.contracts.protection_contract import SHAPE, ProtectionContract
+from tests.contracts.protection_contract import SHAPE, ProtectionContract, random_change
 from tests.contracts.sliced_contract import SlicedContract
 
 
@@ -41,6 +42,11 @@ class TestNone(ProtectionContract):
         with pytest.raises(MessageError, match="row 4"):
             server.add(payload, rows, counted_round=1)
         assert server.payload() == before
+
+    def test_a_change_of_some_rows_travels_as_zeros_in_all_others(self) -> None:
+        change = random_change(np.random.default_rng(3), SHAPE)
+        words = encode_words(SHAPE, SHAPE.dense(change))
+        assert encode_change(SHAPE, change) == words
 
     def test_words_larger_than_planned_are_refused(self, session: Session) -> None:
         participant, server = self.participant(session), server_protection(session)

@@ -101,8 +101,15 @@ def check_words(words: Words, size: RlweWordSize) -> None:
         )
 
 
-def pack_words(words: Words, size: RlweWordSize) -> bytes:
+def pack_words(words: Words, size: RlweWordSize, behind: bytes = b"") -> bytes:
     """Return the words as they travel: 4 or 5 bytes each, little endian, in order.
+
+    Parameters
+    ----------
+    words, size
+        The words and their size.
+    behind
+        What stands behind them, so that they are not copied once more for it.
 
     Raises
     ------
@@ -111,11 +118,11 @@ def pack_words(words: Words, size: RlweWordSize) -> bytes:
     """
     check_words(words, size)
     if size.kept_bits == 32:
-        return words.astype("<u4", copy=False).tobytes()
+        return b"".join([words.astype("<u4", order="C", copy=False).data, behind])
     packed = np.empty(words.shape, dtype=_PACKED_40)
     packed["low"] = words.astype(np.uint32)  # drops the upper half
     packed["high"] = (words >> np.uint64(32)).astype(np.uint8)
-    return packed.tobytes()
+    return packed.tobytes() + behind
 
 
 def unpack_words(

@@ -73,6 +73,7 @@ class Participant:
         self._training = training
         self._heldout = heldout
         self._reader = reader
+        self._rows_needed = plan.rows_read(training, heldout)
         self.state = ParticipantState(plan.method.start_user_factors(training.users), None)
         self._pending: ParticipantState | None = None
         self._predicting: tuple[PublicModel, FloatArray, FloatArray] | None = None
@@ -128,6 +129,7 @@ class Participant:
         if not np.array_equal(training.users, self._training.users):
             raise SettingsError("new ratings are of the participant's own users")
         self._training, self._heldout = training, heldout
+        self._rows_needed = self._plan.rows_read(training, heldout)
         self._predicting = None
 
     def leave(self, message: TableMessage) -> UploadMessage:
@@ -182,7 +184,7 @@ class Participant:
 
     def rows_needed(self) -> Rows:
         """Return the rows that this participant has to open for a round."""
-        return self._plan.rows_read(self._training, self._heldout)
+        return self._rows_needed
 
     def _step(self, round_number: int, public: PublicModel) -> PrivateStep:
         method, previous = self._plan.method, self.state.contribution

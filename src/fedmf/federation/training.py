@@ -12,7 +12,7 @@ from typing import Protocol
 
 from fedmf.errors import ProtocolError
 from fedmf.federation.attendance import Attendance
-from fedmf.federation.engine import Engine, Observation, Uploaded
+from fedmf.federation.engine import Engine, Observation
 from fedmf.federation.measurement import Fit
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.ranking import Ranking
@@ -178,6 +178,15 @@ class _HandedOut:
     observation: Observation
 
 
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """An upload that was received, without its message: all of a round's would fill the memory."""
+
+    participant: int
+    size: int
+    seconds: float
+
+
 class Training:
     """Conducts the rounds of a plan.
 
@@ -217,6 +226,8 @@ class Training:
         self._engine = engine
         self._keeper = keeper
         self._attendance = attendance or Attendance()
+        # Without a reader nothing is recorded: digests of all uploads take a third of a server.
+        self._is_recorded = transcript is not None or keeper is not None
         self._transcript = transcript or Transcript()
         self._server = server
         self._records = list(records)
@@ -276,7 +287,7 @@ class Training:
         left = self._left()
         cohort = self._attendance.present(self._plan.cohort(counted), learning_round, left)
         leaving = self._attendance.leaving(learning_round, left)
-        uploads: list[Uploaded] = []
+        uploads: list[_Received] = []
         before = self._server_seconds
         if self._frozen:
             # Whoever still lives goes on with what was uploaded before the crash.
@@ -292,7 +303,7 @@ class Training:
         self._consult()
         closing = self._server.close_round()
         data = closing.to_bytes(self._plan.session)
-        self._transcript.record(number, SERVER, EVERYBODY, "closing", data)
+        self._record(number, SERVER, EVERYBODY, "closing", data)
         self._engine.settle(data)
         handed_out = self._distribute()
         if not closing.counts(self._plan.session):
@@ -310,7 +321,7 @@ class Training:
             participant_seconds_median=_median([one.seconds for one in included]),
             participant_seconds_max=max((one.seconds for one in included), default=math.nan),
             server_seconds=self._server_seconds - before,
-            upload_bytes_median=_median([float(len(one.message)) for one in included]),
+            upload_bytes_median=_median([float(one.size) for one in included]),
             download_bytes_median=float(download_bytes + len(data)),
             included=len(closing.included),
             dropped=len(cohort) - len(closing.included),
@@ -332,7 +343,7 @@ class Training:
         with self._timed():
             opening = self._server.open_round(cohort)
         if opening:
-            self._transcript.record(number, SERVER, EVERYBODY, "opening", opening)
+            self._record(number, SERVER, EVERYBODY, "opening", opening)
             self._engine.open_round(opening)
         return opening
 
@@ -345,15 +356,16 @@ class Training:
 
     def _collect(
         self, number: int, cohort: Sequence[int], leaving: frozenset[int]
-    ) -> list[Uploaded]:
-        """Receive the uploads of a round; return them, without their messages' fate."""
+    ) -> list[_Received]:
+        """Receive the uploads of a round; return what they cost, whatever became of them."""
         uploads = []
         for uploaded in self._engine.collect(cohort, leaving):
             sender = participant_name(uploaded.participant)
-            self._transcript.record(number, sender, SERVER, "upload", uploaded.message)
+            self._record(number, sender, SERVER, "upload", uploaded.message)
             with self._timed():
                 self._server.receive(uploaded.message)
-            uploads.append(uploaded)
+            size = len(uploaded.message)
+            uploads.append(_Received(uploaded.participant, size, uploaded.seconds))
         return uploads
 
     def _freeze(self, number: int) -> None:
@@ -371,15 +383,21 @@ class Training:
         while requests := self._requests():
             for member, request in requests.items():
                 name = member_name(member)
-                self._transcript.record(number, SERVER, name, "request", request)
+                self._record(number, SERVER, name, "request", request)
             asked = time.process_time()
             for member, reply in self._engine.consult(requests):
                 taken = time.process_time() - asked
                 self._member_seconds[member] = self._member_seconds.get(member, 0.0) + taken
-                self._transcript.record(number, member_name(member), SERVER, "reply", reply)
+                self._record(number, member_name(member), SERVER, "reply", reply)
                 with self._timed():
                     self._server.hear(member, reply)
                 asked = time.process_time()
+
+    def _record(
+        self, round_number: int, sender: str, receiver: str, kind: str, data: bytes
+    ) -> None:
+        if self._is_recorded:
+            self._transcript.record(round_number, sender, receiver, kind, data)
 
     def _requests(self) -> Mapping[int, bytes]:
         with self._timed():
@@ -396,11 +414,11 @@ class Training:
         with self._timed():
             message = self._server.table_message()
             data = message.to_bytes(self._plan.session)
-        self._transcript.record(message.round, SERVER, EVERYBODY, "table", data)
+        self._record(message.round, SERVER, EVERYBODY, "table", data)
         observation = self._engine.distribute(data)
         if self._server.needs_copy and self._server.counted_rounds:
             copy = self._engine.table_copy()
-            self._transcript.record(message.round, participant_name(0), SERVER, "copy", copy)
+            self._record(message.round, participant_name(0), SERVER, "copy", copy)
             self._server.keep_copy(copy)
         return _HandedOut(len(data), observation)
 

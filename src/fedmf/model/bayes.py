@@ -339,9 +339,9 @@ class Bayes:
         uncertain = self.noise * shared.inverse_sum(known["raters"][items])
         precision = extended.T @ extended
         precision[:-1, :-1] += uncertain[:-1, :-1]
-        precision[np.diag_indices_from(precision)] += np.array(
-            [self.noise] * self.factors + [self.noise / self.user_bias_variance]
-        )
+        diagonal = precision.reshape(-1)[:: len(precision) + 1]
+        diagonal[:-1] += self.noise
+        diagonal[-1] += self.noise / self.user_bias_variance
         right = extended.T @ left
         right[:-1] -= uncertain[:-1, -1]
         inverse: FloatArray = np.linalg.inv(precision).astype(np.float64)

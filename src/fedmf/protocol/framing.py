@@ -68,8 +68,8 @@ def kind_of(data: bytes) -> int:
     return data[5]
 
 
-def unframe(data: bytes, session: Session, kind: int) -> tuple[int, bytes]:
-    """Return round and body of a message of this session and kind.
+def unframe(data: bytes, session: Session, kind: int) -> tuple[int, memoryview]:
+    """Return round and body of a message of this session and kind; the body is not copied.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def unframe(data: bytes, session: Session, kind: int) -> tuple[int, bytes]:
         raise MessageError(f"a message of kind {found_kind} where kind {kind} is due")
     if not 1 <= round_number <= session.last_round + 1:
         raise MessageError(f"round {round_number} in a session of {session.rounds}")
-    return round_number, data[HEADER.size : -CHECKSUM_BYTES]
+    return round_number, memoryview(data)[HEADER.size : -CHECKSUM_BYTES]
 
 
 def u32(value: int) -> bytes:
@@ -116,7 +116,7 @@ class BodyReader:
         The bytes.
     """
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes | memoryview) -> None:
         self._body = memoryview(body)
 
     def number(self) -> int:

@@ -29,7 +29,8 @@ class TableMessage:
     @classmethod
     def from_bytes(cls, data: bytes, session: Session) -> TableMessage:
         """Read a message of this session; raise MessageError if `data` is not one."""
-        return cls(*unframe(data, session, cls.KIND))
+        round_number, body = unframe(data, session, cls.KIND)
+        return cls(round_number, bytes(body))
 
 
 @dataclass(frozen=True, slots=True)

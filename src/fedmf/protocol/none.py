@@ -8,10 +8,18 @@ Payload: the plain words of the table, or of the rows that travel.
 
 from __future__ import annotations
 
+import numpy as np
+
 from fedmf.errors import FixedPointRangeError, MessageError
-from fedmf.protocol.plain_words import decode_words, encode_words, row_counts, word_sizes
+from fedmf.protocol.plain_words import (
+    decode_words,
+    encode_change,
+    encode_words,
+    row_counts,
+    word_sizes,
+)
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
-from fedmf.protocol.table import Change, IntegerTable, check_words
+from fedmf.protocol.table import Change, Int64Array, IntegerTable, check_words
 
 
 class NoneParticipant(ParticipantProtection):
@@ -26,8 +34,7 @@ class NoneParticipant(ParticipantProtection):
         if self.session.upload == "part":
             return Protected(encode_words(self.session.shape, [part.values for part in change]))
         travelling = self.session.schedule.load(round_number).part
-        words = travelling.shape.dense(travelling.take_change(change))
-        return Protected(encode_words(travelling.shape, words))
+        return Protected(encode_change(travelling.shape, travelling.take_change(change)))
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the table, whichever rows are asked for: reading costs nothing."""
@@ -57,25 +64,32 @@ class NoneServer(ServerProtection):
 
     def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:
         """Add the words of an upload."""
-        shape = self.session.shape
-        if rows is None:
-            part = self.session.schedule.load(counted_round).part
-            places, change = part.rows, decode_words(part.shape, payload)
-        else:
-            places, change = tuple(enumerate(rows)), decode_words(shape, payload, rows)
-        sums = []
-        for (place, at), new in zip(places, change, strict=True):
-            group = shape.groups[place]
-            sums.append(self._table[place][at] + new)
-            try:
-                check_words(group, new, at)
-                check_words(group, sums[-1], at)
-            except FixedPointRangeError as error:
-                raise MessageError(
-                    f"an upload that no honest participant sends: {error}"
-                ) from error
-        for (place, at), values in zip(places, sums, strict=True):
-            self._table[place][at] = values
+        part = self.session.schedule.load(counted_round).part
+        try:
+            if rows is not None:
+                change = decode_words(self.session.shape, payload, rows)
+                self._add_rows(tuple(enumerate(rows)), change)
+            elif part.is_whole:
+                self._add_whole(decode_words(part.shape, payload))
+            else:
+                self._add_rows(part.rows, decode_words(part.shape, payload))
+        except FixedPointRangeError as error:
+            raise MessageError(f"an upload that no honest participant sends: {error}") from error
+
+    def _add_whole(self, change: list[Int64Array]) -> None:
+        self.session.shape.check_table(change)
+        sums = [np.add(new, old, out=new) for new, old in zip(change, self._table, strict=True)]
+        self.session.shape.check_table(sums)
+        self._table = sums
+
+    def _add_rows(self, places: tuple[tuple[int, Int64Array], ...], change: IntegerTable) -> None:
+        groups = self.session.shape.groups
+        sums = [self._table[k][at] + new for (k, at), new in zip(places, change, strict=True)]
+        for (place, at), new, total in zip(places, change, sums, strict=True):
+            check_words(groups[place], new, at)
+            check_words(groups[place], total, at)
+        for (place, at), total in zip(places, sums, strict=True):
+            self._table[place][at] = total
 
     def payload(self) -> bytes:
         """Return the words of the table."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fedmf.errors import MessageError
-from fedmf.protocol.table import GroupShape, Int64Array, IntegerTable, TableShape
+from fedmf.protocol.table import Change, GroupShape, Int64Array, IntegerTable, TableShape
 
 
 def encode_words(shape: TableShape, values: IntegerTable) -> bytes:
@@ -20,6 +20,16 @@ def encode_words(shape: TableShape, values: IntegerTable) -> bytes:
         part.astype(_word_type(group), order="C").data
         for group, part in zip(shape.groups, values, strict=True)
     )
+
+
+def encode_change(shape: TableShape, change: Change) -> bytes:
+    """Return the words of a change of the whole table: zeros where it lists no row."""
+    parts = []
+    for group, part in zip(shape.groups, change, strict=True):
+        words = np.zeros((group.rows, group.columns), dtype=_word_type(group))
+        words[part.rows] = part.values
+        parts.append(words.data)
+    return b"".join(parts)
 
 
 def decode_words(
@@ -42,7 +52,8 @@ def decode_words(
         raise MessageError(f"a payload of {len(data)} bytes where {sum(sizes)} are due")
     parts, offset = [], 0
     for group, count, size in zip(shape.groups, counts, sizes, strict=True):
-        words = np.frombuffer(data[offset : offset + size], dtype=_word_type(group))
+        values = count * group.columns
+        words = np.frombuffer(data, dtype=_word_type(group), count=values, offset=offset)
         parts.append(words.astype(np.int64).reshape(count, group.columns))
         offset += size
     return parts

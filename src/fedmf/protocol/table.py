@@ -180,10 +180,10 @@ def table_sha256(table: IntegerTable) -> str:
 def check_words(group: GroupShape, values: Int64Array, rows: Int64Array) -> None:
     """Raise FixedPointRangeError unless these values of some rows fit their group's word."""
     bound = 1 << (group.word_bits - 1)
-    outside = (values < -bound) | (values >= bound)
-    if outside.any():
-        at, column = np.argwhere(outside)[0]
-        raise FixedPointRangeError(
-            f"value {int(values[at, column])} in row {int(rows[at])} of group {group.name!r} does "
-            f"not fit a word of {group.word_bits} bits (from {-bound} to {bound - 1})"
-        )
+    if not values.size or (values.min() >= -bound and values.max() < bound):
+        return
+    at, column = np.argwhere((values < -bound) | (values >= bound))[0]
+    raise FixedPointRangeError(
+        f"value {int(values[at, column])} in row {int(rows[at])} of group {group.name!r} does "
+        f"not fit a word of {group.word_bits} bits (from {-bound} to {bound - 1})"
+    )

@@ -111,7 +111,7 @@ class LocalEngine:
         busy = {process.connection: process for process in self._processes}
         while busy:
             for connection in wait(list(busy)):
-                uploaded = busy[connection].answer()  # type: ignore[index]
+                uploaded = busy[connection].upload()  # type: ignore[index]
                 if uploaded is None:
                     del busy[connection]  # type: ignore[arg-type]
                 else:

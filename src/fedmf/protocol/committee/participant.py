@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.labels import labelled
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
@@ -201,27 +202,25 @@ class CommitteeParticipant(ParticipantProtection):
         part = self.session.schedule.load(self._closed_rounds + 1).part
         layout = committee_layout(self.session, self._closed_rounds + 1)
         values = part.shape.flat_change(part.take_change(change))
-        # Hedged with the values: even a stuck source repeats no key for another message.
+        # Hedged with the change: even a stuck source repeats no key for another message.
         sharing = self.charter.terms.sharing
-        fresh = self._randomness.bytes(96, values.tobytes())
+        fresh = self._randomness.bytes(96, _listed(change))
         nonce, noise_seed, hedge = fresh[:32], fresh[32:64], fresh[64:]
         # The hedge stands for the values, so that they are read once.
         seeds = sharing.fresh_seeds(self._randomness, hedge)
         messages, beside = layout.split(values)
         padded = PaddedKey.sum_of_seeds(seeds, committee_pads(self.session))
-        words = pack_words(
-            encrypt(
-                messages,
-                public=self._public,
-                key=padded.key,
-                noise_seed=noise_seed,
-                size=layout.size,
-            ),
-            layout.size,
-        )
         tags = self._tags_of(values, beside, context, participant, nonce)
         # The pads hide the tags, too, from a server that another participant tells the masks.
-        words += pack_numbers(np.concatenate([tags, beside]) + padded.pads[: layout.numbers])
+        numbers = np.concatenate([tags, beside]) + padded.pads[: layout.numbers]
+        encrypted = encrypt(
+            messages,
+            public=self._public,
+            key=padded.key,
+            noise_seed=noise_seed,
+            size=layout.size,
+        )
+        words = pack_words(encrypted, layout.size, behind=pack_numbers(numbers))
         head = Head(
             context,
             participant,
@@ -440,3 +439,9 @@ class CommitteeParticipant(ParticipantProtection):
                 f"the copy of the table is not of the one that round {number} worked on"
             )
         return before
+
+
+def _listed(change: Change) -> bytes:
+    """Return a change as bytes that no other change has."""
+    arrays = [array for part in change for array in (part.rows, part.values)]
+    return labelled("change", *(array.tobytes() for array in arrays))
