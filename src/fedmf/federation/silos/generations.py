@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fedmf.atomic import new_folder, remove_folder
+from fedmf.protocol.framing import BodyReader
 
 _PREFIX = "generation-"
 
@@ -46,6 +47,15 @@ class Generations:
 
     def _folders(self) -> list[Path]:
         return sorted(self._path.glob(f"{_PREFIX}*"), key=_number)
+
+
+def read_sized(data: bytes) -> list[bytes]:
+    """Return the pieces of a file, each of which stands behind its length."""
+    reader, pieces, at = BodyReader(data), [], 0
+    while at < len(data):
+        pieces.append(reader.sized(at_most=len(data)))
+        at += 4 + len(pieces[-1])
+    return pieces
 
 
 def _number(folder: Path) -> int:

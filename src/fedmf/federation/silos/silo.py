@@ -79,6 +79,8 @@ class Silo:
         self._state = SiloState(folder / STATE, federation, settings.silo)
         self._member = member_role(federation, settings, folder)
         self._replies: OrderedDict[bytes, bytes] = OrderedDict()
+        self._held = Held()
+        self._halfway = self._changed = False
         self._go_back()
 
     @classmethod
@@ -151,6 +153,8 @@ class Silo:
             self._check_address(asked)
         except FedmfError as error:
             return self.refusal(request, error)
+        if self._halfway:
+            self._go_back()
         parts: list[tuple[str, bytes]] = []
         trouble: FedmfError | None = None
         # The member answers whatever happens to the participant: others depend on it.
@@ -160,6 +164,10 @@ class Silo:
                     parts.append((Part.MEMBER, self._member_reply(content)))
                 elif trouble is None:
                     parts += self._act(name, content)
+            except RunDirectoryError:
+                # What is in memory is ahead of the disk, and must not leave.
+                self._halfway = True
+                raise
             except FedmfError as error:
                 trouble = error
         if self._halfway:
@@ -258,7 +266,7 @@ class Silo:
         if not self._held.upload:
             for uploaded in self._host.collect([self._settings.silo]):
                 self._held.upload = uploaded.message
-            self._changed = True
+            self._save()
         return self._held.upload
 
     def _member_reply(self, message: bytes) -> bytes:

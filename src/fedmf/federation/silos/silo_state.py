@@ -11,10 +11,10 @@ from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation.local.host import ParticipantHost
 from fedmf.federation.local.states import PENDING, STATES
 from fedmf.federation.silos.federation import Federation
-from fedmf.federation.silos.generations import Generations
+from fedmf.federation.silos.generations import Generations, read_sized
 from fedmf.protocol import Session, TableMessage
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
-from fedmf.protocol.framing import BodyReader, sized
+from fedmf.protocol.framing import sized
 
 ABOUT, CLOSINGS, TABLE = "about.json", "closings.bin", "table.bin"
 OPENING, UPLOAD = "opening.bin", "upload.bin"
@@ -106,7 +106,7 @@ class SiloState:
                     f"the state in {self._path} is of another federation, or of another silo"
                 )
             held = Held(
-                _closings((folder / CLOSINGS).read_bytes()),
+                read_sized((folder / CLOSINGS).read_bytes()),
                 (folder / TABLE).read_bytes(),
                 (folder / OPENING).read_bytes(),
                 (folder / UPLOAD).read_bytes(),
@@ -139,12 +139,3 @@ def reopenable(table: bytes, session: Session, host: ParticipantHost) -> bytes:
     sealed = TableCopy.from_bytes(host.table_copy()).sealed
     whole = TablePayload(Form.COPY, payload.round, payload.content + sealed)
     return TableMessage(message.round, whole.to_bytes()).to_bytes(session)
-
-
-def _closings(data: bytes) -> list[bytes]:
-    reader, closings = BodyReader(data), []
-    at = 0
-    while at < len(data):
-        closings.append(reader.sized(at_most=len(data)))
-        at += 4 + len(closings[-1])
-    return closings
