@@ -77,9 +77,10 @@ class Coordinator:
             self._history,
             settings.seconds,
             settings.patience,
+            settings.begin_with,
             {} if checkpoint is None else checkpoint.standings,
         )
-        self._carrier.closed = len(self._server.closings)
+        self._note_closed()
         self._refused: dict[int, str] = {}
         self._player = RoundPlayer(
             self._server, self._carrier, Transcript(), self._state.keep_frozen, self._refuse
@@ -151,7 +152,7 @@ class Coordinator:
         frozen, self._frozen = self._frozen, b""
         played = self._player.play(cohort, frozenset(), frozen)
         self._history.keep_closing(played.round, played.data)
-        self._carrier.closed = played.round
+        self._note_closed()
         self._history.keep_table(played.round + 1, self._table())
         entry = self._entry(played, cohort, time.monotonic() - start)
         closings = [one.to_bytes(self.federation.session) for one in self._server.closings]
@@ -161,6 +162,10 @@ class Coordinator:
         )
         self._history.forget(self._carrier.table_of_all())
         return entry
+
+    def _note_closed(self) -> None:
+        self._carrier.closed = len(self._server.closings)
+        self._carrier.counted = self._server.counted_rounds
 
     def _entry(self, played: Played, cohort: Iterable[int], seconds: float) -> RoundEntry:
         traffic, included = self._carrier.traffic, played.closing.included
