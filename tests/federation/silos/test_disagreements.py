@@ -76,6 +76,16 @@ def test_another_catalogue(tmp_path: Path) -> None:
     assert town.transport.silo(1).standing.settled == 0
 
 
+def test_members_that_do_not_agree_are_named_before_the_first_round(tmp_path: Path) -> None:
+    town, other = Town(tmp_path / "town"), Town(tmp_path / "other")
+    for silo in (1, 2):
+        # All that belongs to another federation of the same kind.
+        town.folder(silo).rename(tmp_path / f"away-{silo}")
+        other.folder(silo).rename(town.folder(silo))
+    with pytest.raises(ProtocolError, match=r"silo 1 has another .*silo 2 has another"):
+        town.run()
+
+
 def test_other_settings_or_another_version_of_the_method(tmp_path: Path) -> None:
     town = Town(tmp_path, protection="none")
     path = town.folder(0) / "federation.json"

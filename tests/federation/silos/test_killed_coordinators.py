@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fedmf import atomic
 from fedmf.errors import MessageError, ProtocolError, RunDirectoryError, SettingsError
 from fedmf.federation.silos import Coordinator
 from tests.federation.silos.town import SILOS, Crash, Town
@@ -58,7 +58,7 @@ def test_killed_at_any_write(
 ) -> None:
     """What nobody may hear of before it is on disk is not heard of; the rest is done again."""
     town = Town(tmp_path, protection=protection, rounds=1)
-    write, writes, fatal, in_silo, crashes = atomic.os.fsync, 0, 0, False, 0
+    write, writes, fatal, in_silo, crashes = os.fsync, 0, 0, False, 0
 
     def dying(descriptor: int) -> None:
         nonlocal writes
@@ -83,7 +83,7 @@ def test_killed_at_any_write(
                 return
             yield one
 
-    monkeypatch.setattr(atomic.os, "fsync", dying)
+    monkeypatch.setattr(os, "fsync", dying)
     monkeypatch.setattr(town.transport, "exchange", in_another_process)
     while True:
         # Each run lives one write longer than the one before it, so that all of them are hit.

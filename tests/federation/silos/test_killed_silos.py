@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fedmf import atomic
 from fedmf.errors import ProtocolError, RunDirectoryError
 from fedmf.federation.silos import CoordinatorSettings, Silo
 from fedmf.federation.silos.messages import Bundle, Part
@@ -90,7 +90,7 @@ def test_a_committee_begins_with_all_silos_or_with_as_many_as_its_coordinator_sa
 
 def test_a_kill_at_any_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was written until then, the silo that is opened again answers as if nothing was."""
-    write, writes = atomic.os.fsync, 0
+    write, writes = os.fsync, 0
     fatal = 0
 
     def dying(descriptor: int) -> None:
@@ -124,7 +124,7 @@ def test_a_kill_at_any_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.M
                 fatal = 0
                 yield silo, reply
 
-    monkeypatch.setattr(atomic.os, "fsync", dying)
+    monkeypatch.setattr(os, "fsync", dying)
     town.transport.exchange = Stubborn().exchange  # type: ignore[method-assign]
     town.run()
     assert crashes > 30

@@ -113,7 +113,7 @@ def test_members_that_are_gone(tmp_path: Path, fewer: int) -> None:
         town.run()
         assert town.tables() == {town.local_table({2: {0}, 3: {0}})}
         return
-    with pytest.raises(ProtocolError, match=r"2 of the 3 members.*"):
+    with pytest.raises(ProtocolError, match=r"2 of the 3 members.*silo 0: no reply"):
         town.run(fate)
     town.run()
     assert town.tables() == {town.local_table()}

@@ -70,8 +70,8 @@ def test_an_early_key_keeps_no_member_from_ending_the_round_under_way(world: Wor
     """It stands in no log: with a log entry, the round before would count as over."""
     world.collect(random_changes(np.random.default_rng(3), ALL))
     before = [list(log.records()) for log in world.logs]
-    for member in ALL[:4]:
-        early_key(world, member, 2)
+    for number in range(4):
+        early_key(world, number, 2)
     assert [list(log.records()) for log in world.logs] == before
     world.close()
     world.round(random_changes(np.random.default_rng(4), ALL))

@@ -150,6 +150,7 @@ class SiloCarrier:
             if member in answered_at and answered_at[member] < len(said):
                 yield member, said[answered_at[member]]
             self._take_early(member, said[answered_at.get(member, -1) + 1 :])
+        self._check_newcomers()
 
     def open_round(self, opening: bytes) -> None:
         """Note how the round begins; it goes out when uploads are asked for."""
@@ -171,6 +172,7 @@ class SiloCarrier:
                     # Whatever went wrong in an earlier try.
                     self.traffic.errors.pop(silo, None)
             self._check_newcomers()
+            self._is_first = False
             missing -= uploads.keys()
             if len(uploads) >= least:
                 break
@@ -273,7 +275,10 @@ class SiloCarrier:
             self._present.add(silo)
             try:
                 reply = Bundle.from_bytes(data)
-                if (reply.exchange, reply.silo) != (exchange, silo):
+                answers = reply.exchange == exchange and reply.silo == silo
+                # Of a message that did not get through whole, nobody knows what it was.
+                unreadable = reply.exchange == bytes(EXCHANGE_BYTES)
+                if not answers and not unreadable:
                     # A reply that was late, or another's, is no reply to this.
                     continue
                 self._note(silo, reply)
@@ -306,7 +311,6 @@ class SiloCarrier:
         refused = self._present & self.traffic.errors.keys()
         if self._is_first and refused:
             raise ProtocolError(self._complaints(refused))
-        self._is_first = False
 
     def _complaints(self, silos: Iterable[int]) -> str:
         errors = self.traffic.errors
