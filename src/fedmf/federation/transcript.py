@@ -71,14 +71,19 @@ class Transcript:
     ----------
     keep_messages
         Keep the messages themselves, for an audit; without, sizes and digests are kept.
+    is_kept
+        False: nothing is recorded at all, and digests of all messages need not be computed.
     """
 
-    def __init__(self, *, keep_messages: bool = False) -> None:
+    def __init__(self, *, keep_messages: bool = False, is_kept: bool = True) -> None:
         self.entries: list[Entry] = []
         self._keep = keep_messages
+        self._is_kept = is_kept
 
     def record(self, round_number: int, sender: str, receiver: str, kind: str, data: bytes) -> None:
         """Note one message."""
+        if not self._is_kept:
+            return
         digest = hashlib.sha256(data).hexdigest()
         kept = data if self._keep else None
         self.entries.append(Entry(round_number, sender, receiver, kind, len(data), digest, kept))

@@ -67,15 +67,21 @@ class ParticipantHost:
         The participants' shared key; None where the protection has none.
     hosted
         Who lives here.
+    protection
+        The participants' half of the protection; made from the key unless given.
     """
 
     def __init__(
-        self, plan: TrainingPlan, key: ParticipantsKey | None, hosted: Iterable[HostedParticipant]
+        self,
+        plan: TrainingPlan,
+        key: ParticipantsKey | None,
+        hosted: Iterable[HostedParticipant],
+        protection: ParticipantProtection | None = None,
     ) -> None:
         self._plan = plan
         self._owned = {one.number: one for one in hosted}
         self._protection = SharedOpening(
-            participants_half(plan.session, key, plan.start_table(), self._owned)
+            protection or participants_half(plan.session, key, plan.start_table(), self._owned)
         )
         self._reader = TableReader(plan)
         self._participants = self._made(closings=())
@@ -197,7 +203,8 @@ class ParticipantHost:
         for closing in heard:
             self._protection.hear(closing)
         self._counted_rounds = sum(closing.counts(self._plan.session) for closing in heard)
-        self._reader.restore(read_public_model(folder), self._counted_rounds)
+        if self._counted_rounds:
+            self._reader.restore(read_public_model(folder), self._counted_rounds)
         states = read_states(folder, self._plan.codec.shape, self._owned.keys())
         self._participants = self._made(heard)
         for number, state in states.items():

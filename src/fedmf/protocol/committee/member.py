@@ -21,6 +21,7 @@ from fedmf.protocol.committee.exchange import (
     ANSWER_LABEL,
     AnswerReply,
     AnswerRequest,
+    EarlyKeyRequest,
     KeyReply,
     KeyRequest,
     MemberMessage,
@@ -61,6 +62,15 @@ class _Reviewed:
     seeds: Mapping[int, bytes] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Key:
+    """A key for one round, in memory alone."""
+
+    round: int
+    secret: EnvelopeKey
+    published: RoundKey
+
+
 @dataclass(slots=True, repr=False)
 class _Round:
     """What the member holds of the round under way, in memory alone."""
@@ -71,6 +81,8 @@ class _Round:
     previous: Outcome | None
     roster: Roster
     context: bytes = b""
+    request: bytes = b""
+    reply: ReviewReply | None = None
     uploads: dict[int, _Reviewed] = field(default_factory=dict)
     share: ShareSum | None = None
 
@@ -118,6 +130,7 @@ class CommitteeMember:
         self._randomness = randomness
         self._pads = committee_pads(charter.session)
         self._round: _Round | None = None
+        self._early: _Key | None = None
 
     def respond(self, data: bytes) -> bytes:
         """Return the answer to a message of the server: a refusal where there is none."""
@@ -144,6 +157,9 @@ class CommitteeMember:
             ReviewRequest.KIND: lambda: self.review(ReviewRequest.from_bytes(data, self.charter)),
             AnswerRequest.KIND: lambda: self.answer(AnswerRequest.from_bytes(data, self.charter)),
             VoteRequest.KIND: lambda: self.vote(VoteRequest.from_bytes(data, self.charter)),
+            EarlyKeyRequest.KIND: lambda: self.make_early_key(
+                EarlyKeyRequest.from_bytes(data, self.charter)
+            ),
         }
         kind = kind_of(data)
         if kind not in answers:
@@ -178,22 +194,52 @@ class CommitteeMember:
         if self._memory.outcome(number) is not None:
             raise ProtocolError(f"round {number} is over")
         self._memory.note_key(number)
+        early, self._early = self._early, None
+        key = early if early is not None and early.round == number else self._fresh_key(number)
+        self._round = _Round(number, key.secret, key.published, previous, self.rosters.newest)
+        return KeyReply(number, key.published)
+
+    def make_early_key(self, request: EarlyKeyRequest) -> KeyReply:
+        """Return the key that `make_key` is going to make for a round to come.
+
+        The member commits itself to nothing by it: without `make_key`, and so without the
+        certificate of the round before, it reviews and answers nothing under this key.
+
+        Raises
+        ------
+        ProtocolError
+            The round has begun already.
+        """
+        number = request.round
+        if self._round is not None and self._round.number == number:
+            return KeyReply(number, self._round.published)
+        if number <= self._memory.newest_round:
+            raise ProtocolError(f"round {number} has begun already")
+        if self._early is None or self._early.round != number:
+            self._early = self._fresh_key(number)
+        return KeyReply(number, self._early.published)
+
+    def _fresh_key(self, number: int) -> _Key:
         key = EnvelopeKey.fresh(self.charter.terms.suite, self._randomness)
         published = RoundKey.signed(self.number, key.public, number, self._key, self.charter)
-        self._round = _Round(number, key, published, previous, self.rosters.newest)
-        return KeyReply(number, published)
+        return _Key(number, key, published)
 
     def review(self, request: ReviewRequest) -> ReviewReply:
         """Check every upload of a round; return complaints about those that cannot be answered.
+
+        Asked again about the same uploads, it repeats its reply.
 
         Raises
         ------
         MessageError
             The opening is not this round's.
         ProtocolError
-            The member has no key for the round, or has reviewed it already.
+            The member has no key for the round, or has reviewed other uploads of it.
         """
         current = self._current(request.round)
+        name = labelled_hash("review", request.to_bytes(self.charter))
+        if current.reply is not None and current.request == name:
+            return current.reply
         if current.context:
             raise ProtocolError(f"round {request.round} was reviewed already")
         current.roster = self.rosters.newest
@@ -217,9 +263,11 @@ class CommitteeMember:
                 current.uploads[entry.signed.head.participant] = reviewed
         # Added up now, so that next to nothing happens between an answer's record and its leaving.
         current.share = self._sum(current, list(current.uploads))
-        return ReviewReply.signed(
+        reply = ReviewReply.signed(
             request.round, self.number, tuple(complaints), self._key, self.charter
         )
+        current.request, current.reply = name, reply
+        return reply
 
     def answer(self, request: AnswerRequest) -> AnswerReply:
         """Return this member's share of the sum over a set of uploads; once in a round.
