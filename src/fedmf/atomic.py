@@ -39,7 +39,7 @@ def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
+def new_folder(path: Path, *, replace: bool = True, private: bool = False) -> Iterator[Path]:
     """Fill a folder under another name and give it its own at the end.
 
     Parameters
@@ -48,6 +48,8 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
         Where the folder goes.
     replace
         Whether to replace a folder that is there; an empty one always gives way.
+    private
+        True: nobody but the owner may look into the folder (mode 0700).
 
     Yields
     ------
@@ -58,7 +60,8 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     filling = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield filling
-        filling.chmod(0o777 & ~_umask())
+        if not private:
+            filling.chmod(0o777 & ~_umask())
         for file in filling.rglob("*"):
             _sync(file)
         _sync(filling)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fedmf.errors import SettingsError, WordSizeError
 from fedmf.federation.measurement import ERRORS, SummedErrors
+from fedmf.federation.public_facts import PublicFacts
 from fedmf.federation.ranking import SummedRankings
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.table_codec import TableCodec
@@ -79,6 +80,38 @@ class TrainingPlan:
         ratings
             The training ratings: a plan uses their catalogue, their scale and the number of users,
             and no rating.
+        public_key, session_id, measured
+            As for `from_facts`.
+
+        Raises
+        ------
+        SettingsError, WordSizeError
+            As for `from_facts`, and where there are more silos than users.
+        """
+        return cls.from_facts(
+            settings,
+            PublicFacts.dealt_out(ratings, settings.silos),
+            public_key=public_key,
+            session_id=session_id,
+            measured=measured,
+        )
+
+    @classmethod
+    def from_facts(
+        cls,
+        settings: TrainingSettings,
+        facts: PublicFacts,
+        *,
+        public_key: int | None,
+        session_id: bytes | None = None,
+        measured: bool = False,
+    ) -> TrainingPlan:
+        """Plan a training of which nobody knows more than the public facts.
+
+        Parameters
+        ----------
+        facts
+            Catalogue, scale, and whose users are whose.
         public_key
             Paillier's n; None for protections without a key.
         session_id
@@ -89,22 +122,21 @@ class TrainingPlan:
         Raises
         ------
         SettingsError
-            More silos than users, a cohort larger than the federation, or more raters asked for
-            than there are users.
+            A cohort larger than the federation, or more raters asked for than there are users.
         WordSizeError
             No word size holds the sum of so many contributions, or the noise of so many uploads.
         """
-        members = deal_users(ratings.n_users, settings.silos)
+        users, members = facts.users, facts.members
         if settings.cohort is not None and settings.cohort > len(members):
             raise SettingsError(
                 f"a cohort of {settings.cohort} in a federation of {len(members)} participants"
             )
         method = configure_method(
             settings.method,
-            users=ratings.n_users,
-            items=ratings.n_items,
+            users=users,
+            items=facts.items,
             rounds=settings.rounds,
-            scale=ratings.scale,
+            scale=facts.scale,
             factors=settings.factors,
             learning_rate=settings.learning_rate,
             reg=settings.reg,
@@ -112,23 +144,23 @@ class TrainingPlan:
             start=settings.start,
         )
         min_raters = settings.min_raters
-        if min_raters > ratings.n_users:
+        if min_raters > users:
             raise SettingsError(
-                f"min_raters is {min_raters} and there are {ratings.n_users} users: no item would "
+                f"min_raters is {min_raters} and there are {users} users: no item would "
                 "ever have enough raters"
             )
         counts_raters = method.needs_raters or min_raters > 1
         summed_errors: SummedErrors | SummedRankings | None = None
         if measured and method.predicts_ratings:
-            summed_errors = SummedErrors(ratings.n_users, ratings.scale)
+            summed_errors = SummedErrors(users, facts.scale)
         elif measured:
-            summed_errors = SummedRankings(ratings.n_users)
+            summed_errors = SummedRankings(users)
         groups = (
             *method.row_groups(),
-            *([_raters_group(ratings.n_items)] if counts_raters else []),
+            *([_raters_group(facts.items)] if counts_raters else []),
             *([summed_errors.group] if summed_errors else []),
         )
-        codec = _codec(groups, ratings.n_users, max(map(len, members)))
+        codec = _codec(groups, users, max(map(len, members)))
         learning = {
             "fixed_point": {
                 group.name: [group.fraction_bits, group.limit, group.start_limit]
@@ -249,18 +281,3 @@ def _codec(groups: Sequence[RowGroup], users: int, largest_participant: int) -> 
         raise WordSizeError(
             f"{error}; in a training this means fewer rounds, or fewer users"
         ) from error
-
-
-def deal_users(users: int, silos: int | None) -> tuple[NDArray[np.int32], ...]:
-    """Return the user codes of each participant: one user each, or dealt out to silos in turn.
-
-    Raises
-    ------
-    SettingsError
-        More silos than users.
-    """
-    count = users if silos is None else silos
-    if count > users:
-        raise SettingsError(f"{silos} silos for {users} users: some would own nothing")
-    codes = np.arange(users, dtype=np.int32)
-    return tuple(codes[start::count] for start in range(count))

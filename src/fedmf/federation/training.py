@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from fedmf.errors import ProtocolError
 from fedmf.federation.attendance import Attendance
-from fedmf.federation.engine import Engine, Observation, Uploaded
+from fedmf.federation.engine import Engine, Observation
 from fedmf.federation.measurement import Fit
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.ranking import Ranking
-from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, member_name, participant_name
+from fedmf.federation.rounds import RoundPlayer
+from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, participant_name
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
     IntegerTable,
@@ -221,8 +221,7 @@ class Training:
         self._server = server
         self._records = list(records)
         self._frozen = frozen
-        self._server_seconds = 0.0
-        self._member_seconds: dict[int, float] = {}
+        self._player = RoundPlayer(server, engine, self._transcript, self._keep_frozen)
 
     def run(self, after_round: Callable[[RoundRecord], None] | None = None) -> TrainingResult:
         """Run the rounds that are left.
@@ -269,37 +268,22 @@ class Training:
     def _round(self, download_bytes: int, void: int) -> tuple[RoundRecord | None, _HandedOut]:
         """Play a round; its record is None where the round ended void."""
         start = time.perf_counter()
-        self._member_seconds = {}
-        number = self._server.next_round
         counted = self._server.counted_rounds + 1
         learning_round = counted - self._plan.setup_rounds
         left = self._left()
         cohort = self._attendance.present(self._plan.cohort(counted), learning_round, left)
         leaving = self._attendance.leaving(learning_round, left)
-        uploads: list[Uploaded] = []
-        before = self._server_seconds
-        if self._frozen:
-            # Whoever still lives goes on with what was uploaded before the crash.
-            self._server.restore_frozen(self._frozen)
-        else:
-            opening = self._open(cohort)
-            download_bytes += len(opening)
-            if not self._server.is_void:
-                uploads = self._collect(number, cohort, leaving)
-                self._freeze(number)
+        before = self._player.server_seconds
+        played = self._player.play(cohort, leaving, self._frozen)
         self._frozen = b""
-        self._server.settle()
-        self._consult()
-        closing = self._server.close_round()
-        data = closing.to_bytes(self._plan.session)
-        self._transcript.record(number, SERVER, EVERYBODY, "closing", data)
-        self._engine.settle(data)
+        closing = played.closing
+        self._engine.settle(played.data)
         handed_out = self._distribute()
         if not closing.counts(self._plan.session):
             return None, handed_out
         observation = handed_out.observation
         summed = observation.summed
-        included = [one for one in uploads if one.participant in set(closing.included)]
+        included = [one for one in played.uploads if one.participant in set(closing.included)]
         record = RoundRecord(
             round=self._server.counted_rounds - self._plan.setup_rounds,
             rmse=observation.heldout.rmse,
@@ -309,12 +293,12 @@ class Training:
             seconds=time.perf_counter() - start,
             participant_seconds_median=_median([one.seconds for one in included]),
             participant_seconds_max=max((one.seconds for one in included), default=math.nan),
-            server_seconds=self._server_seconds - before,
+            server_seconds=self._player.server_seconds - before,
             upload_bytes_median=_median([float(len(one.message)) for one in included]),
-            download_bytes_median=float(download_bytes + len(data)),
+            download_bytes_median=float(download_bytes + played.opening_bytes + len(played.data)),
             included=len(closing.included),
             dropped=len(cohort) - len(closing.included),
-            member_seconds_median=_median(list(self._member_seconds.values())),
+            member_seconds_median=_median(list(self._player.member_seconds.values())),
             void_before=void,
             ndcg_at_10=observation.ranking.ndcg_at_10,
             hr_at_10=observation.ranking.hr_at_10,
@@ -322,19 +306,9 @@ class Training:
         )
         return record, handed_out
 
-    def _open(self, cohort: Sequence[int]) -> bytes:
-        """Begin a round; return what everybody hears of it."""
-        self._server.prepare_round()
-        self._consult()
-        if self._server.is_void:
-            return b""
-        number = self._server.next_round
-        with self._timed():
-            opening = self._server.open_round(cohort)
-        if opening:
-            self._transcript.record(number, SERVER, EVERYBODY, "opening", opening)
-            self._engine.open_round(opening)
-        return opening
+    def _keep_frozen(self, number: int, frozen: bytes) -> None:
+        if self._keeper is not None:
+            self._keeper.keep_frozen(number, frozen, self._engine)
 
     def _left(self) -> frozenset[int]:
         """Return who has left, as the closings tell."""
@@ -342,57 +316,8 @@ class Training:
         counted = [one.included for one in self._server.closings if one.counts(session)]
         return self._attendance.have_left(counted, self._plan.setup_rounds)
 
-    def _collect(
-        self, number: int, cohort: Sequence[int], leaving: frozenset[int]
-    ) -> list[Uploaded]:
-        """Receive the uploads of a round; return them, without their messages' fate."""
-        uploads = []
-        for uploaded in self._engine.collect(cohort, leaving):
-            sender = participant_name(uploaded.participant)
-            self._transcript.record(number, sender, SERVER, "upload", uploaded.message)
-            with self._timed():
-                self._server.receive(uploaded.message)
-            uploads.append(uploaded)
-        return uploads
-
-    def _freeze(self, number: int) -> None:
-        """End the time for uploads, and write down what is going to be opened."""
-        with self._timed():
-            self._server.freeze()
-        self._consult()
-        frozen = self._server.frozen()
-        if self._keeper is not None and frozen:
-            self._keeper.keep_frozen(number, frozen, self._engine)
-
-    def _consult(self) -> None:
-        """Carry messages between the server and the members of its committee, if it has one."""
-        number = self._server.next_round
-        while requests := self._requests():
-            for member, request in requests.items():
-                name = member_name(member)
-                self._transcript.record(number, SERVER, name, "request", request)
-            asked = time.process_time()
-            for member, reply in self._engine.consult(requests):
-                taken = time.process_time() - asked
-                self._member_seconds[member] = self._member_seconds.get(member, 0.0) + taken
-                self._transcript.record(number, member_name(member), SERVER, "reply", reply)
-                with self._timed():
-                    self._server.hear(member, reply)
-                asked = time.process_time()
-
-    def _requests(self) -> Mapping[int, bytes]:
-        with self._timed():
-            return self._server.requests()
-
-    @contextmanager
-    def _timed(self) -> Iterator[None]:
-        """Charge what happens inside to the server."""
-        before = time.process_time()
-        yield
-        self._server_seconds += time.process_time() - before
-
     def _distribute(self) -> _HandedOut:
-        with self._timed():
+        with self._player.timed():
             message = self._server.table_message()
             data = message.to_bytes(self._plan.session)
         self._transcript.record(message.round, SERVER, EVERYBODY, "table", data)

@@ -67,15 +67,21 @@ class ParticipantHost:
         The participants' shared key; None where the protection has none.
     hosted
         Who lives here.
+    protection
+        The participants' half of the protection; made from the key unless given.
     """
 
     def __init__(
-        self, plan: TrainingPlan, key: ParticipantsKey | None, hosted: Iterable[HostedParticipant]
+        self,
+        plan: TrainingPlan,
+        key: ParticipantsKey | None,
+        hosted: Iterable[HostedParticipant],
+        protection: ParticipantProtection | None = None,
     ) -> None:
         self._plan = plan
         self._owned = {one.number: one for one in hosted}
         self._protection = SharedOpening(
-            participants_half(plan.session, key, plan.start_table(), self._owned)
+            protection or participants_half(plan.session, key, plan.start_table(), self._owned)
         )
         self._reader = TableReader(plan)
         self._participants = self._made(closings=())

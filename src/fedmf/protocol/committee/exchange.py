@@ -7,6 +7,7 @@ to a member  `KeyRequest`       `KeyReply`: the member's key for this round alon
 to a member  `ReviewRequest`    `ReviewReply`: whom the member complains about
 to a member  `AnswerRequest`    `AnswerReply`: its share of the sum over one set of uploads
 to a member  `VoteRequest`      `VoteReply`: its signature under an outcome
+to a member  `EarlyKeyRequest`  `KeyReply`: the key that it is going to make for a round
 ============ ================== ==========================================================
 
 Instead of any answer a member may send a `Refusal` that says why.
@@ -351,6 +352,25 @@ class Refusal(MemberMessage):
         member = reader.number()
         reason = reader.sized(at_most=MOST_REASON_BYTES).decode(errors="replace")
         return cls(round_number, member, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyKeyRequest(MemberMessage):
+    """A round is to begin before long: show the key that you are going to make for it.
+
+    It saves a journey where messages are slow. The key counts for nothing until the `KeyRequest`
+    of the round, with the certificate of the round before, has reached the member.
+    """
+
+    KIND: ClassVar[int] = 14
+
+    def _body(self) -> bytes:
+        return b""
+
+    @classmethod
+    def _read(cls, round_number: int, reader: BodyReader, charter: Charter) -> Self:
+        del reader, charter
+        return cls(round_number)
 
 
 def most_share_bytes(charter: Charter) -> int:

@@ -21,6 +21,7 @@ from fedmf.protocol.committee.exchange import (
     ANSWER_LABEL,
     AnswerReply,
     AnswerRequest,
+    EarlyKeyRequest,
     KeyReply,
     KeyRequest,
     MemberMessage,
@@ -58,6 +59,15 @@ class _Reviewed:
     digest: bytes
     kind: Kind
     seeds: Mapping[int, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Key:
+    """A key for one round, in memory alone."""
+
+    round: int
+    secret: EnvelopeKey
+    published: RoundKey
 
 
 @dataclass(slots=True, repr=False)
@@ -116,6 +126,7 @@ class CommitteeMember:
         self._memory = Memory(log, charter, number)
         self._randomness = randomness
         self._round: _Round | None = None
+        self._early: _Key | None = None
 
     def respond(self, data: bytes) -> bytes:
         """Return the answer to a message of the server: a refusal where there is none."""
@@ -142,6 +153,9 @@ class CommitteeMember:
             ReviewRequest.KIND: lambda: self.review(ReviewRequest.from_bytes(data, self.charter)),
             AnswerRequest.KIND: lambda: self.answer(AnswerRequest.from_bytes(data, self.charter)),
             VoteRequest.KIND: lambda: self.vote(VoteRequest.from_bytes(data, self.charter)),
+            EarlyKeyRequest.KIND: lambda: self.make_early_key(
+                EarlyKeyRequest.from_bytes(data, self.charter)
+            ),
         }
         kind = kind_of(data)
         if kind not in answers:
@@ -176,10 +190,35 @@ class CommitteeMember:
         if self._memory.outcome(number) is not None:
             raise ProtocolError(f"round {number} is over")
         self._memory.note_key(number)
+        early, self._early = self._early, None
+        key = early if early is not None and early.round == number else self._fresh_key(number)
+        self._round = _Round(number, key.secret, key.published, previous, self.rosters.newest)
+        return KeyReply(number, key.published)
+
+    def make_early_key(self, request: EarlyKeyRequest) -> KeyReply:
+        """Return the key that `make_key` is going to make for a round to come.
+
+        The member commits itself to nothing by it: without `make_key`, and so without the
+        certificate of the round before, it reviews and answers nothing under this key.
+
+        Raises
+        ------
+        ProtocolError
+            The round has begun already.
+        """
+        number = request.round
+        if self._round is not None and self._round.number == number:
+            return KeyReply(number, self._round.published)
+        if number <= self._memory.newest_round:
+            raise ProtocolError(f"round {number} has begun already")
+        if self._early is None or self._early.round != number:
+            self._early = self._fresh_key(number)
+        return KeyReply(number, self._early.published)
+
+    def _fresh_key(self, number: int) -> _Key:
         key = EnvelopeKey.fresh(self.charter.terms.suite, self._randomness)
         published = RoundKey.signed(self.number, key.public, number, self._key, self.charter)
-        self._round = _Round(number, key, published, previous, self.rosters.newest)
-        return KeyReply(number, published)
+        return _Key(number, key, published)
 
     def review(self, request: ReviewRequest) -> ReviewReply:
         """Check every upload of a round; return complaints about those that cannot be answered.
