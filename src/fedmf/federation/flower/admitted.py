@@ -7,32 +7,23 @@ from fedmf.federation.flower.certificates import load_node_public_key
 from fedmf.federation.flower.folders import ServerFolder
 
 
-def check_server_folder(files: ServerFolder) -> dict[int, bytes]:
+def admitted_silos(files: ServerFolder) -> dict[int, bytes]:
     """Return the public key of each admitted silo's node, by the number of the silo.
 
     Raises
     ------
     SettingsError
-        Something is missing or misnamed; all of it in one message.
+        A file is misnamed or no key, two are the same, or there is none; all of it in one message.
     """
-    problems = [
-        f"there is no {path}"
-        for path in (files.certificate, files.certificate_key, files.authority)
-        if not path.is_file()
-    ]
-    if problems:
-        problems.append(f"make them with: fedmf keys server {files.folder} --host NAME")
-    elif files.certificate_key.stat().st_mode & 0o077:
-        problems.append(
-            f"others may read {files.certificate_key}; run: chmod 600 {files.certificate_key}"
-        )
     keys: dict[int, bytes] = {}
+    problems = []
     for path in sorted(files.silos.glob("*.pub")):
-        if not (path.stem.isascii() and path.stem.isdigit() and path.stem == str(int(path.stem))):
+        number = path.stem
+        if not (number.isascii() and number.isdigit() and number == str(int(number))):
             problems.append(f"{path} is not named after the number of a silo, such as 0.pub")
             continue
         try:
-            keys[int(path.stem)] = load_node_public_key(path)
+            keys[int(number)] = load_node_public_key(path)
         except KeyMaterialError as error:
             problems.append(str(error))
     owners: dict[bytes, int] = {}
@@ -48,3 +39,27 @@ def check_server_folder(files: ServerFolder) -> dict[int, bytes]:
     if problems:
         raise SettingsError("; ".join(problems))
     return keys
+
+
+def check_certificate(files: ServerFolder) -> None:
+    """Make sure that there is a certificate, and a key that nobody else may read.
+
+    Raises
+    ------
+    SettingsError
+        Something is missing; all of it in one message.
+    KeyMaterialError
+        Others may read the key.
+    """
+    missing = [
+        str(path) for path in (files.certificate, files.certificate_key) if not path.is_file()
+    ]
+    if missing:
+        raise SettingsError(
+            f"there is no {' and no '.join(missing)}; make them with: "
+            f"fedmf keys server {files.folder} --host NAME"
+        )
+    if files.certificate_key.stat().st_mode & 0o077:
+        raise KeyMaterialError(
+            f"others may read {files.certificate_key}; run: chmod 600 {files.certificate_key}"
+        )

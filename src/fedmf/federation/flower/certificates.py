@@ -69,7 +69,7 @@ def make_node_key(folder: Path) -> SiloFolder:
     files = SiloFolder(folder)
     if files.node_key.exists():
         raise KeyMaterialError(
-            f"{files.node_key} is there already; remove it first if the server is to learn a new one"
+            f"{files.node_key} is there already; remove it first if the server shall learn another"
         )
     files.path.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(_CURVE)
@@ -187,7 +187,5 @@ def _certificate(
     if hosts is not None:
         builder = builder.add_extension(
             x509.SubjectAlternativeName(hosts), critical=False
-        ).add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-        )
+        ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     return builder.sign(issuer_key, hashes.SHA384())

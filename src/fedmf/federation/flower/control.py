@@ -29,6 +29,7 @@ from flwr.supercore.interceptors import (
 )
 from flwr.supercore.retry import make_simple_http_retry_invoker
 from flwr.supercore.runtime import RuntimeHttpClient
+from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid import HttpGrid
 
 from fedmf.errors import TransportError
@@ -38,7 +39,7 @@ from fedmf.federation.flower.processes import RunningSuperLink
 if TYPE_CHECKING:
     from flwr.supercore.protobuf.client import ProtobufClientInterceptor
 
-PATIENCE = 30.0
+PATIENCE = 10.0
 """Seconds for which a SuperLink that does not answer is asked again."""
 _ACQUIRE = "/flwr.proto.Runtime/AcquireTask"
 
@@ -61,7 +62,7 @@ def run_of_its_own(superlink: RunningSuperLink) -> Iterator[HttpGrid]:
     TransportError
         The SuperLink does not give the run out.
     """
-    content = build_fab_from_files({"pyproject.toml": APP_PROJECT.encode()})
+    content, _ = build_fab_from_files({"pyproject.toml": APP_PROJECT.encode()})
     fab = Fab(hashlib.sha256(content).hexdigest(), content, {})
     with _control(superlink) as control:
         control.StartRun(StartRunRequest(fab=fab_to_proto(fab)))
@@ -74,6 +75,10 @@ def run_of_its_own(superlink: RunningSuperLink) -> Iterator[HttpGrid]:
     try:
         task = client.PullTaskInput(PullTaskInputRequest())
         grid.set_run(run_from_proto(task.run))
+        # Where new messages take their sender from.
+        TaskIdentity.task_id = task.task_id
+        TaskIdentity.run_id = task.run.run_id
+        TaskIdentity.node_id = task.context.node_id
         beat.start()
         yield grid
         client.PushTaskOutput(PushTaskOutputRequest(sub_status=SubStatus.COMPLETED, details=""))
@@ -93,7 +98,9 @@ def _take_on(superlink: RunningSuperLink) -> str:
     client = _runtime(superlink, secret)
     try:
         while time.monotonic() < deadline:
-            task = client.AcquireTask(AcquireTaskRequest(supported_task_types=[TaskType.SERVER_APP]))
+            task = client.AcquireTask(
+                AcquireTaskRequest(supported_task_types=[TaskType.SERVER_APP])
+            )
             if task.token:
                 return str(task.token)
             time.sleep(0.1)

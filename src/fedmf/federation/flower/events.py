@@ -20,15 +20,13 @@ class Events:
         Called with each sentence.
     """
 
-    def __init__(
-        self, path: Path | None = None, say: Callable[[str], None] = lambda sentence: None
-    ) -> None:
+    def __init__(self, path: Path | None, say: Callable[[str], None]) -> None:
         self._path = path
         self._say = say
         # Children's logs are read by threads.
         self._lock = threading.Lock()
 
-    def record(self, event: str, sentence: str = "", **figures: str | float) -> None:
+    def record(self, event: str, sentence: str = "", **figures: object) -> None:
         """Tell of an event.
 
         Parameters
@@ -39,6 +37,7 @@ class Events:
             What people read; nothing is said where it is empty.
         **figures
             Further keys of the JSON line, beside ``time`` (seconds since 1970) and ``event``.
+            Numbers, texts, and lists of them.
         """
         line = json.dumps({"time": round(time.time(), 3), "event": event, **figures})
         with self._lock:

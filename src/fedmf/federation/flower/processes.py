@@ -69,9 +69,7 @@ def superlink(
     """
     _check_port(host, port)
     secret = secrets.token_bytes(32)
-    doors = Doors(
-        host, port, str(files.certificate), str(files.certificate_key), secret.hex()
-    )
+    doors = Doors(host, port, str(files.certificate), str(files.certificate_key), secret.hex())
     process = subprocess.Popen(
         [sys.executable, "-m", "fedmf.federation.flower.superlink"],
         stdin=subprocess.PIPE,
@@ -128,7 +126,9 @@ def _inner_port(lines: queue.Queue[str | None]) -> int:
         raise TransportError("the server's certificate and its key do not belong together")
     if "ssl.SSLError" in text:
         raise TransportError("the server's certificate or its key cannot be read")
-    raise TransportError("the SuperLink did not start: " + (said[-1] if said else "it said nothing"))
+    raise TransportError(
+        "the SuperLink did not start: " + (said[-1] if said else "it said nothing")
+    )
 
 
 def _listen(

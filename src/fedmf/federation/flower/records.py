@@ -22,8 +22,8 @@ class Reply:
     body
         The bytes that the silo answered; None where it refused.
     error
-        The number of the error that it refused with, 0 for none. The sentence stays in the silo's own
-        log: it may name ratings.
+        The number of the error that it refused with, 0 for none. The sentence stays in the silo's
+        own log: it may name ratings.
     version
         The version of fedmf at the silo.
     """
@@ -35,12 +35,12 @@ class Reply:
 
 def request_record(body: bytes) -> RecordDict:
     """Return the record of a request; arrays, unlike other values, travel in chunks."""
-    return _record(body, {"version": VERSION})
+    return _record(body)
 
 
 def reply_record(body: bytes) -> RecordDict:
     """Return the record of an answer."""
-    return _record(body, {"version": VERSION, "error": 0})
+    return _record(body)
 
 
 def refusal_record(error: int) -> RecordDict:
@@ -56,8 +56,8 @@ def read_request(record: RecordDict) -> tuple[bytes, str]:
     MessageError
         The record is not one of fedmf's.
     """
-    about = _about(record)
-    return _body(record), about["version"]
+    version, _ = _about(record)
+    return _body(record), version
 
 
 def read_reply(record: RecordDict) -> Reply:
@@ -68,11 +68,8 @@ def read_reply(record: RecordDict) -> Reply:
     MessageError
         The record is not one of fedmf's.
     """
-    about = _about(record)
-    error = about.get("error", 0)
-    if not isinstance(error, int):
-        raise MessageError("a reply whose error is not a number")
-    return Reply(None if error else _body(record), error, about["version"])
+    version, error = _about(record)
+    return Reply(None if error else _body(record), error, version)
 
 
 def same_release(one: str, other: str) -> bool:
@@ -80,17 +77,20 @@ def same_release(one: str, other: str) -> bool:
     return one.split(".")[:2] == other.split(".")[:2]
 
 
-def _record(body: bytes, about: dict[str, str | int]) -> RecordDict:
+def _record(body: bytes) -> RecordDict:
     # Every array has at least one chunk, so that an empty body needs a byte to hold on to.
     array = Array(dtype="uint8", shape=(len(body),), stype="raw", data=body + b"\0")
-    return RecordDict({_ABOUT: ConfigRecord(about), _BODY: ArrayRecord({_BODY: array})})
+    about = ConfigRecord({"version": VERSION, "error": 0})
+    return RecordDict({_ABOUT: about, _BODY: ArrayRecord({_BODY: array})})
 
 
-def _about(record: RecordDict) -> ConfigRecord:
-    about = record.config_records.get(_ABOUT)
-    if about is None or not isinstance(about.get("version"), str):
+def _about(record: RecordDict) -> tuple[str, int]:
+    """Return version and error."""
+    about = record.config_records.get(_ABOUT, ConfigRecord())
+    version, error = about.get("version"), about.get("error")
+    if not (isinstance(version, str) and isinstance(error, int)):
         raise MessageError("a message over Flower that is not one of fedmf's")
-    return about
+    return version, error
 
 
 def _body(record: RecordDict) -> bytes:

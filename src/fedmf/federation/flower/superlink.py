@@ -1,8 +1,8 @@
 """A Flower SuperLink with two doors, as a process of its own: ``python -m`` this module.
 
 Flower serves what nodes need and what commands its operator on one port, and asks nobody who
-commands for a password: whoever reaches it could start runs or admit nodes. Here the door for silos,
-with TLS, leads to the former alone; everything else answers on a port of the loopback interface.
+commands for a password: whoever reaches it could start runs or admit nodes. Here the door for
+silos, with TLS, leads to the former alone; everything else answers on the loopback interface.
 """
 
 from __future__ import annotations

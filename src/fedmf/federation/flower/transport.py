@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import httpx
 from flwr.app import Message, MessageType
 from flwr.common.constant import ErrorCode
 
-from fedmf.errors import MessageError, TransportError
+from fedmf.errors import MessageError
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.records import (
     VERSION,
@@ -121,20 +120,10 @@ class GridTransport:
 
         Raises
         ------
-        TransportError
+        httpx.HTTPError
             The SuperLink cannot be reached any more.
         """
-        try:
-            yield from self._exchange(requests, time.monotonic() + seconds)
-        except httpx.HTTPError as error:
-            raise TransportError(
-                f"the SuperLink does not answer any more ({error}); start the server again, and it "
-                "goes on where it was"
-            ) from error
-
-    def _exchange(
-        self, requests: Mapping[int, bytes], deadline: float
-    ) -> Iterator[tuple[int, bytes]]:
+        deadline = time.monotonic() + seconds
         waiting = dict(requests)
         sent: dict[str, _Sent] = {}
         looked = -REFRESH
