@@ -120,7 +120,7 @@ def read_register(folder: Path) -> Register:
             charter,
             tuple(read_card(path) for path in members.values()),
             cards,
-            _read_rosters(folder, charter),
+            read_rosters(folder, charter),
             {number: read_sealed(path) for number, path in sealed.items()},
         )
     except FedmfError as error:
@@ -136,6 +136,16 @@ def read_charter(folder: Path, name: str = CHARTER) -> Charter:
         kind = "no file of fedmf keys" if found is None else found.kind
         raise MessageError(f"{path} is {kind}, where {Format.CHARTER.kind} is due")
     return Charter.from_bytes(data)
+
+
+def read_rosters(folder: Path, charter: Charter) -> tuple[SignedRoster, ...]:
+    """Read the versions of the roster after the charter's that lie in a folder."""
+    rosters: list[SignedRoster] = []
+    while (path := _roster(folder, len(rosters) + 2)).exists():
+        rosters.append(
+            roster_from_document(read_public(path, Format.ROSTER.kind), charter, str(path))
+        )
+    return tuple(rosters)
 
 
 def write_roster(folder: Path, signed: SignedRoster, charter: Charter) -> None:
@@ -204,7 +214,7 @@ def read_enrolment(folder: Path) -> Enrolment:
     path = folder / ENROLMENT
     data = read_key_file(path)
     charter = read_charter(folder)
-    return Enrolment.from_bytes(data, charter, _read_rosters(folder, charter), str(path))
+    return Enrolment.from_bytes(data, charter, read_rosters(folder, charter), str(path))
 
 
 def keep_signed_version(folder: Path, register: Register) -> None:
@@ -253,15 +263,6 @@ def read_public(path: Path, kind: str) -> bytes:
     if len(data) > MOST_BYTES:
         raise MessageError(f"{path} is too large for {kind}")
     return data
-
-
-def _read_rosters(folder: Path, charter: Charter) -> tuple[SignedRoster, ...]:
-    rosters: list[SignedRoster] = []
-    while (path := _roster(folder, len(rosters) + 2)).exists():
-        rosters.append(
-            roster_from_document(read_public(path, Format.ROSTER.kind), charter, str(path))
-        )
-    return tuple(rosters)
 
 
 def _roster(folder: Path, version: int) -> Path:

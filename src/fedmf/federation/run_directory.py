@@ -37,6 +37,7 @@ from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation.data_choice import DataChoice
 from fedmf.federation.engine import Engine
 from fedmf.federation.enrolment_files import CHARTER
+from fedmf.federation.folder_lock import locked
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.training import RoundRecord
@@ -45,11 +46,6 @@ from fedmf.model import FactorModel, load_model, save_model
 from fedmf.protocol import Session
 from fedmf.protocol.committee.charter import Charter
 from fedmf.ratings import Ratings
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - not on Windows, where nobody is kept from anything
-    fcntl = None  # type: ignore[assignment]
 
 FORMAT, VERSION = "fedmf-run", 1
 
@@ -182,14 +178,8 @@ class RunDirectory:
         RunDirectoryError
             Somebody is training in it.
         """
-        with (self.path / "run.lock").open("a") as file:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise RunDirectoryError(
-                        f"another process is training in {self.path}: wait for it or stop it"
-                    ) from None
+        taken = f"another process is training in {self.path}: wait for it or stop it"
+        with locked(self.path / "run.lock", taken):
             yield
 
     def ratings(self) -> tuple[Ratings, Ratings, Ratings]:

@@ -203,7 +203,8 @@ class ParticipantHost:
         for closing in heard:
             self._protection.hear(closing)
         self._counted_rounds = sum(closing.counts(self._plan.session) for closing in heard)
-        self._reader.restore(read_public_model(folder), self._counted_rounds)
+        if self._counted_rounds:
+            self._reader.restore(read_public_model(folder), self._counted_rounds)
         states = read_states(folder, self._plan.codec.shape, self._owned.keys())
         self._participants = self._made(heard)
         for number, state in states.items():

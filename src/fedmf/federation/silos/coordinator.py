@@ -2,31 +2,239 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
+from fedmf.errors import FedmfError, ProtocolError, SettingsError
+from fedmf.federation.enrolment_files import CHARTER, read_charter, read_rosters
+from fedmf.federation.folder_lock import locked
+from fedmf.federation.local.file_spool import FileSpool
+from fedmf.federation.rounds import Played, RoundPlayer
+from fedmf.federation.silos.carrier import SiloCarrier, Traffic
+from fedmf.federation.silos.coordinator_state import (
+    Checkpoint,
+    CoordinatorSettings,
+    CoordinatorState,
+)
+from fedmf.federation.silos.federation import Federation
+from fedmf.federation.silos.history import History
+from fedmf.federation.silos.rounds_log import RoundEntry, RoundsLog
 from fedmf.federation.silos.transport import SiloTransport
+from fedmf.federation.training import MOST_VOID_ROUNDS
+from fedmf.federation.transcript import Transcript
+from fedmf.protocol import ClosingMessage, Server, server_protection
+from fedmf.protocol.committee.charter import Charter
+from fedmf.protocol.committee.roster import SignedRoster
+from fedmf.protocol.committee.server import CommitteeServer
+from fedmf.protocol.committee.server_table import CommitteeTable
+
+CHECKPOINTS, HISTORY, ROUNDS, LOCK = "checkpoints", "history", "rounds.jsonl", "coordinator.lock"
 
 
 class Coordinator:
-    """Conducts the rounds; `open` makes it."""
+    """Conducts the rounds; `open` makes it.
+
+    A round takes one exchange with the silos under the protections `none`, `rlwe` and `paillier`,
+    and three under `committee`: uploads, review, answers. The closing of a round, the new table,
+    the next opening and the request for uploads are one message, and members send their key for
+    the next round with their answer. A run has one exchange more at its end, which hands out the
+    last table, and under a committee one more at its beginning, for the members' first keys; see
+    `fedmf.federation.silos.carrier`.
+
+    What a round becomes is on disk before anybody hears of it, so that a coordinator that was
+    killed at any moment goes on when it is opened again. It holds no key and opens nothing that
+    the protection does not let the server open.
+
+    Parameters
+    ----------
+    folder
+        Its folder, which this process has locked: ``federation.json``, under a committee
+        ``charter.json``, and perhaps ``coordinator.json``.
+    transport
+        What carries its messages.
+    locks
+        Let go of by `close`.
+    """
+
+    def __init__(self, folder: Path, transport: SiloTransport, locks: ExitStack) -> None:
+        self._locks = locks
+        self.federation = Federation.read(folder)
+        settings = CoordinatorSettings.read(folder)
+        charter = _charter(folder, self.federation)
+        self._patience = settings.patience
+        self._state = CoordinatorState(folder / CHECKPOINTS, self.federation.digest)
+        self._history = History(folder / HISTORY)
+        checkpoint = self._state.restore()
+        rosters = () if charter is None else read_rosters(folder, charter)
+        self._server = _server(self.federation, charter, rosters, checkpoint)
+        self._log = RoundsLog(folder / ROUNDS, 0 if checkpoint is None else checkpoint.log_bytes)
+        self._carrier = SiloCarrier(
+            self.federation,
+            charter,
+            transport,
+            self._history,
+            settings.seconds,
+            settings.patience,
+            {} if checkpoint is None else checkpoint.standings,
+        )
+        self._carrier.closed = len(self._server.closings)
+        self._refused: dict[int, str] = {}
+        self._player = RoundPlayer(
+            self._server, self._carrier, Transcript(), self._state.keep_frozen, self._refuse
+        )
+        self._frozen = self._state.frozen(self._server.next_round)
 
     @classmethod
     def open(cls, folder: Path, transport: SiloTransport) -> Coordinator:
-        """Open a coordinator's folder: fresh, or as its last checkpoint left it."""
-        raise NotImplementedError
+        """Open a coordinator's folder: fresh, or as its last checkpoint left it.
 
-    def run(self, after_round: Callable[..., None] | None = None) -> None:
+        Raises
+        ------
+        MessageError, SettingsError, RunDirectoryError
+            What lies in the folder does not fit together or is damaged, or another process works
+            in it.
+        """
+        with ExitStack() as undo:
+            taken = f"another process coordinates in {folder}: wait for it or stop it"
+            if not folder.is_dir():
+                raise SettingsError(f"there is no coordinator's folder {folder}")
+            undo.enter_context(locked(folder / LOCK, taken))
+            coordinator = cls(folder, transport, undo)
+            coordinator._locks = undo.pop_all()
+            return coordinator
+
+    def run(self, after_round: Callable[[RoundEntry], None] | None = None) -> list[RoundEntry]:
         """Run the rounds that are left; at the end every silo has the model.
 
         Parameters
         ----------
         after_round
-            Called with the `RoundEntry` of each round (round, included, dropped, seconds, bytes)
-            once it is safely kept.
+            Called with what is known of each round (round, included, dropped, seconds, bytes), the
+            set-up and void ones included, once it is safely kept.
+
+        Raises
+        ------
+        ProtocolError
+            Too few silos or members are there, or silos do not agree with the federation file.
+            Unless the message says that the session ends, nothing is lost: open the coordinator
+            again and go on.
         """
-        raise NotImplementedError
+        entries = []
+        void = 0
+        if not self._server.closings:
+            self._history.keep_table(1, self._table())
+        while not self._server.is_over:
+            entry = self._round()
+            entries.append(entry)
+            if after_round is not None:
+                after_round(entry)
+            void = void + 1 if entry.void else 0
+            if void > MOST_VOID_ROUNDS:
+                raise ProtocolError(
+                    f"{void} rounds in a row ended void: too few silos or members of the committee "
+                    f"are there ({_reasons(entry)})"
+                )
+        self._finish()
+        return entries
 
     def close(self) -> None:
         """Let go of the folder."""
-        raise NotImplementedError
+        self._locks.close()
+
+    def _round(self) -> RoundEntry:
+        start = time.monotonic()
+        self._carrier.traffic = Traffic()
+        self._refused = {}
+        cohort = self.federation.plan.cohort(self._server.counted_rounds + 1)
+        frozen, self._frozen = self._frozen, b""
+        played = self._player.play(cohort, frozenset(), frozen)
+        self._history.keep_closing(played.round, played.data)
+        self._carrier.closed = played.round
+        self._history.keep_table(played.round + 1, self._table())
+        entry = self._entry(played, cohort, time.monotonic() - start)
+        closings = [one.to_bytes(self.federation.session) for one in self._server.closings]
+        size = self._log.append(entry)
+        self._state.save(
+            Checkpoint(self._server.payload(), closings, self._carrier.standings, size)
+        )
+        self._history.forget(self._carrier.table_of_all())
+        return entry
+
+    def _entry(self, played: Played, cohort: Iterable[int], seconds: float) -> RoundEntry:
+        traffic, included = self._carrier.traffic, played.closing.included
+        server = self._server
+        committee = server if isinstance(server, CommitteeServer) else None
+        return RoundEntry(
+            round=played.round,
+            void=not played.closing.counts(self.federation.session),
+            included=included,
+            dropped=tuple(silo for silo in cohort if silo not in included),
+            seconds=seconds,
+            exchanges=traffic.exchanges,
+            bytes_sent=traffic.sent,
+            bytes_received=traffic.received,
+            errors={**traffic.errors, **self._refused},
+            refusals=dict(committee.refusals) if committee else {},
+            complaints=dict(committee.complaints) if committee else {},
+        )
+
+    def _finish(self) -> None:
+        """Hand the last table to all silos, and have each write its model."""
+        left = set(range(len(self.federation.users)))
+        for _ in range(self._patience):
+            self._carrier.traffic = Traffic()
+            left -= self._carrier.finish(left)
+            if not left:
+                return
+        reasons = "; ".join(
+            f"silo {silo}: {why}" for silo, why in sorted(self._carrier.traffic.errors.items())
+        )
+        raise ProtocolError(
+            f"the training is over, and {len(left)} silos have not written their models "
+            f"({reasons}); run the coordinator again when they are there"
+        )
+
+    def _table(self) -> bytes:
+        return self._server.table_message().to_bytes(self.federation.session)
+
+    def _refuse(self, silo: int, error: FedmfError) -> None:
+        self._refused[silo] = f"its upload was refused: {error}"
+
+
+def _charter(folder: Path, federation: Federation) -> Charter | None:
+    """Return the committee's charter; None without one."""
+    if federation.session.committee is None:
+        return None
+    charter = read_charter(folder)
+    if charter.session != federation.session:
+        raise SettingsError(
+            f"the charter {folder / CHARTER} is of another session than the federation file beside "
+            "it: one of the two is not the one that the silos have"
+        )
+    return charter
+
+
+def _server(
+    federation: Federation,
+    charter: Charter | None,
+    rosters: Iterable[SignedRoster],
+    checkpoint: Checkpoint | None,
+) -> Server:
+    session = federation.session
+    protection = server_protection(session) if charter is None else CommitteeTable(charter)
+    protection.start(federation.plan.start_table())
+    closings: list[ClosingMessage] = []
+    if checkpoint is not None:
+        protection.restore(checkpoint.server_payload)
+        closings = [ClosingMessage.from_bytes(one, session) for one in checkpoint.closings]
+    if isinstance(protection, CommitteeTable):
+        return CommitteeServer(protection.charter, protection, FileSpool(), closings, rosters)
+    return Server(session, protection, closings)
+
+
+def _reasons(entry: RoundEntry) -> str:
+    said = [f"silo {silo}: {why}" for silo, why in sorted(entry.errors.items())]
+    said += [f"member {member}: {why}" for member, why in sorted(entry.refusals.items())]
+    return "; ".join(said) or "nobody gave a reason"

@@ -1,0 +1,298 @@
+"""From the steps of a round to as few exchanges with the silos as they need.
+
+============ =================================== ==============================================
+exchange     to the silos                        back
+============ =================================== ==============================================
+uploads      what they missed: closings and      their uploads
+             tables; the opening
+review       the certificate of the round        complaints
+             before; heads and envelopes
+answers      the set; a wish for early keys      shares of the sum, keys for the next round
+============ =================================== ==============================================
+
+Without a committee a round is the first of these alone. With one, the first round of a run, a round
+after a void one, and a round for which too few members made early keys begin with an exchange more,
+for keys.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from fedmf.errors import MessageError, ProtocolError, RunDirectoryError
+from fedmf.federation.engine import Uploaded
+from fedmf.federation.silos.federation import Federation
+from fedmf.federation.silos.history import History
+from fedmf.federation.silos.messages import (
+    EXCHANGE_BYTES,
+    Bundle,
+    Part,
+    Standing,
+    error_from_bytes,
+)
+from fedmf.federation.silos.transport import SiloTransport
+from fedmf.protocol.committee.charter import Charter
+from fedmf.protocol.committee.exchange import (
+    AnswerRequest,
+    EarlyKeyRequest,
+    KeyReply,
+    KeyRequest,
+    ReviewRequest,
+)
+from fedmf.protocol.framing import HEADER, kind_of, u32
+
+_Parts = list[tuple[str, bytes]]
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What was carried in a round.
+
+    Parameters
+    ----------
+    exchanges
+        Number of exchanges.
+    sent, received
+        Bytes.
+    errors
+        What silos said that they did not do, by silo; the last one each.
+    """
+
+    exchanges: int = 0
+    sent: int = 0
+    received: int = 0
+    errors: dict[int, str] = field(default_factory=dict)
+
+
+class SiloCarrier:
+    """Carries the messages of rounds to silos; see `fedmf.federation.rounds.Carrier`.
+
+    Parameters
+    ----------
+    federation
+        The public facts.
+    charter
+        The committee's charter; None without one.
+    transport
+        What carries.
+    history
+        The rounds so far.
+    seconds
+        How long an exchange waits for silos.
+    patience
+        How many times uploads are asked for before a round without enough of them is given up;
+        under a committee once: such a round is void.
+    standings
+        How far silos are, as a checkpoint knows.
+    """
+
+    def __init__(
+        self,
+        federation: Federation,
+        charter: Charter | None,
+        transport: SiloTransport,
+        history: History,
+        seconds: float,
+        patience: int,
+        standings: Mapping[int, Standing],
+    ) -> None:
+        self._federation = federation
+        self._charter = charter
+        self._transport = transport
+        self._history = history
+        self._seconds = seconds
+        self._patience = patience if charter is None else 1
+        self.standings = dict(standings)
+        """How far each silo is that was ever heard of."""
+        self._early: dict[int, bytes] = {}
+        self._certificates: dict[int, bytes] = {}
+        self._present: set[int] = set()
+        self._is_first = True
+        self._opening = b""
+        self.closed = 0
+        """Rounds that have closed, the void ones included."""
+        self.traffic = Traffic()
+        """What was carried since somebody last put a new one here."""
+
+    def consult(self, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+        """Hand messages to members of the committee; yield their replies."""
+        kinds = set(map(kind_of, requests.values()))
+        if kinds == {KeyRequest.KIND}:
+            early = self._taken_early(requests)
+            if early:
+                # Where enough members made keys early, those that did not sit the round out.
+                yield from early.items()
+                return
+        members = self._federation.members
+        asked: dict[int, list[bytes]] = {}
+        for member, request in requests.items():
+            # Before a member reviews anything under an early key, it sees how the last round ended.
+            first = self._certificates if kinds == {ReviewRequest.KIND} else {}
+            asked[member] = [first[member], request] if member in first else [request]
+        answered_at = {member: len(messages) - 1 for member, messages in asked.items()}
+        if kinds == {AnswerRequest.KIND}:
+            self._wish_for_early_keys(asked)
+        bundles: dict[int, _Parts] = {
+            members[member]: [(Part.MEMBER, message) for message in messages]
+            for member, messages in asked.items()
+        }
+        for silo, replies in self._exchange(bundles):
+            said = list(replies.all(Part.MEMBER))
+            member = members.index(silo)
+            if member in answered_at and answered_at[member] < len(said):
+                yield member, said[answered_at[member]]
+            self._take_early(member, said[answered_at.get(member, -1) + 1 :])
+
+    def open_round(self, opening: bytes) -> None:
+        """Note how the round begins; it goes out when uploads are asked for."""
+        self._opening = opening
+
+    def collect(
+        self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
+    ) -> Iterator[Uploaded]:
+        """Ask silos for their uploads; yield them as they come."""
+        del leaving
+        missing = set(cohort)
+        uploads: dict[int, bytes] = {}
+        for _ in range(self._patience):
+            for silo, reply in self._exchange(self._upload_requests(missing)):
+                upload = reply.one(Part.UPLOAD)
+                if upload:
+                    uploads[silo] = upload
+            self._check_newcomers()
+            missing -= uploads.keys()
+            if len(uploads) >= self._federation.smallest_cohort or self._charter is not None:
+                break
+        else:
+            raise ProtocolError(
+                f"round {self.closed + 1} has {len(uploads)} uploads, and it takes "
+                f"{self._federation.smallest_cohort} ({self._complaints(missing)}); nothing is "
+                "lost: run the coordinator again when enough silos are there"
+            )
+        for silo, message in uploads.items():
+            yield Uploaded(silo, message, math.nan)
+
+    def _upload_requests(self, cohort: Iterable[int]) -> dict[int, _Parts]:
+        opening = [(Part.OPENING, self._opening)] if self._opening else []
+        upload = (Part.UPLOAD, u32(self.closed + 1))
+        return {
+            silo: [*missing, *opening, upload] for silo, missing in self._missing(cohort).items()
+        }
+
+    def finish(self, silos: Iterable[int]) -> set[int]:
+        """Have silos write the model of a training that is over; return those that did."""
+        finish = (Part.FINISH, b"")
+        asked = {silo: [*missing, finish] for silo, missing in self._missing(silos).items()}
+        return {silo for silo, reply in self._exchange(asked) if reply.one(Part.FINISH) is not None}
+
+    def _missing(self, silos: Iterable[int]) -> dict[int, _Parts]:
+        """Return what brings each silo to the newest table, as far as it is still there."""
+        found = {}
+        for silo in silos:
+            standing = self.standings.get(silo, Standing())
+            try:
+                found[silo] = self._history.missing(standing, self.closed)
+            except RunDirectoryError as error:
+                self.traffic.errors[silo] = str(error)
+        return found
+
+    def table_of_all(self) -> int:
+        """Return the round up to whose table all silos have come; 0 while one is unheard of."""
+        if len(self.standings) < len(self._federation.users):
+            return 0
+        return min(standing.table for standing in self.standings.values())
+
+    # Keys ahead.
+
+    def _taken_early(self, requests: Mapping[int, bytes]) -> dict[int, bytes]:
+        """Return the early keys of the round that begins, if they are enough; forget all."""
+        early, self._early = self._early, {}
+        number = self.closed + 1
+        ready = {
+            member: reply
+            for member, reply in early.items()
+            if member in requests and HEADER.unpack_from(reply)[4] == number
+        }
+        if self._charter is None or len(ready) < self._charter.terms.threshold:
+            return {}
+        self._certificates = {member: requests[member] for member in ready}
+        return ready
+
+    def _wish_for_early_keys(self, asked: dict[int, list[bytes]]) -> None:
+        """Ask for keys of the next round, too, wherever somebody is there."""
+        if self._charter is None:
+            return
+        wish = EarlyKeyRequest(self.closed + 2).to_bytes(self._charter)
+        for member, silo in enumerate(self._federation.members):
+            if member in asked or silo in self._present:
+                asked.setdefault(member, []).append(wish)
+
+    def _take_early(self, member: int, replies: Iterable[bytes]) -> None:
+        for reply in replies:
+            if len(reply) >= HEADER.size and kind_of(reply) == KeyReply.KIND:
+                self._early[member] = reply
+
+    # Exchanges.
+
+    def _exchange(self, asked: Mapping[int, _Parts]) -> Iterator[tuple[int, Bundle]]:
+        """Carry bundles out and replies back, each reply once; note what went wrong."""
+        # What went wrong in an earlier try of the same round is not news.
+        self.traffic.errors = {k: v for k, v in self.traffic.errors.items() if k not in asked}
+        exchange = secrets.token_bytes(EXCHANGE_BYTES)
+        digest = self._federation.digest
+        requests = {
+            silo: Bundle(digest, silo, exchange, tuple(parts)).to_bytes()
+            for silo, parts in asked.items()
+        }
+        self._present = set()
+        self.traffic.exchanges += 1
+        self.traffic.sent += sum(map(len, requests.values()))
+        waiting = set(requests)
+        for silo, data in self._transport.exchange(requests, seconds=self._seconds):
+            self.traffic.received += len(data)
+            if silo not in waiting:
+                continue
+            self._present.add(silo)
+            try:
+                reply = Bundle.from_bytes(data)
+                if (reply.exchange, reply.silo) != (exchange, silo):
+                    # A reply that was late, or another's, is no reply to this.
+                    continue
+                self._note(silo, reply)
+            except MessageError as error:
+                self.traffic.errors[silo] = str(error)
+                waiting.discard(silo)
+                continue
+            waiting.discard(silo)
+            yield silo, reply
+        for silo in waiting:
+            self.traffic.errors.setdefault(silo, f"no reply within {self._seconds:g} seconds")
+
+    def _note(self, silo: int, reply: Bundle) -> None:
+        standing = reply.one(Part.STANDING)
+        if standing is not None:
+            found = Standing.from_bytes(standing)
+            if found.settled > self.closed:
+                raise ProtocolError(
+                    f"silo {silo} has heard how {found.settled} rounds ended, and here "
+                    f"{self.closed} have: this coordinator's folder was put back in time; go on "
+                    "with the newest one, or begin a new session"
+                )
+            self.standings[silo] = found
+        error = reply.one(Part.ERROR)
+        if error is not None:
+            self.traffic.errors[silo] = error_from_bytes(error)
+
+    def _check_newcomers(self) -> None:
+        """Stop before the first round of a run if a silo says that it cannot take part as it is."""
+        refused = self._present & self.traffic.errors.keys()
+        if self._is_first and refused:
+            raise ProtocolError(self._complaints(refused))
+        self._is_first = False
+
+    def _complaints(self, silos: Iterable[int]) -> str:
+        errors = self.traffic.errors
+        return "; ".join(f"silo {silo}: {errors[silo]}" for silo in sorted(silos) if silo in errors)

@@ -1,0 +1,267 @@
+"""The federation file: all that coordinator and silos have to agree on, and no rating."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fedmf.atomic import write_file
+from fedmf.crypto.labels import fingerprint, labelled_hash
+from fedmf.errors import FedmfError, MessageError, SettingsError
+from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.public_facts import PublicFacts
+from fedmf.federation.settings import TrainingSettings
+from fedmf.protocol import Session
+from fedmf.ratings import Id, RatingScale
+
+FORMAT = "fedmf federation 1"
+FEDERATION = "federation.json"
+LEAST_COHORT = 3
+"""The sum of two silos shows each to the other; fewer are possible where nobody minds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Federation:
+    """The public facts of a federation of silos, made once by the coordinator.
+
+    Silo k is participant k of the session. Under a committee the session stands in the charter,
+    whose fingerprint participants and members compare; the rest of the file is checked against it.
+
+    Parameters
+    ----------
+    settings
+        The settings of the training.
+    item_ids
+        The catalogue: the place of an id is the item's code.
+    scale
+        The lowest and highest possible rating.
+    users
+        Number of users of each silo.
+    members
+        Which silo each member of the committee is; empty without a committee.
+    measured
+        Whether silos hold ratings back, and the table sums up their errors on them.
+    smallest_cohort
+        No round counts with fewer uploads. Silos check it, and under a committee members do.
+    session
+        The protocol's parameters; what all that goes before says makes just this session.
+
+    Raises
+    ------
+    SettingsError
+        Facts that do not fit each other; all problems at once.
+    """
+
+    settings: TrainingSettings
+    item_ids: tuple[Id, ...]
+    scale: RatingScale
+    users: tuple[int, ...]
+    members: tuple[int, ...]
+    measured: bool
+    smallest_cohort: int
+    session: Session
+
+    def __post_init__(self) -> None:
+        problems = []
+        silos = len(self.users)
+        if not self.item_ids or len(set(self.item_ids)) != len(self.item_ids):
+            problems.append("a catalogue names items, each once")
+        if len({type(one) for one in self.item_ids}) > 1:
+            problems.append("the ids of a catalogue are all numbers, or all text")
+        if self.settings.silos != silos:
+            problems.append(f"{self.settings.silos} silos in the settings, {silos} with users")
+        due = self.settings.committee if self.settings.protection == "committee" else 0
+        if len(self.members) != due:
+            problems.append(f"{len(self.members)} silos as members where {due} members are due")
+        if not all(0 <= silo < silos for silo in self.members):
+            problems.append(f"members are silos, and these have the numbers 0 to {silos - 1}")
+        if not 1 <= self.smallest_cohort <= (self.settings.cohort or silos):
+            problems.append(
+                f"a smallest cohort of {self.smallest_cohort} where "
+                f"{self.settings.cohort or silos} silos take part in a round"
+            )
+        if problems:
+            raise SettingsError("; ".join(problems))
+        if self.plan.session != self.session:
+            raise SettingsError(
+                "the facts of the federation make another session than the one that it names: it "
+                "was edited, or comes from another version of fedmf"
+            )
+
+    @classmethod
+    def make(
+        cls,
+        settings: TrainingSettings,
+        item_ids: Sequence[Id],
+        scale: RatingScale,
+        users: Sequence[int],
+        *,
+        members: Sequence[int] | None = None,
+        measured: bool = True,
+        public_key: int | None = None,
+        smallest_cohort: int | None = None,
+    ) -> Federation:
+        """Make the facts of a new federation; the session is a new one.
+
+        Parameters
+        ----------
+        settings
+            How to train; the number of silos follows from `users`.
+        item_ids, scale, users, measured
+            As of the class.
+        members
+            Which silos are members; None: the first ones, as many as the settings say.
+        public_key
+            n of the silos' Paillier key; None for other protections.
+        smallest_cohort
+            None: what a committee's terms say, or else 3, or all silos if there are fewer. Under a
+            committee it is what its terms say.
+
+        Raises
+        ------
+        SettingsError, WordSizeError
+            Facts that do not fit each other.
+        """
+        settings = replace(settings, silos=len(users))
+        plan = _plan(settings, item_ids, scale, users, public_key, None, measured=measured)
+        terms = plan.session.committee
+        if members is None:
+            members = range(0 if terms is None else terms.members)
+        least = min(LEAST_COHORT, len(users)) if terms is None else terms.smallest_cohort
+        if smallest_cohort is None:
+            smallest_cohort = least
+        if terms is not None and smallest_cohort != least:
+            raise SettingsError(
+                f"under a committee of these terms the smallest cohort is {least}, not "
+                f"{smallest_cohort}"
+            )
+        return cls(
+            settings,
+            tuple(item_ids),
+            scale,
+            tuple(users),
+            tuple(members),
+            measured,
+            smallest_cohort,
+            plan.session,
+        )
+
+    @cached_property
+    def plan(self) -> TrainingPlan:
+        """The plan that everybody derives from these facts."""
+        return _plan(
+            self.settings,
+            self.item_ids,
+            self.scale,
+            self.users,
+            self.session.public_key,
+            self.session.session_id,
+            measured=self.measured,
+        )
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 under a label of its own over the canonical bytes; all messages carry it."""
+        return labelled_hash("federation", self.to_bytes())
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest in groups of four hexadecimal digits, to read out and compare."""
+        return fingerprint(self.digest)
+
+    def member_of(self, silo: int) -> int | None:
+        """Return which member of the committee a silo is; None if it is none."""
+        return self.members.index(silo) if silo in self.members else None
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical bytes: JSON in UTF-8, keys sorted, no spaces."""
+        fields = {
+            "format": FORMAT,
+            "items": self.item_ids,
+            "measured": self.measured,
+            "members": self.members,
+            "scale": [self.scale.lowest, self.scale.highest],
+            "session": self.session.to_bytes().decode(),
+            "settings": self.settings.as_json(),
+            "smallest_cohort": self.smallest_cohort,
+            "users": self.users,
+        }
+        return json.dumps(
+            fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, what: str = "what was received") -> Federation:
+        """Return the federation whose canonical bytes these are.
+
+        Raises
+        ------
+        MessageError
+            They are not the canonical bytes of a federation.
+        """
+        try:
+            fields: Mapping[str, Any] = json.loads(data)
+            if fields["format"] != FORMAT:
+                raise ValueError(f"its format is {fields['format']!r}, not {FORMAT!r}")
+            federation = cls(
+                TrainingSettings(**fields["settings"]),
+                tuple(fields["items"]),
+                RatingScale(*fields["scale"]),
+                tuple(fields["users"]),
+                tuple(fields["members"]),
+                bool(fields["measured"]),
+                int(fields["smallest_cohort"]),
+                Session.from_bytes(fields["session"].encode()),
+            )
+            canonical = federation.to_bytes()
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            FedmfError,
+        ) as error:
+            raise MessageError(f"{what} describes no federation: {error}") from error
+        if canonical != data:
+            raise MessageError(f"{what} describes a federation, but not in its canonical form")
+        return federation
+
+    def write(self, folder: Path) -> None:
+        """Write the federation file into a folder."""
+        write_file(folder / FEDERATION, self.to_bytes())
+
+    @classmethod
+    def read(cls, folder: Path) -> Federation:
+        """Read the federation file of a folder; raise MessageError if there is none."""
+        path = folder / FEDERATION
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise MessageError(
+                f"cannot read the federation file {path}: {error.strerror}"
+            ) from None
+        return cls.from_bytes(data, str(path))
+
+
+def _plan(
+    settings: TrainingSettings,
+    item_ids: Sequence[Id],
+    scale: RatingScale,
+    users: Sequence[int],
+    public_key: int | None,
+    session_id: bytes | None,
+    *,
+    measured: bool,
+) -> TrainingPlan:
+    return TrainingPlan.from_facts(
+        settings,
+        PublicFacts.of_silos(len(item_ids), scale, users),
+        public_key=public_key,
+        session_id=session_id,
+        measured=measured,
+    )

@@ -1,0 +1,77 @@
+"""The roles of a silo in the protocol, made from the keys that lie in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fedmf.crypto.participants_key import load_participants_key
+from fedmf.errors import KeyMaterialError, SettingsError
+from fedmf.federation.enrolment_files import read_enrolment
+from fedmf.federation.local.durable_log import DurableLog
+from fedmf.federation.silos.federation import Federation
+from fedmf.federation.silos.silo_settings import SiloSettings
+from fedmf.protocol import ParticipantProtection, participant_protection
+from fedmf.protocol.committee.enrolment import Enrolment
+from fedmf.protocol.committee.member import CommitteeMember
+
+MEMBER_LOG = "member.log"
+
+
+def participant_half(
+    federation: Federation, settings: SiloSettings, folder: Path
+) -> ParticipantProtection:
+    """Return the participant's half of the protection.
+
+    Raises
+    ------
+    KeyMaterialError
+        A key is missing, or another one than the session's.
+    SettingsError
+        The charter that was accepted is of another session, or names this silo otherwise.
+    """
+    session, start = federation.session, federation.plan.start_table()
+    if session.protection == "none":
+        return participant_protection(session, None, start)
+    if session.committee is None:
+        return participant_protection(session, load_participants_key(folder / settings.key), start)
+    enrolment = _enrolment(federation, folder / settings.participant)
+    if (enrolment.keys.role, enrolment.number) != ("participant", settings.silo):
+        raise SettingsError(
+            f"the charter names the owner of these keys as {enrolment.keys.role} "
+            f"{enrolment.number}, and this is silo and participant {settings.silo}"
+        )
+    return enrolment.protection(start)
+
+
+def member_role(
+    federation: Federation, settings: SiloSettings, folder: Path
+) -> CommitteeMember | None:
+    """Return the member of the committee that the silo is; None if it is none.
+
+    Raises
+    ------
+    KeyMaterialError, SettingsError
+        As for `participant_half`.
+    """
+    number = federation.member_of(settings.silo)
+    if number is None:
+        return None
+    enrolment = _enrolment(federation, folder / settings.member)
+    if (enrolment.keys.role, enrolment.number) != ("member", number):
+        raise SettingsError(
+            f"the federation file makes silo {settings.silo} member {number} of the committee, and "
+            f"these are the keys of {enrolment.keys.role} {enrolment.number}"
+        )
+    return enrolment.member(DurableLog(folder / MEMBER_LOG))
+
+
+def _enrolment(federation: Federation, folder: Path) -> Enrolment:
+    if not folder.is_dir():
+        raise KeyMaterialError(f"there is no enrolment at {folder}: accept the charter first")
+    enrolment = read_enrolment(folder)
+    if enrolment.charter.session != federation.session:
+        raise SettingsError(
+            f"the charter accepted in {folder} is of another session than the federation file: "
+            "one of the two is not the one that the others have"
+        )
+    return enrolment

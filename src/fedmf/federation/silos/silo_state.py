@@ -1,0 +1,141 @@
+"""What a silo must not forget, as a generation of files; whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fedmf.atomic import write_file
+from fedmf.errors import FedmfError, RunDirectoryError
+from fedmf.federation.local.host import ParticipantHost
+from fedmf.federation.local.states import PENDING, STATES
+from fedmf.federation.silos.federation import Federation
+from fedmf.federation.silos.generations import Generations, read_sized
+from fedmf.protocol import Session, TableMessage
+from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
+from fedmf.protocol.framing import sized
+
+ABOUT, CLOSINGS, TABLE = "about.json", "closings.bin", "table.bin"
+OPENING, UPLOAD = "opening.bin", "upload.bin"
+
+
+@dataclass(slots=True, repr=False)
+class Held:
+    """What a silo holds beside its participant's state.
+
+    Parameters
+    ----------
+    closings
+        All closings that it has heard.
+    table
+        The table message that it has opened last, in a form that it can open again by itself; it
+        is always the one of the round after the last closing. Empty before the first.
+    opening
+        How the round under way begins; empty where nobody has said so.
+    upload
+        What it has uploaded in the round under way; empty: nothing.
+    """
+
+    closings: list[bytes] = field(default_factory=list)
+    table: bytes = b""
+    opening: bytes = b""
+    upload: bytes = b""
+
+
+class SiloState:
+    """Writes and reads a silo's state.
+
+    Parameters
+    ----------
+    path
+        The folder of its generations.
+    federation, silo
+        Whose state it is.
+    """
+
+    def __init__(self, path: Path, federation: Federation, silo: int) -> None:
+        path.mkdir(mode=0o700, exist_ok=True)
+        self._path = path
+        self._generations = Generations(path)
+        self._about = {"federation": federation.digest.hex(), "silo": silo}
+        self._session = federation.session
+
+    def save(self, host: ParticipantHost, held: Held, counted_rounds: int) -> None:
+        """Write all of it; return when it would survive a power failure, not before.
+
+        Raises
+        ------
+        RunDirectoryError
+            It cannot be written; nothing that depends on it may leave the silo.
+        """
+        contents = {
+            ABOUT: json.dumps(self._about).encode(),
+            CLOSINGS: b"".join(map(sized, held.closings)),
+            TABLE: held.table,
+            OPENING: held.opening,
+            UPLOAD: held.upload,
+        }
+        try:
+            with self._generations.next() as folder:
+                for name, content in contents.items():
+                    write_file(folder / name, content, private=True)
+                host.save(folder / f"{STATES}-0.npz")
+                host.save_pending(folder / f"{PENDING}-0.npz")
+                if counted_rounds:
+                    host.save_public_model(folder)
+        except OSError as error:
+            raise RunDirectoryError(
+                f"the state in {self._path} cannot be written: {error.strerror}"
+            ) from error
+
+    def restore(self, host: ParticipantHost) -> Held:
+        """Have a new host take the newest state; return what is held beside it.
+
+        Raises
+        ------
+        RunDirectoryError
+            It is damaged, or of another federation.
+        """
+        folder = self._generations.newest()
+        if folder is None:
+            return Held()
+        try:
+            if json.loads((folder / ABOUT).read_bytes()) != self._about:
+                raise RunDirectoryError(
+                    f"the state in {self._path} is of another federation, or of another silo"
+                )
+            held = Held(
+                read_sized((folder / CLOSINGS).read_bytes()),
+                (folder / TABLE).read_bytes(),
+                (folder / OPENING).read_bytes(),
+                (folder / UPLOAD).read_bytes(),
+            )
+            host.restore(folder, held.closings)
+            if held.table:
+                host.distribute(held.table)
+            if held.opening:
+                host.open_round(held.opening)
+            host.restore_pending(folder)
+        except RunDirectoryError:
+            raise
+        except (OSError, ValueError, FedmfError) as error:
+            raise RunDirectoryError(f"the state in {folder} is damaged: {error}") from error
+        return held
+
+
+def reopenable(table: bytes, session: Session, host: ParticipantHost) -> bytes:
+    """Return a table message that was just opened, such that it can be opened after a restart.
+
+    Under a blind committee the server hands out sums, which open on top of the table before; that
+    one is sealed behind the sum then, to the key that the participants share.
+    """
+    if session.committee is None or not session.committee.blind:
+        return table
+    message = TableMessage.from_bytes(table, session)
+    payload = TablePayload.from_bytes(message.payload)
+    if payload.form != Form.SUM:
+        return table
+    sealed = TableCopy.from_bytes(host.table_copy()).sealed
+    whole = TablePayload(Form.COPY, payload.round, payload.content + sealed)
+    return TableMessage(message.round, whole.to_bytes()).to_bytes(session)
