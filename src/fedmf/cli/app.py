@@ -11,6 +11,7 @@ from fedmf.cli.audit import audit
 from fedmf.cli.bench import bench
 from fedmf.cli.doctor import doctor
 from fedmf.cli.evaluate import evaluate
+from fedmf.cli.federation import federation
 from fedmf.cli.join import join
 from fedmf.cli.keys import keys
 from fedmf.cli.recommend import recommend
@@ -49,6 +50,7 @@ def _root(
 for command in (train, recommend, evaluate, audit, reproduce, report, bench, doctor, server, join):
     app.command()(command)
 app.add_typer(keys, name="keys")
+app.add_typer(federation, name="federation")
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +12,10 @@ from rich.markup import escape
 from fedmf.cli.console import INTERRUPTED, ends_with_error_number, print_json, progress
 from fedmf.cli.signals import ends_in_order
 from fedmf.federation.flower import require_flower
-from fedmf.federation.silos import Coordinator
+from fedmf.federation.silos import Coordinator, RoundEntry
 
 if TYPE_CHECKING:
     from fedmf.federation.silos import SiloTransport
-    from fedmf.federation.silos.coordinator import RoundEntry
 
 
 @ends_with_error_number
@@ -44,12 +42,12 @@ def server(
 
     def after_round(entry: RoundEntry) -> None:
         entries.append(entry)
-        figures = json.loads(json.dumps(asdict(entry), default=list))
+        reasons = "".join(f"; silo {silo}: {why}" for silo, why in sorted(entry.errors.items()))
         events.record(
             "round",
-            f"round {entry.round}: {len(entry.included)} silos included, "
-            f"{len(entry.dropped)} missing, {entry.seconds:.1f} s",
-            **figures,
+            f"round {entry.round}: {'void' if entry.void else _silos(entry.included)}, "
+            f"{entry.seconds:.1f} s{reasons}",
+            **json.loads(entry.as_json_line()),
         )
 
     def conduct(transport: SiloTransport) -> None:
@@ -66,8 +64,12 @@ def server(
         _say(f"stopped; go on with: fedmf server {folder}")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
-        rounds = [json.loads(json.dumps(asdict(entry), default=list)) for entry in entries]
+        rounds = [json.loads(entry.as_json_line()) for entry in entries]
         print_json({"folder": str(folder), "rounds": rounds})
+
+
+def _silos(silos: tuple[int, ...]) -> str:
+    return f"silos {', '.join(map(str, silos))}"
 
 
 def _say(sentence: str) -> None:
