@@ -162,6 +162,8 @@ class SiloCarrier:
                 upload = reply.one(Part.UPLOAD)
                 if upload:
                     uploads[silo] = upload
+                    # Whatever went wrong in an earlier try.
+                    self.traffic.errors.pop(silo, None)
             self._check_newcomers()
             missing -= uploads.keys()
             if len(uploads) >= self._federation.smallest_cohort or self._charter is not None:
@@ -239,8 +241,6 @@ class SiloCarrier:
 
     def _exchange(self, asked: Mapping[int, _Parts]) -> Iterator[tuple[int, Bundle]]:
         """Carry bundles out and replies back, each reply once; note what went wrong."""
-        # What went wrong in an earlier try of the same round is not news.
-        self.traffic.errors = {k: v for k, v in self.traffic.errors.items() if k not in asked}
         exchange = secrets.token_bytes(EXCHANGE_BYTES)
         digest = self._federation.digest
         requests = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,12 +24,9 @@ from fedmf.federation.silos.silo_settings import SiloSettings
 from fedmf.federation.silos.silo_state import Held, SiloState, reopenable
 from fedmf.model import FactorModel, save_model
 from fedmf.protocol import ClosingMessage, TableMessage, table_sha256
-from fedmf.protocol.committee.exchange import Refusal
-from fedmf.protocol.framing import BodyReader, kind_of
+from fedmf.protocol.framing import BodyReader
 
 STATE, LOCK, MODEL = "state", "silo.lock", "model"
-MOST_REPLIES = 16
-"""So many replies of the member are remembered, in case that a message comes twice."""
 _KEPT_AT_HOME = (DataError, FixedPointRangeError, RunDirectoryError)
 """Errors whose texts name ratings, values or places: these are for the silo's own eyes."""
 
@@ -78,7 +73,6 @@ class Silo:
         self._locks = locks
         self._state = SiloState(folder / STATE, federation, settings.silo)
         self._member = member_role(federation, settings, folder)
-        self._replies: OrderedDict[bytes, bytes] = OrderedDict()
         self._held = Held()
         self._halfway = self._changed = False
         self._go_back()
@@ -272,15 +266,7 @@ class Silo:
     def _member_reply(self, message: bytes) -> bytes:
         if self._member is None:
             raise ProtocolError(f"silo {self._settings.silo} is no member of the committee")
-        name = hashlib.sha256(message).digest()
-        if name not in self._replies:
-            reply = self._member.respond(message)
-            if kind_of(reply) == Refusal.KIND:
-                return reply
-            self._replies[name] = reply
-            while len(self._replies) > MOST_REPLIES:
-                self._replies.popitem(last=False)
-        return self._replies[name]
+        return self._member.respond(message)
 
     def _write_model(self) -> None:
         plan = self._federation.plan

@@ -80,6 +80,8 @@ class _Round:
     previous: Outcome | None
     roster: Roster
     context: bytes = b""
+    request: bytes = b""
+    reply: ReviewReply | None = None
     uploads: dict[int, _Reviewed] = field(default_factory=dict)
     share: ShareSum | None = None
 
@@ -223,14 +225,19 @@ class CommitteeMember:
     def review(self, request: ReviewRequest) -> ReviewReply:
         """Check every upload of a round; return complaints about those that cannot be answered.
 
+        Asked again about the same uploads, it repeats its reply.
+
         Raises
         ------
         MessageError
             The opening is not this round's.
         ProtocolError
-            The member has no key for the round, or has reviewed it already.
+            The member has no key for the round, or has reviewed other uploads of it.
         """
         current = self._current(request.round)
+        name = labelled_hash("review", request.to_bytes(self.charter))
+        if current.reply is not None and current.request == name:
+            return current.reply
         if current.context:
             raise ProtocolError(f"round {request.round} was reviewed already")
         current.roster = self.rosters.newest
@@ -254,9 +261,11 @@ class CommitteeMember:
                 current.uploads[entry.signed.head.participant] = reviewed
         # Added up now, so that next to nothing happens between an answer's record and its leaving.
         current.share = self._sum(current, list(current.uploads))
-        return ReviewReply.signed(
+        reply = ReviewReply.signed(
             request.round, self.number, tuple(complaints), self._key, self.charter
         )
+        current.request, current.reply = name, reply
+        return reply
 
     def answer(self, request: AnswerRequest) -> AnswerReply:
         """Return this member's share of the sum over a set of uploads; once in a round.
