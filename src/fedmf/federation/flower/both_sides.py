@@ -54,6 +54,7 @@ def serve(
     with superlink(files, host, port, events) as running:
         try:
             admit_nodes(running, silos)
+            running.open_door()
             with run_of_its_own(running) as grid:
                 events.record(
                     "listening",
@@ -102,9 +103,11 @@ def join(
     """
     files = SiloFolder(folder)
     node = SiloNode(files, server, events)
+    sentence = f"nobody answers at {server}; trying again until somebody does"
     while not check_server(server, files.authority):
         if until():
             return
-        events.record("unreachable", f"nobody answers at {server}; trying again")
+        events.record("unreachable", sentence)
+        sentence = ""
         time.sleep(AGAIN)
     node.run(lambda record: answer(record, respond, events), until=until)

@@ -87,6 +87,7 @@ class SiloNode:
         self._public_key = public_pem(key.public_key())
         self._client = _fleet_client(server, files.authority, key)
         self._node: Node | None = None
+        self._waiting = False
 
     def run(self, answer: Answer, *, until: Callable[[], bool] = lambda: False) -> None:
         """Answer requests until told to stop; a server that goes away is waited for.
@@ -146,6 +147,7 @@ class SiloNode:
             ) from error
         write_file(self._id_file, str(response.node_id).encode("ascii"))
         node = self._node = Node(node_id=response.node_id)
+        self._waiting = False
         self._events.record("connected", f"connected to {self._server}", node=response.node_id)
         return node
 
@@ -222,9 +224,9 @@ class SiloNode:
             sentence = "the server does not recognise this connection; connecting anew"
         else:
             sentence = f"the server at {self._server} does not answer; trying again"
-        if self._node is not None or not isinstance(error, httpx.HTTPStatusError):
+        if not self._waiting:
             self._events.record("disconnected", sentence, error=str(error))
-        self._node = None
+        self._node, self._waiting = None, True
 
     def _disconnect(self) -> None:
         if self._node is not None:

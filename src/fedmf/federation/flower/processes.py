@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -18,7 +19,7 @@ from dataclasses import asdict, dataclass
 from fedmf.errors import TransportError
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import ServerFolder
-from fedmf.federation.flower.superlink import READY, Doors
+from fedmf.federation.flower.superlink import INSIDE, OUTSIDE_OPEN, Doors
 
 STARTING = 60.0
 """Seconds that a SuperLink has to start."""
@@ -40,11 +41,25 @@ class RunningSuperLink:
         Of the inner door, as host:port.
     secret
         Who may take on a run.
+    lines
+        What it says from now on.
     """
 
     process: subprocess.Popen[str]
     address: str
     secret: bytes
+    lines: queue.Queue[str | None]
+
+    def open_door(self) -> None:
+        """Let silos come in; before that nobody is listening.
+
+        Raises
+        ------
+        TransportError
+            It cannot listen there, or the certificate does not fit its key.
+        """
+        _say(self.process, "open")
+        _wait_for(OUTSIDE_OPEN, self.lines)
 
 
 @contextmanager
@@ -65,7 +80,7 @@ def superlink(
     Raises
     ------
     TransportError
-        The port is taken, the certificate does not fit its key, or Flower does not start.
+        The port is taken, or Flower does not start.
     """
     _check_port(host, port)
     secret = secrets.token_bytes(32)
@@ -88,10 +103,9 @@ def superlink(
     )
     listener.start()
     try:
-        assert process.stdin is not None  # noqa: S101 - what PIPE means
-        process.stdin.write(f"{json.dumps(asdict(doors))}\n")
-        process.stdin.flush()
-        yield RunningSuperLink(process, f"127.0.0.1:{_inner_port(lines)}", secret)
+        _say(process, json.dumps(asdict(doors)))
+        port_inside = int(_wait_for(INSIDE, lines))
+        yield RunningSuperLink(process, f"127.0.0.1:{port_inside}", secret, lines)
     finally:
         _end(process)
         listener.join(ENDING)
@@ -112,12 +126,21 @@ def _check_port(host: str, port: int) -> None:
         ) from error
 
 
-def _inner_port(lines: queue.Queue[str | None]) -> int:
+def _say(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin is not None  # noqa: S101 - what PIPE means
+    with contextlib.suppress(BrokenPipeError):
+        # What went wrong is in its log, which is read next.
+        process.stdin.write(f"{line}\n")
+        process.stdin.flush()
+
+
+def _wait_for(start: str, lines: queue.Queue[str | None]) -> str:
+    """Return the rest of the line that starts like this."""
     said: list[str] = []
     try:
         while (line := lines.get(timeout=STARTING)) is not None:
-            if line.startswith(READY):
-                return int(line.removeprefix(READY))
+            if line.startswith(start):
+                return line.removeprefix(start).strip()
             said.append(line)
     except queue.Empty:
         raise TransportError(f"the SuperLink has not started within {STARTING:.0f} s") from None
@@ -138,7 +161,7 @@ def _listen(
     for line in process.stdout:
         text = _ESCAPES.sub("", line).strip()
         put(text)
-        if text and not text.startswith(READY):
+        if text and not text.startswith((INSIDE, OUTSIDE_OPEN)):
             events.record("superlink", line=text)
     put(None)
 
@@ -152,7 +175,5 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 pipe.close()
-            except BrokenPipeError:
-                continue

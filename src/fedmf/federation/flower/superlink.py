@@ -24,8 +24,8 @@ from flwr.superlink.cli.flower_superlink import SuperLinkLifespan
 from flwr.superlink.config_loader import SuperLinkLifespanConfig, load_control_authn_plugin
 from flwr.superlink.main import create_app
 
-READY = "fedmf-superlink-ready"
-"""The line on standard output that is followed by the port of the inner door."""
+INSIDE, OUTSIDE_OPEN = "fedmf-superlink-inside", "fedmf-superlink-outside"
+"""Lines on standard output: the inner door is open, at the port that follows; the outer one is."""
 OUTSIDE = "/v1/fleet/"
 """Where everything that nodes need begins; it is authenticated by their keys."""
 
@@ -105,7 +105,10 @@ def superlink_application(doors: Doors) -> Application:
 
 
 async def serve(doors: Doors) -> None:
-    """Serve until the process is told to stop."""
+    """Serve until the process is told to stop.
+
+    The outer door opens when a line comes in, so that nobody knocks before being admitted.
+    """
     application = superlink_application(doors)
     inside = socket.socket()
     inside.bind(("127.0.0.1", 0))
@@ -126,13 +129,28 @@ async def serve(doors: Doors) -> None:
         )
     )
 
-    async def tell_when_ready() -> None:
-        while not (inner.started and outer.started):
-            await asyncio.sleep(0.02)
-        sys.stdout.write(f"{READY} {inside.getsockname()[1]}\n")
-        sys.stdout.flush()
+    async def serve_silos() -> None:
+        await _started(inner)
+        _tell(f"{INSIDE} {inside.getsockname()[1]}")
+        await asyncio.to_thread(sys.stdin.readline)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        await outer.serve()
 
-    await asyncio.gather(inner.serve(sockets=[inside]), outer.serve(), tell_when_ready())
+    async def tell_silos_may_come() -> None:
+        await _started(outer)
+        _tell(OUTSIDE_OPEN)
+
+    await asyncio.gather(inner.serve(sockets=[inside]), serve_silos(), tell_silos_may_come())
+
+
+async def _started(server: uvicorn.Server) -> None:
+    while not server.started:
+        await asyncio.sleep(0.02)
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _end_with_parent() -> None:
@@ -144,7 +162,6 @@ def _end_with_parent() -> None:
 def main() -> None:
     """Read the doors from standard input, and serve."""
     doors = Doors(**json.loads(sys.stdin.readline()))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     asyncio.run(serve(doors))
 
 
