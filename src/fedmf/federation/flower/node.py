@@ -176,6 +176,8 @@ class SiloNode:
             ),
             return_type=Message,
             max_time=WHOLE,
+            # The head of a message is there before its pieces.
+            initial_backoff=0.1,
         )
         # What was taken apart does not hold its own name.
         message.metadata.__dict__["_message_id"] = tree.object_id

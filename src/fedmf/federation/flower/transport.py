@@ -95,7 +95,7 @@ class GridTransport:
     """
 
     def __init__(
-        self, grid: Grid, silos: Mapping[int, bytes], events: Events, *, pause: float = 0.1
+        self, grid: Grid, silos: Mapping[int, bytes], events: Events, *, pause: float = 0.2
     ) -> None:
         self._grid = grid
         self._silo_of = {key.strip(): silo for silo, key in silos.items()}
