@@ -83,8 +83,9 @@ class SiloCarrier:
     seconds
         How long an exchange waits for silos.
     patience
-        How many times uploads are asked for before a round without enough of them is given up;
-        under a committee once: such a round is void.
+        How many times uploads are asked for before a round without enough of them is given up.
+    begin_with
+        Under a committee, how many have to be there in the first round; None: the whole cohort.
     standings
         How far silos are, as a checkpoint knows.
     """
@@ -97,6 +98,7 @@ class SiloCarrier:
         history: History,
         seconds: float,
         patience: int,
+        begin_with: int | None,
         standings: Mapping[int, Standing],
     ) -> None:
         self._federation = federation
@@ -104,7 +106,8 @@ class SiloCarrier:
         self._transport = transport
         self._history = history
         self._seconds = seconds
-        self._patience = patience if charter is None else 1
+        self._patience = patience
+        self._begin_with = begin_with
         self.standings = dict(standings)
         """How far each silo is that was ever heard of."""
         self._early: dict[int, bytes] = {}
@@ -112,6 +115,8 @@ class SiloCarrier:
         self._present: set[int] = set()
         self._is_first = True
         self._opening = b""
+        self.counted = 0
+        """Rounds that the table includes."""
         self.closed = 0
         """Rounds that have closed, the void ones included."""
         self.traffic = Traffic()
@@ -145,6 +150,7 @@ class SiloCarrier:
             if member in answered_at and answered_at[member] < len(said):
                 yield member, said[answered_at[member]]
             self._take_early(member, said[answered_at.get(member, -1) + 1 :])
+        self._check_newcomers()
 
     def open_round(self, opening: bytes) -> None:
         """Note how the round begins; it goes out when uploads are asked for."""
@@ -156,6 +162,7 @@ class SiloCarrier:
         """Ask silos for their uploads; yield them as they come."""
         del leaving
         missing = set(cohort)
+        least = self._least(len(missing))
         uploads: dict[int, bytes] = {}
         for _ in range(self._patience):
             for silo, reply in self._exchange(self._upload_requests(missing)):
@@ -165,17 +172,27 @@ class SiloCarrier:
                     # Whatever went wrong in an earlier try.
                     self.traffic.errors.pop(silo, None)
             self._check_newcomers()
+            self._is_first = False
             missing -= uploads.keys()
-            if len(uploads) >= self._federation.smallest_cohort or self._charter is not None:
+            if len(uploads) >= least:
                 break
         else:
             raise ProtocolError(
-                f"round {self.closed + 1} has {len(uploads)} uploads, and it takes "
-                f"{self._federation.smallest_cohort} ({self._complaints(missing)}); nothing is "
-                "lost: run the coordinator again when enough silos are there"
+                f"round {self.closed + 1} has {len(uploads)} uploads, and it takes {least} "
+                f"({self._complaints(missing)}); nothing is lost: run the coordinator again when "
+                "enough silos are there"
             )
         for silo, message in uploads.items():
             yield Uploaded(silo, message, math.nan)
+
+    def _least(self, cohort: int) -> int:
+        """Return how many uploads it takes to go on."""
+        if self._charter is None:
+            return self._federation.smallest_cohort
+        if self.counted:
+            # Members see to it: a round with too few of them is void.
+            return 0
+        return cohort if self._begin_with is None else min(cohort, self._begin_with)
 
     def _upload_requests(self, cohort: Iterable[int]) -> dict[int, _Parts]:
         opening = [(Part.OPENING, self._opening)] if self._opening else []
@@ -258,7 +275,10 @@ class SiloCarrier:
             self._present.add(silo)
             try:
                 reply = Bundle.from_bytes(data)
-                if (reply.exchange, reply.silo) != (exchange, silo):
+                answers = reply.exchange == exchange and reply.silo == silo
+                # Of a message that did not get through whole, nobody knows what it was.
+                unreadable = reply.exchange == bytes(EXCHANGE_BYTES)
+                if not answers and not unreadable:
                     # A reply that was late, or another's, is no reply to this.
                     continue
                 self._note(silo, reply)
@@ -291,7 +311,6 @@ class SiloCarrier:
         refused = self._present & self.traffic.errors.keys()
         if self._is_first and refused:
             raise ProtocolError(self._complaints(refused))
-        self._is_first = False
 
     def _complaints(self, silos: Iterable[int]) -> str:
         errors = self.traffic.errors

@@ -77,9 +77,10 @@ class Coordinator:
             self._history,
             settings.seconds,
             settings.patience,
+            settings.begin_with,
             {} if checkpoint is None else checkpoint.standings,
         )
-        self._carrier.closed = len(self._server.closings)
+        self._note_closed()
         self._refused: dict[int, str] = {}
         self._player = RoundPlayer(
             self._server, self._carrier, Transcript(), self._state.keep_frozen, self._refuse
@@ -149,9 +150,15 @@ class Coordinator:
         self._refused = {}
         cohort = self.federation.plan.cohort(self._server.counted_rounds + 1)
         frozen, self._frozen = self._frozen, b""
-        played = self._player.play(cohort, frozenset(), frozen)
+        try:
+            played = self._player.play(cohort, frozenset(), frozen)
+        except ProtocolError as error:
+            reasons = "; ".join(f"silo {k}: {why}" for k, why in self._errors().items())
+            if not reasons or reasons in str(error):
+                raise
+            raise ProtocolError(f"{error} ({reasons})") from error
         self._history.keep_closing(played.round, played.data)
-        self._carrier.closed = played.round
+        self._note_closed()
         self._history.keep_table(played.round + 1, self._table())
         entry = self._entry(played, cohort, time.monotonic() - start)
         closings = [one.to_bytes(self.federation.session) for one in self._server.closings]
@@ -161,6 +168,10 @@ class Coordinator:
         )
         self._history.forget(self._carrier.table_of_all())
         return entry
+
+    def _note_closed(self) -> None:
+        self._carrier.closed = len(self._server.closings)
+        self._carrier.counted = self._server.counted_rounds
 
     def _entry(self, played: Played, cohort: Iterable[int], seconds: float) -> RoundEntry:
         traffic, included = self._carrier.traffic, played.closing.included
@@ -175,10 +186,14 @@ class Coordinator:
             exchanges=traffic.exchanges,
             bytes_sent=traffic.sent,
             bytes_received=traffic.received,
-            errors={**traffic.errors, **self._refused},
+            errors=self._errors(),
             refusals=dict(committee.refusals) if committee else {},
             complaints=dict(committee.complaints) if committee else {},
         )
+
+    def _errors(self) -> dict[int, str]:
+        """Return what went wrong with silos in the round under way."""
+        return dict(sorted({**self._carrier.traffic.errors, **self._refused}.items()))
 
     def _finish(self) -> None:
         """Hand the last table to all silos, and have each write its model."""

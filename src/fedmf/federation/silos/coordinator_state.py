@@ -29,6 +29,10 @@ class CoordinatorSettings:
         How long an exchange waits for silos that are late.
     patience
         How many times it asks before it gives up.
+    begin_with
+        Under a committee: so many silos have to be there in the first round; None: all that it
+        asks. Members let first uploads pass in batches alone, so that a silo that misses the first
+        round is left out until enough others come with it.
 
     Raises
     ------
@@ -38,6 +42,7 @@ class CoordinatorSettings:
 
     seconds: float = 300.0
     patience: int = 3
+    begin_with: int | None = None
 
     def __post_init__(self) -> None:
         if not self.seconds > 0 or self.patience < 1:

@@ -6,6 +6,7 @@ its owner alone may enter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
@@ -15,15 +16,25 @@ from fedmf.federation.silos.silo import Silo
 SOCKET = "silo.sock"
 
 
-def serve(silo: Silo, folder: Path) -> None:
+def serve(silo: Silo, folder: Path, *, ready: Callable[[], None] = lambda: None) -> None:
     """Answer messages that come in through the socket, one after the other, until interrupted.
 
     An empty message ends it.
+
+    Parameters
+    ----------
+    silo
+        The silo of this folder, opened.
+    folder
+        The folder. Its path is short: systems allow about 100 characters for a socket's.
+    ready
+        Called once others can hand messages over.
     """
     path = folder / SOCKET
     # The folder is locked, so that a socket found here belongs to a process that is gone.
     path.unlink(missing_ok=True)
     with Listener(str(path), family="AF_UNIX") as listener:
+        ready()
         while True:
             with listener.accept() as connection:
                 try:

@@ -1,0 +1,173 @@
+"""A silo that is killed, late or asked twice comes to the same table as one that never was."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedmf.errors import ProtocolError, RunDirectoryError
+from fedmf.federation.silos import CoordinatorSettings, Silo
+from fedmf.federation.silos.messages import Bundle, Part
+from tests.federation.silos.town import Crash, Town
+
+# Keys, then uploads, review and answers three times, then the end.
+EXCHANGES = 11
+
+
+@pytest.mark.parametrize("when", ["killed before", "killed after"])
+@pytest.mark.parametrize("exchange", range(EXCHANGES))
+def test_one_silo_killed_at_any_exchange(tmp_path: Path, exchange: int, when: str) -> None:
+    """Its member abstains from a round, its participant goes on; all uploads are there."""
+    town = Town(tmp_path)
+    entries = town.run(lambda n, silo: when if (n, silo) == (exchange, 1) else "ok")
+    assert town.tables() == {town.local_table()}
+    assert [entry.included for entry in entries] == [(0, 1, 2, 3)] * 3
+
+
+@pytest.mark.parametrize("protection", ["none", "rlwe"])
+@pytest.mark.parametrize("when", ["killed before", "killed after"])
+def test_all_silos_killed_at_every_exchange(tmp_path: Path, protection: str, when: str) -> None:
+    """Without a committee nothing lives in memory alone."""
+    town = Town(tmp_path, protection=protection)
+    town.run(lambda *_: when)
+    assert town.tables() == {town.local_table()}
+
+
+@pytest.mark.parametrize("protection", ["committee", "rlwe"])
+def test_every_message_twice(tmp_path: Path, protection: str) -> None:
+    town = Town(tmp_path, protection=protection)
+    town.run(lambda *_: "twice")
+    assert town.tables() == {town.local_table()}
+
+
+@pytest.mark.parametrize("exchange", range(EXCHANGES))
+def test_a_reply_that_is_lost(tmp_path: Path, exchange: int) -> None:
+    """What a silo uploaded and nobody received does not count, and is not forgotten for good."""
+    town = Town(tmp_path)
+    entries = town.run(lambda n, silo: "lost" if (n, silo) == (exchange, 2) else "ok")
+    dropped = {k + 1: set(entry.dropped) for k, entry in enumerate(entries)}
+    assert town.tables() == {town.local_table(dropped)}
+    # The first round waits for all silos, which answer as before.
+    lost_in = {4: 2, 7: 3}.get(exchange)
+    assert dropped == {k: ({2} if k == lost_in else set()) for k in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("protection", ["committee", "rlwe", "none"])
+@pytest.mark.parametrize("method", ["bayes", "sgd"])
+def test_a_silo_that_misses_two_rounds_catches_up_and_goes_on(
+    tmp_path: Path, protection: str, method: str
+) -> None:
+    """Tables are read in the light of those before, so that it is handed all that it missed."""
+    town = Town(tmp_path, protection=protection, rounds=4, method=method)
+    first, per_round = (1, 3) if protection == "committee" else (0, 1)
+    away = range(first + per_round, first + 3 * per_round)
+    entries = town.run(lambda n, silo: "gone" if silo == 3 and n in away else "ok")
+    dropped = {k + 1: set(entry.dropped) for k, entry in enumerate(entries)}
+    assert dropped == {1: set(), 2: {3}, 3: {3}, 4: set(), 5: set()}
+    assert town.tables() == {town.local_table(dropped)}
+
+
+def test_a_committee_begins_with_all_silos_or_with_as_many_as_its_coordinator_says(
+    tmp_path: Path,
+) -> None:
+    """A single first upload would stand out, so that a silo that comes later stays outside."""
+    town = Town(tmp_path)
+
+    def away(exchange: int, silo: int) -> str:
+        return "gone" if silo == 0 and exchange < 4 else "ok"
+
+    with pytest.raises(ProtocolError, match=r"round 1 has 3 uploads, and it takes 4 \(silo 0: no"):
+        town.run(away)
+    CoordinatorSettings(seconds=1, begin_with=3).write(town.coordinator_folder)
+    town.transport.exchanges = 0
+    entries = town.run(away)
+    assert [entry.included for entry in entries] == [(1, 2, 3)] * 3
+    assert town.tables() == {town.local_table({1: {0}, 2: {0}, 3: {0}})}
+
+
+def test_a_kill_at_any_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was written until then, the silo that is opened again answers as if nothing was."""
+    write, writes = os.fsync, 0
+    fatal = 0
+
+    def dying(descriptor: int) -> None:
+        nonlocal writes
+        write(descriptor)
+        writes += 1
+        if writes == fatal:
+            raise Crash
+
+    town = Town(tmp_path, protection="rlwe", rounds=1)
+    crashes = 0
+
+    class Stubborn:
+        """Delivers each message until its silo has lived to answer it, dying one write later."""
+
+        def exchange(self, requests: Any, *, seconds: float) -> Any:
+            nonlocal writes, fatal, crashes
+            del seconds
+            for silo, request in requests.items():
+                fatal = 0 if silo != 1 else 1
+                while True:
+                    writes = 0
+                    try:
+                        reply = town.transport.silo(silo).respond(request)
+                    except Crash:
+                        crashes += 1
+                        fatal += 1
+                        town.transport.kill(silo)
+                    else:
+                        break
+                fatal = 0
+                yield silo, reply
+
+    monkeypatch.setattr(os, "fsync", dying)
+    town.transport.exchange = Stubborn().exchange  # type: ignore[method-assign]
+    town.run()
+    assert crashes > 30
+    assert town.tables() == {town.local_table()}
+
+
+def test_an_upload_that_cannot_be_kept_does_not_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = Town(tmp_path, protection="none")
+    with pytest.raises(ProtocolError, match="1 silos have not written their models"):
+        fresh.run(lambda n, silo: "gone" if silo == 0 else "ok")  # noqa: ARG005
+    request = fresh.transport.asked[0][0]
+    silo = fresh.transport.silo(0)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fedmf.federation.silos.silo_state.write_file", full)
+        for _ in range(2):
+            with pytest.raises(RunDirectoryError, match="cannot be written: No space left"):
+                silo.respond(request)
+    reply = Bundle.from_bytes(silo.respond(request))
+    fresh.transport.kill(0)
+    again = Bundle.from_bytes(fresh.transport.silo(0).respond(request))
+    assert reply.one(Part.UPLOAD) == again.one(Part.UPLOAD) is not None
+
+
+def test_one_process_serves_a_silo(tmp_path: Path) -> None:
+    town = Town(tmp_path, protection="none")
+    town.transport.silo(0)
+    with pytest.raises(RunDirectoryError, match="another process serves the silo"):
+        Silo.open(town.folder(0))
+    town.transport.kill(0)
+    Silo.open(town.folder(0)).close()
+
+
+def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
+    town = Town(tmp_path, protection="none")
+    town.run()
+    town.transport.kill(0)
+    (found,) = (town.folder(0) / "state").glob("*/participants-0.npz")
+    found.write_bytes(found.read_bytes()[:-100])
+    with pytest.raises(RunDirectoryError, match="damaged"):
+        Silo.open(town.folder(0))
