@@ -12,20 +12,30 @@ from fedmf.cli.console import INTERRUPTED, ends_with_error_number, progress
 from fedmf.cli.signals import ends_in_order
 from fedmf.federation.flower import require_flower
 from fedmf.federation.silos import Silo
+from fedmf.federation.silos.resident import serve
 
 
 @ends_with_error_number
 def join(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The silo's folder.")],
     address: Annotated[
-        str, typer.Option("--server", metavar="HOST:PORT", help="Where the server listens.")
-    ],
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="HOST:PORT",
+            help="Where the server listens.",
+            show_default="serve a Flower SuperNode on this machine",
+        ),
+    ] = None,
 ) -> None:
     """Take part in a federation, with the ratings and keys of one organisation.
 
     Connects out to the server, and listens nowhere; then answers its requests until Ctrl-C. The
     server can send no code. A server that goes away is waited for.
     """
+    if address is None:
+        _serve_supernode(folder)
+        return
     require_flower()
     # Not before flwr is known to be there.
     from fedmf.federation.flower.both_sides import join as connect
@@ -40,6 +50,18 @@ def join(
             connect(folder, address, silo.respond, events)
     except KeyboardInterrupt:
         _say(f"stopped; go on with: fedmf join {folder} --server {address}")
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        silo.close()
+
+
+def _serve_supernode(folder: Path) -> None:
+    silo = Silo.open(folder)
+    try:
+        with ends_in_order():
+            serve(silo, folder)
+    except KeyboardInterrupt:
+        _say(f"stopped; go on with: fedmf join {folder}")
         raise typer.Exit(INTERRUPTED) from None
     finally:
         silo.close()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -73,8 +74,17 @@ def make_node_key(folder: Path) -> SiloFolder:
         )
     files.path.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(_CURVE)
-    write_file(files.node_key, _private_pem(key), private=True)
-    write_file(files.node_public_key, public_pem(key.public_key()))
+    # The formats of OpenSSH, which Flower's own commands read.
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    write_file(files.node_key, private, private=True)
+    write_file(files.node_public_key, public + b"\n")
     return files
 
 
@@ -89,12 +99,12 @@ def load_node_key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         if path.stat().st_mode & 0o077:
             raise KeyMaterialError(f"others may read {path}; run: chmod 600 {path}")
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        key = serialization.load_ssh_private_key(path.read_bytes(), password=None)
     except FileNotFoundError:
         raise KeyMaterialError(
             f"there is no {path}; make one with: fedmf keys node {path.parent.parent}"
         ) from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyMaterialError(f"{path} is not a node's key") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise KeyMaterialError(f"{path} is not a node's key")
@@ -110,8 +120,8 @@ def load_node_public_key(path: Path) -> bytes:
         It is no such key.
     """
     try:
-        key = serialization.load_pem_public_key(path.read_bytes())
-    except ValueError as error:
+        key = serialization.load_ssh_public_key(path.read_bytes())
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyMaterialError(f"{path} is not the public key of a node") from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise KeyMaterialError(f"{path} is not the public key of a node")

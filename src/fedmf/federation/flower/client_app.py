@@ -1,7 +1,7 @@
 """For Flower's own SuperNode: hands messages to the process that serves the silo.
 
 A SuperNode starts a process for each message, and a silo has to stay; so it is served by
-``fedmf silo serve``, and this app finds it by the folder in the node configuration:
+``fedmf join SILO`` without a server, and this app finds it by the folder in the node configuration:
 ``--node-config 'folder="silo-0"'``.
 """
 

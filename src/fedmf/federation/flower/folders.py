@@ -8,7 +8,7 @@
     SERVER/flower/silos/N.pub           the public key of silo N's node, as the silo sent it
     SERVER/flower/events.jsonl          what happened, a line each
     SILO/flower/authority.pem           as the server gave it
-    SILO/flower/node-key.pem            secret
+    SILO/flower/node-key.pem            secret, in the format of OpenSSH
     SILO/flower/node.pub                to send to the server
     SILO/flower/node-id                 under which the server knew the silo last
     SILO/flower/events.jsonl            what happened, a line each
