@@ -122,7 +122,7 @@ class Organisations:
                 process.wait()
 
 
-def superlink_of(server: subprocess.Popen[str]) -> int:
+def superlink_of(server: subprocess.Popen[Any]) -> int:
     """Return the process id of a server's SuperLink."""
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text("ascii").split()
     return int(children[0])
