@@ -67,6 +67,16 @@ def test_another_authority_is_not_the_server(tmp_path: Path) -> None:
         check_server(f"localhost:{port}", other.authority)
 
 
+def test_a_silo_may_trust_the_old_and_the_new_authority(tmp_path: Path) -> None:
+    old = make_server_certificate(tmp_path / "a", ["localhost"])
+    new = make_server_certificate(tmp_path / "b", ["localhost"])
+    both = tmp_path / "authority.pem"
+    both.write_bytes(old.authority.read_bytes() + new.authority.read_bytes())
+    for files in (old, new):
+        with listening(files) as port:
+            assert check_server(f"localhost:{port}", both)
+
+
 def test_a_server_without_tls_is_told(tmp_path: Path) -> None:
     files = make_server_certificate(tmp_path, ["localhost"])
     with (
