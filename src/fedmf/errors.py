@@ -14,7 +14,8 @@ The number is the exit status of the command line and the name of a page under `
     ├── ProtocolError          33   a valid message at the wrong moment
     ├── RunDirectoryError      40   a run directory that is missing, taken or inconsistent
     ├── ModelFileError         41   model files that cannot be read
-    └── WorkerError            50   a worker process that died
+    ├── WorkerError            50   a worker process that died
+    └── TransportError         51   a connection between organisations that cannot be made or kept
 
 Messages never contain key material, and name ratings only to the participant who owns them.
 """
@@ -127,3 +128,9 @@ class WorkerError(FedmfError):
     """A worker process that died."""
 
     number = 50
+
+
+class TransportError(FedmfError):
+    """A connection between organisations that cannot be made or kept."""
+
+    number = 51

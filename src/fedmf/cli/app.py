@@ -11,10 +11,13 @@ from fedmf.cli.audit import audit
 from fedmf.cli.bench import bench
 from fedmf.cli.doctor import doctor
 from fedmf.cli.evaluate import evaluate
+from fedmf.cli.federation import federation
+from fedmf.cli.join import join
 from fedmf.cli.keys import keys
 from fedmf.cli.recommend import recommend
 from fedmf.cli.report import report
 from fedmf.cli.reproduce import reproduce
+from fedmf.cli.server import server
 from fedmf.cli.train import train
 
 app = typer.Typer(
@@ -44,9 +47,10 @@ def _root(
     del show_version
 
 
-for command in (train, recommend, evaluate, audit, reproduce, report, bench, doctor):
+for command in (train, recommend, evaluate, audit, reproduce, report, bench, doctor, server, join):
     app.command()(command)
 app.add_typer(keys, name="keys")
+app.add_typer(federation, name="federation")
 
 
 def main() -> None:

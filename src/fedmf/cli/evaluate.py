@@ -13,9 +13,9 @@ from rich.table import Table
 
 from fedmf.cli.console import ends_with_error_number, output, print_json
 from fedmf.cli.figures import interval_text
+from fedmf.cli.trained import ratings_of, trained_model_in
 from fedmf.errors import DataError
 from fedmf.evaluation import Interval, ModelEvaluation, evaluate_model
-from fedmf.federation import RunDirectory
 from fedmf.ratings import load_ratings
 
 MEASURES = (
@@ -37,7 +37,7 @@ PREDICTORS = {
 
 @ends_with_error_number
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory of a training.")],
+    run: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory, or a silo's folder.")],
     ratings: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Ratings to measure with; default: those held out."),
@@ -45,13 +45,12 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure a model on ratings it has not seen, with 95 % intervals over users."""
-    directory = RunDirectory.find(run)
-    model = directory.model()
+    model = trained_model_in(run)
     training = None
     if ratings is not None:
         unseen = load_ratings(ratings)
     else:
-        _, training, unseen = directory.ratings()
+        training, unseen = ratings_of(run)
         if len(unseen) == 0:
             raise DataError("the training held nothing out; name ratings with --ratings FILE")
     # Methods without predicted ratings have nothing to hold beside rating baselines.

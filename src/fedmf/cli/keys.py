@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from fedmf.cli.console import ends_with_error_number, output, print_json
+from fedmf.cli.keys_connections import node, server
 from fedmf.cli.keys_rosters import adopt, roster, sign
 from fedmf.cli.keys_show import as_list, show
 from fedmf.crypto.envelopes import DEFAULT_SUITE, ENVELOPE_SUITES
@@ -190,5 +191,5 @@ def _say(text: str) -> None:
     output().print(escape(text))
 
 
-for command in (roster, sign, adopt, show):
+for command in (roster, sign, adopt, show, server, node):
     keys.command()(command)

@@ -10,14 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from fedmf.cli.console import ends_with_error_number, output, print_json
+from fedmf.cli.trained import trained_model_in
 from fedmf.errors import SettingsError
-from fedmf.federation import RunDirectory
 from fedmf.ratings import load_fold_in_ratings
 
 
 @ends_with_error_number
 def recommend(
-    run: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory of a training.")],
+    run: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory, or a silo's folder.")],
     user: Annotated[
         str | None, typer.Option(metavar="ID", help="A user of the training, by original id.")
     ] = None,
@@ -37,7 +37,7 @@ def recommend(
         raise SettingsError(
             "give either a user with --user ID, or a new user's ratings with --ratings FILE"
         )
-    model = RunDirectory.find(run).model()
+    model = trained_model_in(run)
     if user is not None:
         recommended = model.recommend(user, n)
     else:

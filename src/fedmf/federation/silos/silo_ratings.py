@@ -49,21 +49,35 @@ def silo_ratings(federation: Federation, settings: SiloSettings, folder: Path) -
         They cannot be read, or do not fit: all that is wrong in one message, which names ratings
         and stays at the silo.
     """
+    training, heldout = split_ratings(federation, settings, folder)
+    codes = federation.plan.members[settings.silo]
+    everybody = range(training.n_users)
+    return SiloRatings(
+        training.user_ids,
+        training.titles,
+        replace(training.owned_by(everybody), users=codes),
+        replace(heldout.owned_by(everybody), users=codes),
+    )
+
+
+def split_ratings(
+    federation: Federation, settings: SiloSettings, folder: Path
+) -> tuple[Ratings, Ratings]:
+    """Load a silo's ratings; return what it learns from, and what it holds back.
+
+    Raises
+    ------
+    DataError
+        They cannot be read, or do not fit: all that is wrong in one message, which names ratings
+        and stays at the silo.
+    """
     choice = DataChoice(
         settings.source, holdout=settings.holdout, split=settings.split, seed=settings.seed
     )
     bundled = choice.source in BUNDLED_NAMES
     ratings = load_ratings(choice.source if bundled else folder / choice.source)
     ratings = _in_codes_of(federation, settings.silo, ratings)
-    training, heldout = ratings.split(choice.holdout, choice.seed, by=cast("Split", choice.split))
-    codes = federation.plan.members[settings.silo]
-    everybody = range(ratings.n_users)
-    return SiloRatings(
-        ratings.user_ids,
-        ratings.titles,
-        replace(training.owned_by(everybody), users=codes),
-        replace(heldout.owned_by(everybody), users=codes),
-    )
+    return ratings.split(choice.holdout, choice.seed, by=cast("Split", choice.split))
 
 
 def _in_codes_of(federation: Federation, silo: int, ratings: Ratings) -> Ratings:

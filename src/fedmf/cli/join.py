@@ -1,0 +1,71 @@
+"""``fedmf join``: has a silo take part in a federation of organisations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from fedmf.cli.console import INTERRUPTED, ends_with_error_number, progress
+from fedmf.cli.signals import ends_in_order
+from fedmf.federation.flower import require_flower
+from fedmf.federation.silos import Silo
+from fedmf.federation.silos.resident import serve
+
+
+@ends_with_error_number
+def join(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The silo's folder.")],
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="HOST:PORT",
+            help="Where the server listens.",
+            show_default="serve a Flower SuperNode on this machine",
+        ),
+    ] = None,
+) -> None:
+    """Take part in a federation, with the ratings and keys of one organisation.
+
+    Connects out to the server, and listens nowhere; then answers its requests until Ctrl-C. The
+    server can send no code. A server that goes away is waited for.
+    """
+    if address is None:
+        _serve_supernode(folder)
+        return
+    require_flower()
+    # Not before flwr is known to be there.
+    from fedmf.federation.flower.both_sides import join as connect
+    from fedmf.federation.flower.events import Events
+    from fedmf.federation.flower.folders import SiloFolder
+
+    files = SiloFolder(folder)
+    events = Events(files.events if files.path.is_dir() else None, _say)
+    silo = Silo.open(folder)
+    try:
+        with ends_in_order():
+            connect(folder, address, silo.respond, events)
+    except KeyboardInterrupt:
+        _say(f"stopped; go on with: fedmf join {folder} --server {address}")
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        silo.close()
+
+
+def _serve_supernode(folder: Path) -> None:
+    silo = Silo.open(folder)
+    try:
+        with ends_in_order():
+            serve(silo, folder)
+    except KeyboardInterrupt:
+        _say(f"stopped; go on with: fedmf join {folder}")
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        silo.close()
+
+
+def _say(sentence: str) -> None:
+    progress().print(escape(sentence))

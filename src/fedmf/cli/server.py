@@ -1,0 +1,76 @@
+"""``fedmf server``: runs the server of a federation of organisations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from fedmf.cli.console import INTERRUPTED, ends_with_error_number, print_json, progress
+from fedmf.cli.signals import ends_in_order
+from fedmf.federation.flower import require_flower
+from fedmf.federation.silos import Coordinator, RoundEntry
+
+if TYPE_CHECKING:
+    from fedmf.federation.silos import SiloTransport
+
+
+@ends_with_error_number
+def server(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The server's folder.")],
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port for silos.", min=1, max=65535)] = 9092,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Conduct a federation of organisations that join over the network.
+
+    Starts a Flower SuperLink with TLS that admits the silos whose keys lie in FOLDER/flower/silos,
+    and runs the rounds that are left. The same command goes on after a stop or a kill.
+    """
+    require_flower()
+    # Not before flwr is known to be there.
+    from fedmf.federation.flower.both_sides import serve
+    from fedmf.federation.flower.events import Events
+    from fedmf.federation.flower.folders import ServerFolder
+
+    files = ServerFolder(folder)
+    events = Events(files.events if files.path.is_dir() else None, _say)
+    entries: list[RoundEntry] = []
+
+    def after_round(entry: RoundEntry) -> None:
+        entries.append(entry)
+        reasons = "".join(f"; silo {silo}: {why}" for silo, why in sorted(entry.errors.items()))
+        events.record(
+            "round",
+            f"round {entry.round}: {'void' if entry.void else _silos(entry.included)}, "
+            f"{entry.seconds:.1f} s{reasons}",
+            **json.loads(entry.as_json_line()),
+        )
+
+    def conduct(transport: SiloTransport) -> None:
+        coordinator = Coordinator.open(folder, transport)
+        try:
+            coordinator.run(after_round)
+        finally:
+            coordinator.close()
+
+    try:
+        with ends_in_order():
+            serve(folder, conduct, events, host=host, port=port)
+    except KeyboardInterrupt:
+        _say(f"stopped; go on with: fedmf server {folder}")
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        rounds = [json.loads(entry.as_json_line()) for entry in entries]
+        print_json({"folder": str(folder), "rounds": rounds})
+
+
+def _silos(silos: tuple[int, ...]) -> str:
+    return f"silos {', '.join(map(str, silos))}"
+
+
+def _say(sentence: str) -> None:
+    progress().print(escape(sentence))

@@ -1,0 +1,108 @@
+"""Four silos over Flower, killed and started anew: the table is that of the same history."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("flwr", reason="Flower is an extra: pip install 'fedmf[flower]'")
+
+from fedmf.federation.flower.certificates import make_node_key, make_server_certificate
+from fedmf.federation.silos import CoordinatorSettings
+from tests.federation.flower.organisations import free_port, superlink_of, wait_for
+from tests.federation.silos.town import SILOS, Town
+
+
+class TownOverFlower:
+    """A town whose coordinator and silos are processes of the command line."""
+
+    def __init__(self, path: Path) -> None:
+        self.town = Town(path, rounds=4)
+        self.port = free_port()
+        self.started: list[subprocess.Popen[bytes]] = []
+        server = make_server_certificate(self.town.coordinator_folder, ["localhost"])
+        server.silos.mkdir()
+        for silo in range(SILOS):
+            own = make_node_key(self.town.folder(silo))
+            shutil.copy(server.authority, own.authority)
+            shutil.copy(own.node_public_key, server.silos / f"{silo}.pub")
+        CoordinatorSettings(seconds=20, patience=6).write(self.town.coordinator_folder)
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        code = "from fedmf.cli.app import main; main()"
+        with (self.town.path / "said.txt").open("ab") as said:
+            process = subprocess.Popen(  # noqa: S603 - our own command line
+                [sys.executable, "-c", code, *command], stdout=said, stderr=said
+            )
+        self.started.append(process)
+        return process
+
+    def server(self) -> subprocess.Popen[bytes]:
+        return self.start("server", str(self.town.coordinator_folder), "--port", str(self.port))
+
+    def join(self, silo: int) -> subprocess.Popen[bytes]:
+        return self.start("join", str(self.town.folder(silo)), "--server", f"localhost:{self.port}")
+
+    def rounds(self) -> list[dict[str, Any]]:
+        path = self.town.coordinator_folder / "rounds.jsonl"
+        if not path.exists():
+            return []
+        # The last line may be half written.
+        lines = path.read_text("utf-8").split("\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def wait_until(self, what: Callable[[], bool]) -> None:
+        wait_for(what, self.said)
+
+    def said(self) -> str:
+        return (self.town.path / "said.txt").read_text("utf-8")
+
+    def stop(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.terminate()
+        for process in self.started:
+            process.wait(30)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[TownOverFlower]:
+    made = TownOverFlower(tmp_path)
+    yield made
+    made.stop()
+
+
+def test_after_kills_of_a_silo_and_of_the_superlink_the_table_is_that_of_its_history(
+    town: TownOverFlower,
+) -> None:
+    silos = [town.join(silo) for silo in range(SILOS)]
+    server = town.server()
+    town.wait_until(lambda: len(town.rounds()) >= 1)
+    silos[3].kill()
+    silos[3].wait()
+    time.sleep(1.0)
+    silos[3] = town.join(3)
+    town.wait_until(lambda: len(town.rounds()) >= 3)
+    os.kill(superlink_of(server), signal.SIGKILL)
+    assert server.wait(60) == 51, town.said()
+    assert town.server().wait(180) == 0, town.said()
+    town.stop()
+    counted = [one for one in town.rounds() if not one["void"]]
+    assert len(counted) == 5
+    dropped = {
+        k + 1: set(range(SILOS)) - set(one["included"])
+        for k, one in enumerate(counted)
+        if len(one["included"]) < SILOS
+    }
+    assert town.town.tables() == {town.town.local_table(dropped)}
+    assert "Traceback" not in town.said()

@@ -1,0 +1,176 @@
+"""A server and silos on this machine, as real processes with TLS and keys, that echo."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fedmf.federation.flower.certificates import make_node_key, make_server_certificate
+
+PATIENCE = 60.0
+HERE = Path(__file__)
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+def wait_for(what: Callable[[], bool], who: Callable[[], str]) -> None:
+    """Wait until something holds; fail with what the processes said."""
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline, who()
+        time.sleep(0.05)
+
+
+@dataclass
+class Organisations:
+    """Folders, and the processes that were started.
+
+    Parameters
+    ----------
+    folder
+        Where they live.
+    silos
+        How many there are.
+    """
+
+    folder: Path
+    silos: int = 3
+    port: int = field(default_factory=free_port)
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        files = make_server_certificate(self.folder / "server", ["localhost"])
+        files.silos.mkdir()
+        for silo in range(self.silos):
+            own = make_node_key(self.silo(silo))
+            shutil.copy(files.authority, own.authority)
+            shutil.copy(own.node_public_key, files.silos / f"{silo}.pub")
+
+    def silo(self, silo: int) -> Path:
+        return self.folder / f"silo-{silo}"
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a process whose output is read when it has ended."""
+        process = subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder
+        )
+        self.processes.append(process)
+        return process
+
+    def serve(self, plan: list[dict[str, Any]]) -> subprocess.Popen[str]:
+        """Start a server that makes these exchanges; see `main` below."""
+        return self._play("serve", "server", str(self.port), json.dumps(plan))
+
+    def join(self, silo: int, *, pause: float = 0.0) -> subprocess.Popen[str]:
+        """Start a silo that answers after a pause."""
+        return self._play("join", self.silo(silo).name, f"localhost:{self.port}", str(pause))
+
+    def _play(self, *arguments: str) -> subprocess.Popen[str]:
+        root = HERE.parents[3]
+        return self.start(
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {str(root)!r}); "
+            "from tests.federation.flower.organisations import main; main()",
+            *arguments,
+        )
+
+    def events(self, who: str, event: str) -> list[dict[str, Any]]:
+        """Return what a server or a silo told of an event so far."""
+        path = self.folder / who / "flower" / "events.jsonl"
+        if not path.exists():
+            return []
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+    def wait_until(self, who: str, event: str, count: int = 1) -> None:
+        """Wait until somebody has told so often of an event."""
+        wait_for(lambda: len(self.events(who, event)) >= count, lambda: self.told(who, event))
+
+    def told(self, who: str, event: str) -> str:
+        """Return what everybody said, after ending them."""
+        self.close()
+        said = "\n".join(process.communicate()[0] for process in self.processes)
+        return f"{who} has not told of {event!r} in time; all said:\n{said}"
+
+    def end(self, process: subprocess.Popen[str]) -> tuple[int, str]:
+        """Wait for the end of a process; return its status and output."""
+        try:
+            said, _ = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(self.told("a process", "its end")) from None
+        return process.returncode, said
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def superlink_of(server: subprocess.Popen[Any]) -> int:
+    """Return the process id of a server's SuperLink."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text("ascii").split()
+    return int(children[0])
+
+
+def say(sentence: str) -> None:
+    """Print a sentence at once."""
+    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Play a server or a silo.
+
+    A server exchanges what its plan says, an entry for each exchange: the silos that are asked,
+    the bytes that each gets, and the seconds it has; it tells who answered rightly. A silo answers
+    with its request and its own name.
+    """
+    # The test's own process does not need what these import.
+    from fedmf.errors import FedmfError
+    from fedmf.federation.flower.both_sides import join, serve
+    from fedmf.federation.flower.events import Events
+    from fedmf.federation.flower.transport import GridTransport
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    role, folder, address, told = sys.argv[1:]
+    events = Events(Path(folder) / "flower" / "events.jsonl", say)
+
+    def conduct(transport: GridTransport) -> None:
+        for step in json.loads(told):
+            requests = {silo: bytes([silo]) * step["bytes"] for silo in step["silos"]}
+            right = {}
+            for silo, reply in transport.exchange(requests, seconds=step["seconds"]):
+                right[silo] = reply == requests[silo] + f"silo-{silo}".encode()
+            events.record("exchanged", right=sorted(silo for silo in right if right[silo]))
+
+    def respond(request: bytes) -> bytes:
+        events.record("asked", bytes=len(request))
+        time.sleep(float(told))
+        return request + Path(folder).name.encode()
+
+    try:
+        if role == "serve":
+            serve(Path(folder), conduct, events, host="127.0.0.1", port=int(address))
+        else:
+            join(Path(folder), address, respond, events)
+    except FedmfError as error:
+        say(f"error {error.number}: {error}")
+        sys.exit(error.number)
+    except KeyboardInterrupt:
+        sys.exit(130)

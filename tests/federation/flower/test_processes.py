@@ -1,0 +1,164 @@
+"""Messages between real processes, over TLS, with keys; and what can go wrong on the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("flwr", reason="Flower is an extra: pip install 'fedmf[flower]'")
+
+from fedmf.federation.flower.certificates import make_node_key, make_server_certificate
+from tests.federation.flower.organisations import Organisations, superlink_of
+
+ALL = [0, 1, 2]
+
+
+@pytest.fixture
+def organisations(tmp_path: Path) -> Iterator[Organisations]:
+    them = Organisations(tmp_path)
+    yield them
+    them.close()
+    for process in them.processes:
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def step(silos: list[int], size: int = 100, seconds: float = 60.0) -> dict[str, object]:
+    return {"silos": silos, "bytes": size, "seconds": seconds}
+
+
+def test_three_silos_answer_small_and_large_messages(organisations: Organisations) -> None:
+    silos = [organisations.join(silo) for silo in ALL]
+    server = organisations.serve([step(ALL), step(ALL, size=6_000_000), step([1], size=0)])
+    status, said = organisations.end(server)
+    assert status == 0, said
+    exchanged = organisations.events("server", "exchanged")
+    assert [one["right"] for one in exchanged] == [ALL, ALL, [1]]
+    for silo in silos:
+        silo.terminate()
+        assert organisations.end(silo)[0] == 130
+
+
+def test_a_silo_killed_over_a_request_answers_it_when_it_is_back(
+    organisations: Organisations,
+) -> None:
+    doomed = organisations.join(1, pause=50.0)
+    others = [organisations.join(silo) for silo in (0, 2)]
+    server = organisations.serve([step(ALL), step(ALL)])
+    organisations.wait_until("silo-1", "asked")
+    doomed.kill()
+    others.append(organisations.join(1))
+    status, said = organisations.end(server)
+    assert status == 0, said
+    assert [one["right"] for one in organisations.events("server", "exchanged")] == [ALL, ALL]
+    # The same request, once before the kill and once after it, and then the next one.
+    assert len(organisations.events("silo-1", "asked")) == 3
+
+
+def test_a_late_silo_is_missing_and_its_late_answer_harms_nothing(
+    organisations: Organisations,
+) -> None:
+    for silo in ALL:
+        organisations.join(silo, pause=8.0 if silo == 2 else 0.0)
+    server = organisations.serve([step([0, 1]), step(ALL, seconds=5.0), step(ALL)])
+    status, said = organisations.end(server)
+    assert status == 0, said
+    exchanged = organisations.events("server", "exchanged")
+    assert [one["right"] for one in exchanged] == [[0, 1], [0, 1], ALL]
+    assert [one["silo"] for one in organisations.events("server", "silent")] == [2]
+
+
+def test_a_killed_superlink_ends_the_server_and_silos_find_the_next_one(
+    organisations: Organisations,
+) -> None:
+    for silo in ALL:
+        organisations.join(silo)
+    server = organisations.serve([step(ALL), step([9], seconds=120.0)])
+    organisations.wait_until("server", "exchanged")
+    os.kill(superlink_of(server), signal.SIGKILL)
+    status, said = organisations.end(server)
+    assert status == 51
+    assert "start the server again" in said
+    again = organisations.serve([step(ALL)])
+    assert organisations.end(again)[0] == 0
+    assert [one["right"] for one in organisations.events("server", "exchanged")] == [ALL, ALL]
+
+
+def test_a_killed_server_takes_its_superlink_with_it(organisations: Organisations) -> None:
+    server = organisations.serve([step(ALL, seconds=120.0)])
+    organisations.wait_until("server", "listening")
+    server.kill()
+    server.wait()
+    # Else the port would be taken.
+    organisations.join(0)
+    again = organisations.serve([step([0])])
+    status, said = organisations.end(again)
+    assert status == 0, said
+
+
+def test_a_silo_leaves_a_server_with_another_certificate_alone(
+    organisations: Organisations,
+) -> None:
+    make_server_certificate(organisations.folder / "server", ["localhost"])
+    organisations.serve([step([0], seconds=120.0)])
+    organisations.wait_until("server", "listening")
+    status, said = organisations.end(organisations.join(0))
+    assert status == 51
+    assert f"localhost:{organisations.port} is not the server that" in said
+    assert not organisations.events("silo-0", "connected")
+
+
+def test_a_silo_with_a_key_that_nobody_registered_is_not_admitted(
+    organisations: Organisations,
+) -> None:
+    organisations.serve([step([0], seconds=120.0)])
+    organisations.wait_until("server", "listening")
+    own = make_node_key(organisations.folder / "stranger")
+    shutil.copy(organisations.folder / "server" / "flower" / "authority.pem", own.authority)
+    stranger = organisations._play("join", "stranger", f"localhost:{organisations.port}", "0")
+    status, said = organisations.end(stranger)
+    assert status == 51
+    assert "does not admit this silo" in said
+
+
+def test_a_taken_port_is_told(organisations: Organisations) -> None:
+    organisations.serve([step([0], seconds=120.0)])
+    organisations.wait_until("server", "listening")
+    status, said = organisations.end(organisations.serve([step([0])]))
+    assert status == 51
+    assert f"cannot listen on 127.0.0.1:{organisations.port}" in said
+
+
+def test_the_door_for_silos_leads_nowhere_else(organisations: Organisations) -> None:
+    server = organisations.serve([step([0], seconds=120.0)])
+    organisations.wait_until("server", "listening")
+    trusting = ssl.create_default_context(
+        cafile=organisations.folder / "server" / "flower" / "authority.pem"
+    )
+
+    def status(path: str) -> int:
+        url = f"https://localhost:{organisations.port}{path}"
+        request = urllib.request.Request(url, data=b"")
+        try:
+            with urllib.request.urlopen(request, context=trusting) as response:  # noqa: S310
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    # What commands the operator, what takes on runs, and what describes them all.
+    for path in ("/v1/control/start-run", "/v1/runtime/acquire-task", "/docs", "/health"):
+        assert status(path) == 404
+    for path in ("/v1/fleet/../control/start-run", "/v1/fleet/%2e%2e/control/start-run"):
+        assert status(path) in (404, 405)
+    # The door itself is there: it asks for another kind of message.
+    assert status("/v1/fleet/pull-messages") not in (404, 200)
+    server.terminate()
