@@ -279,6 +279,18 @@ class EngineContract:
         assert resumed.table_sha256 == self.reference(plan, split).table_sha256
         assert [record.round for record in resumed.rounds] == [1, 2, 3]
 
+    def test_a_restored_engine_goes_on_with_the_slice_that_is_due(
+        self, split: tuple[Ratings, Ratings], keyed: Keyed, tmp_path: Path
+    ) -> None:
+        plan = self.plan(split, keyed, method="bayes", upload="slices", slices=2, rounds=4)
+        # The set-up, and the first slice once.
+        keeper = StopAfter(2, tmp_path)
+        with self.engine(plan, keyed.key, *split) as engine, pytest.raises(KeyboardInterrupt):
+            play(plan, keyed, engine, keeper)
+        with self.engine(plan, keyed.key, *split) as engine:
+            resumed = play(plan, keyed, engine, keeper)
+        assert resumed.table_sha256 == self.reference(plan, split).table_sha256
+
     def test_a_restored_engine_remembers_the_public_model(
         self, split: tuple[Ratings, Ratings], tmp_path: Path
     ) -> None:
