@@ -28,7 +28,8 @@ class Download:
 
     @property
     def m(self) -> int:
-        return 2 ** (self.bits - 1) - 1
+        largest: int = 2 ** (self.bits - 1) - 1
+        return largest
 
     @property
     def place(self) -> int:

@@ -273,3 +273,12 @@ def test_the_server_keeps_and_restores_the_exact_table() -> None:
         opened, as_opened(SHAPE, TERMS, [part + 2 for part in table]), strict=True
     ):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_the_example_of_the_page() -> None:
+    shape = TableShape((GroupShape("items", 2, 1, 8), GroupShape("raters", 2, 1, 4)))
+    terms = DownloadTerms(4, "items", "raters", 2)
+    table = [np.array([[-30], [5]]), np.array([[1], [0]])]
+    data = encode_table(shape, terms, table)
+    assert data == bytes.fromhex("0100 00002041 90")
+    assert decode_table(shape, terms, data)[0].tolist() == [[-30], [6]]

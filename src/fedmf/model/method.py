@@ -45,8 +45,8 @@ class RowGroup:
         Row j belongs to item j, so that whoever sees the row is told something about those who
         rated the item. Rows of items with too few raters never leave a participant.
     prior_raters
-        Row j over the number of item j's raters plus this is about as large as the item's factors,
-        however many they are, so that rows can be rounded alike; None: rows do not grow with them.
+        Row j over the number of item j's raters plus this is about equally large for all items, so
+        that rows can be rounded alike; None: rows do not grow with their raters.
     """
 
     name: str
