@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -192,7 +192,8 @@ def _table_opener(seen: Observables) -> ParticipantProtection:
 
 
 def _change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
-    session = seen.plan.session
+    # An upload is exact, even where tables are not.
+    session = replace(seen.plan.session, download=None)
     if seen.charter is not None:
         return _committee_change(seen, upload)
     if session.protection != "none" and seen.key is None:

@@ -74,6 +74,13 @@ def train(
     slices: Annotated[
         int | None, typer.Option(help="Upload slices: how many.", show_default=str(DEFAULT_SLICES))
     ] = None,
+    download_bits: Annotated[
+        int | None,
+        typer.Option(
+            help="Bits of a value in opened tables (none; --open server): 4 to 12, 6 is enough.",
+            show_default="exact",
+        ),
+    ] = None,
     key_bits: Annotated[
         int, typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper).")
     ] = 3072,
@@ -147,6 +154,7 @@ def train(
             protection=protection,
             upload=upload,
             slices=slices,
+            download_bits=download_bits,
             committee=committee,
             threshold=threshold,
             opened_by=opened_by,
