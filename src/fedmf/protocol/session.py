@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from fedmf.errors import MessageError, SettingsError
+from fedmf.protocol.canonical_json import UNREADABLE, canonical_json
 from fedmf.protocol.committee.terms import CommitteeTerms
 from fedmf.protocol.compact_words import DownloadTerms
 from fedmf.protocol.slices import Schedule, SliceTerms
@@ -143,9 +144,7 @@ class Session:
             fields["slices"] = self.slices.as_json()
         if self.download is not None:
             fields["download"] = self.download.as_json()
-        return json.dumps(
-            fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        ).encode()
+        return canonical_json(fields)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Session:
@@ -173,14 +172,7 @@ class Session:
                 download=_download(fields.get("download")),
             )
             canonical = session.to_bytes()
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            SettingsError,
-        ) as error:
+        except (*UNREADABLE, SettingsError) as error:
             raise MessageError(f"these bytes describe no session: {error}") from error
         if canonical != data:
             raise MessageError("the description of a session is not in its canonical form")

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedmf.errors import KeyMaterialError, MessageError
+from fedmf.protocol.canonical_json import canonical_json
 from fedmf.protocol.committee.cards import Card, PersonalKeys
 from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.documents import canonical_json, format_of
+from fedmf.protocol.committee.documents import format_of
 from fedmf.protocol.committee.enrolment import Enrolment
 from fedmf.protocol.committee.register import roster_from_document, roster_to_document
 from fedmf.protocol.committee.sealed_reader import SealedReader

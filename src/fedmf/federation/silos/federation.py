@@ -16,6 +16,7 @@ from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.public_facts import PublicFacts
 from fedmf.federation.settings import TrainingSettings
 from fedmf.protocol import Session
+from fedmf.protocol.canonical_json import UNREADABLE, canonical_json
 from fedmf.ratings import Id, RatingScale
 
 FORMAT = "fedmf federation 1"
@@ -190,9 +191,7 @@ class Federation:
             "smallest_cohort": self.smallest_cohort,
             "users": self.users,
         }
-        return json.dumps(
-            fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        ).encode()
+        return canonical_json(fields)
 
     @classmethod
     def from_bytes(cls, data: bytes, what: str = "what was received") -> Federation:
@@ -218,14 +217,7 @@ class Federation:
                 Session.from_bytes(fields["session"].encode()),
             )
             canonical = federation.to_bytes()
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            FedmfError,
-        ) as error:
+        except (*UNREADABLE, FedmfError) as error:
             raise MessageError(f"{what} describes no federation: {error}") from error
         if canonical != data:
             raise MessageError(f"{what} describes a federation, but not in its canonical form")
