@@ -5,6 +5,7 @@ After each fault the table is that of the same history in the local engine, bit 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,12 @@ pytest.importorskip("flwr", reason="Flower is an extra: pip install 'fedmf[flowe
 
 from flwr.app import RecordDict
 
+from fedmf.cli.join import join
 from fedmf.errors import FedmfError, ProtocolError, SettingsError
-from fedmf.federation.flower import answering, records, transport
+from fedmf.federation.flower import answering, both_sides, records, transport
 from fedmf.federation.flower.answering import answer
 from fedmf.federation.flower.events import Events
+from fedmf.federation.flower.folders import SiloFolder
 from fedmf.federation.flower.transport import GridTransport
 from fedmf.federation.silos import Coordinator, CoordinatorSettings, Federation, RoundEntry, Silo
 from tests.federation.flower.paper_grid import PaperGrid, PaperNode
@@ -221,3 +224,21 @@ def test_an_unexpected_error_at_a_silo_is_one_line_and_the_silo_goes_on(
     assert "unexpected ValueError: first second" in lines[0]
     assert "silo 2 refused with error 1; its own log says why" in town.said["server"]
     assert town.agrees()
+
+
+def test_what_a_silo_could_not_do_is_told_on_its_own_terminal_and_in_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Town(tmp_path, protection="none").folder(0)
+    connection = SiloFolder(folder)
+    connection.path.mkdir()
+
+    def connect(folder: Path, server: str, respond: Callable[[bytes], bytes], _: Events) -> None:
+        del folder, server
+        respond(b"nonsense")
+
+    monkeypatch.setattr(both_sides, "join", connect)
+    join(folder, "localhost:1")
+    assert "error 32: not a message between a coordinator and a silo" in capsys.readouterr().err
+    line = json.loads(connection.events.read_text("utf-8"))
+    assert (line["event"], line["error"]) == ("trouble", 32)
