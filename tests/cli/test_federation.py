@@ -10,9 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from fedmf.cli.app import app
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.participants_key import load_participants_key
+from fedmf.federation import flower
 from fedmf.federation.silos import Federation, SiloSettings
 
 NEW = ["federation", "new", "server", "--catalogue", "items.txt", "--protection", "rlwe"]
+NEW += ["--key-check", "5e" * 16]
 USERS = ["--users", "2", "--users", "3", "--users", "4"]
 
 
@@ -85,3 +89,28 @@ def test_keys_of_connections_are_made_and_named() -> None:
     told = json.loads(run("keys", "node", "north", "--json"))
     assert Path(told["public_key"]).read_text("ascii").startswith("ecdsa-sha2-nistp384 ")
     assert "there already" in run("keys", "node", "north", status=30)
+
+
+def test_the_shared_key_of_rlwe_comes_with_its_check_value() -> None:
+    told = json.loads(run("keys", "shared", "key.json", "--json"))
+    assert Path("key.json").stat().st_mode & 0o777 == 0o600
+    key = load_participants_key("key.json")
+    assert isinstance(key, MasterSecret)
+    assert told["key_check"] == key.check_value().hex()
+    assert key.to_bytes().hex() not in json.dumps(told)
+    run(*NEW[:-1], told["key_check"], *USERS)
+    assert Federation.read(Path("server")).key_check == key.check_value()
+
+
+@pytest.mark.parametrize(("given", "says"), [((), "needs the check"), (("x",), "no check value")])
+def test_a_federation_with_rlwe_needs_the_check_value(given: tuple[str, ...], says: str) -> None:
+    options = ["--key-check", *given] if given else []
+    assert says in run(*NEW[:-2], *USERS, *options, status=12)
+
+
+@pytest.mark.parametrize("command", [("server", "server"), ("join", "north", "--server", "h:1")])
+def test_without_flower_server_and_join_say_what_to_install(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flower, "find_spec", lambda _: None)
+    assert "pip install 'fedmf[flower]'" in run(*command, status=51)

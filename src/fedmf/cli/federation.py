@@ -51,6 +51,10 @@ def new(
     min_raters: Annotated[
         int, typer.Option(help="Rows of items with fewer raters stay out of the table.")
     ] = 3,
+    key_check: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="rlwe: what fedmf keys shared printed.", show_default=""),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Public seed of start and cohorts.")] = 0,
     wait: Annotated[float, typer.Option(help="Seconds for which the server waits.")] = 300.0,
     as_json: Json = False,
@@ -68,7 +72,9 @@ def new(
         seed=seed,
         silos=len(users),
     )
-    made = Federation.make(settings, _item_ids(catalogue), _scale(scale), users)
+    made = Federation.make(
+        settings, _item_ids(catalogue), _scale(scale), users, key_check=_key_check(key_check)
+    )
     if (folder / FEDERATION).exists():
         raise RunDirectoryError(
             f"{folder / FEDERATION} is there already; take another folder, for silos know the one "
@@ -141,6 +147,15 @@ def _scale(text: str) -> RatingScale:
         return RatingScale(float(low), float(high if colon else "nan"))
     except ValueError:
         raise SettingsError(f"{text!r} is no scale; it looks like 0.5:5") from None
+
+
+def _key_check(text: str | None) -> bytes | None:
+    try:
+        return None if text is None else bytes.fromhex(text)
+    except ValueError:
+        raise SettingsError(
+            f"{text!r} is no check value of a key; make the key with: fedmf keys shared FILE"
+        ) from None
 
 
 def _say(text: str) -> None:

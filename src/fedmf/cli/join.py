@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from fedmf.cli.console import INTERRUPTED, ends_with_error_number, progress
 from fedmf.cli.signals import ends_in_order
+from fedmf.errors import FedmfError
 from fedmf.federation.flower import require_flower
 from fedmf.federation.silos import Silo
 from fedmf.federation.silos.resident import serve
@@ -44,7 +45,11 @@ def join(
 
     files = SiloFolder(folder)
     events = Events(files.events if files.path.is_dir() else None, _say)
-    silo = Silo.open(folder)
+
+    def tell(error: FedmfError) -> None:
+        events.record("trouble", f"error {error.number}: {error}", error=error.number)
+
+    silo = Silo.open(folder, tell=tell)
     try:
         with ends_in_order():
             connect(folder, address, silo.respond, events)
@@ -56,7 +61,7 @@ def join(
 
 
 def _serve_supernode(folder: Path) -> None:
-    silo = Silo.open(folder)
+    silo = Silo.open(folder, tell=lambda error: _say(f"error {error.number}: {error}"))
     try:
         with ends_in_order():
             serve(silo, folder)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from fedmf.cli.console import ends_with_error_number, output, print_json
 from fedmf.cli.keys_connections import node, server
 from fedmf.cli.keys_rosters import adopt, roster, sign
+from fedmf.cli.keys_shared import shared
 from fedmf.cli.keys_show import as_list, show
 from fedmf.crypto.envelopes import DEFAULT_SUITE, ENVELOPE_SUITES
 from fedmf.crypto.master_secret import MasterSecret
@@ -191,5 +192,5 @@ def _say(text: str) -> None:
     output().print(escape(text))
 
 
-for command in (roster, sign, adopt, show, server, node):
+for command in (roster, sign, adopt, show, shared, server, node):
     keys.command()(command)

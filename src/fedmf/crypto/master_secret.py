@@ -9,6 +9,7 @@ from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError
 
 MASTER_SECRET_BYTES = 32
+CHECK_BYTES = 16
 
 
 class MasterSecret(SecretMaterial):
@@ -57,6 +58,14 @@ class MasterSecret(SecretMaterial):
         for part in (label.encode(), *parts):
             pieces += [len(part).to_bytes(8, "little"), part]
         return hmac.digest(self._secret, b"".join(pieces), "sha256")
+
+    def check_value(self) -> bytes:
+        """Return 16 public bytes that tell those who hold a secret whether it is this one.
+
+        An output of the pseudorandom function under a label of its own: it says nothing about any
+        other output, and nobody finds 256 secret bits by trying.
+        """
+        return self.derive("check value")[:CHECK_BYTES]
 
     def to_bytes(self) -> bytes:
         """Return the secret itself."""

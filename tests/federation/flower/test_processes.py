@@ -9,6 +9,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,31 @@ from tests.federation.flower.organisations import Organisations, superlink_of
 ALL = [0, 1, 2]
 
 
+@contextmanager
+def ended(them: Organisations) -> Iterator[Organisations]:
+    """End what was started there."""
+    try:
+        yield them
+    finally:
+        them.close()
+        for process in them.processes:
+            if process.stdout is not None:
+                process.stdout.close()
+
+
 @pytest.fixture
 def organisations(tmp_path: Path) -> Iterator[Organisations]:
-    them = Organisations(tmp_path)
-    yield them
-    them.close()
-    for process in them.processes:
-        if process.stdout is not None:
-            process.stdout.close()
+    with ended(Organisations(tmp_path)) as them:
+        yield them
+
+
+@pytest.fixture(scope="module")
+def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Organisations]:
+    """Return organisations whose server waits for a silo that never comes."""
+    with ended(Organisations(tmp_path_factory.mktemp("listening"))) as them:
+        them.serve([step([0], seconds=600.0)])
+        them.wait_until("server", "listening")
+        yield them
 
 
 def step(silos: list[int], size: int = 100, seconds: float = 60.0) -> dict[str, object]:
@@ -104,48 +122,39 @@ def test_a_killed_server_takes_its_superlink_with_it(organisations: Organisation
     assert status == 0, said
 
 
-def test_a_silo_leaves_a_server_with_another_certificate_alone(
-    organisations: Organisations,
-) -> None:
-    make_server_certificate(organisations.folder / "server", ["localhost"])
-    organisations.serve([step([0], seconds=120.0)])
-    organisations.wait_until("server", "listening")
-    status, said = organisations.end(organisations.join(0))
+def test_a_silo_leaves_a_server_with_another_certificate_alone(listening: Organisations) -> None:
+    other = make_server_certificate(listening.folder / "another-server", ["localhost"])
+    shutil.copy(other.authority, listening.silo(0) / "flower" / "authority.pem")
+    status, said = listening.end(listening.join(0))
     assert status == 51
-    assert f"localhost:{organisations.port} is not the server that" in said
-    assert not organisations.events("silo-0", "connected")
+    assert f"localhost:{listening.port} is not the server that" in said
+    assert not listening.events("silo-0", "connected")
 
 
 def test_a_silo_with_a_key_that_nobody_registered_is_not_admitted(
-    organisations: Organisations,
+    listening: Organisations,
 ) -> None:
-    organisations.serve([step([0], seconds=120.0)])
-    organisations.wait_until("server", "listening")
-    own = make_node_key(organisations.folder / "stranger")
-    shutil.copy(organisations.folder / "server" / "flower" / "authority.pem", own.authority)
-    stranger = organisations._play("join", "stranger", f"localhost:{organisations.port}", "0")
-    status, said = organisations.end(stranger)
+    own = make_node_key(listening.folder / "stranger")
+    shutil.copy(listening.folder / "server" / "flower" / "authority.pem", own.authority)
+    stranger = listening._play("join", "stranger", f"localhost:{listening.port}", "0")
+    status, said = listening.end(stranger)
     assert status == 51
     assert "does not admit this silo" in said
 
 
-def test_a_taken_port_is_told(organisations: Organisations) -> None:
-    organisations.serve([step([0], seconds=120.0)])
-    organisations.wait_until("server", "listening")
-    status, said = organisations.end(organisations.serve([step([0])]))
+def test_a_taken_port_is_told(listening: Organisations) -> None:
+    status, said = listening.end(listening.serve([step([0])]))
     assert status == 51
-    assert f"cannot listen on 127.0.0.1:{organisations.port}" in said
+    assert f"cannot listen on 127.0.0.1:{listening.port}" in said
 
 
-def test_the_door_for_silos_leads_nowhere_else(organisations: Organisations) -> None:
-    server = organisations.serve([step([0], seconds=120.0)])
-    organisations.wait_until("server", "listening")
+def test_the_door_for_silos_leads_nowhere_else(listening: Organisations) -> None:
     trusting = ssl.create_default_context(
-        cafile=organisations.folder / "server" / "flower" / "authority.pem"
+        cafile=listening.folder / "server" / "flower" / "authority.pem"
     )
 
     def status(path: str) -> int:
-        url = f"https://localhost:{organisations.port}{path}"
+        url = f"https://localhost:{listening.port}{path}"
         request = urllib.request.Request(url, data=b"")
         try:
             with urllib.request.urlopen(request, context=trusting) as response:  # noqa: S310
@@ -161,4 +170,3 @@ def test_the_door_for_silos_leads_nowhere_else(organisations: Organisations) -> 
         assert status(path) in (404, 405)
     # The door itself is there: it asks for another kind of message.
     assert status("/v1/fleet/pull-messages") not in (404, 200)
-    server.terminate()

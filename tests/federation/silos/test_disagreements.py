@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from fedmf.crypto.participants_key import save_participants_key
 from fedmf.errors import (
     DataError,
     FedmfError,
+    FixedPointRangeError,
     KeyMaterialError,
     MessageError,
     ProtocolError,
@@ -135,7 +137,12 @@ def test_a_closing_with_fewer_uploads_than_agreed_is_refused(tmp_path: Path) -> 
     """Without a committee the server decides when to close, and silos see whom it included."""
     town = Town(tmp_path, protection="rlwe")
     coordinators = Federation.make(
-        town.settings, town.federation.item_ids, SCALE, town.federation.users, smallest_cohort=2
+        town.settings,
+        town.federation.item_ids,
+        SCALE,
+        town.federation.users,
+        key_check=town.federation.key_check,
+        smallest_cohort=2,
     )
     fields = {**json.loads(town.federation.to_bytes()), "smallest_cohort": 2}
     lax = Federation.from_bytes(
@@ -184,16 +191,59 @@ def test_keys_that_are_missing_or_anothers(tmp_path: Path) -> None:
         Silo.open(own)
 
 
-def test_another_shared_secret_is_found_out_when_the_first_sum_does_not_open(
-    tmp_path: Path,
-) -> None:
+def test_another_shared_secret_is_found_out_when_the_silo_opens(tmp_path: Path) -> None:
     town = Town(tmp_path, protection="rlwe")
     path = town.folder(1) / "key.json"
     path.unlink()
     save_participants_key(path, MasterSecret.fresh())
-    with pytest.raises(ProtocolError, match="silo"):
+    there, here = both_sides(town, 1)
+    assert isinstance(there, KeyMaterialError)
+    assert town.federation.key_check is not None
+    assert f"that of the federation file is {town.federation.key_check.hex()}" in str(there)
+    assert "silo 1: " in here
+
+
+def test_a_check_value_is_for_rlwe_and_due_there(tmp_path: Path) -> None:
+    lattice = Town(tmp_path / "rlwe", protection="rlwe").federation
+    assert Federation.from_bytes(lattice.to_bytes()).key_check == lattice.key_check
+    for wrong in (None, bytes(15)):
+        with pytest.raises(SettingsError, match="needs the check value"):
+            replace(lattice, key_check=wrong)
+    with pytest.raises(SettingsError, match="for protection rlwe alone"):
+        replace(Town(tmp_path / "none", protection="none").federation, key_check=bytes(16))
+
+
+def test_the_whole_sentence_of_an_error_is_for_the_silos_own_log(tmp_path: Path) -> None:
+    """Training that diverges names a value, which no other may see."""
+    town = Town(tmp_path, protection="none", method="sgd", learning_rate=3.0, rounds=4)
+    told: list[FedmfError] = []
+    town.transport._silos[1] = Silo.open(town.folder(1), tell=told.append)
+    with pytest.raises(ProtocolError, match="silo 1: its contribution is out of range") as here:
         town.run()
-    assert town.transport.silo(0).standing.table == 1
+    assert {type(error) for error in told} == {FixedPointRangeError}
+    whole = str(told[0])
+    assert whole not in str(here.value)
+    assert re.search(r"[0-9]", whole)
+
+
+def test_after_an_unexpected_error_a_silo_takes_the_state_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = Town(tmp_path, protection="none")
+    silo = town.transport.silo(1)
+    real, defects = silo._upload, [TypeError("a defect")]
+
+    def upload(data: bytes) -> bytes:
+        made = real(data)
+        if defects:
+            raise defects.pop()
+        return made
+
+    monkeypatch.setattr(silo, "_upload", upload)
+    with pytest.raises(TypeError, match="a defect"):
+        town.run()
+    town.run()
+    assert town.tables() == {town.local_table()}
 
 
 def test_messages_that_are_none_are_answered_with_an_error(tmp_path: Path) -> None:

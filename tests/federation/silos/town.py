@@ -70,19 +70,23 @@ class Town:
             self.folder(silo).mkdir(parents=True)
             write_ratings(self.folder(silo) / "ratings.csv", ratings, codes)
         self.coordinator_folder.mkdir()
+        self.key: ParticipantsKey | None = paillier
+        if self.settings.protection == "rlwe":
+            self.key = MasterSecret.fresh()
         self.federation = Federation.make(
             self.settings,
             ratings.item_ids,
             SCALE,
             [len(codes) for codes in owners],
             public_key=int(paillier.public.n) if paillier else None,
+            key_check=self.key.check_value() if isinstance(self.key, MasterSecret) else None,
         )
         self.federation.write(self.coordinator_folder)
         CoordinatorSettings(seconds=1, patience=2).write(self.coordinator_folder)
         for silo in range(SILOS):
             self.federation.write(self.folder(silo))
             SiloSettings(silo, "ratings.csv").write(self.folder(silo))
-        self._hand_out_keys(paillier)
+        self._hand_out_keys()
         self.transport = InProcess(self)
 
     @property
@@ -149,15 +153,12 @@ class Town:
             SCALE,
         )
 
-    def _hand_out_keys(self, paillier: PrivateKey | None) -> None:
+    def _hand_out_keys(self) -> None:
         session = self.federation.session
         if session.committee is None:
-            key: ParticipantsKey | None = paillier
-            if session.protection == "rlwe":
-                key = MasterSecret.fresh()
-            for silo in range(SILOS if key is not None else 0):
-                assert key is not None
-                save_participants_key(self.folder(silo) / "key.json", key)
+            if self.key is not None:
+                for silo in range(SILOS):
+                    save_participants_key(self.folder(silo) / "key.json", self.key)
             return
         participants = [PersonalKeys.fresh("participant", f"silo {k}") for k in range(SILOS)]
         members = [

@@ -17,8 +17,16 @@ from fedmf.federation.flower.records import (
 )
 
 
+def described(error: Exception) -> str:
+    """Return kind and text of an unexpected error, on one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def answer(record: RecordDict, respond: Callable[[bytes], bytes], events: Events) -> RecordDict:
     """Return the answer to a request; a refusal carries the number of the error and no sentence.
+
+    Whatever goes wrong becomes a refusal: a silo stays there for the next request.
 
     Parameters
     ----------
@@ -40,5 +48,13 @@ def answer(record: RecordDict, respond: Callable[[bytes], bytes], events: Events
     except FedmfError as error:
         events.record("refused", f"error {error.number}: {error}", error=error.number)
         return refusal_record(error.number)
+    except Exception as error:  # noqa: BLE001 - whatever the server sent, the silo goes on
+        events.record(
+            "refused",
+            f"error {FedmfError.number}: a request met an unexpected {described(error)}; this is a "
+            "defect of fedmf or of the server, and the silo goes on",
+            error=FedmfError.number,
+        )
+        return refusal_record(FedmfError.number)
     events.record("answered", bytes_in=len(request), bytes_out=len(reply))
     return reply_record(reply)

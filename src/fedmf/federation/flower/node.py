@@ -47,7 +47,8 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
 from fedmf.atomic import write_file
-from fedmf.errors import TransportError
+from fedmf.errors import FedmfError, TransportError
+from fedmf.federation.flower.answering import described
 from fedmf.federation.flower.certificates import load_node_key, public_pem
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import SiloFolder
@@ -92,6 +93,8 @@ class SiloNode:
     def run(self, answer: Answer, *, until: Callable[[], bool] = lambda: False) -> None:
         """Answer requests until told to stop; a server that goes away is waited for.
 
+        So is one that sends what is no message of Flower's: the silo says so, and goes on.
+
         Parameters
         ----------
         answer
@@ -118,6 +121,16 @@ class SiloNode:
                         continue
                 except httpx.HTTPError as error:
                     self._lost(error)
+                    time.sleep(AGAIN)
+                    continue
+                except FedmfError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever the server sent
+                    self._events.record(
+                        "malformed",
+                        f"the server at {self._server} sent something that cannot be read "
+                        f"({described(error)}); going on",
+                    )
                     time.sleep(AGAIN)
                     continue
                 time.sleep(POLL if time.monotonic() - last < BUSY_FOR else IDLE)

@@ -11,6 +11,7 @@ from typing import Any
 
 from fedmf.atomic import write_file
 from fedmf.crypto.labels import fingerprint, labelled_hash
+from fedmf.crypto.master_secret import CHECK_BYTES
 from fedmf.errors import FedmfError, MessageError, SettingsError
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.public_facts import PublicFacts
@@ -50,6 +51,9 @@ class Federation:
         No round counts with fewer uploads. Silos check it, and under a committee members do.
     session
         The protocol's parameters; what all that goes before says makes just this session.
+    key_check
+        Protection rlwe: the check value of the secret that silos share, 16 public bytes; see
+        `MasterSecret.check_value`. None for other protections.
 
     Raises
     ------
@@ -65,6 +69,7 @@ class Federation:
     measured: bool
     smallest_cohort: int
     session: Session
+    key_check: bytes | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -85,6 +90,14 @@ class Federation:
                 f"a smallest cohort of {self.smallest_cohort} where "
                 f"{self.settings.cohort or silos} silos take part in a round"
             )
+        if self.settings.protection == "rlwe":
+            if self.key_check is None or len(self.key_check) != CHECK_BYTES:
+                problems.append(
+                    "protection rlwe needs the check value of the silos' key, "
+                    f"{CHECK_BYTES} bytes; fedmf keys shared FILE makes the key and prints it"
+                )
+        elif self.key_check is not None:
+            problems.append("a check value of a key is for protection rlwe alone")
         if problems:
             raise SettingsError("; ".join(problems))
         if self.plan.session != self.session:
@@ -104,6 +117,7 @@ class Federation:
         members: Sequence[int] | None = None,
         measured: bool = True,
         public_key: int | None = None,
+        key_check: bytes | None = None,
         smallest_cohort: int | None = None,
     ) -> Federation:
         """Make the facts of a new federation; the session is a new one.
@@ -112,7 +126,7 @@ class Federation:
         ----------
         settings
             How to train; the number of silos follows from `users`.
-        item_ids, scale, users, measured
+        item_ids, scale, users, measured, key_check
             As of the class.
         members
             Which silos are members; None: the first ones, as many as the settings say.
@@ -149,6 +163,7 @@ class Federation:
             measured,
             smallest_cohort,
             plan.session,
+            key_check,
         )
 
     @cached_property
@@ -180,7 +195,7 @@ class Federation:
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: JSON in UTF-8, keys sorted, no spaces."""
-        fields = {
+        fields: dict[str, Any] = {
             "format": FORMAT,
             "items": self.item_ids,
             "measured": self.measured,
@@ -191,6 +206,8 @@ class Federation:
             "smallest_cohort": self.smallest_cohort,
             "users": self.users,
         }
+        if self.key_check is not None:
+            fields["key_check"] = self.key_check.hex()
         return canonical_json(fields)
 
     @classmethod
@@ -204,6 +221,7 @@ class Federation:
         """
         try:
             fields: Mapping[str, Any] = json.loads(data)
+            check = fields.get("key_check")
             if fields["format"] != FORMAT:
                 raise ValueError(f"its format is {fields['format']!r}, not {FORMAT!r}")
             federation = cls(
@@ -215,6 +233,7 @@ class Federation:
                 bool(fields["measured"]),
                 int(fields["smallest_cohort"]),
                 Session.from_bytes(fields["session"].encode()),
+                None if check is None else bytes.fromhex(check),
             )
             canonical = federation.to_bytes()
         except (*UNREADABLE, FedmfError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -56,6 +57,9 @@ class Silo:
         What it owns.
     locks
         Let go of by `close`.
+    tell
+        The silo's own log: called with every error that it answers with, whose sentence the
+        coordinator may not get.
     """
 
     def __init__(
@@ -65,12 +69,14 @@ class Silo:
         settings: SiloSettings,
         ratings: SiloRatings,
         locks: ExitStack,
+        tell: Callable[[FedmfError], None],
     ) -> None:
         self._folder = folder
         self._federation = federation
         self._settings = settings
         self._ratings = ratings
         self._locks = locks
+        self._tell = tell
         self._state = SiloState(folder / STATE, federation, settings.silo)
         self._member = member_role(federation, settings, folder)
         self._held = Held()
@@ -78,8 +84,16 @@ class Silo:
         self._go_back()
 
     @classmethod
-    def open(cls, folder: Path) -> Silo:
+    def open(cls, folder: Path, *, tell: Callable[[FedmfError], None] = lambda _: None) -> Silo:
         """Open a silo by its configuration, with the state that it had.
+
+        Parameters
+        ----------
+        folder
+            The silo's folder.
+        tell
+            The silo's own log: called with every error that it answers with. Sentences that name
+            ratings, values or places reach nobody else.
 
         Raises
         ------
@@ -99,7 +113,7 @@ class Silo:
             _check_terms(federation, settings)
             ratings = silo_ratings(federation, settings, folder)
             folder.chmod(0o700)
-            silo = cls(folder, federation, settings, ratings, undo)
+            silo = cls(folder, federation, settings, ratings, undo, tell)
             silo._locks = undo.pop_all()
             return silo
 
@@ -146,6 +160,7 @@ class Silo:
             asked = Bundle.from_bytes(request)
             self._check_address(asked)
         except FedmfError as error:
+            self._tell(error)
             return self.refusal(request, error)
         if self._halfway:
             self._go_back()
@@ -158,12 +173,13 @@ class Silo:
                     parts.append((Part.MEMBER, self._member_reply(content)))
                 elif trouble is None:
                     parts += self._act(name, content)
-            except RunDirectoryError:
-                # What is in memory is ahead of the disk, and must not leave.
-                self._halfway = True
-                raise
-            except FedmfError as error:
+            except Exception as error:
+                if not isinstance(error, FedmfError) or isinstance(error, RunDirectoryError):
+                    # What is in memory is ahead of the disk, or nobody knows what it is.
+                    self._halfway = True
+                    raise
                 trouble = error
+                self._tell(error)
         if self._halfway:
             self._go_back()
         elif self._changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.participants_key import load_participants_key
 from fedmf.errors import KeyMaterialError, SettingsError
 from fedmf.federation.enrolment_files import read_enrolment
@@ -33,7 +34,15 @@ def participant_half(
     if session.protection == "none":
         return participant_protection(session, None, start)
     if session.committee is None:
-        return participant_protection(session, load_participants_key(folder / settings.key), start)
+        path = folder / settings.key
+        key = load_participants_key(path)
+        if isinstance(key, MasterSecret) and key.check_value() != federation.key_check:
+            due = "none" if federation.key_check is None else federation.key_check.hex()
+            raise KeyMaterialError(
+                f"{path} is another key than the other silos have: its check value is "
+                f"{key.check_value().hex()}, and that of the federation file is {due}"
+            )
+        return participant_protection(session, key, start)
     enrolment = _enrolment(federation, folder / settings.participant)
     if (enrolment.keys.role, enrolment.number) != ("participant", settings.silo):
         raise SettingsError(

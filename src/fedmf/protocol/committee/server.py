@@ -413,6 +413,7 @@ class CommitteeServer(Server):
                 f"round {self.next_round} cannot end: {len(self._now.votes)} of the "
                 f"{self.charter.terms.threshold} members that have to sign are there"
                 + (f" ({reasons})" if reasons else "")
+                + "; nothing is lost: go on when more of them are"
             )
         self._stage = stage
         return {}
