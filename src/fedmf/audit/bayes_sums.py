@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fedmf.audit.attacks import lone_changes, single_rater_rows
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from fedmf.ratings import Ratings
 
 FEW, HONEST = 12, 3
-EPOCH = 6
-"""Rounds of small cohorts: the more, the more raters are looked at."""
+DRAWS = 6
+"""Small cohorts have few raters each: so many are drawn, by other seeds."""
 VICTIMS = 6
 SETTLED = 8
 """From this round on others' contributions hardly move."""
@@ -33,22 +34,27 @@ def rows(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
         Of at least twelve users.
     """
     few = ratings.take(users=FEW)
-    runs: list[tuple[Ratings, dict[str, object]]] = [
-        (few, {"min_raters": 1, "rounds": 1}),
-        (few, {"min_raters": 3, "rounds": 1}),
-        (ratings, {"min_raters": 3, "cohort": HONEST, "rounds": EPOCH}),
-        (ratings, {"min_raters": 3, "cohort": FEW, "rounds": EPOCH // 2}),
-        (ratings, {"min_raters": 3, "rounds": 1}),
+    circumstances: list[tuple[Ratings, dict[str, object], int]] = [
+        (few, {"min_raters": 1}, 1),
+        (few, {"min_raters": 3}, 1),
+        (ratings, {"min_raters": 3, "cohort": HONEST}, DRAWS),
+        (ratings, {"min_raters": 3, "cohort": FEW}, DRAWS // 2),
+        (ratings, {"min_raters": 3}, 1),
     ]
-    for part, changed in runs:
-        run = play(settings.training("committee", "bayes", **changed), part)
-        users, cohort = run.plan.session.participants, changed.get("cohort")
-        size = f"{users} users" if cohort is None else f"{users} users in cohorts of {cohort}"
-        yield _row(run, PARTICIPANT, f"--min-raters {changed['min_raters']}, {size}")
+    for part, changed, draws in circumstances:
+        runs = []
+        for draw in range(draws):
+            drawn = replace(settings, seed=settings.seed + draw)
+            chosen = drawn.training("committee", "bayes", rounds=1, **changed)
+            runs.append(play(chosen, part))
+        cohort = changed.get("cohort")
+        size = f"{part.n_users} users"
+        size += "" if cohort is None else f" in cohorts of {cohort}, {draws} of them"
+        yield _row(runs, PARTICIPANT, f"--min-raters {changed['min_raters']}, {size}")
     for left in (HONEST, FEW):
-        corrupt = tuple(range(left, run.plan.session.participants))
+        corrupt = tuple(range(left, ratings.n_users))
         adversary = Adversary(server=True, members=(0, 1), participants=corrupt)
-        yield _row(run, adversary, f"--min-raters 3, {users} users")
+        yield _row(runs, adversary, f"--min-raters 3, {ratings.n_users} users")
 
 
 def comings_and_goings(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -101,9 +107,11 @@ def _in_batches(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
             found = lone_changes.attempt(seen, victims, leaving=is_leaving)
             yield lone_changes.judge(seen, found, run.truth, leaving=is_leaving, setting=setting)
     number = run.plan.setup_rounds + SETTLED
-    claims = {number: single_rater_rows.attempt(seen, number)}
     yield single_rater_rows.judge(
-        seen, claims, run.truth, setting=f"{least} joiners at once", among=joining
+        [(seen, number, single_rater_rows.attempt(seen, number))],
+        run.truth,
+        setting=f"{least} joiners at once",
+        among=joining,
     )
 
 
@@ -113,8 +121,9 @@ def _smallest_batch(ratings: Ratings, settings: AuditSettings) -> int:
     return plan.session.committee.smallest_cohort
 
 
-def _row(run: PlayedRun, adversary: Adversary, setting: str) -> Row:
-    seen = run.observe(adversary)
-    rounds_read = single_rater_rows.first_rounds(seen)
-    claims = {number: single_rater_rows.attempt(seen, number) for number in rounds_read}
-    return single_rater_rows.judge(seen, claims, run.truth, setting=setting)
+def _row(runs: Sequence[PlayedRun], adversary: Adversary, setting: str) -> Row:
+    found = []
+    for run in runs:
+        seen, first = run.observe(adversary), run.plan.setup_rounds + 1
+        found.append((seen, first, single_rater_rows.attempt(seen, first)))
+    return single_rater_rows.judge(found, runs[0].truth, setting=setting)

@@ -13,7 +13,7 @@ Unlike with `sgd` users start from nothing that is public, so that no row says w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 NAME = "rows of opened sums"
 Claims = Mapping[int, tuple[int, float]]
 """Item -> the group of rows that one person is said to have rated, and the rating."""
-COUNTS = (8, 20, 50, 120)
+COUNTS = (5, 8, 12, 20, 35, 60, 120, 250)
 """So many ratings may a rater have; Phi shrinks with them."""
 SAME_USER = 0.03
 """Rows of one rater lie as near to its u, in stars; those of others lie anywhere."""
@@ -82,22 +82,8 @@ def attempt(seen: Observables, number: int) -> Claims:
     )
 
 
-def first_rounds(seen: Observables) -> list[int]:
-    """Return the rounds that learn, up to the first whose participants were not all new in it."""
-    found: list[int] = []
-    known: set[int] = set()
-    for number in range(seen.plan.setup_rounds + 1, seen.plan.session.rounds + 1):
-        included = set(included_in(seen, number))
-        if not included or included & known:
-            break
-        known |= included
-        found.append(number)
-    return found
-
-
 def judge(
-    seen: Observables,
-    found: Mapping[int, Claims],
+    found: Sequence[tuple[Observables, int, Claims]],
     truth: Truth,
     *,
     setting: str = "",
@@ -113,13 +99,14 @@ def judge(
     Parameters
     ----------
     found
-        Claims by round.
+        What was seen of a run, the round of it that was read, and the claims; of several runs
+        that drew other cohorts where one says too little.
     among
         Whose ratings were added; None: those of everybody in the round who does not work with the
         adversary.
     """
     hits, counts, commonest, exact = [], [], 0, 0
-    for number, claims in found.items():
+    for seen, number, claims in found:
         everybody = among or included_in(seen, number)
         values = truth.values[[one for one in everybody if one not in seen.ratings]]
         rated = ~np.isnan(values)
@@ -140,6 +127,7 @@ def judge(
             hits.append(sum(most for (rater, _), most in best if rater == one))
             counts.append(len(items))
     interval = ratio_over_participants(hits, counts)
+    seen = found[0][0]
     session = seen.plan.session
     return Row(
         session.protection,
