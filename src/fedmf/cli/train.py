@@ -33,9 +33,8 @@ from fedmf.federation import (
     trained_model,
 )
 from fedmf.federation.settings import (
-    DEFAULT_ROUNDS,
+    DEFAULT_ROUNDS_TEXT,
     DEFAULT_SLICES,
-    ROUNDS_PER_SLICE,
     default_rounds,
 )
 from fedmf.ratings import BUNDLED_NAMES, Ratings
@@ -92,7 +91,7 @@ def train(
         int | None,
         typer.Option(
             help="Number of rounds.",
-            show_default=f"{DEFAULT_ROUNDS}; with slices {ROUNDS_PER_SLICE} for each",
+            show_default=DEFAULT_ROUNDS_TEXT,
         ),
     ] = None,
     cohort: Annotated[

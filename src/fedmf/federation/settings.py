@@ -20,6 +20,9 @@ ROUNDS_PER_SLICE = 5
 """As many as bring method `bayes` with slices to where 12 rounds bring it with full uploads."""
 
 
+DEFAULT_ROUNDS_TEXT = f"{DEFAULT_ROUNDS}; with slices {ROUNDS_PER_SLICE} for each"
+
+
 def default_rounds(upload: str, slices: int | None) -> int:
     """Return how many rounds suffice where nobody says how many."""
     return ROUNDS_PER_SLICE * (slices or DEFAULT_SLICES) if upload == "slices" else DEFAULT_ROUNDS
