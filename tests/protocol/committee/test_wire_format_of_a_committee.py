@@ -13,12 +13,15 @@ from fedmf.protocol.committee.terms import OpenedBy
 from tests.protocol import stranger_committee
 from tests.protocol.committee.world import SHAPE, World, random_changes
 from tests.protocol.stranger import Change
+from tests.protocol.stranger_slices import Slices
 
 STRANGER, ABSENT = 3, 0
 
 
 def terms_of(world: World) -> stranger_committee.CommitteeTerms:
-    session = world.session
+    session, slices = world.session, None
+    if (cut := session.slices) is not None:
+        slices = Slices(cut.count, cut.groups, cut.seed, cut.setup_rounds, cut.whole_at_setup)
     return stranger_committee.CommitteeTerms(
         session.session_id,
         session.protection,
@@ -28,6 +31,7 @@ def terms_of(world: World) -> stranger_committee.CommitteeTerms:
         session.rounds,
         None,
         session.learning_sha256,
+        slices,
         tuple(world.terms.as_json().items()),
     )
 
