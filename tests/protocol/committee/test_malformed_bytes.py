@@ -21,6 +21,7 @@ from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
+    EarlyKeyRequest,
     KeyReply,
     KeyRequest,
     MemberMessage,
@@ -100,6 +101,7 @@ def recorded() -> Recorded:
 
 MESSAGES: list[type[MemberMessage]] = [
     KeyRequest,
+    EarlyKeyRequest,
     KeyReply,
     ReviewRequest,
     ReviewReply,
