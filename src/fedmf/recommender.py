@@ -34,7 +34,8 @@ class FederatedRecommender:
     **settings
         The fields of `fedmf.TrainingSettings`: ``protection``, ``committee``, ``threshold``,
         ``opened_by``, ``upload``, ``key_bits``, ``method``, ``factors``, ``rounds``, ``cohort``,
-        ``silos``, ``seed``, ``learning_rate``, ``reg``, ``start``, ``min_raters``.
+        ``silos``, ``seed``, ``learning_rate``, ``reg``, ``start``, ``min_raters``,
+        ``slices``, ``download_bits``.
 
     Raises
     ------

@@ -263,6 +263,7 @@ def test_version(run: Any) -> None:
             "lower the learning rate",
         ),
         (["train", *SMALL, "--min-raters", "15"], 12, "min_raters is 15 and there are 14 users"),
+        (["train", "--download-bits", "6"], 12, "opened before they are sent"),
         (["train", "--cohort", "2"], 12, "cohort must be a whole number of at least 3"),
         (["train", "--resume", "nowhere"], 40, "not a run directory"),
         (["recommend", "nowhere", "--user", "1"], 40, "not a run directory"),

@@ -33,9 +33,12 @@ from fedmf.federation import (
 )
 from fedmf.federation.engine import Uploaded
 from fedmf.federation.local.roles import make_server
+from fedmf.federation.local.states import read_states
 from fedmf.model import FloatTable, Method, PublicModel
 from fedmf.model.sgd import Sgd
 from fedmf.protocol import PROTECTIONS, ClosingMessage, fresh_key
+from fedmf.protocol.compact_words import table_bytes
+from fedmf.protocol.plain_words import decode_words
 from fedmf.ratings import Ratings, load_ratings
 
 
@@ -221,6 +224,62 @@ class EngineContract:
         found_sums = [record.summed_rmse for record in result.rounds]
         np.testing.assert_array_equal(found_sums, [r.summed_rmse for r in expected.rounds])
 
+    @pytest.fixture(params=["none", "committee"])
+    def opened(self, request: pytest.FixtureRequest) -> Keyed:
+        """Return each protection under which the server may open the table, with a key."""
+        return Keyed(request.param, fresh_key(request.param, 1024))
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"method": "bayes"},
+            {"method": "bayes", "download_bits": 4, "min_raters": 3, "cohort": 4},
+            {"method": "implicit", "silos": 3},
+            {"method": "sgd"},
+            {"method": "bayes", "upload": "slices", "slices": 2},
+        ],
+        ids=lambda changed: "-".join(f"{k}={v}" for k, v in changed.items()),
+    )
+    def test_compact_downloads_are_the_same_whoever_opens_the_table(
+        self,
+        split: tuple[Ratings, Ratings],
+        opened: Keyed,
+        changed: dict[str, object],
+        tmp_path: Path,
+    ) -> None:
+        chosen = {"download_bits": 6, "opened_by": "server", **changed}
+        plan = self.plan(split, opened, **chosen)
+        with self.engine(plan, opened.key, *split) as engine:
+            result = play(plan, opened, engine)
+        expected = self.reference(plan, split)
+        assert result.table_sha256 == expected.table_sha256
+        np.testing.assert_array_equal(result.user_factors, expected.user_factors)
+        keeper = StopAfter(2, tmp_path)
+        with self.engine(plan, opened.key, *split) as engine, pytest.raises(KeyboardInterrupt):
+            play(plan, opened, engine, keeper)
+        with self.engine(plan, opened.key, *split) as engine:
+            resumed = play(plan, opened, engine, keeper)
+        assert resumed.table_sha256 == result.table_sha256
+        assert [record.rmse for record in resumed.rounds] == [one.rmse for one in result.rounds]
+
+    @pytest.mark.parametrize("method", ["bayes", "sgd"])
+    def test_the_server_adds_to_what_it_keeps_and_not_to_what_it_sends(
+        self, split: tuple[Ratings, Ratings], opened: Keyed, method: str, tmp_path: Path
+    ) -> None:
+        """The checkpoint after a round is the exact sum of the uploads before."""
+        plan = self.plan(split, opened, download_bits=4, opened_by="server", method=method)
+        keeper, shape = StopAfter(3, tmp_path), plan.codec.shape
+        with self.engine(plan, opened.key, *split) as engine, pytest.raises(KeyboardInterrupt):
+            play(plan, opened, engine, keeper)
+        states = read_states(tmp_path, shape, range(len(plan.members)))
+        sums = shape.flat(plan.start_table()).copy()
+        for state in states.values():
+            assert state.contribution is not None
+            sums += shape.flat_change(state.contribution)
+        # Whatever stands in front of the words in a checkpoint.
+        words = keeper.payload[-table_bytes(shape, None) :]
+        np.testing.assert_array_equal(shape.flat(decode_words(shape, words)), sums)
+
     def test_the_table_sums_the_errors_of_the_model_before_the_round(
         self, split: tuple[Ratings, Ratings], keyed: Keyed
     ) -> None:
@@ -278,6 +337,18 @@ class EngineContract:
             resumed = play(plan, keyed, engine, keeper)
         assert resumed.table_sha256 == self.reference(plan, split).table_sha256
         assert [record.round for record in resumed.rounds] == [1, 2, 3]
+
+    def test_a_restored_engine_goes_on_with_the_slice_that_is_due(
+        self, split: tuple[Ratings, Ratings], keyed: Keyed, tmp_path: Path
+    ) -> None:
+        plan = self.plan(split, keyed, method="bayes", upload="slices", slices=2, rounds=4)
+        # The set-up, and the first slice once.
+        keeper = StopAfter(2, tmp_path)
+        with self.engine(plan, keyed.key, *split) as engine, pytest.raises(KeyboardInterrupt):
+            play(plan, keyed, engine, keeper)
+        with self.engine(plan, keyed.key, *split) as engine:
+            resumed = play(plan, keyed, engine, keeper)
+        assert resumed.table_sha256 == self.reference(plan, split).table_sha256
 
     def test_a_restored_engine_remembers_the_public_model(
         self, split: tuple[Ratings, Ratings], tmp_path: Path

@@ -57,13 +57,20 @@ def test_forecast_sizes_are_those_of_the_training(
     assert predicted.total_seconds > predicted.server_seconds > 0
 
 
-@pytest.mark.parametrize("opened_by", ["participants", "server"])
+@pytest.mark.parametrize(
+    ("opened_by", "download_bits"), [("participants", None), ("server", None), ("server", 6)]
+)
 def test_forecast_sizes_are_those_of_a_round_with_a_committee(
-    split: tuple[Ratings, Ratings], opened_by: str
+    split: tuple[Ratings, Ratings], opened_by: str, download_bits: int | None
 ) -> None:
     """In a round after the first: the start table is known to everybody and not sent."""
     settings = TrainingSettings(
-        protection="committee", opened_by=opened_by, method="bayes", factors=5, rounds=1
+        protection="committee",
+        opened_by=opened_by,
+        method="bayes",
+        factors=5,
+        rounds=1,
+        download_bits=download_bits,
     )
     plan = TrainingPlan.make(settings, split[0], public_key=None, measured=True)
     secret = MasterSecret.fresh()
@@ -71,3 +78,20 @@ def test_forecast_sizes_are_those_of_a_round_with_a_committee(
     record = train_locally(plan, secret, *split).rounds[0]
     assert record.upload_bytes_median == predicted.upload_bytes
     assert record.download_bytes_median == predicted.download_bytes
+
+
+@pytest.mark.parametrize("method", ["bayes", "implicit", "sgd"])
+def test_forecast_knows_how_short_downloads_in_few_bits_are(
+    split: tuple[Ratings, Ratings], method: str
+) -> None:
+    sizes = []
+    for bits in (None, 4):
+        settings = TrainingSettings(
+            protection="none", method=method, factors=5, rounds=1, download_bits=bits
+        )
+        plan = TrainingPlan.make(settings, split[0], public_key=None, measured=True)
+        predicted = forecast(plan, None, *split, workers=1)
+        record = train_locally(plan, None, *split).rounds[0]
+        assert record.download_bytes_median == predicted.download_bytes
+        sizes.append(predicted.download_bytes)
+    assert sizes[1] < sizes[0]

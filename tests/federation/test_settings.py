@@ -72,3 +72,26 @@ def test_data_choices_hold_back_what_they_say() -> None:
     _, _, last = replace(choice, split="last").load()
     assert last.timestamps is not None
     assert set(last.users) <= set(ratings.users)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"protection": "rlwe"},
+        {"protection": "paillier"},
+        {"protection": "committee", "opened_by": "participants"},
+        {"protection": "rlwe", "opened_by": "server"},
+    ],
+)
+def test_downloads_in_few_bits_are_of_opened_tables_alone(changed: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"^download_bits are for tables that are opened[^;]*$"):
+        TrainingSettings(download_bits=6, **changed)
+    TrainingSettings(**changed)
+    for allowed in ({"protection": "none"}, {"protection": "committee", "opened_by": "server"}):
+        assert TrainingSettings(download_bits=6, **allowed).download_bits == 6  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bits", [3, 13, 6.0, True, "6"])
+def test_downloads_have_4_to_12_bits(bits: Any) -> None:
+    with pytest.raises(SettingsError, match="download_bits is from 4 to 12"):
+        TrainingSettings(protection="none", download_bits=bits)

@@ -35,7 +35,13 @@ from fedmf.protocol import (
 from fedmf.protocol.paillier_layout import layouts_of
 from fedmf.protocol.rlwe import part_layouts
 from fedmf.ratings import load_ratings
-from tests.protocol import stranger, stranger_aes, stranger_rlwe, stranger_tags
+from tests.protocol import (
+    stranger,
+    stranger_aes,
+    stranger_download,
+    stranger_rlwe,
+    stranger_tags,
+)
 from tests.protocol.both_sides import (
     GROUPS,
     SECRET,
@@ -288,7 +294,9 @@ def test_numbers_on_the_page_are_those_of_the_code(weak_key: PrivateKey) -> None
     assert weak_key.public.trivial(-5) == n * n - 5 * n + 1
 
 
-@pytest.mark.parametrize("module", [stranger, stranger_aes, stranger_rlwe, stranger_tags])
+@pytest.mark.parametrize(
+    "module", [stranger, stranger_aes, stranger_rlwe, stranger_tags, stranger_download]
+)
 def test_the_stranger_knows_the_standard_library_alone(module: ModuleType) -> None:
     tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
     imported = {

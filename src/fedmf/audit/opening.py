@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,11 @@ from fedmf.protocol import (
 )
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.sum_opening import committee_layout, public_polynomials
+from fedmf.protocol.committee.sum_opening import (
+    committee_layout,
+    committee_pads,
+    public_polynomials,
+)
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.integrity_tags import split_numbers
 from fedmf.protocol.rlwe import part_layouts
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 
     from fedmf.model import PublicModel
     from fedmf.protocol import Int64Array
+    from fedmf.protocol.slices import Load
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -152,24 +157,44 @@ def bytes_by_item(seen: Observables, upload: UploadMessage) -> NDArray[np.uint8]
     Members of a committee first take off as much of the mask as their seeds make up.
     """
     session = seen.plan.session
-    group, data = session.shape.groups[0], words_of(seen, upload)
+    load = session.schedule.load(upload.round)
+    found = [listed for place, listed in load.part.rows if place == 0]
+    count = session.shape.groups[0].rows
+    if not found:
+        return np.zeros((count, 1), dtype=np.uint8)
+    looked_at = _bytes_by_travelling_item(seen, upload, load)
+    # Items that stay at home in this round have nothing to look at.
+    whole = np.zeros((count, looked_at.shape[1]), dtype=np.uint8)
+    whole[found[0]] = looked_at
+    return whole
+
+
+def _bytes_by_travelling_item(
+    seen: Observables, upload: UploadMessage, load: Load
+) -> NDArray[np.uint8]:
+    session, data = seen.plan.session, words_of(seen, upload)
+    shape = load.part.shape
+    group = shape.groups[0]
     if session.protection not in ("rlwe", "committee"):
-        size = max(1, int(len(data) * group.values / session.shape.values) // group.rows)
+        size = max(1, int(len(data) * group.values / shape.values) // group.rows)
         return np.frombuffer(data, dtype=np.uint8)[: size * group.rows].reshape(group.rows, size)
-    # Audited sessions upload all items: their table has one part.
-    layout = part_layouts(session)[0] if seen.charter is None else committee_layout(session)
+    if seen.charter is None:
+        layout = part_layouts(session)[load.numbers[0]]
+        data = data[: layout.words_bytes + 8 * layout.numbers]
+    else:
+        layout = committee_layout(session, upload.round)
     packed, numbers = split_numbers(data, layout.words_bytes, layout.numbers)
     words = unpack_words(packed, layout.blocks, layout.size)
     known = seen.seeds.get((upload.round, upload.participant))
     if seen.charter is not None and known:
         public = public_polynomials(seen.charter)
-        padded = PaddedKey.sum_of_seeds(known.values(), layout.numbers)
+        padded = PaddedKey.sum_of_seeds(known.values(), committee_pads(session))
         mask = zero_words(layout.blocks, layout.size)
         for places, products in public.products(padded.key, np.arange(layout.blocks)):
             kept = products >> (MODULUS_BITS - layout.size.kept_bits)
             mask[places] = kept & ((1 << layout.size.kept_bits) - 1)
         subtract_words(words, mask, layout.size)
-        numbers -= padded.pads
+        numbers -= padded.pads[: layout.numbers]
     # Of the first group, so that nothing else is in words or beside them before it.
     hidden = words.reshape(-1) if layout.in_words(group) else numbers[layout.tags :]
     first = hidden[: group.values].reshape(group.rows, group.columns)
@@ -192,7 +217,8 @@ def _table_opener(seen: Observables) -> ParticipantProtection:
 
 
 def _change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
-    session = seen.plan.session
+    # An upload is exact, even where tables are not.
+    session = replace(seen.plan.session, download=None)
     if seen.charter is not None:
         return _committee_change(seen, upload)
     if session.protection != "none" and seen.key is None:
@@ -214,9 +240,10 @@ def _committee_change(seen: Observables, upload: UploadMessage) -> IntegerTable 
     known: Mapping[int, bytes] = seen.seeds.get((upload.round, upload.participant), {})
     if not known:
         return None
-    layout = committee_layout(seen.plan.session)
+    session = seen.plan.session
+    layout = committee_layout(session, upload.round)
     words, numbers = split_numbers(words_of(seen, upload), layout.words_bytes, layout.numbers)
-    padded = PaddedKey.sum_of_seeds(known.values(), layout.numbers)
+    padded = PaddedKey.sum_of_seeds(known.values(), committee_pads(session))
     messages = open_sum(
         unpack_words(words, layout.blocks, layout.size),
         public=public_polynomials(seen.charter),
@@ -224,8 +251,10 @@ def _committee_change(seen: Observables, upload: UploadMessage) -> IntegerTable 
         size=layout.size,
         uploads=1,
     )
-    numbers -= padded.pads
-    return seen.plan.session.shape.table(layout.sums(messages, numbers[layout.tags :]))
+    numbers -= padded.pads[: layout.numbers]
+    travelled, change = session.schedule.load(upload.round).part, session.shape.zeros()
+    travelled.put(change, travelled.shape.table(layout.sums(messages, numbers[layout.tags :])))
+    return change
 
 
 def _committee_payload(seen: Observables, upload: UploadMessage) -> CommitteePayload:

@@ -14,6 +14,7 @@ from fedmf.audit.truth import Truth
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import SettingsError
 from fedmf.federation import (
+    Attendance,
     Entry,
     LocalEngine,
     Training,
@@ -138,14 +139,22 @@ class PlayedRun(SecretMaterial):
         )
 
 
-def play(settings: TrainingSettings, ratings: Ratings) -> PlayedRun:
-    """Train on all ratings with everything recorded; every user is a participant."""
+def play(
+    settings: TrainingSettings, ratings: Ratings, attendance: Attendance | None = None
+) -> PlayedRun:
+    """Train on all ratings with everything recorded; every user is a participant.
+
+    Parameters
+    ----------
+    attendance
+        Who joins late and who leaves early; None: everybody is there all the time.
+    """
     plan, key = make_plan(settings, ratings)
     nothing = ratings.split(0.0)[1]
     transcript = Transcript(keep_messages=True)
     engine = _WatchedEngine(plan, key, ratings, nothing)
     with engine:
         server = make_server(plan.session, key, plan.start_table())
-        Training(plan, engine, server, transcript=transcript).run()
+        Training(plan, engine, server, transcript=transcript, attendance=attendance).run()
         seeds = tuple(member.kept for member in engine.curious)
     return PlayedRun(plan, ratings, key, transcript.entries, seeds)

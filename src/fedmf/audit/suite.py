@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fedmf.audit import bayes_sums
 from fedmf.audit.attacks import (
+    bayes_difference,
     dishonest_server,
     folded_masks,
     opened_sums,
@@ -28,6 +30,7 @@ LEAST_USERS = 12
 """Fewer participants make no cohorts to compare, and intervals as wide as the scale."""
 ALL_BUT = 3
 TWO = "two consecutive uploads"
+SLICES = 4
 ARENA_USERS, ARENA_ITEMS = 8, 60
 ARENA_VICTIMS, SESSION_VICTIMS = 4, 6
 NETWORK, SERVER = Adversary(network=True), Adversary(server=True)
@@ -137,6 +140,8 @@ def _none(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     run = play(settings.training("none", "bayes", min_raters=3), ratings)
     yield from _items(run, [NETWORK, SERVER])
     yield from _ratings(run, [NETWORK, SERVER], setting="one upload")
+    yield _renewed(run, NETWORK, settings)
+    yield from _slices("none", ratings, settings, [SERVER])
 
 
 def _paillier(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -172,6 +177,32 @@ def _committee(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     ]
     yield from _items(run, adversaries)
     yield from _ratings(run, adversaries, setting="one upload")
+    yield _renewed(run, NETWORK, settings)
+    yield _renewed(run, Adversary(server=True, members=few), settings)
+    yield from _slices(
+        "committee",
+        ratings,
+        settings,
+        [SERVER, Adversary(server=True, members=few), Adversary(server=True, members=enough)],
+    )
+
+
+def _slices(
+    protection: str, ratings: Ratings, settings: AuditSettings, adversaries: Sequence[Adversary]
+) -> Iterator[Row]:
+    run = play(
+        settings.training(
+            protection, "bayes", upload="slices", slices=SLICES, rounds=SLICES, min_raters=3
+        ),
+        ratings,
+    )
+    yield from _items(run, adversaries)
+
+
+def _renewed(run: PlayedRun, adversary: Adversary, settings: AuditSettings) -> Row:
+    seen = run.observe(adversary)
+    victims = _victims(run, adversary)[: settings.victims]
+    return bayes_difference.judge(seen, bayes_difference.attempt(seen, victims), run.truth)
 
 
 def _sums(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -255,6 +286,8 @@ _PARTS: Sequence[tuple[str, Callable[[Ratings, AuditSettings], Iterator[Row]]]] 
     ("rlwe", _rlwe),
     ("committee", _committee),
     ("opened sums", _sums),
+    ("opened sums of bayes", bayes_sums.rows),
+    ("joining and leaving", bayes_sums.comings_and_goings),
     ("two sessions", _sessions),
     ("a dishonest server", _dishonest),
     ("exhibits", _exhibits),

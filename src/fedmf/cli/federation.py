@@ -12,6 +12,7 @@ from rich.markup import escape
 from fedmf.cli.console import ends_with_error_number, output, print_json
 from fedmf.errors import DataError, RunDirectoryError, SettingsError
 from fedmf.federation import TrainingSettings
+from fedmf.federation.settings import DEFAULT_ROUNDS_TEXT, DEFAULT_SLICES, default_rounds
 from fedmf.federation.silos import CoordinatorSettings, Federation, SiloSettings
 from fedmf.federation.silos.federation import FEDERATION
 from fedmf.federation.silos.silo_settings import SILO
@@ -47,7 +48,19 @@ def new(
     ] = "participants",
     method: Annotated[str, typer.Option(help="bayes, implicit or sgd.")] = "bayes",
     factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 32,
-    rounds: Annotated[int, typer.Option(help="Number of rounds.")] = 12,
+    rounds: Annotated[
+        int | None, typer.Option(help="Number of rounds.", show_default=DEFAULT_ROUNDS_TEXT)
+    ] = None,
+    upload: Annotated[
+        str, typer.Option(help="full: all items. slices: a public slice of them in turn.")
+    ] = "full",
+    slices: Annotated[
+        int | None, typer.Option(help="Upload slices: how many.", show_default=str(DEFAULT_SLICES))
+    ] = None,
+    download_bits: Annotated[
+        int | None,
+        typer.Option(help="--open server: bits of a downloaded value.", show_default="exact"),
+    ] = None,
     min_raters: Annotated[
         int, typer.Option(help="Rows of items with fewer raters stay out of the table.")
     ] = 3,
@@ -67,7 +80,10 @@ def new(
         opened_by=opened_by,
         method=method,
         factors=factors,
-        rounds=rounds,
+        rounds=rounds or default_rounds(upload, slices),
+        upload=upload,
+        slices=slices,
+        download_bits=download_bits,
         min_raters=min_raters,
         seed=seed,
         silos=len(users),

@@ -33,9 +33,8 @@ from fedmf.federation import (
     trained_model,
 )
 from fedmf.federation.settings import (
-    DEFAULT_ROUNDS,
+    DEFAULT_ROUNDS_TEXT,
     DEFAULT_SLICES,
-    ROUNDS_PER_SLICE,
     default_rounds,
 )
 from fedmf.ratings import BUNDLED_NAMES, Ratings
@@ -74,6 +73,13 @@ def train(
     slices: Annotated[
         int | None, typer.Option(help="Upload slices: how many.", show_default=str(DEFAULT_SLICES))
     ] = None,
+    download_bits: Annotated[
+        int | None,
+        typer.Option(
+            help="Bits of a value in opened tables (none; --open server): 4 to 12, 6 is enough.",
+            show_default="exact",
+        ),
+    ] = None,
     key_bits: Annotated[
         int, typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper).")
     ] = 3072,
@@ -85,7 +91,7 @@ def train(
         int | None,
         typer.Option(
             help="Number of rounds.",
-            show_default=f"{DEFAULT_ROUNDS}; with slices {ROUNDS_PER_SLICE} for each",
+            show_default=DEFAULT_ROUNDS_TEXT,
         ),
     ] = None,
     cohort: Annotated[
@@ -147,6 +153,7 @@ def train(
             protection=protection,
             upload=upload,
             slices=slices,
+            download_bits=download_bits,
             committee=committee,
             threshold=threshold,
             opened_by=opened_by,

@@ -15,7 +15,7 @@ from fedmf.benchmarking.machine import this_machine
 from fedmf.cli.baselines import baselines, popularity
 from fedmf.cli.evaluate import MEASURES
 from fedmf.evaluation import ModelEvaluation
-from fedmf.federation import Forecast, TrainingPlan, TrainingResult
+from fedmf.federation import Forecast, TrainingPlan, TrainingResult, TrainingSettings
 from fedmf.figures import bytes_text, seconds_text
 from fedmf.protocol.threat_model import Threat, threat_model
 from fedmf.ratings import Ratings
@@ -72,7 +72,7 @@ def print_before(
     console.print(
         f"[bold]{settings.method}[/] with {settings.factors} factors over {settings.rounds} rounds "
         f"of {len(cohort):,} participants; protection [bold]{settings.protection}[/]{key}, "
-        f"upload {settings.upload}, words of {group.word_bits} bits"
+        f"upload {_upload(settings)}, words of {group.word_bits} bits"
     )
     if plan.counts_raters:
         console.print(
@@ -88,6 +88,12 @@ def print_before(
         "per participant and round; "
         f"about {seconds_text(predicted.total_seconds)} in all on this machine"
     )
+
+
+def _upload(settings: TrainingSettings) -> str:
+    if settings.upload == "slices":
+        return f"slices (a round carries one of {settings.slice_count})"
+    return settings.upload
 
 
 def _threats(plan: TrainingPlan) -> tuple[Threat, ...]:

@@ -23,6 +23,8 @@ from fedmf.protocol import (
     UploadMessage,
 )
 from fedmf.protocol.committee.certificate import DIGEST_BYTES
+from fedmf.protocol.committee.table_payload import OPENED_TABLE_EXTRA
+from fedmf.protocol.compact_words import table_bytes
 from fedmf.protocol.framing import FRAME_BYTES
 from fedmf.protocol.session import Upload
 from fedmf.ratings import OwnedRatings, Ratings
@@ -102,10 +104,14 @@ def forecast(
     nonce = bytes(session.nonce_bytes)
     upload = UploadMessage(1, 0, uploaded(median), b"", nonce).to_bytes(session)
     closing = ClosingMessage(1, tuple(cohort), (nonce,) * len(cohort)).to_bytes(session)
-    # A committee's table comes as the change of one round.
-    changed = session.committee is not None and session.committee.blind
-    table = protection.payload_bytes(uploaded(median) if changed else None)
-    downloads = FRAME_BYTES + table + unit.table_extra + len(closing)
+    if session.sends_opened_tables:
+        table = table_bytes(session.shape, session.download)
+        table += OPENED_TABLE_EXTRA if session.committee is not None else 0
+    else:
+        # A blind committee's table comes as the change of one round.
+        changed = uploaded(median) if session.committee is not None else None
+        table = protection.payload_bytes(changed) + unit.table_extra
+    downloads = FRAME_BYTES + table + len(closing)
     if session.committee is not None:
         downloads += unit.round_extra + DIGEST_BYTES * len(cohort)
     member = unit.member * len(cohort)
@@ -131,7 +137,9 @@ def _measure_units(session: Session, key: ParticipantsKey | None) -> Rehearsed:
             for group in session.shape.groups
         )
         upload: Upload = "part" if session.upload == "part" else "full"
-        small = replace(session, shape=TableShape(groups), upload=upload, slices=None)
+        small = replace(
+            session, shape=TableShape(groups), upload=upload, slices=None, download=None
+        )
         rehearsed = rehearse(small, key)
         if rehearsed.protect_seconds > LONG_ENOUGH:
             break

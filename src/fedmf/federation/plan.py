@@ -21,6 +21,7 @@ from fedmf.federation.table_codec import TableCodec
 from fedmf.model import RATERS, Method, RowGroup, configure_method
 from fedmf.protocol import IntegerTable, Rows, Session, check_session
 from fedmf.protocol.committee.terms import LEAST_COHORT, CommitteeTerms, OpenedBy
+from fedmf.protocol.compact_words import DownloadTerms
 from fedmf.protocol.session import Upload
 from fedmf.protocol.slices import SliceTerms
 from fedmf.ratings import OwnedRatings, Ratings
@@ -181,6 +182,7 @@ class TrainingPlan:
             learning_sha256=hashlib.sha256(json.dumps(learning, sort_keys=True).encode()).digest(),
             committee=_terms(settings, len(members)),
             slices=_slices(settings, groups, int(counts_raters)),
+            download=_download(settings, groups),
         )
         # Refuses what the protection cannot hold before anything else begins.
         check_session(session)
@@ -277,6 +279,16 @@ def _slices(
         setup_rounds=setup_rounds,
         whole_at_setup=tuple(raters),
     )
+
+
+def _download(settings: TrainingSettings, groups: Sequence[RowGroup]) -> DownloadTerms | None:
+    """Return how rows of items are rounded on their way to participants."""
+    if settings.download_bits is None:
+        return None
+    group = next(group for group in groups if group.of_items)
+    if group.prior_raters is None:
+        return DownloadTerms(settings.download_bits, group.name, None)
+    return DownloadTerms(settings.download_bits, group.name, RATERS, group.prior_raters)
 
 
 def _raters_group(items: int) -> RowGroup:

@@ -10,6 +10,7 @@ from fedmf.model import METHODS
 from fedmf.model.registry import parameters_of
 from fedmf.protocol import PROTECTIONS, UPLOADS
 from fedmf.protocol.committee.terms import OPENED_BY
+from fedmf.protocol.compact_words import LEAST_BITS, MOST_BITS
 
 KEY_BITS = (1024, 2048, 3072)
 STARTS = ("random", "constant")
@@ -17,6 +18,9 @@ DEFAULT_ROUNDS = 12
 DEFAULT_SLICES = 8
 ROUNDS_PER_SLICE = 5
 """As many as bring method `bayes` with slices to where 12 rounds bring it with full uploads."""
+
+
+DEFAULT_ROUNDS_TEXT = f"{DEFAULT_ROUNDS}; with slices {ROUNDS_PER_SLICE} for each"
 
 
 def default_rounds(upload: str, slices: int | None) -> int:
@@ -73,6 +77,10 @@ class TrainingSettings:
         Rows of items with fewer raters never leave a participant; above 1 a set-up round counts
         the raters first. With 1 every item takes part, as in the paper, and whoever opens the
         table sees single raters' contributions.
+    download_bits
+        Where the table is opened before it is sent (protection none, or a committee whose server
+        opens): rows of items come in so many bits a value, 4 to 12, and participants go on with
+        what these stand for. None: exactly.
     start
         Method `sgd`: ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
         None: random.
@@ -102,6 +110,7 @@ class TrainingSettings:
     start: str | None = None
     min_raters: int = 3
     slices: int | None = None
+    download_bits: int | None = None
 
     def __post_init__(self) -> None:
         for what, name, known in (
@@ -132,6 +141,8 @@ class TrainingSettings:
             )
         if self.slices is not None and self.upload != "slices":
             problems.append("slices are of upload slices: leave them out")
+        if self.download_bits is not None:
+            problems += self._problems_of_downloads()
         if self.upload == "slices" and self.cohort is not None:
             # Whoever is new to a slice waits for enough others that are, and draws would part them.
             problems.append("upload slices takes everybody in every round: leave cohort out")
@@ -157,6 +168,18 @@ class TrainingSettings:
             problems.append(f"method {self.method} has no {', '.join(foreign)}: leave it out")
         if problems:
             raise SettingsError("; ".join(problems))
+
+    def _problems_of_downloads(self) -> list[str]:
+        problems, bits = [], self.download_bits
+        if type(bits) is not int or not LEAST_BITS <= bits <= MOST_BITS:
+            problems.append(f"download_bits is from {LEAST_BITS} to {MOST_BITS}, not {bits!r}")
+        opens = self.protection == "committee" and self.opened_by == "server"
+        if self.protection != "none" and not opens:
+            problems.append(
+                "download_bits are for tables that are opened before they are sent, with "
+                "protection none, or with committee if the server opens: leave them out"
+            )
+        return problems
 
     @property
     def slice_count(self) -> int:

@@ -116,6 +116,7 @@ class Implicit:
                 limit=ITEM_LIMIT,
                 start_limit=0.0,
                 of_items=True,
+                prior_raters=max(1, round(self.alpha * self.users)),
             ),
             RowGroup(
                 name=GRAM,

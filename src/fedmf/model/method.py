@@ -44,6 +44,9 @@ class RowGroup:
     of_items
         Row j belongs to item j, so that whoever sees the row is told something about those who
         rated the item. Rows of items with too few raters never leave a participant.
+    prior_raters
+        Row j over the number of item j's raters plus this is about equally large for all items, so
+        that rows can be rounded alike; None: rows do not grow with their raters.
     """
 
     name: str
@@ -53,6 +56,7 @@ class RowGroup:
     limit: float
     start_limit: float
     of_items: bool
+    prior_raters: int | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -3,7 +3,8 @@
 The server reads every upload. It is the reference that every other protection must equal bit for
 bit, and the exhibit of what leaks.
 
-Payload: the plain words of the table, or of the rows that travel.
+Payload: the plain words of the table, or of the rows that travel; the table may go out in fewer
+bits, see `fedmf.protocol.compact_words`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from fedmf.errors import FixedPointRangeError, MessageError
+from fedmf.protocol.compact_words import decode_table, encode_table
 from fedmf.protocol.plain_words import (
     decode_words,
     encode_change,
@@ -39,7 +41,7 @@ class NoneParticipant(ParticipantProtection):
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the table, whichever rows are asked for: reading costs nothing."""
         del rows
-        return decode_words(self.session.shape, payload)
+        return decode_table(self.session.shape, self.session.download, payload)
 
     def work(self, rows: Rows | None = None) -> int:
         """Return the number of words."""
@@ -94,6 +96,10 @@ class NoneServer(ServerProtection):
     def payload(self) -> bytes:
         """Return the words of the table."""
         return encode_words(self.session.shape, self._table)
+
+    def table_payload(self) -> bytes:
+        """Return the words of the table, or as many bits of them as the session agreed on."""
+        return encode_table(self.session.shape, self.session.download, self._table)
 
     def restore(self, payload: bytes) -> None:
         """Take words that `payload` returned."""

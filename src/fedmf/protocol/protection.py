@@ -171,7 +171,11 @@ class ServerProtection(ABC):
 
     @abstractmethod
     def payload(self) -> bytes:
-        """Return the protected table as bytes."""
+        """Return the protected table as bytes, exactly."""
+
+    def table_payload(self) -> bytes:
+        """Return what goes out as the table: the same, unless opened tables are rounded."""
+        return self.payload()
 
     @abstractmethod
     def restore(self, payload: bytes) -> None:

@@ -76,7 +76,7 @@ class Server:
         """Return the table after the last closed round, for everybody."""
         if self._cohort is not None:
             raise ProtocolError(f"the table changes while round {self.next_round} is open")
-        return TableMessage(self.next_round, self._protection.payload())
+        return TableMessage(self.next_round, self._protection.table_payload())
 
     def prepare_round(self) -> None:
         """Prepare the next round.
@@ -191,7 +191,7 @@ class Server:
         return closing
 
     def payload(self) -> bytes:
-        """Return the protected table, for a checkpoint."""
+        """Return the protected table, exactly, for a checkpoint."""
         return self._protection.payload()
 
     def _add(self, upload: UploadMessage) -> None:

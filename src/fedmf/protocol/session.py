@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from fedmf.errors import MessageError, SettingsError
+from fedmf.protocol.canonical_json import UNREADABLE, canonical_json
 from fedmf.protocol.committee.terms import CommitteeTerms
+from fedmf.protocol.compact_words import DownloadTerms
 from fedmf.protocol.slices import Schedule, SliceTerms
 from fedmf.protocol.table import GroupShape, TableShape
 
@@ -48,6 +50,8 @@ class Session:
         The committee's terms; None where the protection has none.
     slices
         How the table is cut; None where all rows travel in every round.
+    download
+        How an opened table is sent in few bits; None where it is sent exactly, or is not opened.
     """
 
     session_id: bytes
@@ -60,6 +64,7 @@ class Session:
     learning_sha256: bytes
     committee: CommitteeTerms | None = None
     slices: SliceTerms | None = None
+    download: DownloadTerms | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -82,10 +87,14 @@ class Session:
             problems.append("protection committee, and no other, has a committee's terms")
         if len(self.learning_sha256) != 32:
             problems.append("the digest of the learning settings has 32 bytes")
+        if self.download is not None and not self.sends_opened_tables:
+            problems.append("only tables that are opened before they are sent can be rounded")
         if problems:
             raise SettingsError("; ".join(problems))
         # A table that cannot be cut is no session.
         self.schedule  # noqa: B018
+        if self.download is not None:
+            self.download.check_shape(self.shape)
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -96,6 +105,13 @@ class Session:
     def nonce_bytes(self) -> int:
         """Length of the nonce of every upload: 32 where each has a key or masks of its own."""
         return 32 if self.protection in ("paillier", "rlwe", "committee") else 0
+
+    @property
+    def sends_opened_tables(self) -> bool:
+        """Whether the server reads the table, and hands it out as it reads it."""
+        if self.committee is not None:
+            return not self.committee.blind
+        return self.protection == "none"
 
     @property
     def last_round(self) -> int:
@@ -126,9 +142,9 @@ class Session:
             fields["committee"] = self.committee.as_json()
         if self.slices is not None:
             fields["slices"] = self.slices.as_json()
-        return json.dumps(
-            fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        ).encode()
+        if self.download is not None:
+            fields["download"] = self.download.as_json()
+        return canonical_json(fields)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Session:
@@ -153,16 +169,10 @@ class Session:
                 learning_sha256=bytes.fromhex(fields["learning_sha256"]),
                 committee=_terms(fields.get("committee")),
                 slices=_slices(fields.get("slices")),
+                download=_download(fields.get("download")),
             )
             canonical = session.to_bytes()
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            SettingsError,
-        ) as error:
+        except (*UNREADABLE, SettingsError) as error:
             raise MessageError(f"these bytes describe no session: {error}") from error
         if canonical != data:
             raise MessageError("the description of a session is not in its canonical form")
@@ -196,6 +206,18 @@ def _slices(fields: Any) -> SliceTerms | None:
         groups=tuple(_typed(name, str) for name in groups),
         setup_rounds=_typed(fields["setup_rounds"], int),
         whole_at_setup=tuple(_typed(name, str) for name in whole),
+    )
+
+
+def _download(fields: Any) -> DownloadTerms | None:
+    if fields is None:
+        return None
+    counts = fields["counts"]
+    return DownloadTerms(
+        bits=_typed(fields["bits"], int),
+        group=_typed(fields["group"], str),
+        counts=None if counts is None else _typed(counts, str),
+        prior=_typed(fields["prior"], int),
     )
 
 

@@ -26,6 +26,7 @@ UNSET = {
     "learning_rate": "from users and scale",
     "reg": "0.05",
     "start": "random",
+    "download_bits": "exact",
 }
 SGD_ONLY = ("learning_rate", "reg", "start")
 COMMITTEE_ONLY = ("committee", "threshold", "opened_by")

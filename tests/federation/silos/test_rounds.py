@@ -35,6 +35,17 @@ def test_other_protections_come_to_the_local_table(
     assert town.tables() == {town.local_table()}
 
 
+@pytest.mark.parametrize("protection", ["none", "rlwe", "committee"])
+def test_silos_with_slices_come_to_the_local_table(tmp_path: Path, protection: str) -> None:
+    town = Town(tmp_path, protection=protection, upload="slices", slices=2, rounds=3)
+
+    def fate(exchange: int, silo: int) -> str:
+        return "killed after" if (exchange, silo) == (2, 1) else "ok"
+
+    town.run(fate)
+    assert town.tables() == {town.local_table()}
+
+
 def test_a_round_takes_three_exchanges_with_a_committee_and_one_without(tmp_path: Path) -> None:
     with_one = Town(tmp_path / "with", rounds=3)
     entries = with_one.run()

@@ -8,12 +8,96 @@ all ratings, which every participant uploads in the set-up round, shows the user
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from fedmf.model import FloatArray, PublicModel
 from fedmf.model.bayes import STARS, Bayes
 from fedmf.model.shared_basis import SharedBasis
 from fedmf.protocol import Int64Array
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class PublicPart:
+    """What is public of the contribution of a user, once it is known which items it rated.
+
+    Parameters
+    ----------
+    levels
+        m + b_j of the items in stars from the lowest rating: what nobody's taste changes,
+        shape (n,).
+    extended
+        [v_j; 1], shape (n, d + 1).
+    precision, shift
+        The user's posterior mean is precision^-1 ([v; 1]' (ratings - levels) - shift).
+    added
+        -[Phi_uu v_j + Phi_ub; 0] + C W_j, shape (n, d + 1).
+    star
+        What a star is on the scale of these ratings.
+    noise_over_bias
+        tau over the variance of users' biases.
+    """
+
+    levels: FloatArray
+    extended: FloatArray
+    precision: FloatArray
+    shift: FloatArray
+    added: FloatArray
+    star: float
+    noise_over_bias: float
+
+    @classmethod
+    def of(cls, method: Bayes, public: PublicModel, rated: Int64Array) -> PublicPart:
+        """Return the public part for a user who rated these items, shape (n,)."""
+        return cls._of(method, public, rated, rated, np.ones(len(rated)))
+
+    @classmethod
+    def like_a_user(
+        cls, method: Bayes, public: PublicModel, items: Int64Array, count: int
+    ) -> PublicPart:
+        """Return it for some items of a user of whom only the number of ratings is guessed.
+
+        Its Phi is that of a user whose items are all that have raters, in proportion to these.
+        """
+        raters = public.statistics["raters"]
+        popular = np.flatnonzero(raters)
+        weights = count * raters[popular] / max(float(raters.sum()), 1.0)
+        return cls._of(method, public, items, popular, weights)
+
+    @classmethod
+    def _of(
+        cls,
+        method: Bayes,
+        public: PublicModel,
+        items: Int64Array,
+        rated: Int64Array,
+        weights: FloatArray,
+    ) -> PublicPart:
+        known = public.statistics
+        shared = SharedBasis(known["basis"], known["spreads"])
+        scale, mean = method.scale, known["mean"][0]
+        star = (scale.highest - scale.lowest) / STARS
+        means = public.item_factors[:, :-1] / star
+        means[:, -1] = (public.item_factors[:, -1] - scale.lowest) / star - mean
+        extended = means.copy()
+        extended[:, -1] = 1.0
+        # The square roots are those of weights of ratings: all 1 where they are known.
+        seen = extended[rated] * np.sqrt(weights)[:, np.newaxis]
+        precision = seen.T @ seen
+        spread = weights @ (1.0 / (1.0 + known["raters"][rated, np.newaxis] * shared.spreads))
+        uncertain = method.noise * (shared.basis * spread) @ shared.basis.T
+        precision[:-1, :-1] += uncertain[:-1, :-1]
+        noise_over_bias = method.noise / method.user_bias_variance
+        precision[np.diag_indices_from(precision)] += [method.noise] * method.factors + [
+            noise_over_bias
+        ]
+        covariance = method.noise * np.linalg.inv(precision)
+        added = means[items] @ known["gram"]
+        added[:, :-1] -= extended[items] @ covariance[:, :-1]
+        shift = np.append(uncertain[:-1, -1], 0.0)
+        levels = mean + means[items, -1]
+        return cls(levels, extended[items], precision, shift, added, star, noise_over_bias)
 
 
 def ratings_of_bayes(
@@ -39,34 +123,17 @@ def ratings_of_bayes(
         What it contributed to the totals: its ratings from the middle of the scale, and their
         number, shape (2,).
     """
-    known = public.statistics
-    shared = SharedBasis(known["basis"], known["spreads"])
-    scale = method.scale
-    star = (scale.highest - scale.lowest) / STARS
-    vectors = public.item_factors[rated]
-    means = vectors[:, :-1] / star
-    means[:, -1] = (vectors[:, -1] - scale.lowest) / star - known["mean"][0]
-    extended = means.copy()
-    extended[:, -1] = 1.0
-    precision = extended.T @ extended
-    uncertain = method.noise * shared.inverse_sum(known["raters"][rated])
-    precision[:-1, :-1] += uncertain[:-1, :-1]
-    noise_over_bias = method.noise / method.user_bias_variance
-    precision[np.diag_indices_from(precision)] += [method.noise] * method.factors + [
-        noise_over_bias
-    ]
-    covariance = method.noise * np.linalg.inv(precision)
+    known = PublicPart.of(method, public, rated)
     # What is left of z when all that is public is taken away: e_j [u; 1].
-    left = sums - means @ known["gram"]
-    left[:, :-1] += extended @ covariance[:, :-1]
+    left = sums - known.added
     left[~sums.any(axis=1)] = 0.0
     errors = left[:, -1]
     user = errors @ left[:, :-1] / max(float(errors @ errors), 1e-300)
     # The normal equation of the bias says that the errors sum to noise / variance times the bias.
-    stars = (vectors[:, :-2] @ user + vectors[:, -1] - scale.lowest) / star
+    stars = known.levels + known.extended[:, :-1] @ user
     per_rating = totals[0] / totals[1] if totals[1] else 0.0
     wanted = len(rated) * (per_rating + STARS / 2)
-    bias = (wanted - stars.sum()) / (len(rated) + noise_over_bias)
-    ratings: FloatArray = scale.lowest + star * (stars + bias + errors)
+    bias = (wanted - stars.sum()) / (len(rated) + known.noise_over_bias)
+    ratings: FloatArray = method.scale.lowest + known.star * (stars + bias + errors)
     ratings[~sums.any(axis=1)] = np.nan
     return ratings

@@ -23,7 +23,7 @@ from fedmf.protocol import ClosingMessage
 if TYPE_CHECKING:
     from fedmf.audit.observables import Observables
     from fedmf.audit.truth import Truth
-    from fedmf.model import FloatArray
+    from fedmf.model import FloatArray, PublicModel
     from fedmf.protocol import Int64Array
 
 NAME = "rows of opened sums"
@@ -44,12 +44,12 @@ def attempt(seen: Observables) -> Claims:
     place = seen.plan.codec.position(ITEMS)
     change = after.table[place] - before.table[place]
     suspects = []
-    for participant in _included(seen, first + 1):
+    for participant in included_in(seen, first + 1):
         if participant in seen.ratings:
-            change = change - _own_change(seen, participant, before.model.item_factors, change)
+            change = change - own_change(seen, participant, before.model, change)
         else:
             suspects.append(participant)
-    moves = _real(seen, change)
+    moves = real_moves(seen, change)
     steps = Steps(method.learning_rate, method.reg)
     claims: dict[int, tuple[int, float]] = {}
     if not suspects:
@@ -74,7 +74,7 @@ def attempt(seen: Observables) -> Claims:
 def judge(seen: Observables, claims: Claims, truth: Truth, *, setting: str = "") -> Row:
     """Count the ratings of the round that are claimed of the right participant, and right."""
     first = seen.plan.setup_rounds + 1
-    suspects = [one for one in _included(seen, first) if one not in seen.ratings]
+    suspects = [one for one in included_in(seen, first) if one not in seen.ratings]
     rated = ~np.isnan(truth.values[suspects])
     hits = sum(
         abs(truth.values[participant, item] - rating) < truth.step / 2
@@ -103,7 +103,8 @@ def judge(seen: Observables, claims: Claims, truth: Truth, *, setting: str = "")
     )
 
 
-def _included(seen: Observables, number: int) -> tuple[int, ...]:
+def included_in(seen: Observables, number: int) -> tuple[int, ...]:
+    """Return whose uploads the closing of a round lists."""
     for entry in seen.entries:
         if entry.kind == "closing" and entry.data is not None:
             closing = ClosingMessage.from_bytes(entry.data, seen.plan.session)
@@ -112,15 +113,13 @@ def _included(seen: Observables, number: int) -> tuple[int, ...]:
     return ()
 
 
-def _own_change(
-    seen: Observables, participant: int, vectors: FloatArray, like: Int64Array
+def own_change(
+    seen: Observables, participant: int, public: PublicModel, like: Int64Array
 ) -> Int64Array:
-    """Return what one of the adversary's own participants added to the items."""
-    from fedmf.model import PublicModel
-
+    """Return what one of the adversary's own participants added to the items, if it was new."""
     method, ratings = seen.plan.method, seen.ratings[participant]
     start = method.start_user_factors(ratings.users)
-    step = method.participant_step(PublicModel(vectors), ratings, start, None)
+    step = method.participant_step(public, ratings, start, None)
     encoded = seen.plan.codec.encode_contribution(step.contribution, len(ratings.users))
     part = encoded[seen.plan.codec.position(ITEMS)]
     own = np.zeros_like(like)
@@ -130,7 +129,8 @@ def _own_change(
     return own
 
 
-def _real(seen: Observables, change: Int64Array) -> FloatArray:
+def real_moves(seen: Observables, change: Int64Array) -> FloatArray:
+    """Return a change of the items as the real numbers that it stands for."""
     group = next(one for one in seen.plan.method.row_groups() if one.name == ITEMS)
     moves: FloatArray = np.ldexp(change.astype(np.float64), -group.fraction_bits)
     return moves

@@ -17,6 +17,7 @@ from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.public_facts import PublicFacts
 from fedmf.federation.settings import TrainingSettings
 from fedmf.protocol import Session
+from fedmf.protocol.canonical_json import UNREADABLE, canonical_json
 from fedmf.ratings import Id, RatingScale
 
 FORMAT = "fedmf federation 1"
@@ -207,9 +208,7 @@ class Federation:
         }
         if self.key_check is not None:
             fields["key_check"] = self.key_check.hex()
-        return json.dumps(
-            fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        ).encode()
+        return canonical_json(fields)
 
     @classmethod
     def from_bytes(cls, data: bytes, what: str = "what was received") -> Federation:
@@ -237,14 +236,7 @@ class Federation:
                 None if check is None else bytes.fromhex(check),
             )
             canonical = federation.to_bytes()
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            FedmfError,
-        ) as error:
+        except (*UNREADABLE, FedmfError) as error:
             raise MessageError(f"{what} describes no federation: {error}") from error
         if canonical != data:
             raise MessageError(f"{what} describes a federation, but not in its canonical form")

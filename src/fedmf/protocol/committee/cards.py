@@ -17,7 +17,8 @@ from fedmf.crypto.randomness import KeyRandomness, key_randomness
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import SettingsError
-from fedmf.protocol.committee.documents import Document, Format, canonical_json
+from fedmf.protocol.canonical_json import canonical_json
+from fedmf.protocol.committee.documents import Document, Format
 
 Role = Literal["participant", "member"]
 ROLES: tuple[Role, ...] = ("participant", "member")

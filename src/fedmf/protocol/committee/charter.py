@@ -10,7 +10,8 @@ from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import fingerprint, labelled_hash
 from fedmf.crypto.signatures import check_public_signature_key
 from fedmf.errors import KeyMaterialError, MessageError, SettingsError
-from fedmf.protocol.committee.documents import Format, canonical_json
+from fedmf.protocol.canonical_json import UNREADABLE, canonical_json
+from fedmf.protocol.committee.documents import Format
 from fedmf.protocol.committee.roster import Roster
 from fedmf.protocol.committee.terms import CommitteeTerms
 from fedmf.protocol.session import Session
@@ -122,15 +123,7 @@ class Charter:
                     bytes.fromhex(fields["reader_key"]),
                 ),
             )
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            SettingsError,
-            KeyMaterialError,
-        ) as error:
+        except (*UNREADABLE, SettingsError, KeyMaterialError) as error:
             raise MessageError(f"these bytes are no charter: {error}") from error
         if charter.to_bytes() != data:
             raise MessageError("a charter that is not in its canonical form")

@@ -49,11 +49,6 @@ _KINDS = {
 }
 
 
-def canonical_json(fields: Mapping[str, object]) -> bytes:
-    """Return the one spelling of JSON values: UTF-8, keys sorted, no spaces."""
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
 def format_of(data: bytes) -> Format | None:
     """Return the format that a document names; None where it names none that is known here."""
     try:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
+from fedmf.protocol.canonical_json import canonical_json
 from fedmf.protocol.committee.cards import PersonalKeys
-from fedmf.protocol.committee.documents import Document, Format, canonical_json
+from fedmf.protocol.committee.documents import Document, Format
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.roster import RosterChain, SignedRoster

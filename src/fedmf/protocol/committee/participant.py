@@ -38,10 +38,11 @@ from fedmf.protocol.committee.upload import (
     envelope_context,
     words_digest,
 )
+from fedmf.protocol.compact_words import as_opened, decode_table
 from fedmf.protocol.framing import u32
 from fedmf.protocol.integrity_tags import pack_numbers
 from fedmf.protocol.lattice_layout import LatticeLayout
-from fedmf.protocol.plain_words import decode_words, encode_words
+from fedmf.protocol.plain_words import encode_words
 from fedmf.protocol.protection import ParticipantProtection, Protected, Rows
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ class CommitteeParticipant(ParticipantProtection):
         self._context = b""
         self._before: Int64Array | None = None
         self._tag_secret = b""
-        self._set_table(self.session.shape.flat(start), 0)
+        # Tables in few bits are rounded from the start on, under every protection alike.
+        opened = as_opened(self.session.shape, self.session.download, start)
+        self._set_table(self.session.shape.flat(opened), 0)
 
     def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
         """Go by the next version of the roster, with its new reader secret, from now on.
@@ -415,7 +418,8 @@ class CommitteeParticipant(ParticipantProtection):
         return digest
 
     def _decoded(self, words: bytes) -> Int64Array:
-        return self.session.shape.flat(decode_words(self.session.shape, words))
+        shape = self.session.shape
+        return shape.flat(decode_table(shape, self.session.download, words))
 
     def _table_before(self, copy: bytes | None, closed: _Closed, reader: Reader) -> Int64Array:
         """Return the table that a closed round worked on, whoever it comes from."""

@@ -15,8 +15,9 @@ from fedmf.crypto.labels import fingerprint
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.signatures import check_signature
 from fedmf.errors import MessageError, ProtocolError, SettingsError
+from fedmf.protocol.canonical_json import canonical_json
 from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.documents import Document, Format, canonical_json
+from fedmf.protocol.committee.documents import Document, Format
 from fedmf.protocol.committee.reader import reader_envelope_key
 from fedmf.protocol.committee.roster import LABEL as ROSTER_LABEL
 from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster, sign_roster

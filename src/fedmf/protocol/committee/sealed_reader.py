@@ -9,7 +9,8 @@ from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
-from fedmf.protocol.committee.documents import Document, Format, canonical_json
+from fedmf.protocol.canonical_json import canonical_json
+from fedmf.protocol.committee.documents import Document, Format
 from fedmf.protocol.committee.reader import reader_envelope_key
 from fedmf.protocol.framing import u32
 

@@ -17,6 +17,7 @@ from fedmf.protocol.committee.sum_opening import (
     warn_of_liars,
 )
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
+from fedmf.protocol.compact_words import encode_table
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from fedmf.protocol.plain_words import decode_words, encode_words
 from fedmf.protocol.protection import Rows, ServerProtection
@@ -146,6 +147,15 @@ class CommitteeTable(ServerProtection):
     def payload(self) -> bytes:
         """Return the table in the form that is at hand."""
         return self._payload.to_bytes()
+
+    def table_payload(self) -> bytes:
+        """Return the same, in as few bits as the session agreed on where the server opens."""
+        if self._payload.form != Form.PLAIN:
+            return self.payload()
+        secret, words = self._payload.tag_secret_and_words()
+        shape = self.session.shape
+        compact = encode_table(shape, self.session.download, decode_words(shape, words))
+        return TablePayload(Form.PLAIN, self._payload.round, secret + compact).to_bytes()
 
     def restore(self, payload: bytes) -> None:
         """Take a table that `payload` returned."""

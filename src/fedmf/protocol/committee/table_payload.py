@@ -6,7 +6,7 @@ form     who makes it            what it holds
 START    everybody               no table: the public start table is known
 SUM      the blind server        the sum of a round's words, for those who hold the table before
 COPY     the blind server        the same, and behind it a `TableCopy` of the table before
-PLAIN    the server that opens   the table, in plain words
+PLAIN    the server that opens   the table, in plain words; on its way out in as few bits as agreed
 ======== ======================= ==============================================================
 
 A copy is of the table *before* the last closed round, and not of the one after it: everybody can
@@ -25,6 +25,9 @@ from dataclasses import dataclass, field
 from fedmf.crypto.master_secret import MASTER_SECRET_BYTES
 from fedmf.errors import MessageError
 from fedmf.protocol.framing import BodyReader, u32
+
+OPENED_TABLE_EXTRA = 1 + 4 + MASTER_SECRET_BYTES
+"""Bytes of a payload in form PLAIN in front of the table itself."""
 
 
 class Form(enum.IntEnum):

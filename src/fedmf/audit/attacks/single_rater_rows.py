@@ -1,0 +1,226 @@
+"""Rows of opened sums under method `bayes`: which have a single rater, and what it rated.
+
+A row to which one participant alone contributed is e_j [u; 1] and a public part. So its last column
+is e_j, the others divided by e_j are u, and all rows of the same rater give the same u, which no
+sum of two raters does. Phi in the public part depends on what else the rater rated; that of a
+user with about as many ratings of average items is near enough. What u and e leave open is the
+user's bias, one number for all its rows: ratings are whole steps of the scale, biases are small,
+and half stars are rare, which decides it about half of the time.
+
+Unlike with `sgd` users start from nothing that is public, so that no row says whose it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedmf.audit.attacks.bayes_step import PublicPart
+from fedmf.audit.attacks.opened_sums import included_in, own_change, real_moves
+from fedmf.audit.opening import opened_tables
+from fedmf.audit.row import Row, ratio_over_participants
+from fedmf.model import RATERS
+from fedmf.model.bayes import ITEMS, Bayes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fedmf.audit.observables import Observables
+    from fedmf.audit.truth import Truth
+    from fedmf.model import FloatArray, PublicModel
+    from fedmf.protocol import Int64Array
+
+NAME = "rows of opened sums"
+Claims = Mapping[int, tuple[int, float]]
+"""Item -> the group of rows that one person is said to have rated, and the rating."""
+COUNTS = (5, 8, 12, 20, 35, 60, 120, 250)
+"""So many ratings may a rater have; Phi shrinks with them."""
+SAME_USER = 0.03
+"""Rows of one rater lie as near to its u, in stars; those of others lie anywhere."""
+CLEAR_ERROR = 0.25
+LEAST_ROWS = 3
+HALF_STAR = 1.0
+"""What a half star costs against a whole one, in natural logarithms of probability."""
+
+
+def attempt(seen: Observables, number: int) -> Claims:
+    """Return a claim for every row of a round's change that looks like a single rater's.
+
+    The adversary takes the contributions of its own participants out first.
+
+    Parameters
+    ----------
+    number
+        The round whose change is read. Whoever is in it is new in it, or hardly moved.
+    """
+    method, tables = seen.plan.method, opened_tables(seen)
+    if not isinstance(method, Bayes) or number - 1 not in tables or number not in tables:
+        return {}
+    before, after = tables[number - 1], tables[number]
+    place, counts = (seen.plan.codec.position(name) for name in (ITEMS, RATERS))
+    change = after.table[place] - before.table[place]
+    newly = after.table[counts][:, 0] - before.table[counts][:, 0]
+    raters = newly if newly.any() else after.table[counts][:, 0]
+    included = included_in(seen, number)
+    suspects = [one for one in included if one not in seen.ratings]
+    if not newly.any():
+        for participant in set(included) - set(suspects):
+            change = change - own_change(seen, participant, before.model, change)
+            raters = raters - np.isin(np.arange(len(raters)), seen.ratings[participant].rated_items)
+    changed = change.any(axis=1)
+    # Where everybody is in the round, or comes in it, the counts say which rows have one rater.
+    if newly.any() or len(included) == seen.plan.session.participants:
+        changed &= raters == 1
+    items = np.flatnonzero(changed)
+    if not suspects or not len(items):
+        return {}
+    return ratings_of_rows(
+        method, before.model, items, real_moves(seen, change)[items], len(suspects)
+    )
+
+
+def judge(
+    found: Sequence[tuple[Observables, int, Claims]],
+    truth: Truth,
+    *,
+    setting: str = "",
+    among: Collection[int] | None = None,
+) -> Row:
+    """Count the claims that are right up to one constant for each group of rows.
+
+    Of the ratings that stand alone in their row, of raters with three of them at least: one or two
+    are always right up to a constant. Rows of different raters in one group count for the one with
+    most of them. Chance is who knows all that, and always guesses the rater's commonest rating: the
+    same up to a constant.
+
+    Parameters
+    ----------
+    found
+        What was seen of a run, the round of it that was read, and the claims; of several runs
+        that drew other cohorts where one says too little.
+    among
+        Whose ratings were added; None: those of everybody in the round who does not work with the
+        adversary.
+    """
+    hits, counts, commonest, exact = [], [], 0, 0
+    for seen, number, claims in found:
+        everybody = among or included_in(seen, number)
+        values = truth.values[[one for one in everybody if one not in seen.ratings]]
+        rated = ~np.isnan(values)
+        alone = rated & (rated.sum(axis=0) == 1)
+        told = {one: np.flatnonzero(own) for one, own in enumerate(alone)}
+        told = {one: items for one, items in told.items() if len(items) >= LEAST_ROWS}
+        groups: dict[int, Counter[tuple[int, int]]] = {}
+        for one, items in told.items():
+            commonest += max(Counter(values[one, items].tolist()).values())
+            for item in items.tolist():
+                if item in claims:
+                    group, rating = claims[item]
+                    apart = int(np.rint((rating - values[one, item]) / truth.step))
+                    groups.setdefault(group, Counter())[one, apart] += 1
+                    exact += apart == 0
+        best = [group.most_common(1)[0] for group in groups.values()]
+        for one, items in told.items():
+            hits.append(sum(most for (rater, _), most in best if rater == one))
+            counts.append(len(items))
+    interval = ratio_over_participants(hits, counts)
+    seen = found[0][0]
+    session = seen.plan.session
+    return Row(
+        session.protection,
+        session.upload,
+        seen.plan.method.name,
+        seen.name,
+        NAME,
+        "ratings of others that stand alone in their row",
+        "share of single raters' ratings linked, and right up to a constant",
+        interval.value,
+        interval.low,
+        interval.high,
+        commonest / max(1, sum(counts)),
+        sum(counts),
+        setting,
+        f"of {len(counts)} raters with at least {LEAST_ROWS} such rows; "
+        f"{exact} ratings are right without the constant, too",
+    )
+
+
+def ratings_of_rows(
+    method: Bayes, public: PublicModel, items: Int64Array, rows: FloatArray, users: int
+) -> Claims:
+    """Return the ratings behind those of some rows that have a single rater.
+
+    Parameters
+    ----------
+    public
+        The model that the contributions were made with.
+    items
+        Items of the rows, shape (n,).
+    rows
+        Sums of contributions, shape (n, d + 1).
+    users
+        So many users may have contributed.
+    """
+    known = PublicPart.of(method, public, items)
+    candidates = [
+        rows - PublicPart.like_a_user(method, public, items, count).added for count in COUNTS
+    ]
+    errors, free = candidates[0][:, -1], np.ones(len(items), dtype=np.bool_)
+    claims: dict[int, tuple[int, float]] = {}
+    for group in range(users):
+        found = _rows_of_one(candidates, errors, free)
+        if found is None:
+            break
+        own, user = found
+        free &= ~own
+        stars = known.levels[own] + known.extended[own][:, :-1] @ user + errors[own]
+        stars += _bias(stars, method.user_bias_variance)
+        ratings = method.scale.lowest + known.star * stars
+        pairs = zip(items[own].tolist(), ratings.tolist(), strict=True)
+        claims |= {item: (group, rating) for item, rating in pairs}
+    return claims
+
+
+def _rows_of_one(
+    candidates: list[FloatArray], errors: FloatArray, free: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], FloatArray] | None:
+    """Return the rows that agree most about one u, and that u; None: too few agree."""
+    best: tuple[FloatArray, NDArray[np.bool_]] | None = None
+    most = 0.0
+    for left in candidates:
+        for row in np.flatnonzero(free & (np.abs(errors) > CLEAR_ERROR)):
+            own = free & _near(left, errors, left[row, :-1] / errors[row])
+            # Rows with small errors agree with every u.
+            weight = float(np.minimum(np.abs(errors[own]), 1.0).sum())
+            if weight > most:
+                best, most = (left, own), weight
+    if best is None:
+        return None
+    left, own = best
+    for _ in range(3):
+        if own.sum() < LEAST_ROWS:
+            return None
+        user: FloatArray = errors[own] @ left[own, :-1] / (errors[own] @ errors[own])
+        own = free & _near(left, errors, user)
+    return (own, user) if own.any() else None
+
+
+def _near(left: FloatArray, errors: FloatArray, user: FloatArray) -> NDArray[np.bool_]:
+    apart = left[:, :-1] - np.outer(errors, user)
+    near: NDArray[np.bool_] = np.sqrt(np.mean(apart**2, axis=1)) < SAME_USER
+    return near
+
+
+def _bias(stars: FloatArray, variance: float) -> float:
+    """Return the likeliest bias of a user, given its ratings but for that, in stars from 0.5."""
+    tried = np.arange(-1.5, 1.5, 0.02)
+    shifted = stars[:, np.newaxis] + tried
+    steps = np.round(2 * shifted)
+    cost = np.minimum((shifted - steps / 2) ** 2, 0.04).sum(axis=0) / 0.01
+    # From half a star up, odd steps are whole stars.
+    cost += HALF_STAR * (steps % 2 == 0).sum(axis=0)
+    cost += 5 * (np.maximum(shifted - 4.5, 0) + np.maximum(-shifted, 0)).sum(axis=0)
+    return float(tried[np.argmin(cost + tried**2 / (2 * variance))])
