@@ -53,11 +53,11 @@ def rows(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
         cohort = changed.get("cohort")
         size = f"{part.n_users} users"
         size += "" if cohort is None else f" in cohorts of {cohort}, {draws} of them"
-        yield _row(runs, PARTICIPANT, f"--min-raters {changed['min_raters']}, {size}")
+        yield from _row(runs, PARTICIPANT, f"--min-raters {changed['min_raters']}, {size}")
     for left in (HONEST, FEW):
         corrupt = tuple(range(left, users))
         adversary = Adversary(server=True, members=(0, 1), participants=corrupt)
-        yield _row(runs, adversary, f"--min-raters 3, {ratings.n_users} users")
+        yield from _row(runs, adversary, f"--min-raters 3, {ratings.n_users} users")
 
 
 def comings_and_goings(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -122,12 +122,13 @@ def _in_batches_until(ratings: Ratings, settings: AuditSettings, settled: int) -
             found = lone_changes.attempt(seen, victims, leaving=is_leaving)
             yield lone_changes.judge(seen, found, run.truth, leaving=is_leaving, setting=setting)
     number = run.plan.setup_rounds + settled
-    yield single_rater_rows.judge(
+    row = single_rater_rows.judge(
         [(seen, number, single_rater_rows.attempt(seen, number))],
         run.truth,
         setting=f"{least} joiners at once",
         among=joining,
     )
+    yield from _told(row)
 
 
 def _smallest_batch(ratings: Ratings, settings: AuditSettings) -> int:
@@ -136,9 +137,15 @@ def _smallest_batch(ratings: Ratings, settings: AuditSettings) -> int:
     return plan.session.committee.smallest_cohort
 
 
-def _row(runs: Sequence[PlayedRun], adversary: Adversary, setting: str) -> Row:
+def _row(runs: Sequence[PlayedRun], adversary: Adversary, setting: str) -> Iterator[Row]:
     found = []
     for run in runs:
         seen, first = run.observe(adversary), run.plan.setup_rounds + 1
         found.append((seen, first, single_rater_rows.attempt(seen, first)))
-    return single_rater_rows.judge(found, runs[0].truth, setting=setting)
+    yield from _told(single_rater_rows.judge(found, runs[0].truth, setting=setting))
+
+
+def _told(row: Row) -> Iterator[Row]:
+    """Yield a row unless nobody has enough rows alone for anything to be counted."""
+    if row.n:
+        yield row
