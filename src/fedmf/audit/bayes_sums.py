@@ -11,7 +11,6 @@ import numpy as np
 from fedmf.audit.attacks import lone_changes, single_rater_rows
 from fedmf.audit.observables import Adversary
 from fedmf.audit.runs import PlayedRun, play
-from fedmf.errors import ProtocolError
 from fedmf.federation import Attendance, make_plan
 
 if TYPE_CHECKING:
@@ -96,13 +95,9 @@ def _alone(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
 
 def _in_batches(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     for settled in (SETTLED, SETTLED // 2, 2):
-        try:
-            yield from list(_in_batches_until(ratings, settings, settled))
-        except ProtocolError:
-            # In a small federation nothing changes any more by then, and participants take a table
-            # that stays as it was for one that is replayed.
-            continue
-        return
+        if rows := list(_in_batches_until(ratings, settings, settled)):
+            yield from rows
+            return
 
 
 def _in_batches_until(ratings: Ratings, settings: AuditSettings, settled: int) -> Iterator[Row]:
@@ -115,6 +110,9 @@ def _in_batches_until(ratings: Ratings, settings: AuditSettings, settled: int) -
     leaving = range(1 + least, min(1 + least + VICTIMS, users - least + 1))
     leaves = {one: 2 + place for place, one in enumerate(leaving)}
     run = play(chosen, ratings, Attendance(joins=joins, leaves=leaves))
+    if run.rounds < settled:
+        # A small federation has settled by then, and its committee opens nothing more.
+        return
     seen = run.observe(PARTICIPANT)
     setting = f"the committee's rule: {least} at least"
     for victims, is_leaving in ((joining[:VICTIMS], False), (leaving, True)):

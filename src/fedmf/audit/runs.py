@@ -82,6 +82,8 @@ class PlayedRun(SecretMaterial):
         All messages.
     seeds
         What each member of the committee kept.
+    rounds
+        How many rounds learned: fewer than planned where the training settled before.
     """
 
     def __init__(
@@ -91,8 +93,9 @@ class PlayedRun(SecretMaterial):
         key: ParticipantsKey | None,
         entries: Sequence[Entry],
         seeds: Sequence[Mapping[tuple[int, int], Mapping[int, bytes]]],
+        rounds: int,
     ) -> None:
-        self.plan = plan
+        self.plan, self.rounds = plan, rounds
         self.truth = Truth.of(ratings)
         self._ratings, self._key = ratings, key
         self._entries, self._seeds = tuple(entries), tuple(seeds)
@@ -155,6 +158,7 @@ def play(
     engine = _WatchedEngine(plan, key, ratings, nothing)
     with engine:
         server = make_server(plan.session, key, plan.start_table())
-        Training(plan, engine, server, transcript=transcript, attendance=attendance).run()
+        training = Training(plan, engine, server, transcript=transcript, attendance=attendance)
+        rounds = len(training.run().rounds)
         seeds = tuple(member.kept for member in engine.curious)
-    return PlayedRun(plan, ratings, key, transcript.entries, seeds)
+    return PlayedRun(plan, ratings, key, transcript.entries, seeds, rounds)

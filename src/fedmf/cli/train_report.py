@@ -107,6 +107,9 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     """Print errors beside their comparisons, costs, and what to try next."""
     if outcome.evaluation is not None:
         console.print(_accuracy(outcome))
+    rounds = len(outcome.result.rounds)
+    if rounds < outcome.result.plan.settings.rounds:
+        console.print(f"the training settled: nothing has moved since round {rounds}")
     console.print(_costs(outcome))
     if outcome.unprotected is not None:
         console.print(

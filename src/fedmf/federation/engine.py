@@ -31,12 +31,15 @@ class Observation:
     summed
         What the table itself says: the sum of what participants measured, each on the
         model of the last round that included it. None where nothing is held back.
+    has_settled
+        The last round that counted left the table as it was, to the bit.
     """
 
     training: Fit = NOTHING
     heldout: Fit = NOTHING
     ranking: Ranking = NO_RANKING
     summed: Fit | Ranking | None = None
+    has_settled: bool = False
 
     def __add__(self, other: Observation) -> Observation:
         return Observation(
@@ -45,6 +48,7 @@ class Observation:
             self.ranking + other.ranking,
             # Everybody reads the same sum off the same table.
             self.summed or other.summed,
+            self.has_settled or other.has_settled,
         )
 
 

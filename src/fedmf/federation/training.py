@@ -124,6 +124,9 @@ class RoundRecord:
 class TrainingResult:
     """What a finished training leaves.
 
+    Under a committee it may be over before its last round: once a round leaves the table as it was,
+    nobody uploads to it again.
+
     Parameters
     ----------
     plan
@@ -239,6 +242,9 @@ class Training:
         while not self._server.is_over:
             record, handed_out = self._round(handed_out.size, void)
             if record is None:
+                if handed_out.observation.has_settled:
+                    # Everybody has worked on this table: no round will ever move it.
+                    break
                 void += 1
                 if void > MOST_VOID_ROUNDS:
                     raise ProtocolError(

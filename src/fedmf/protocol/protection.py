@@ -69,6 +69,15 @@ class ParticipantProtection(ABC):
             A value does not fit its word. Nothing has been protected then.
         """
 
+    def has_moved(self, participant: int) -> bool:
+        """Return whether the table is another one than the participant's last upload went into.
+
+        Where it is not, and an upload would be refused for it, either the server replays a table or
+        nothing moves any more.
+        """
+        del participant
+        return True
+
     def begin(self, opening_message: bytes) -> None:
         """Hear how a round begins, where the protection has something to agree on first.
 

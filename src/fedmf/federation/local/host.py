@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import ProtocolError
 from fedmf.federation.engine import Observation, Uploaded
@@ -88,18 +90,30 @@ class ParticipantHost:
         self._message: TableMessage | None = None
         self._counted_rounds = 0
         self._reading: Reading | None = None
+        self._table: IntegerTable = ()
+        self._table_round = 0
+        self._has_settled = False
 
     def distribute(self, table: bytes) -> Observation:
         """Open a table message for everybody here and measure its model."""
         message = TableMessage.from_bytes(table, self._plan.session)
         opened = self._protection.open(message.payload)
+        self._note(opened)
         self._message = message
         self._reading = reading = self._reader.read(self._counted_rounds + 1, opened)
-        observation = Observation(summed=reading.errors)
+        observation = Observation(summed=reading.errors, has_settled=self._has_settled)
         for number, owned in self._owned.items():
             vectors = self._participants[number].user_factors(reading.model)
             observation += self._observed(owned, vectors, reading.model)
         return observation
+
+    def _note(self, opened: IntegerTable) -> None:
+        """Note whether the last round that counted moved anything."""
+        if self._counted_rounds > self._table_round:
+            self._has_settled = len(self._table) > 0 and all(
+                np.array_equal(now, before) for now, before in zip(opened, self._table, strict=True)
+            )
+        self._table, self._table_round = opened, self._counted_rounds
 
     def open_round(self, opening: bytes) -> None:
         """Tell everybody here how the round begins."""
@@ -108,11 +122,14 @@ class ParticipantHost:
     def collect(
         self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
     ) -> Iterator[Uploaded]:
-        """Have the participants of the cohort that live here take part, one after the other."""
+        """Have the participants of the cohort that live here take part, one after the other.
+
+        On this machine no server replays tables: whose table has not moved has nothing to say.
+        """
         if self._message is None:
             raise ProtocolError("a round before any table was distributed")
         for number in cohort:
-            if number not in self._participants:
+            if number not in self._participants or not self._protection.has_moved(number):
                 continue
             participant = self._participants[number]
             start = time.process_time()
@@ -247,6 +264,10 @@ class SharedOpening(ParticipantProtection):
         return self._protection.protect(
             change, round_number=round_number, participant=participant, leaving=leaving
         )
+
+    def has_moved(self, participant: int) -> bool:
+        """Return whether the table is another one than the participant's last upload went into."""
+        return self._protection.has_moved(participant)
 
     def begin(self, opening_message: bytes) -> None:
         """Hear how a round begins."""

@@ -187,6 +187,10 @@ class CommitteeParticipant(ParticipantProtection):
         self._opening = opening
         self._context = opening.context(self.charter, roster, self._digest, self._outcome)
 
+    def has_moved(self, participant: int) -> bool:
+        """Return whether the table is another one than the participant's last upload went into."""
+        return self._worked_on.get(participant) != self._digest
+
     def protect(
         self, change: Change, *, round_number: int, participant: int, leaving: bool = False
     ) -> Protected:
@@ -197,10 +201,11 @@ class CommitteeParticipant(ParticipantProtection):
         self.rosters.newest.key_of(participant)
         if participant not in self._signing_keys:
             raise KeyMaterialError(f"the signature key of participant {participant} is not here")
-        if self._worked_on.get(participant) == self._digest:
+        if not self.has_moved(participant):
             raise ProtocolError(
                 "the table is the one that this participant's last upload went into: a server that "
-                "replays a table isolates the next upload"
+                "replays a table isolates the next upload. If the last round was an honest one, it "
+                "changed nothing: the training has settled"
             )
         self.session.shape.check_change(change)
         part = self.session.schedule.load(self._closed_rounds + 1).part

@@ -1,0 +1,37 @@
+"""Trainings of which nothing is left to learn."""
+
+from typing import Any
+
+import pytest
+
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.federation import TrainingSettings, make_plan, train_locally
+from fedmf.federation.training import TrainingResult
+from fedmf.ratings import load_ratings
+
+RATINGS = load_ratings("movielens-small").take(users=14, items=25)
+
+
+SLICES = {"rounds": 60, "upload": "slices", "slices": 2}
+
+
+def trained(protection: str, changed: dict[str, Any], workers: int = 1) -> TrainingResult:
+    settings = TrainingSettings(protection=protection, factors=4, **changed)
+    plan, key = make_plan(settings, RATINGS)
+    assert (key is not None) == isinstance(key, MasterSecret)
+    return train_locally(plan, key, RATINGS, RATINGS.split(0.0)[1], workers=workers)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("changed", [{"rounds": 20}, SLICES])
+def test_a_committee_ends_a_settled_training_with_the_table_that_it_would_keep(
+    workers: int, changed: dict[str, Any]
+) -> None:
+    whole = trained("none", changed)
+    settled = trained("committee", changed, workers)
+    assert len(settled.rounds) < len(whole.rounds) == changed["rounds"]
+    assert settled.table_sha256 == whole.table_sha256
+
+
+def test_a_training_that_still_moves_has_all_its_rounds() -> None:
+    assert len(trained("committee", {"rounds": 3}).rounds) == 3
