@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,18 +26,23 @@ from fedmf.protocol import (
     table_sha256,
 )
 from fedmf.protocol.session import Upload
+from fedmf.protocol.slices import SliceTerms
 from tests.protocol import stranger, stranger_rlwe
 from tests.protocol.stranger import Change, Table, Terms
+from tests.protocol.stranger_slices import Slices
 
 # Words of 4, 1, 8 and 2 bytes; under a 1024-bit key rows of the first group take two ciphertexts,
 # and with full uploads its ciphertexts end in the middle of rows.
 GROUPS = (("items", 7, 40, 31), ("counts", 5, 1, 8), ("sums", 2, 3, 62), ("biases", 2, 2, 16))
+# With slices of seven rows, of which the second slice has one fewer than the first.
+SLICED_GROUPS = (("items", 7, 40, 31), ("sums", 2, 3, 62), ("raters", 7, 1, 8))
+SLICES = Slices(3, ("items", "raters"), 11, 1, ("raters",))
 FEDMF, STRANGER = (0, 1), (2, 3)
 SECRET = MasterSecret(bytes(range(100, 132)))
 
 
 def make_session(terms: Terms) -> Session:
-    upload: Upload = "part" if terms.upload == "part" else "full"
+    upload: Upload = terms.upload  # type: ignore[assignment]
     return Session(
         terms.session_id,
         terms.protection,
@@ -46,12 +52,31 @@ def make_session(terms: Terms) -> Session:
         terms.rounds,
         terms.public_key,
         terms.learning_sha256,
+        slices=None
+        if terms.slices is None
+        else SliceTerms(
+            terms.slices.count,
+            terms.slices.seed,
+            terms.slices.groups,
+            terms.slices.setup_rounds,
+            terms.slices.whole_at_setup,
+        ),
     )
 
 
-def make_terms(protection: str, upload: str, key: PrivateKey, *, rounds: int = 2) -> Terms:
+def make_terms(
+    protection: str,
+    upload: str,
+    key: PrivateKey,
+    *,
+    rounds: int = 2,
+    slices: Slices | None = None,
+) -> Terms:
     n = int(key.public.n) if protection == "paillier" else None
-    return Terms(bytes(range(16)), protection, upload, GROUPS, 4, rounds, n, bytes(range(32)))
+    groups = GROUPS if slices is None else SLICED_GROUPS
+    return Terms(
+        bytes(range(16)), protection, upload, groups, 4, rounds, n, bytes(range(32)), slices
+    )
 
 
 def stranger_protection(
@@ -77,11 +102,13 @@ def strangers_participant(
     return stranger.Participant(terms, number, stranger_protection(terms, key), start)
 
 
-def random_table(rng: np.random.Generator) -> Table:
+def random_table(
+    rng: np.random.Generator, groups: Sequence[tuple[str, int, int, int]] = GROUPS
+) -> Table:
     """Return a table so small that eight of its kind still fit the words."""
     return [
         rng.integers(-(2 ** (bits - 4)), 2 ** (bits - 4), (rows, columns)).tolist()
-        for _, rows, columns, bits in GROUPS
+        for _, rows, columns, bits in groups
     ]
 
 
@@ -92,17 +119,29 @@ def random_change(rng: np.random.Generator) -> Change:
     ]
 
 
+def random_change_of(rng: np.random.Generator, terms: Terms, counted_round: int) -> Change:
+    """Return a change of rows that travel in a round."""
+    change: Change = [{} for _ in terms.groups]
+    table = random_table(rng, terms.groups)
+    for number in terms.travelling(counted_round):
+        for k, rows in terms.parts[number]:
+            change[k] |= {row: table[k][row] for row in rows if rng.random() < 0.7}
+    return change
+
+
 def as_arrays(table: Table) -> list[Int64Array]:
     return [np.array(group, dtype=np.int64) for group in table]
 
 
-def as_row_changes(change: Change) -> list[RowChange]:
+def as_row_changes(
+    change: Change, groups: Sequence[tuple[str, int, int, int]] = GROUPS
+) -> list[RowChange]:
     return [
         RowChange(
             np.array(sorted(rows), dtype=np.int64),
             np.array([rows[row] for row in sorted(rows)], dtype=np.int64).reshape(-1, columns),
         )
-        for rows, (_, _, columns, _) in zip(change, GROUPS, strict=True)
+        for rows, (_, _, columns, _) in zip(change, groups, strict=True)
     ]
 
 
@@ -166,10 +205,12 @@ class BothSides:
         self.server.open_round(range(self.terms.participants))
         for number, change in changes.items():
             if number in self.roles:
-                data = self.roles[number].upload(as_row_changes(change)).to_bytes(self.session)
+                upload = self.roles[number].upload(as_row_changes(change, self.terms.groups))
+                data = upload.to_bytes(self.session)
             else:
                 data = self.strangers[number].upload(round_number, change)
-            assert len(data) == self.upload_bytes(change)
+            if self.terms.slices is None:
+                assert len(data) == self.upload_bytes(change)
             assert self.server.receive(data) == number
             self.strangers_server.receive(data)
             for target, group in zip(self.expected, change, strict=True):

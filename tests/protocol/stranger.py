@@ -16,6 +16,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tests.protocol.stranger_slices import Part, Slices, parts_of, travelling
 from tests.protocol.stranger_tags import Tags
 
 Table = list[list[list[int]]]
@@ -42,6 +43,7 @@ class Terms:
     rounds: int
     public_key: int | None
     learning_sha256: bytes
+    slices: Slices | None = None
 
     def canonical(self) -> bytes:
         groups = ",".join(
@@ -49,11 +51,12 @@ class Terms:
             for name, rows, columns, bits in self.groups
         )
         key = "null" if self.public_key is None else f'"{self.public_key:x}"'
+        cut = "" if self.slices is None else f'"slices":{self.slices.canonical()},'
         return (
             f'{{"groups":[{groups}],"learning_sha256":"{self.learning_sha256.hex()}",'
             f'"participants":{self.participants},"protection":"{self.protection}",'
             f'"public_key":{key},"rounds":{self.rounds},"session_id":"{self.session_id.hex()}",'
-            f'"upload":"{self.upload}"}}'
+            f'{cut}"upload":"{self.upload}"}}'
         ).encode()
 
     def digest(self) -> bytes:
@@ -79,19 +82,42 @@ class Terms:
     def nonce_bytes(self) -> int:
         return 0 if self.protection == "none" else 32
 
-    def cells(self, per_cell: Sequence[int], rows: Sequence[Iterable[int]] | None) -> list[Cell]:
-        """Return the cells of these rows, in the order of a payload; None: of the table."""
+    @property
+    def parts(self) -> list[Part]:
+        """All parts of the table."""
+        return parts_of(self.groups, self.slices)
+
+    def travelling(self, counted_round: int) -> list[int]:
+        """Return the numbers of the parts that travel in a round."""
+        return travelling(self.groups, self.slices, counted_round)
+
+    def cells(self, per_cell: Sequence[int], part: Part) -> list[Cell]:
+        """Return the cells of some rows of some groups, in the order of a payload."""
         found = []
-        for k, (_, all_rows, columns, _) in enumerate(self.groups):
-            runs = [
-                [(k, row, column) for column in range(columns)]
-                for row in (range(all_rows) if rows is None else rows[k])
-            ]
-            if self.upload == "full":
+        for k, rows in part:
+            columns = self.groups[k][2]
+            runs = [[(k, row, column) for column in range(columns)] for row in rows]
+            if self.upload != "part":
                 runs = [[place for run in runs for place in run]]
             for run in runs:
                 found += [run[at : at + per_cell[k]] for at in range(0, len(run), per_cell[k])]
         return found
+
+    def table_cells(self, per_cell: Sequence[int]) -> list[Cell]:
+        """Return the cells of a table; under `none` they are in the order of its groups."""
+        parts = self.parts
+        if self.protection == "none":
+            parts = [[(k, list(range(rows))) for k, (_, rows, _, _) in enumerate(self.groups)]]
+        return [cell for part in parts for cell in self.cells(per_cell, part)]
+
+    def sent_cells(
+        self, per_cell: Sequence[int], counted_round: int, rows: Sequence[Iterable[int]] | None
+    ) -> list[Cell]:
+        """Return the cells of an upload that lists these rows; None: it lists none."""
+        if rows is not None:
+            return self.cells(per_cell, [(k, list(listed)) for k, listed in enumerate(rows)])
+        due = [self.parts[number] for number in self.travelling(counted_round)]
+        return [cell for part in due for cell in self.cells(per_cell, part)]
 
 
 def pack(values: Sequence[int], bits: int) -> int:
@@ -166,14 +192,15 @@ class Paillier:
         numbers = itertools.count()
         number_of = {
             (k, row, column): next(numbers)
-            for k, (_, rows, columns, _) in enumerate(self._terms.groups)
-            for row in range(rows)
-            for column in range(columns)
+            for part in self._terms.parts
+            for k, rows in part
+            for row in rows
+            for column in range(self._terms.groups[k][2])
         }
         return Tags(
             self._terms.digest(),
             secret,
-            [[number_of[at] for at in cell] for cell in self._terms.cells(self.per_cell, None)],
+            [[number_of[at] for at in cell] for cell in self._terms.table_cells(self.per_cell)],
             [start[k][row][column] for k, row, column in number_of],
         )
 
@@ -226,8 +253,8 @@ class Participant:
         self, terms: Terms, number: int, protection: Plain | Paillier, start: Table
     ) -> None:
         self._terms, self._number, self._protection = terms, number, protection
-        self._tags = protection.tags(start)
-        self._cells = terms.cells(protection.per_cell, None)
+        self._tags, self._sliced = protection.tags(start), terms.slices is not None
+        self._cells = terms.table_cells(protection.per_cell)
 
     def open(self, message: bytes) -> tuple[int, Table]:
         round_number, payload = self._terms.unframed(1, message)
@@ -251,9 +278,9 @@ class Participant:
             rows = [sorted(group) for group in change]
             for listed in rows:
                 body += struct.pack(f"<{1 + len(listed)}I", len(listed), *listed)
-        sent = self._terms.cells(self._protection.per_cell, rows)
+        sent = self._terms.sent_cells(self._protection.per_cell, round_number, rows)
         masks = self._tags and self._tags.masks(round_number, self._number, nonce)
-        plain = b""
+        plain, written = b"", dict[tuple[int, int, int], bytes]()
         for piece, cell in enumerate(self._cells):
             values = [change[k][row][column] if row in change[k] else 0 for k, row, column in cell]
             tag = 0
@@ -263,9 +290,10 @@ class Participant:
             if cell in sent:
                 packed = pack(values, self._terms.groups[cell[0][0]][3])
                 number = self._protection.protect(packed * 2**self._protection.tag_bits + tag)
-                body += self._protection.write(cell[0][0], number)
-            elif self._tags:
+                written[cell[0]] = self._protection.write(cell[0][0], number)
+            elif self._tags and rows is not None:
                 plain += tag.to_bytes(24, "little")
+        body += b"".join(written[cell[0]] for cell in sent)
         return self._terms.framed(2, round_number, body + plain)
 
     def included(self, message: bytes) -> bool:
@@ -273,10 +301,13 @@ class Participant:
         (count,) = struct.unpack("<I", body[:4])
         listed = struct.unpack(f"<{count}I", body[4 : 4 + 4 * count])
         size = self._terms.nonce_bytes()
+        due = self._terms.sent_cells(self._protection.per_cell, round_number, None)
+        # Plain tags of a part upload stand for the rows that it does not list.
+        pieces = [n for n, cell in enumerate(self._cells) if cell in due or not self._sliced]
         for k, participant in enumerate(listed):
             nonce = body[4 + 4 * count + k * size :][:size]
             if self._tags is not None:
-                self._tags.include(round_number, participant, nonce)
+                self._tags.include(round_number, participant, nonce, pieces)
         return self._number in listed
 
 
@@ -286,7 +317,7 @@ class Server:
     def __init__(self, terms: Terms, protection: Plain | Paillier, start: Table) -> None:
         self._terms, self._protection = terms, protection
         self._round, self._included, self._nonces = 1, dict[int, bytes](), set[bytes]()
-        self._cells = terms.cells(protection.per_cell, None)
+        self._cells = terms.table_cells(protection.per_cell)
         self._numbers = {}
         for cell in self._cells:
             values = [start[k][row][column] for k, row, column in cell]
@@ -316,8 +347,10 @@ class Server:
                 (count,) = struct.unpack("<I", body[:4])
                 rows.append(list(struct.unpack(f"<{count}I", body[4 : 4 + 4 * count])))
                 body = body[4 + 4 * count :]
-        sent = self._terms.cells(self._protection.per_cell, rows)
-        unsent = [cell for cell in self._cells if cell not in sent and self._protection.tag_bits]
+        sent = self._terms.sent_cells(self._protection.per_cell, round_number, rows)
+        unsent = []
+        if rows is not None and self._protection.tag_bits:
+            unsent = [cell for cell in self._cells if cell not in sent]
         end = len(body) - 24 * len(unsent)
         added = read_numbers(self._protection, sent, body[:end])
         for at in range(end, len(body), 24):

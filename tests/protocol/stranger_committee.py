@@ -13,7 +13,7 @@ import json
 import secrets
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -26,6 +26,7 @@ from tests.protocol.stranger_aes import keystream
 from tests.protocol.stranger_rlwe import (
     DEGREE,
     Words,
+    flat,
     listed,
     nearest_to_zero,
     noise_bound,
@@ -122,10 +123,12 @@ class CommitteeTerms(Terms):
 
 
 class RoundWords(Words):
-    """Words of one round's sum."""
+    """Words of one round's sum: the parts that travel, one behind the other."""
 
-    def __init__(self, terms: CommitteeTerms, charter: bytes) -> None:
-        super().__init__(replace(terms, rounds=1))
+    def __init__(self, terms: CommitteeTerms, charter: bytes, counted_round: int) -> None:
+        self.due = terms.travelling(counted_round)
+        parts = terms.parts
+        super().__init__(terms, [one for number in self.due for one in parts[number]], rounds=1)
         self._seed = hashed("public polynomials", charter)
 
     def changes(self, messages: list[int], beside: list[int], before: list[int]) -> list[int]:
@@ -182,6 +185,22 @@ class Party:
         self.roster = hashed("roster", self.digest, roster)
         self._key = Ed25519PrivateKey.from_private_bytes(key)
         self.previous = b""
+        cut = terms.slices
+        last = 1 if cut is None else cut.setup_rounds + cut.count
+        self._words = {
+            number: RoundWords(terms, self.digest, number) for number in range(1, last + 1)
+        }
+        self._pads = max(words.numbers for words in self._words.values())
+
+    def words(self, counted_round: int) -> RoundWords:
+        """Return the words of a round; void rounds do not count."""
+        cut = self.terms.slices
+        if cut is None:
+            return self._words[1]
+        if counted_round > cut.setup_rounds:
+            turn = (counted_round - cut.setup_rounds - 1) % cut.count
+            counted_round = cut.setup_rounds + 1 + turn
+        return self._words[counted_round]
 
     def sign(self, label: str, *parts: bytes) -> bytes:
         return self._key.sign(labelled(label, *parts))
@@ -274,25 +293,18 @@ class CommitteeParticipant(Party):
     ) -> None:
         super().__init__(terms, charter, key)
         self.number, self.table, self._secret = number, start, secret
-        self.words = RoundWords(terms, self.digest)
+        self._closed, self._summed = 0, set[int]()
         self._worked_on = b""
         self._sent = b""
         self._opened = 0
         if terms.blind:
             self._reader = X25519PrivateKey.from_private_bytes(self._prf("reader envelope key"))
             assert self._reader.public_key().public_bytes_raw() == self.reader_key
-            self._take_factors()
         else:
             self._secret = b""
 
-    def _take_factors(self) -> None:
-        count = sum(rows * columns for _, rows, columns, _ in self.terms.groups)
-        if not self.terms.blind:
-            count = self.words.beside
-        tags = self.words.tags
-        stream = keystream(self._prf("tag factors", self.digest + u32(0)), 8 * tags * count)
-        factors = struct.unpack(f"<{tags * count}Q", stream)
-        self._factors = [factors[count * j : count * (j + 1)] for j in range(tags)]
+    def _tag_context(self, words: RoundWords) -> bytes:
+        return self.digest + b"".join(map(u32, words.due))
 
     def _prf(self, *parts: str | bytes) -> bytes:
         encoded = [part.encode() if isinstance(part, str) else part for part in parts]
@@ -313,15 +325,20 @@ class CommitteeParticipant(Party):
             return hashed("table", self.digest, self._secret + self._plain())
         return self._prf("table digest", hashed("table", self.digest, self._plain()))
 
-    def _tags_of(self, values: list[int]) -> list[int]:
-        return [sum(map(int.__mul__, factors, values)) for factors in self._factors]
+    def _tags_of(self, words: RoundWords, values: list[int]) -> list[int]:
+        count, tags = len(values), words.tags
+        stream = keystream(self._prf("tag factors", self._tag_context(words)), 8 * tags * count)
+        alpha = struct.unpack(f"<{tags * count}Q", stream)
+        return [sum(map(int.__mul__, alpha[count * j :], values)) for j in range(tags)]
 
-    def _beta(self, context: bytes, participant: int, nonce: bytes) -> tuple[int, ...]:
+    def _beta(
+        self, words: RoundWords, context: bytes, participant: int, nonce: bytes
+    ) -> tuple[int, ...]:
         if not self.terms.blind:
-            return (0,) * self.words.tags
-        named = "tag masks", self.digest + u32(0), context, u32(participant), nonce
-        drawn = b"".join(self._prf(*named, u32(k)) for k in range(-(-self.words.tags // 4)))
-        return struct.unpack(f"<{self.words.tags}Q", drawn[: 8 * self.words.tags])
+            return (0,) * words.tags
+        named = "tag masks", self._tag_context(words), context, u32(participant), nonce
+        drawn = b"".join(self._prf(*named, u32(k)) for k in range(-(-words.tags // 4)))
+        return struct.unpack(f"<{words.tags}Q", drawn[: 8 * words.tags])
 
     def begin(self, message: bytes) -> None:
         self._round, opening = self.terms.unframed(4, message)
@@ -332,26 +349,30 @@ class CommitteeParticipant(Party):
     def upload(self, change: Change) -> bytes:
         if self._worked_on == self._table_digest():
             raise RefusedError("a replayed table")
-        words, terms, nonce = self.words, self.terms, secrets.token_bytes(32)
+        words, terms = self.words(self._closed + 1), self.terms
+        nonce = secrets.token_bytes(32)
         seeds = [secrets.token_bytes(32) for _ in terms.sets]
-        key, pads = added([expanded(seed, words.numbers) for seed in seeds])
+        key, pads = added([expanded(seed, self._pads) for seed in seeds])
+        # Where fewer numbers travel than in other rounds, the last pads are spare.
+        pads = pads[: words.numbers]
         table = [
             [rows.get(row, [0] * columns) for row in range(count)]
             for rows, (_, count, columns, _) in zip(change, terms.groups, strict=True)
         ]
+        table = words.taken(table)
         in_words, beside = words.split(table)
         messages, exact = words.padded(in_words), list[int]()
         for public in words.public:
             for masked in product(public, key):
                 noise = secrets.randbits(64).bit_count() - 32
                 exact.append(masked + noise + 2 ** (48 - words.w) * messages[len(exact)])
-        values = [value for group in table for row in group for value in row]
-        due = self._tags_of(values if terms.blind else beside)
-        beta = self._beta(self._context, self.number, nonce)
+        values = flat(table)
+        due = self._tags_of(words, values if terms.blind else beside)
+        beta = self._beta(words, self._context, self.number, nonce)
         bare = [tag + mask for tag, mask in zip(due, beta, strict=True)] + beside
         behind = [(number + pad) % 2**64 for number, pad in zip(bare, pads, strict=True)]
         written = words.write(words.rounded(exact), behind)
-        kind = UPDATE if self._worked_on else FIRST
+        kind = UPDATE if set(words.due) <= self._summed else FIRST
         digest = hashed("words", written)
         head = Head(self._context, self.number, kind, digest, nonce, [])
         head.commitments = [head.commitment(number, seed) for number, seed in enumerate(seeds)]
@@ -394,8 +415,10 @@ class CommitteeParticipant(Party):
             raise RefusedError("not what was sent")
         self._answers = [self._answer(outcome, body) for _ in range(body.number())]
         self._uploads, self._outcome, self.previous = uploads, outcome, outcome
+        self._closed += 1
         if self.number in heads:
             self._worked_on = table
+            self._summed |= set(self.words(self._closed).due)
         return self.number in heads
 
     def _answer(self, outcome: bytes, body: Body) -> tuple[int, bytes]:
@@ -417,14 +440,13 @@ class CommitteeParticipant(Party):
             if self._secret not in (b"", secret):
                 raise RefusedError("another tag secret")
             self._secret = secret
-            self._take_factors()
         if last == self._opened:
             return self.table
         self._opened = last
         if form == 3:
             self.table = self._read_plain(body)
         elif form in (1, 2):
-            self._add(body.take(self.words.bytes))
+            self._add(body.take(self.words(self._closed).bytes))
         return self.table
 
     def _read_plain(self, body: Body) -> Table:
@@ -440,18 +462,19 @@ class CommitteeParticipant(Party):
         return table
 
     def _add(self, payload: bytes) -> None:
-        words, terms = self.words, self.terms
+        words, terms = self.words(self._closed), self.terms
         sums: dict[int, list[int]] = {}
         for member, share in self._answers:
             info = labelled("share of a sum", *self.statement(self._outcome))
             opened = Body(HPKE.decrypt(share, self._reader, info=info))
             for number in terms.held(member):
                 coefficients = struct.unpack(f"<{DEGREE}i", opened.take(4 * DEGREE))
-                behind = struct.unpack(f"<{words.numbers}Q", opened.take(8 * words.numbers))
+                behind = struct.unpack(f"<{self._pads}Q", opened.take(8 * self._pads))
                 one = [*coefficients, *behind]
                 if sums.setdefault(number, one) != one:
                     raise RefusedError("members disagree")
         key, pads = added([sums[number] for number in range(len(terms.sets))])
+        pads = pads[: words.numbers]
         found, numbers = words.read(payload)
         masks = [masked for public in words.public for masked in product(public, key)]
         step, uploads = 2 ** (words.kept_bits - words.w), len(self._uploads)
@@ -464,20 +487,23 @@ class CommitteeParticipant(Party):
                 raise RefusedError("does not open")
             messages.append(opened_one)
         bare = [number - pad for number, pad in zip(numbers, pads, strict=True)]
-        before = [value for group in self.table for row in group for value in row]
+        before = flat(words.taken(self.table))
         exact = words.changes(messages, bare[words.tags :], before)
-        betas = [self._beta(self._outcome[4:36], one, nonce) for one, nonce in self._uploads]
-        for tag, due, *masked in zip(bare[: words.tags], self._tags_of(exact), *betas, strict=True):
+        context = self._outcome[4:36]
+        betas = [self._beta(words, context, one, nonce) for one, nonce in self._uploads]
+        tags = zip(bare[: words.tags], self._tags_of(words, exact), *betas, strict=True)
+        for tag, due, *masked in tags:
             if (tag - due - sum(masked)) % 2**64:
                 raise RefusedError("does not open")
         after = [b + change for b, change in zip(before, exact, strict=True)]
         if not words.fit(after):
             raise RefusedError("does not open")
         rest = iter(after)
-        self.table = [
-            [[next(rest) for _ in range(columns)] for _ in range(rows)]
-            for _, rows, columns, _ in terms.groups
-        ]
+        # A new table: the start is everybody's.
+        self.table = [[[*row] for row in group] for group in self.table]
+        for k, rows in words.part:
+            for row in rows:
+                self.table[k][row] = [next(rest) for _ in self.table[k][row]]
 
 
 class CommitteeMember(Party):
@@ -486,7 +512,6 @@ class CommitteeMember(Party):
     def __init__(self, terms: CommitteeTerms, charter: bytes, key: bytes, number: int) -> None:
         super().__init__(terms, charter, key)
         self.number = number
-        self._numbers = RoundWords(terms, self.digest).numbers
         self._signed: dict[int, bytes] = {}
 
     def respond(self, message: bytes) -> bytes:
@@ -570,8 +595,8 @@ class CommitteeMember(Party):
         self._once(outcome)
         share = b""
         for place in range(len(self.terms.held(self.number))):
-            key, pads = added([expanded(self._seeds[one][place], self._numbers) for one in numbers])
-            share += struct.pack(f"<{DEGREE}i{self._numbers}Q", *key, *pads)
+            key, pads = added([expanded(self._seeds[one][place], self._pads) for one in numbers])
+            share += struct.pack(f"<{DEGREE}i{self._pads}Q", *key, *pads)
         statement = self.statement(outcome)
         if self.terms.blind:
             reader = X25519PublicKey.from_public_bytes(self.reader_key)

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from tests.protocol.stranger import Change, RefusedError, Table, Terms
 from tests.protocol.stranger_aes import keystream
+from tests.protocol.stranger_slices import Part
 
 DEGREE, Q = 2048, 2**48
 
@@ -39,17 +40,25 @@ def product(a: list[int], b: list[int]) -> list[int]:
 
 
 class Words:
-    """What a session's terms say about its words."""
+    """What a session's terms say about the words of a part, by default the whole table."""
 
-    def __init__(self, terms: Terms) -> None:
-        self.terms = terms
-        uploads = terms.participants * terms.rounds
+    def __init__(
+        self,
+        terms: Terms,
+        part: Part | None = None,
+        number: int = 0,
+        rounds: int | None = None,
+    ) -> None:
+        self.terms, self.number = terms, number
+        self.part = terms.parts[0] if part is None else part
+        self.groups = [(len(rows), *terms.groups[k][2:]) for k, rows in self.part]
+        uploads = terms.participants * (terms.rounds if rounds is None else rounds)
         choices = []
         for kept_bits in (32, 40):
             noise = noise_bound(uploads, kept_bits)
             w = max(w for w in range(1, 33) if noise <= 2.0 ** (kept_bits - w - 1))
             counts = [0, 0]
-            for _, rows, columns, bits in terms.groups:
+            for rows, columns, bits in self.groups:
                 counts[bits > w] += rows * columns
             blocks = max(1, -(-counts[0] // DEGREE))
             size = blocks * DEGREE * kept_bits // 8 + 8 * counts[1]
@@ -57,7 +66,7 @@ class Words:
         if uploads > 2**35:
             raise RefusedError("too many uploads")
         _, self.kept_bits, self.w, self.blocks, self.beside = min(choices)
-        widest = max(bits for *_, bits in terms.groups)
+        widest = max(bits for *_, bits in self.groups)
         self.tags = max(2, math.ceil(66 / (65 - widest)))
         self.numbers = self.tags + self.beside
         self.bytes = self.blocks * DEGREE * self.kept_bits // 8 + 8 * self.numbers
@@ -65,7 +74,7 @@ class Words:
     @cached_property
     def public(self) -> list[list[int]]:
         """The polynomials a_j."""
-        part = self.terms.digest() + bytes(4)
+        part = self.terms.digest() + struct.pack("<I", self.number)
         seed = hashlib.sha256(b"fedmf rlwe public polynomials\n" + part).digest()
         stream = keystream(seed, 6 * DEGREE * self.blocks)
         numbers = [
@@ -78,9 +87,11 @@ class Words:
 
     def places(self) -> list[tuple[int, int, bool]]:
         """Return the number of values of each group, their bits, and whether they lie beside."""
-        return [
-            (rows * columns, bits, bits > self.w) for _, rows, columns, bits in self.terms.groups
-        ]
+        return [(rows * columns, bits, bits > self.w) for rows, columns, bits in self.groups]
+
+    def taken(self, table: Table) -> Table:
+        """Return the rows of the part."""
+        return [[table[k][row] for row in rows] for k, rows in self.part]
 
     def split(self, table: Table) -> tuple[list[int], list[int]]:
         """Return the values in words, and those beside."""
@@ -136,47 +147,45 @@ def listed(body: bytes) -> list[tuple[int, bytes]]:
     return [(number, nonces[32 * k : 32 * (k + 1)]) for k, number in enumerate(numbers)]
 
 
-class RlweParticipant:
-    """Opens tables and protects changes with the master secret."""
+def flat(table: Table) -> list[int]:
+    return [value for group in table for row in group for value in row]
 
-    def __init__(self, terms: Terms, number: int, secret: bytes, start: Table) -> None:
-        self._terms, self._number, self._secret = terms, number, secret
-        self._words = Words(terms)
-        self._start = [value for group in start for row in group for value in row]
-        count, tags = len(self._start), self._words.tags
-        factors = self._numbers(tags * count, b"tag factors")
+
+def words_of_parts(terms: Terms) -> list[Words]:
+    """Return the words of every part, with room for the noise of the rounds that it travels in."""
+    if terms.slices is None:
+        return [Words(terms)]
+    rounds = [terms.travelling(number) for number in range(1, terms.rounds + 1)]
+    return [
+        Words(terms, part, number, sum(number in due for due in rounds))
+        for number, part in enumerate(terms.parts)
+    ]
+
+
+class RlwePart:
+    """One part as participants know it."""
+
+    def __init__(self, words: Words, secret: bytes, start: Table) -> None:
+        self.words, self._start = words, flat(words.taken(start))
+        count, tags = len(self._start), words.tags
+        context = words.terms.digest() + struct.pack("<I", words.number)
+        stream = keystream(prf(secret, b"tag factors", context), 8 * tags * count)
+        factors = struct.unpack(f"<{tags * count}Q", stream)
         self._factors = [factors[count * j : count * (j + 1)] for j in range(tags)]
-        self._pads = [0] * self._words.numbers
-        self._key, self._uploads = [0] * DEGREE, 0
+        self._pads, self._key, self._uploads = [0] * words.numbers, [0] * DEGREE, 0
 
-    def _prf(self, label: bytes, *parts: bytes) -> bytes:
-        # Factors of tags are for one part of the table, of which there is one here.
-        part = bytes(4) if label == b"tag factors" else b""
-        arguments = (label, self._terms.digest() + part, *parts)
-        data = b"".join(struct.pack("<Q", len(part)) + part for part in arguments)
-        return hmac.digest(self._secret, data, "sha256")
-
-    def _key_and_pads(self, *upload: bytes) -> tuple[list[int], list[int]]:
-        drawn = self._numbers(DEGREE + self._words.numbers, b"upload key", *upload)
-        return [word.bit_count() - 32 for word in drawn[:DEGREE]], drawn[DEGREE:]
-
-    def _numbers(self, count: int, label: bytes, *parts: bytes) -> list[int]:
-        return list(struct.unpack(f"<{count}Q", keystream(self._prf(label, *parts), 8 * count)))
-
-    def _tags(self, values: list[int]) -> list[int]:
+    def tags_of(self, values: list[int]) -> list[int]:
         return [sum(map(int.__mul__, factors, values)) for factors in self._factors]
 
-    def upload(self, round_number: int, change: Change) -> bytes:
-        words, nonce = self._words, secrets.token_bytes(32)
-        table = [
-            [rows.get(row, [0] * columns) for row in range(count)]
-            for rows, (_, count, columns, _) in zip(change, self._terms.groups, strict=True)
-        ]
-        messages, beside = words.split(table)
-        values = [value for group in table for row in group for value in row]
-        upload = struct.pack("<I", round_number), struct.pack("<I", self._number), nonce
-        key, pads = self._key_and_pads(*upload)
-        behind = zip(self._tags(values) + beside, pads, strict=True)
+    def hear(self, key: list[int], pads: list[int]) -> None:
+        self._key = [a + b for a, b in zip(self._key, key, strict=True)]
+        self._pads = [a + b for a, b in zip(self._pads, pads, strict=True)]
+        self._uploads += 1
+
+    def protect(self, table: Table, key: list[int], pads: list[int]) -> bytes:
+        words, own = self.words, self.words.taken(table)
+        messages, beside = words.split(own)
+        behind = zip(self.tags_of(flat(own)) + beside, pads, strict=True)
         numbers = [(number + pad) % 2**64 for number, pad in behind]
         messages = words.padded(messages)
         exact: list[int] = []
@@ -184,23 +193,10 @@ class RlweParticipant:
             for masked in product(public, key):
                 noise = secrets.randbits(64).bit_count() - 32
                 exact.append(masked + noise + 2 ** (48 - words.w) * messages[len(exact)])
-        payload = words.write(words.rounded(exact), numbers)
-        return self._terms.framed(2, round_number, upload[1] + nonce + payload)
+        return words.write(words.rounded(exact), numbers)
 
-    def included(self, message: bytes) -> bool:
-        round_number, body = self._terms.unframed(3, message)
-        uploads = listed(body)
-        for number, nonce in uploads:
-            upload = struct.pack("<I", round_number), struct.pack("<I", number), nonce
-            key, pads = self._key_and_pads(*upload)
-            self._key = [a + b for a, b in zip(self._key, key, strict=True)]
-            self._pads = [a + b for a, b in zip(self._pads, pads, strict=True)]
-            self._uploads += 1
-        return self._number in dict(uploads)
-
-    def open(self, message: bytes) -> tuple[int, Table]:
-        round_number, payload = self._terms.unframed(1, message)
-        words = self._words
+    def open(self, payload: bytes) -> list[int]:
+        words = self.words
         masks = [masked for public in words.public for masked in product(public, self._key)]
         step = 2 ** (words.kept_bits - words.w)
         mean = round((self._uploads - 1) * 2.0 ** (words.kept_bits - 49))
@@ -215,14 +211,73 @@ class RlweParticipant:
         bare = [number - pad for number, pad in zip(found, self._pads, strict=True)]
         values = words.joined(messages, bare[words.tags :])
         added = [m - start for m, start in zip(values, self._start, strict=True)]
-        for tag, due in zip(bare, self._tags(added), strict=False):
+        for tag, due in zip(bare, self.tags_of(added), strict=False):
             if (tag - due) % 2**64:
                 raise RefusedError("does not open")
         if not words.fit(values):
             raise RefusedError("does not open")
-        table, rest = [], iter(values)
-        for _, rows, columns, _ in self._terms.groups:
-            table.append([[next(rest) for _ in range(columns)] for _ in range(rows)])
+        return values
+
+
+def prf(secret: bytes, *arguments: bytes) -> bytes:
+    data = b"".join(struct.pack("<Q", len(part)) + part for part in arguments)
+    return hmac.digest(secret, data, "sha256")
+
+
+class RlweParticipant:
+    """Opens tables and protects changes with the master secret."""
+
+    def __init__(self, terms: Terms, number: int, secret: bytes, start: Table) -> None:
+        self._terms, self._number, self._secret = terms, number, secret
+        self._parts = [RlwePart(words, secret, start) for words in words_of_parts(terms)]
+
+    def _travelling(self, round_number: int) -> list[RlwePart]:
+        return [self._parts[number] for number in self._terms.travelling(round_number)]
+
+    def _key_and_pads(
+        self, parts: list[RlwePart], *upload: bytes
+    ) -> tuple[list[int], list[list[int]]]:
+        count = DEGREE + sum(part.words.numbers for part in parts)
+        seed = prf(self._secret, b"upload key", self._terms.digest(), *upload)
+        drawn = list(struct.unpack(f"<{count}Q", keystream(seed, 8 * count)))
+        pads, rest = [], drawn[DEGREE:]
+        for part in parts:
+            pads.append(rest[: part.words.numbers])
+            rest = rest[part.words.numbers :]
+        return [word.bit_count() - 32 for word in drawn[:DEGREE]], pads
+
+    def upload(self, round_number: int, change: Change) -> bytes:
+        nonce, parts = secrets.token_bytes(32), self._travelling(round_number)
+        table = [
+            [rows.get(row, [0] * columns) for row in range(count)]
+            for rows, (_, count, columns, _) in zip(change, self._terms.groups, strict=True)
+        ]
+        upload = struct.pack("<I", round_number), struct.pack("<I", self._number), nonce
+        key, pads = self._key_and_pads(parts, *upload)
+        payload = [part.protect(table, key, own) for part, own in zip(parts, pads, strict=True)]
+        return self._terms.framed(2, round_number, upload[1] + nonce + b"".join(payload))
+
+    def included(self, message: bytes) -> bool:
+        round_number, body = self._terms.unframed(3, message)
+        uploads, parts = listed(body), self._travelling(round_number)
+        for number, nonce in uploads:
+            upload = struct.pack("<I", round_number), struct.pack("<I", number), nonce
+            key, pads = self._key_and_pads(parts, *upload)
+            for part, own in zip(parts, pads, strict=True):
+                part.hear(key, own)
+        return self._number in dict(uploads)
+
+    def open(self, message: bytes) -> tuple[int, Table]:
+        round_number, payload = self._terms.unframed(1, message)
+        table = [[[0] * columns for _ in range(rows)] for _, rows, columns, _ in self._terms.groups]
+        for part in self._parts:
+            rest = iter(part.open(payload[: part.words.bytes]))
+            payload = payload[part.words.bytes :]
+            for k, rows in part.words.part:
+                for row in rows:
+                    table[k][row] = [next(rest) for _ in table[k][row]]
+        if payload:
+            raise RefusedError("a payload of another size")
         return round_number, table
 
 
@@ -230,27 +285,37 @@ class RlweServer:
     """Adds uploads of the round under way; everybody is in every cohort."""
 
     def __init__(self, terms: Terms, start: Table) -> None:
-        self._terms, self._words = terms, Words(terms)
-        step = 2 ** (self._words.kept_bits - self._words.w)
-        self._modulus = 2**self._words.kept_bits
-        messages, beside = self._words.split(start)
-        padded = self._words.padded(messages)
-        self._sum = [step * message % self._modulus for message in padded]
-        self._numbers = [0] * self._words.tags + [value % 2**64 for value in beside]
+        self._terms, self._words = terms, words_of_parts(terms)
+        self._sums, self._numbers = list[list[int]](), list[list[int]]()
+        for words in self._words:
+            step = 2 ** (words.kept_bits - words.w)
+            messages, beside = words.split(words.taken(start))
+            padded = words.padded(messages)
+            self._sums.append([step * message % 2**words.kept_bits for message in padded])
+            self._numbers.append([0] * words.tags + [value % 2**64 for value in beside])
         self._round, self._included = 1, dict[int, bytes]()
         self._nonces = set[bytes]()
 
     def table(self) -> bytes:
-        return self._terms.framed(1, self._round, self._words.write(self._sum, self._numbers))
+        parts = zip(self._words, self._sums, self._numbers, strict=True)
+        payload = b"".join(words.write(sums, numbers) for words, sums, numbers in parts)
+        return self._terms.framed(1, self._round, payload)
 
     def receive(self, message: bytes) -> None:
         round_number, body = self._terms.unframed(2, message)
         (participant,), nonce = struct.unpack("<I", body[:4]), body[4:36]
         if round_number != self._round or participant in self._included or nonce in self._nonces:
             raise RefusedError("not due")
-        words, numbers = self._words.read(body[36:])
-        self._numbers = [(a + b) % 2**64 for a, b in zip(self._numbers, numbers, strict=True)]
-        self._sum = [(a + b) % self._modulus for a, b in zip(self._sum, words, strict=True)]
+        payload = body[36:]
+        due = self._terms.travelling(round_number)
+        if len(payload) != sum(self._words[number].bytes for number in due):
+            raise RefusedError("a payload of another size")
+        for number in due:
+            size, bits = self._words[number].bytes, self._words[number].kept_bits
+            words, behind = self._words[number].read(payload[:size])
+            payload = payload[size:]
+            self._sums[number] = added(self._sums[number], words, bits)
+            self._numbers[number] = added(self._numbers[number], behind, 64)
         self._included[participant] = nonce
         self._nonces.add(nonce)
 
@@ -261,3 +326,7 @@ class RlweServer:
         closing = self._terms.framed(3, self._round, body)
         self._round, self._included = self._round + 1, {}
         return closing
+
+
+def added(some: list[int], others: list[int], bits: int) -> list[int]:
+    return [(a + b) % 2**bits for a, b in zip(some, others, strict=True)]

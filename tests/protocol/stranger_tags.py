@@ -43,9 +43,12 @@ class Tags:
         factors = [self._factors[number] for number in self._pieces[piece]]
         return sum(factor * value for factor, value in zip(factors, values, strict=True))
 
-    def include(self, round_number: int, participant: int, nonce: bytes) -> None:
+    def include(
+        self, round_number: int, participant: int, nonce: bytes, pieces: Sequence[int]
+    ) -> None:
         masks = self.masks(round_number, participant, nonce)
-        self._included = [a + b for a, b in zip(self._included, masks, strict=True)]
+        for piece in pieces:
+            self._included[piece] += masks[piece]
 
     def fits(self, piece: int, values: Sequence[int], tag: int) -> bool:
         start = [self._start[number] for number in self._pieces[piece]]

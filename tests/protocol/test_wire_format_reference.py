@@ -40,17 +40,20 @@ from tests.protocol import (
     stranger_aes,
     stranger_download,
     stranger_rlwe,
+    stranger_slices,
     stranger_tags,
 )
 from tests.protocol.both_sides import (
     GROUPS,
     SECRET,
+    SLICES,
     BothSides,
     as_arrays,
     as_row_changes,
     make_session,
     make_terms,
     random_change,
+    random_change_of,
     random_table,
     strangers_participant,
     strangers_server,
@@ -71,6 +74,19 @@ def test_servers_and_participants_of_both_sides_agree_to_the_byte(
     sides.play({3: random_change(rng), 0: random_change(rng), 2: random_change(rng)})
     sides.play({1: random_change(rng), 2: nothing, 3: random_change(rng)})
     sides.open_everywhere(sides.table(), 3)
+
+
+@pytest.mark.parametrize("protection", ["none", "paillier", "rlwe"])
+def test_both_sides_cut_tables_into_the_same_slices(protection: str, weak_key: PrivateKey) -> None:
+    """A set-up round, a turn of all three slices, and the first slice once more."""
+    rng = np.random.default_rng(16)
+    terms = make_terms(protection, "slices", weak_key, rounds=5, slices=SLICES)
+    assert make_session(terms).to_bytes() == terms.canonical()
+    sides = BothSides(terms, weak_key, random_table(rng, terms.groups))
+    for number in range(1, 6):
+        who = ((3, 0, 2), (1, 2, 3), (0, 1, 2, 3), (2,), (1, 3))[number - 1]
+        sides.play({one: random_change_of(rng, terms, number) for one in who})
+    sides.open_everywhere(sides.table(), 6)
 
 
 @pytest.mark.parametrize("rounds", [2, 2**17])
@@ -295,7 +311,8 @@ def test_numbers_on_the_page_are_those_of_the_code(weak_key: PrivateKey) -> None
 
 
 @pytest.mark.parametrize(
-    "module", [stranger, stranger_aes, stranger_rlwe, stranger_tags, stranger_download]
+    "module",
+    [stranger, stranger_aes, stranger_rlwe, stranger_slices, stranger_tags, stranger_download],
 )
 def test_the_stranger_knows_the_standard_library_alone(module: ModuleType) -> None:
     tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
@@ -310,7 +327,10 @@ def test_the_stranger_knows_the_standard_library_alone(module: ModuleType) -> No
             else []
         )
     }
-    own = {f"tests.protocol.{name}" for name in ("stranger", "stranger_aes", "stranger_tags")}
+    own = {
+        f"tests.protocol.{name}"
+        for name in ("stranger", "stranger_aes", "stranger_slices", "stranger_tags")
+    }
     assert {name.split(".")[0] for name in imported - own} <= set(sys.stdlib_module_names)
     assert imported
 

@@ -111,8 +111,8 @@ class SmallFactor(SecretMaterial):
         Parameters
         ----------
         spectra
-            What `limb_spectra` returned, shape (2, blocks, 1024). Some 8 blocks at a time stay
-            within the cache of a processor core.
+            What `limb_spectra` returned, shape (2, blocks, 1024). A few dozen blocks at a time
+            are fastest.
         out
             Where the products go, int64, shape (blocks, 2048). The low 48 bits are the coefficients
             modulo 2^48; the bits above mean nothing.

@@ -114,7 +114,10 @@ class SummedErrors:
 
     def measured(self, heldout: OwnedRatings) -> OwnedRatings:
         """Return what a participant measures on: so many of each user's ratings at the most."""
-        counts = np.minimum(np.diff(heldout.starts), self.ratings_per_user)
+        owned = np.diff(heldout.starts)
+        counts = np.minimum(owned, self.ratings_per_user)
+        if np.array_equal(counts, owned):
+            return heldout
         starts = np.concatenate(([0], np.cumsum(counts)))
         chosen = np.arange(starts[-1]) + np.repeat(heldout.starts[:-1] - starts[:-1], counts)
         return OwnedRatings(heldout.users, starts, heldout.items[chosen], heldout.values[chosen])

@@ -128,9 +128,11 @@ def difference(new: Change, old: Change | None) -> Change:
 
 
 def _row_difference(new: RowChange, old: RowChange) -> RowChange:
-    if np.array_equal(new.rows, old.rows) and np.array_equal(new.values, old.values):
-        # A part upload has nothing to name in a group that stays as it is.
-        return RowChange(new.rows[:0], new.values[:0])
+    if np.array_equal(new.rows, old.rows):
+        if np.array_equal(new.values, old.values):
+            # A part upload has nothing to name in a group that stays as it is.
+            return RowChange(new.rows[:0], new.values[:0])
+        return RowChange(new.rows, new.values - old.values)
     rows: Int64Array = np.union1d(new.rows, old.rows)
     values = np.zeros((len(rows), new.values.shape[1]), dtype=np.int64)
     values[np.searchsorted(rows, new.rows)] += new.values

@@ -21,6 +21,7 @@ from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
+    EarlyKeyRequest,
     KeyReply,
     KeyRequest,
     MemberMessage,
@@ -78,6 +79,7 @@ def recorded() -> Recorded:
     votes = VoteRequest(3, Outcome(3)).to_bytes(world.charter)
     for message in (votes, world.restarted_member(3).respond(votes)):
         note(3, message)
+    note(3, EarlyKeyRequest(3).to_bytes(world.charter))
     said[Refusal.KIND] = world.members[0].respond(b"")
     assert world.opening is not None
     said[OpeningMessage.KIND] = world.opening.to_bytes(world.session)
@@ -100,6 +102,7 @@ def recorded() -> Recorded:
 
 MESSAGES: list[type[MemberMessage]] = [
     KeyRequest,
+    EarlyKeyRequest,
     KeyReply,
     ReviewRequest,
     ReviewReply,
@@ -249,7 +252,11 @@ def test_members_answer_anything_with_a_refusal_and_remember_nothing_of_it(
 ) -> None:
     world = recorded().world
     whole = recorded().said[
-        data.draw(st.sampled_from([KeyRequest.KIND, ReviewRequest.KIND, AnswerRequest.KIND]))
+        data.draw(
+            st.sampled_from(
+                [KeyRequest.KIND, EarlyKeyRequest.KIND, ReviewRequest.KIND, AnswerRequest.KIND]
+            )
+        )
     ]
     wrong = data.draw(damaged(whole) | damaged(body_of(whole)).map(lambda b: reframed(whole, b)))
     member = world.restarted_member(2)

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fedmf.protocol import RowChange
+from fedmf.protocol import GroupShape, RowChange, TableShape
 from fedmf.protocol.committee.exchange import KeyRequest, Refusal
 from fedmf.protocol.committee.terms import OpenedBy
+from fedmf.protocol.slices import SliceTerms
 from tests.protocol import stranger_committee
-from tests.protocol.committee.world import SHAPE, World, random_changes
+from tests.protocol.committee.world import World, make_session, random_change, random_changes
 from tests.protocol.stranger import Change
+from tests.protocol.stranger_slices import Slices
 
 STRANGER, ABSENT = 3, 0
+# The group that is not cut is too wide for words, so that its values travel beside them.
+SLICED = TableShape(
+    (GroupShape("items", 5, 4, 24), GroupShape("sums", 3, 2, 45), GroupShape("raters", 5, 1, 9))
+)
 
 
 def terms_of(world: World) -> stranger_committee.CommitteeTerms:
-    session = world.session
+    session, slices = world.session, None
+    if (cut := session.slices) is not None:
+        slices = Slices(cut.count, cut.groups, cut.seed, cut.setup_rounds, cut.whole_at_setup)
     return stranger_committee.CommitteeTerms(
         session.session_id,
         session.protection,
@@ -28,6 +37,7 @@ def terms_of(world: World) -> stranger_committee.CommitteeTerms:
         session.rounds,
         None,
         session.learning_sha256,
+        slices,
         tuple(world.terms.as_json().items()),
     )
 
@@ -42,8 +52,11 @@ def plain(change: Sequence[RowChange]) -> Change:
 class Together:
     """A federation whose last participant and one of whose members are strangers."""
 
-    def __init__(self, opened_by: OpenedBy) -> None:
-        self.world = World(5, opened_by=opened_by)
+    def __init__(self, opened_by: OpenedBy, slices: SliceTerms | None = None) -> None:
+        session = make_session(5, opened_by=opened_by)
+        if slices is not None:
+            session = replace(session, upload="slices", slices=slices, shape=SLICED)
+        self.world = World(5, session=session)
         terms, charter = terms_of(self.world), self.world.charter.to_bytes()
         del self.world.roles[4], self.world.protections[4]
         self.participant = stranger_committee.CommitteeParticipant(
@@ -62,7 +75,10 @@ class Together:
     def round(self, seed: int, *, without: Sequence[int] = ()) -> tuple[int, ...]:
         world = self.world
         self.check_tables()
-        changes = random_changes(np.random.default_rng(seed), range(5))
+        rng, session = np.random.default_rng(seed), world.session
+        counted = sum(one.counts(session) for one in world.server.closings) + 1
+        part = session.schedule.load(counted).part
+        changes = {one: part.updated(None, random_change(rng, session.shape)) for one in range(5)}
         world.collect({n: change for n, change in changes.items() if n < 4}, lost=without)
         assert world.opening is not None
         self.participant.begin(world.opening.to_bytes(world.session))
@@ -80,7 +96,8 @@ class Together:
         message = self.world.server.table_message().to_bytes(self.world.session)
         table = self.participant.open(message)
         found = [np.array(group, dtype=np.int64) for group in table]
-        np.testing.assert_array_equal(SHAPE.flat(found), SHAPE.flat(self.world.expected))
+        shape = self.world.session.shape
+        np.testing.assert_array_equal(shape.flat(found), shape.flat(self.world.expected))
 
 
 @pytest.mark.parametrize("opened_by", ["participants", "server"])
@@ -94,6 +111,18 @@ def test_strangers_take_part_as_participant_and_as_member(opened_by: OpenedBy) -
     assert here.round(2) == (0, 1, 2, 3, 4)
     assert here.round(3, without=[0, 1, 2]) == ()  # void
     assert here.round(4) == (0, 1, 2, 3, 4)
+    here.check_tables()
+
+
+@pytest.mark.parametrize("opened_by", ["participants", "server"])
+def test_strangers_cut_the_table_as_we_do(opened_by: OpenedBy) -> None:
+    """A set-up round, a void one, and the turns of both slices."""
+    here = Together(opened_by, SliceTerms(2, 5, ("items", "raters"), 1, ("raters",)))
+    assert terms_of(here.world).canonical() == here.world.session.to_bytes()
+    assert here.round(1) == (0, 1, 2, 3, 4)
+    assert here.round(2, without=[0, 1, 2]) == ()  # void
+    for seed in (3, 4, 5):
+        assert here.round(seed) == (0, 1, 2, 3, 4)
     here.check_tables()
 
 

@@ -24,6 +24,7 @@ from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
 from fedmf.protocol.committee.sum_opening import (
     committee_layout,
     committee_pads,
+    planned_layout,
     public_polynomials,
     servers_tags,
 )
@@ -338,7 +339,7 @@ class CommitteeParticipant(ParticipantProtection):
         """Return the layout of what travels with some rows, or of the whole table."""
         part = self.session.schedule.carrying(rows) if rows is not None else None
         shape = self.session.shape if part is None else part.shape
-        return LatticeLayout.plan(shape, uploads=self.session.participants)
+        return planned_layout(shape, self.session.participants)
 
     def _reader_of(self, secret: MasterSecret | None, roster: Roster) -> Reader | None:
         if not self.charter.terms.blind:

@@ -64,11 +64,12 @@ def committee_layout(session: Session, counted_round: int = 1) -> LatticeLayout:
     WordSizeError
         So many uploads are more than any sum may have.
     """
-    return _planned(session.schedule.load(counted_round).part.shape, session.participants)
+    return planned_layout(session.schedule.load(counted_round).part.shape, session.participants)
 
 
 @functools.lru_cache(maxsize=MOST_SLICES)
-def _planned(shape: TableShape, uploads: int) -> LatticeLayout:
+def planned_layout(shape: TableShape, uploads: int) -> LatticeLayout:
+    """Return `LatticeLayout.plan` of these, which every upload asks for."""
     return LatticeLayout.plan(shape, uploads=uploads)
 
 
@@ -83,7 +84,8 @@ def committee_pads(session: Session) -> int:
         So many uploads are more than any sum may have.
     """
     return max(
-        _planned(load.part.shape, session.participants).numbers for load in session.schedule.loads
+        planned_layout(load.part.shape, session.participants).numbers
+        for load in session.schedule.loads
     )
 
 
