@@ -50,9 +50,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     shutil.copytree(DOCS, tmp_path / "docs")
-    (tmp_path / "scripts").mkdir()
-    for name in ("mkdocs.yml", "scripts/links_out_of_docs.py"):
-        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path / "mkdocs.yml")
     return tmp_path
 
 

@@ -39,9 +39,9 @@ def join(
         return
     require_flower()
     # Not before flwr is known to be there.
-    from fedmf.federation.flower.both_sides import join as connect
     from fedmf.federation.flower.events import Events
     from fedmf.federation.flower.folders import SiloFolder
+    from fedmf.federation.flower.joining import join as connect
 
     files = SiloFolder(folder)
     events = Events(files.events if files.path.is_dir() else None, _say)

@@ -32,9 +32,9 @@ def server(
     """
     require_flower()
     # Not before flwr is known to be there.
-    from fedmf.federation.flower.both_sides import serve
     from fedmf.federation.flower.events import Events
     from fedmf.federation.flower.folders import ServerFolder
+    from fedmf.federation.flower.serving import serve
 
     files = ServerFolder(folder)
     events = Events(files.events if files.path.is_dir() else None, _say)

@@ -12,9 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fedmf.federation.flower.certificates import make_node_key, make_server_certificate
+
+if TYPE_CHECKING:
+    from fedmf.federation.silos import SiloTransport
 
 PATIENCE = 60.0
 HERE = Path(__file__)
@@ -143,15 +146,13 @@ def main() -> None:
     """
     # The test's own process does not need what these import.
     from fedmf.errors import FedmfError
-    from fedmf.federation.flower.both_sides import join, serve
     from fedmf.federation.flower.events import Events
-    from fedmf.federation.flower.transport import GridTransport
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     role, folder, address, told = sys.argv[1:]
     events = Events(Path(folder) / "flower" / "events.jsonl", say)
 
-    def conduct(transport: GridTransport) -> None:
+    def conduct(transport: SiloTransport) -> None:
         for step in json.loads(told):
             requests = {silo: bytes([silo]) * step["bytes"] for silo in step["silos"]}
             right = {}
@@ -166,8 +167,12 @@ def main() -> None:
 
     try:
         if role == "serve":
+            from fedmf.federation.flower.serving import serve
+
             serve(Path(folder), conduct, events, host="127.0.0.1", port=int(address))
         else:
+            from fedmf.federation.flower.joining import join
+
             join(Path(folder), address, respond, events)
     except FedmfError as error:
         say(f"error {error.number}: {error}")

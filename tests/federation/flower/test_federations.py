@@ -18,7 +18,7 @@ from flwr.app import RecordDict
 
 from fedmf.cli.join import join
 from fedmf.errors import FedmfError, ProtocolError, SettingsError
-from fedmf.federation.flower import answering, both_sides, records, transport
+from fedmf.federation.flower import answering, joining, records, transport
 from fedmf.federation.flower.answering import answer
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import SiloFolder
@@ -237,7 +237,7 @@ def test_what_a_silo_could_not_do_is_told_on_its_own_terminal_and_in_its_log(
         del folder, server
         respond(b"nonsense")
 
-    monkeypatch.setattr(both_sides, "join", connect)
+    monkeypatch.setattr(joining, "join", connect)
     join(folder, "localhost:1")
     assert "error 32: not a message between a coordinator and a silo" in capsys.readouterr().err
     line = json.loads(connection.events.read_text("utf-8"))
