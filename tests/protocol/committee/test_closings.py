@@ -40,11 +40,12 @@ def with_proof(closing: ClosingMessage, world: World, **changes: object) -> Clos
 def refused(world: World, closing: ClosingMessage, match: str) -> None:
     """Check that nobody believes a closing, and that it has changed nothing."""
     for role, protection in zip(world.roles.values(), world.protections.values(), strict=True):
-        before = (dict(protection._worked_on), protection._heard_round, protection._outcome)
+        standing = protection._standing
+        before = (dict(standing.worked_on), protection._heard_round, protection._outcome)
         with pytest.raises(FedmfError, match=match):
             role.receive_closing(closing)
         assert role.round == closing.round
-        after = (dict(protection._worked_on), protection._heard_round, protection._outcome)
+        after = (dict(standing.worked_on), protection._heard_round, protection._outcome)
         assert before == after
         assert protection._closed is None
 
@@ -197,10 +198,10 @@ def test_a_closing_with_an_upload_that_was_never_sent_is_refused(world: World) -
     role, protection = world.roles[0], world.protections[0]
     for sent in (False, True):
         role._has_uploaded = sent
-        protection._sent = {0: replace(protection._sent[0], digest=bytes(32))}
+        protection._standing.sent = {0: replace(protection._standing.sent[0], digest=bytes(32))}
         with pytest.raises(ProtocolError, match=r"uploaded nothing|did not send"):
             role.receive_closing(closing)
-        assert (role.round, protection._worked_on) == (1, {})
+        assert (role.round, protection._standing.worked_on) == (1, {})
 
 
 def test_members_vouch_for_heads_that_their_participants_signed(world: World) -> None:
@@ -304,7 +305,7 @@ def test_a_round_that_begins_again_remembers_what_was_sent(world: World) -> None
     world.collect(random_changes(np.random.default_rng(1), ALL))
     assert world.opening is not None
     for protection in world.protections.values():
-        sent = dict(protection._sent)
+        sent = dict(protection._standing.sent)
         protection.begin(world.opening.to_bytes(world.session))
-        assert protection._sent == sent
+        assert protection._standing.sent == sent
     goes_on(world, world.settle())

@@ -231,7 +231,7 @@ class SlicedCommitteeContract(SlicedContract):
         kinds = []
         for number in range(1, ROUNDS + 1):
             exchange.send(sliced_change(rng, session, number))
-            kinds.append(exchange.protection._sent[0].kind)
+            kinds.append(exchange.protection._standing.sent[0].kind)
             exchange.opened()
         assert kinds == [*[Kind.FIRST] * 4, *[Kind.UPDATE] * 2]
 

@@ -67,7 +67,7 @@ def test_a_replayed_table_gives_the_victim_away_where_participants_forget_theirs
     world = World(5, opened_by="server")
     monkeypatch.setattr(CommitteeMember, "_check_batches", lambda *_: None)
     for protection in world.protections.values():
-        protection._worked_on = ForgetsTables()
+        protection._standing.worked_on = ForgetsTables()
     replay(world)
     server = Adversary(world, world.sent)
     for member in world.members:

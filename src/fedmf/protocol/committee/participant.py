@@ -21,6 +21,7 @@ from fedmf.protocol.committee.member import SEEDS
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.reader import Reader, plain_table_digest, reader_envelope_key
 from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
+from fedmf.protocol.committee.standing import Sent, Standing
 from fedmf.protocol.committee.sum_opening import (
     committee_layout,
     committee_pads,
@@ -32,7 +33,6 @@ from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.committee.upload import (
     CommitteePayload,
     Head,
-    Kind,
     SignedHead,
     commitment,
     envelope_content,
@@ -65,14 +65,6 @@ class _Closed:
     closing: ClosingMessage
     proof: ClosingProof
     counted_round: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """An upload of the round under way, as its participant signed it."""
-
-    digest: bytes
-    kind: Kind
 
 
 class CommitteeParticipant(ParticipantProtection):
@@ -123,10 +115,8 @@ class CommitteeParticipant(ParticipantProtection):
         self._heard_round = self._closed_rounds = 0
         self._outcome: Outcome | None = None
         self._closed: _Closed | None = None
-        self._worked_on: dict[int, bytes] = {}
-        self._summed: dict[int, set[int]] = {}
+        self._standing = Standing()
         self._unkeyed: dict[bytes, bytes] = {}
-        self._sent: dict[int, _Sent] = {}
         self._opening: OpeningMessage | None = None
         self._context = b""
         self._before: Int64Array | None = None
@@ -164,9 +154,9 @@ class CommitteeParticipant(ParticipantProtection):
         if fresh is not None:
             # Digests change with the reader secret; the tables that they are of were worked on
             # all the same.
-            for participant, digest in self._worked_on.items():
-                if digest in self._unkeyed:
-                    self._worked_on[participant] = fresh.keyed(self._unkeyed[digest])
+            self._standing.rename_tables(
+                {digest: fresh.keyed(plain) for digest, plain in self._unkeyed.items()}
+            )
         self._set_table(self._table, self._table_round)
 
     def begin(self, opening_message: bytes) -> None:
@@ -189,7 +179,7 @@ class CommitteeParticipant(ParticipantProtection):
 
     def has_moved(self, participant: int) -> bool:
         """Return whether the table is another one than the participant's last upload went into."""
-        return self._worked_on.get(participant) != self._digest
+        return self._standing.worked_on.get(participant) != self._digest
 
     def protect(
         self, change: Change, *, round_number: int, participant: int, leaving: bool = False
@@ -208,7 +198,8 @@ class CommitteeParticipant(ParticipantProtection):
                 "changed nothing: the training has settled"
             )
         self.session.shape.check_change(change)
-        part = self.session.schedule.load(self._closed_rounds + 1).part
+        load = self.session.schedule.load(self._closed_rounds + 1)
+        part = load.part
         layout = committee_layout(self.session, self._closed_rounds + 1)
         values = part.shape.flat_change(part.take_change(change))
         # Hedged with the change: even a stuck source repeats no key for another message.
@@ -233,7 +224,7 @@ class CommitteeParticipant(ParticipantProtection):
         head = Head(
             context,
             participant,
-            self._kind(participant, leaving=leaving),
+            self._standing.kind(participant, load.numbers, leaving=leaving),
             words_digest(words),
             nonce,
             tuple(
@@ -250,7 +241,7 @@ class CommitteeParticipant(ParticipantProtection):
             for key in opening.keys
         )
         signed = SignedHead.signed(head, envelopes, self._signing_keys[participant], self.charter)
-        self._sent[participant] = _Sent(digest, head.kind)
+        self._standing.sent[participant] = Sent(digest, head.kind)
         payload = CommitteePayload(self._digest, signed, envelopes, words)
         return Protected(payload.to_bytes(), nonce)
 
@@ -268,10 +259,11 @@ class CommitteeParticipant(ParticipantProtection):
         if outcome.closed:
             self._check_own(closing, proof)
             self._closed_rounds += 1
-            self._note_included(closing, proof.table)
+            travelled = self.session.schedule.load(self._closed_rounds).numbers
+            self._standing.note_included(closing.included, proof.table, travelled)
             self._closed = _Closed(closing, proof, self._closed_rounds)
         self._outcome, self._heard_round, self._opening = outcome, closing.round, None
-        self._sent = {}
+        self._standing.sent = {}
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the whole table, whatever form it comes in.
@@ -377,27 +369,6 @@ class CommitteeParticipant(ParticipantProtection):
         servers = servers_tags(self._tag_secret, self.charter, self._closed_rounds + 1)
         return servers.of(beside.view(np.int64))
 
-    def _kind(self, participant: int, *, leaving: bool) -> Kind:
-        if leaving:
-            return Kind.LEAVE
-        travelling = set(self.session.schedule.load(self._closed_rounds + 1).numbers)
-        return Kind.UPDATE if travelling <= self._summed.get(participant, set()) else Kind.FIRST
-
-    def _note_included(self, closing: ClosingMessage, table: bytes) -> None:
-        """Note whose contributions are in the sum of a closed round, and in which parts."""
-        travelled = set(self.session.schedule.load(self._closed_rounds).numbers)
-        for participant in closing.included:
-            self._worked_on[participant] = table
-            summed = self._summed.setdefault(participant, set())
-            sent = self._sent.get(participant)
-            if sent is None or sent.kind != Kind.LEAVE:
-                summed |= travelled
-                continue
-            summed -= travelled
-            if not summed:
-                # Nothing of it is in the table: should it come back, it begins anew.
-                del self._worked_on[participant]
-
     def _check_own(self, closing: ClosingMessage, proof: ClosingProof) -> None:
         """Check that a closed round is the one that the participants that live here were in."""
         if self._opening is not None and proof.certificate.outcome.context != self._context:
@@ -406,7 +377,8 @@ class CommitteeParticipant(ParticipantProtection):
                 "worked on another table, or were told of other members"
             )
         for participant, head in zip(closing.included, proof.heads, strict=True):
-            if participant in self._sent and self._sent[participant].digest != head:
+            sent = self._standing.sent.get(participant)
+            if sent is not None and sent.digest != head:
                 raise ProtocolError(
                     f"round {closing.round} includes an upload of participant {participant} "
                     "that it did not send"

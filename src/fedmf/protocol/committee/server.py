@@ -6,17 +6,16 @@ ended is what participants and members sign.
 
 from __future__ import annotations
 
-import enum
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.crypto.signatures import check_signature
 from fedmf.errors import FedmfError, MessageError, ProtocolError
-from fedmf.protocol.committee.certificate import DIGEST_BYTES, Certificate, Outcome, set_digest
 from fedmf.protocol.committee.certificate import LABEL as OUTCOME_LABEL
+from fedmf.protocol.committee.certificate import Certificate, Outcome, set_digest
 from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
@@ -30,13 +29,21 @@ from fedmf.protocol.committee.exchange import (
     VoteReply,
     VoteRequest,
 )
-from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
+from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.roster import RosterChain, SignedRoster
+from fedmf.protocol.committee.server_round import (
+    ANSWERS_WELCOME,
+    VOTES_ASKED,
+    Included,
+    ReceivedUpload,
+    ServerRound,
+    Stage,
+)
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.sum_opening import committee_pads
-from fedmf.protocol.committee.upload import NONCE_BYTES, CommitteePayload, Kind, SignedHead
+from fedmf.protocol.committee.upload import CommitteePayload, Kind
 from fedmf.protocol.committee.votes import MemberSignature
-from fedmf.protocol.framing import BodyReader, kind_of, sized, u32
+from fedmf.protocol.framing import kind_of
 from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.server import Server
 
@@ -45,65 +52,6 @@ if TYPE_CHECKING:
     from fedmf.protocol.committee.roster import Roster
     from fedmf.protocol.committee.spool import Spool
     from fedmf.protocol.messages import UploadMessage
-
-
-class _Stage(enum.Enum):
-    """How far the round is; each stage that ends in ASKED waits for members."""
-
-    BETWEEN = enum.auto()
-    KEYS = enum.auto()
-    KEYS_ASKED = enum.auto()
-    READY = enum.auto()
-    UPLOADS = enum.auto()
-    REVIEW = enum.auto()
-    REVIEW_ASKED = enum.auto()
-    FROZEN = enum.auto()
-    ANSWERS = enum.auto()
-    ANSWERS_ASKED = enum.auto()
-    CLOSING_VOTES_ASKED = enum.auto()
-    CLOSED = enum.auto()
-    VOIDING = enum.auto()
-    VOIDING_ASKED = enum.auto()
-    VOID = enum.auto()
-
-
-_ANSWERS_WELCOME = (_Stage.ANSWERS_ASKED, _Stage.CLOSING_VOTES_ASKED)
-_VOTES_ASKED = (_Stage.CLOSING_VOTES_ASKED, _Stage.VOIDING_ASKED)
-
-
-@dataclass(frozen=True, slots=True)
-class _Upload:
-    """What the server keeps of an upload besides adding its words."""
-
-    table: bytes
-    signed: SignedHead
-    envelopes: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Included:
-    """An upload of the frozen set."""
-
-    digest: bytes
-    nonce: bytes
-
-
-@dataclass(slots=True)
-class _Round:
-    """What the server knows of the round under way."""
-
-    keys: dict[int, RoundKey] = field(default_factory=dict)
-    opening: OpeningMessage | None = None
-    uploads: dict[int, _Upload] = field(default_factory=dict)
-    contexts: dict[bytes, bytes] = field(default_factory=dict)
-    table: bytes = b""
-    reviewers: set[int] = field(default_factory=set)
-    complaints: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    included: dict[int, _Included] = field(default_factory=dict)
-    asked_twice: bool = False
-    answers: dict[int, AnswerReply] = field(default_factory=dict)
-    votes: dict[int, MemberSignature] = field(default_factory=dict)
-    refusals: dict[int, str] = field(default_factory=dict)
 
 
 class CommitteeServer(Server):
@@ -139,8 +87,8 @@ class CommitteeServer(Server):
         self._previous: Certificate | None = None
         if self.closings:
             self._previous = ClosingProof.of(self.closings[-1], charter).certificate
-        self._stage = _Stage.BETWEEN
-        self._now = _Round()
+        self._stage = Stage.BETWEEN
+        self._now = ServerRound()
 
     @property
     def needs_copy(self) -> bool:
@@ -154,7 +102,7 @@ class CommitteeServer(Server):
     @property
     def is_void(self) -> bool:
         """Whether the round under way is known to be void."""
-        return self._stage is _Stage.VOID
+        return self._stage is Stage.VOID
 
     @property
     def complaints(self) -> Mapping[int, tuple[int, ...]]:
@@ -169,8 +117,8 @@ class CommitteeServer(Server):
     def prepare_round(self) -> None:
         """Prepare the next round: its members' keys have to be asked for."""
         super().prepare_round()
-        self._now = _Round()
-        self._stage = _Stage.KEYS
+        self._now = ServerRound()
+        self._stage = Stage.KEYS
 
     def requests(self) -> Mapping[int, bytes]:
         """Return messages for members, by member; none when all was asked.
@@ -181,16 +129,16 @@ class CommitteeServer(Server):
             Too few members are there to end the round in any way. The next call asks those again
             that are missing.
         """
-        asks: dict[_Stage, Callable[[], Mapping[int, bytes]]] = {
-            _Stage.KEYS: self._ask_for_keys,
-            _Stage.KEYS_ASKED: self._after_keys,
-            _Stage.REVIEW: self._ask_for_review,
-            _Stage.REVIEW_ASKED: self._after_review,
-            _Stage.ANSWERS: self._ask_for_answers,
-            _Stage.ANSWERS_ASKED: self._after_answers,
-            _Stage.CLOSING_VOTES_ASKED: self._after_closing_votes,
-            _Stage.VOIDING: self._ask_to_void,
-            _Stage.VOIDING_ASKED: self._after_voiding,
+        asks: dict[Stage, Callable[[], Mapping[int, bytes]]] = {
+            Stage.KEYS: self._ask_for_keys,
+            Stage.KEYS_ASKED: self._after_keys,
+            Stage.REVIEW: self._ask_for_review,
+            Stage.REVIEW_ASKED: self._after_review,
+            Stage.ANSWERS: self._ask_for_answers,
+            Stage.ANSWERS_ASKED: self._after_answers,
+            Stage.CLOSING_VOTES_ASKED: self._after_closing_votes,
+            Stage.VOIDING: self._ask_to_void,
+            Stage.VOIDING_ASKED: self._after_voiding,
         }
         return asks[self._stage]() if self._stage in asks else {}
 
@@ -203,7 +151,7 @@ class CommitteeServer(Server):
 
     def open_round(self, cohort: Iterable[int]) -> bytes:
         """Begin the round for these participants; return the opening for everybody."""
-        if self._stage is not _Stage.READY:
+        if self._stage is not Stage.READY:
             raise ProtocolError("a round opens after members have made their keys")
         super().open_round(cohort)
         self._table.begin_round(self.counted_rounds + 1)
@@ -211,18 +159,18 @@ class CommitteeServer(Server):
         keys = tuple(self._now.keys[member] for member in sorted(self._now.keys))
         opening = OpeningMessage(self.next_round, self.rosters.newest.version, keys)
         self._now.opening = opening
-        self._stage = _Stage.UPLOADS
+        self._stage = Stage.UPLOADS
         return opening.to_bytes(self.session)
 
     def receive(self, data: bytes) -> int:
         """Check one upload and add it; not after the set of them is frozen."""
-        if self._cohort is not None and self._stage is not _Stage.UPLOADS:
+        if self._cohort is not None and self._stage is not Stage.UPLOADS:
             raise ProtocolError(f"an upload after the deadline of round {self.next_round}")
         return super().receive(data)
 
     def freeze(self) -> None:
         """End the time for uploads; leave out what members are going to refuse anyway."""
-        if self._stage is not _Stage.UPLOADS:
+        if self._stage is not Stage.UPLOADS:
             raise ProtocolError("there is no open round to freeze")
         tables = Counter(upload.table for upload in self._now.uploads.values())
         if tables:
@@ -230,12 +178,12 @@ class CommitteeServer(Server):
         for participant, upload in list(self._now.uploads.items()):
             if upload.table != self._now.table:
                 self._leave_out(participant)
-        self._after_leaving_out(_Stage.REVIEW)
+        self._after_leaving_out(Stage.REVIEW)
 
     def settle(self) -> None:
         """Ask for the answers that open the sum of the frozen set."""
-        if self._stage is _Stage.FROZEN:
-            self._stage = _Stage.ANSWERS
+        if self._stage is Stage.FROZEN:
+            self._stage = Stage.ANSWERS
 
     def close_round(self) -> ClosingMessage:
         """End the round with its certificate.
@@ -247,19 +195,19 @@ class CommitteeServer(Server):
         OpenError
             The server is to open the sum, and it does not open: the session ends then.
         """
-        if self._stage is _Stage.VOID:
+        if self._stage is Stage.VOID:
             # Void rounds may never have been opened.
             closing = self._closing()
             self._cohort = None
             self.closings.append(closing)
-        elif self._stage is _Stage.CLOSED:
+        elif self._stage is Stage.CLOSED:
             closing = super().close_round()
         else:
             raise ProtocolError("the round has no certificate yet")
         self._previous = ClosingProof.of(closing, self.charter).certificate
         if self._previous.outcome.closed:
             self._forget_older_answers()
-        self._stage = _Stage.BETWEEN
+        self._stage = Stage.BETWEEN
         return closing
 
     def _forget_older_answers(self) -> None:
@@ -273,13 +221,9 @@ class CommitteeServer(Server):
 
     def frozen(self) -> bytes:
         """Return the frozen round as bytes, to go on after a crash; empty where it is void."""
-        if self._stage is not _Stage.FROZEN:
+        if self._stage is not Stage.FROZEN:
             return b""
-        parts = [sized(self._opened.body()), self._now.table, u32(len(self._now.included))]
-        for participant in sorted(self._now.included):
-            included = self._now.included[participant]
-            parts += [u32(participant), included.digest, included.nonce]
-        return b"".join([*parts, self._table.round_words()])
+        return self._now.frozen() + self._table.round_words()
 
     def restore_frozen(self, data: bytes) -> None:
         """Take a round that `frozen` returned; go on with `settle`.
@@ -291,64 +235,47 @@ class CommitteeServer(Server):
         ProtocolError
             A round is under way.
         """
-        if self._stage is not _Stage.BETWEEN:
+        if self._stage is not Stage.BETWEEN:
             raise ProtocolError(f"round {self.next_round} is under way")
-        reader = BodyReader(data)
-        body = BodyReader(reader.sized(at_most=len(data)))
-        opening = OpeningMessage.read(self.next_round, body, self.charter)
-        body.end("the opening of a frozen round")
-        opening.check(self.charter, self.rosters.version(opening.roster_version))
-        restored = _Round(opening=opening, keys={key.member: key for key in opening.keys})
-        restored.table = reader.take(DIGEST_BYTES)
-        listed = [
-            (reader.number(), _Included(reader.take(DIGEST_BYTES), reader.take(NONCE_BYTES)))
-            for _ in range(reader.count(at_most=self.session.participants))
-        ]
-        restored.included = dict(listed)
-        if [participant for participant, _ in listed] != sorted(restored.included):
-            raise MessageError("the participants of a frozen round must ascend")
-        restored.reviewers = set(restored.keys)
-        self._table.restore_round(reader.rest(), self.counted_rounds + 1)
+        restored, words = ServerRound.read_frozen(self.next_round, data, self.charter)
+        version = restored.opened.roster_version
+        restored.opened.check(self.charter, self.rosters.version(version))
+        self._table.restore_round(words, self.counted_rounds + 1)
         self._now = restored
         self._cohort = frozenset(self._now.included)
-        self._stage = _Stage.FROZEN
-
-    @property
-    def _opened(self) -> OpeningMessage:
-        assert self._now.opening is not None  # noqa: S101 - stages come in order
-        return self._now.opening
+        self._stage = Stage.FROZEN
 
     @property
     def _roster(self) -> Roster:
         """The version that the round was opened under, even if there is a newer one by now."""
-        return self.rosters.version(self._opened.roster_version)
+        return self.rosters.version(self._now.opened.roster_version)
 
     # What members are asked, stage by stage.
 
     def _ask_for_keys(self) -> Mapping[int, bytes]:
-        self._stage = _Stage.KEYS_ASKED
+        self._stage = Stage.KEYS_ASKED
         request = KeyRequest(self.next_round, self._previous).to_bytes(self.charter)
         return dict.fromkeys(range(self.charter.terms.members), request)
 
     def _after_keys(self) -> Mapping[int, bytes]:
         if len(self._now.keys) >= self.charter.terms.threshold:
-            self._stage = _Stage.READY
+            self._stage = Stage.READY
             return {}
         return self._ask_to_void()
 
     def _ask_for_review(self) -> Mapping[int, bytes]:
-        self._stage = _Stage.REVIEW_ASKED
+        self._stage = Stage.REVIEW_ASKED
         return {
             key.member: ReviewRequest(
                 self.next_round,
-                self._opened,
+                self._now.opened,
                 self._now.table,
                 tuple(
                     ReviewEntry(upload.signed, upload.envelopes[place])
                     for _, upload in sorted(self._now.uploads.items())
                 ),
             ).to_bytes(self.charter)
-            for place, key in enumerate(self._opened.keys)
+            for place, key in enumerate(self._now.opened.keys)
         }
 
     def _after_review(self) -> Mapping[int, bytes]:
@@ -357,17 +284,15 @@ class CommitteeServer(Server):
         complained = set().union(*self._now.complaints.values())
         for participant in complained & self._now.uploads.keys():
             self._leave_out(participant)
-        self._after_leaving_out(_Stage.FROZEN)
+        self._after_leaving_out(Stage.FROZEN)
         self._now.included = {
-            participant: _Included(
-                upload.signed.head.digest(self.charter), upload.signed.head.nonce
-            )
+            participant: Included(upload.signed.head.digest(self.charter), upload.signed.head.nonce)
             for participant, upload in self._now.uploads.items()
         }
         return self.requests()
 
     def _ask_for_answers(self) -> Mapping[int, bytes]:
-        self._stage = _Stage.ANSWERS_ASKED
+        self._stage = Stage.ANSWERS_ASKED
         request = AnswerRequest(
             self.next_round, tuple(sorted(self._now.included)), self._outcome()
         ).to_bytes(self.charter)
@@ -376,7 +301,7 @@ class CommitteeServer(Server):
 
     def _after_answers(self) -> Mapping[int, bytes]:
         if len(self._now.votes) >= self.charter.terms.threshold:
-            self._stage = _Stage.CLOSED
+            self._stage = Stage.CLOSED
             return {}
         if not self._now.asked_twice:
             # Answers may have been lost on their way, and whoever votes cannot answer any more.
@@ -385,25 +310,25 @@ class CommitteeServer(Server):
         if not self._now.votes:
             return self._ask_to_void()
         # Somebody has answered, so that the round can never be void: others have to say so, too.
-        self._stage = _Stage.CLOSING_VOTES_ASKED
+        self._stage = Stage.CLOSING_VOTES_ASKED
         return self._ask_for_votes(self._outcome())
 
     def _after_closing_votes(self) -> Mapping[int, bytes]:
-        return self._end_with(_Stage.CLOSED, else_again=_Stage.ANSWERS)
+        return self._end_with(Stage.CLOSED, else_again=Stage.ANSWERS)
 
     def _ask_to_void(self) -> Mapping[int, bytes]:
-        self._stage = _Stage.VOIDING_ASKED
+        self._stage = Stage.VOIDING_ASKED
         return self._ask_for_votes(Outcome(self.next_round))
 
     def _after_voiding(self) -> Mapping[int, bytes]:
-        return self._end_with(_Stage.VOID, else_again=_Stage.VOIDING)
+        return self._end_with(Stage.VOID, else_again=Stage.VOIDING)
 
     def _ask_for_votes(self, outcome: Outcome) -> Mapping[int, bytes]:
         request = VoteRequest(self.next_round, outcome).to_bytes(self.charter)
         members = range(self.charter.terms.members)
         return {member: request for member in members if member not in self._now.votes}
 
-    def _end_with(self, stage: _Stage, *, else_again: _Stage) -> Mapping[int, bytes]:
+    def _end_with(self, stage: Stage, *, else_again: Stage) -> Mapping[int, bytes]:
         if len(self._now.votes) < self.charter.terms.threshold:
             self._stage = else_again
             reasons = "; ".join(
@@ -422,27 +347,27 @@ class CommitteeServer(Server):
 
     def _hear(self, member: int, reply: bytes) -> None:
         kind = kind_of(reply)
-        if kind == KeyReply.KIND and self._stage is _Stage.KEYS_ASKED:
+        if kind == KeyReply.KIND and self._stage is Stage.KEYS_ASKED:
             made = KeyReply.from_bytes(reply, self.charter)
             self._check_sender(member, made.key.member, made.round)
             made.key.check(self.next_round, self.charter)
             self._now.keys[member] = made.key
-        elif kind == ReviewReply.KIND and self._stage is _Stage.REVIEW_ASKED:
+        elif kind == ReviewReply.KIND and self._stage is Stage.REVIEW_ASKED:
             review = ReviewReply.from_bytes(reply, self.charter)
             self._check_sender(member, review.member, review.round)
             review.check(self.charter)
             self._now.reviewers.add(member)
             self._now.complaints[member] = review.complaints
-        elif kind == AnswerReply.KIND and self._stage in _ANSWERS_WELCOME:
+        elif kind == AnswerReply.KIND and self._stage in ANSWERS_WELCOME:
             answer = AnswerReply.from_bytes(reply, self.charter)
             self._check_sender(member, answer.member, answer.round)
             answer.check(self.charter)
             self._count(member, answer.outcome, answer.vote, self._outcome())
             self._now.answers[member] = answer
-        elif kind == VoteReply.KIND and self._stage in _VOTES_ASKED:
+        elif kind == VoteReply.KIND and self._stage in VOTES_ASKED:
             vote = VoteReply.from_bytes(reply, self.charter)
             self._check_sender(member, vote.member, vote.round)
-            void = self._stage is _Stage.VOIDING_ASKED
+            void = self._stage is Stage.VOIDING_ASKED
             due = Outcome(self.next_round) if void else self._outcome()
             self._count(member, vote.outcome, vote.vote, due)
         elif kind == Refusal.KIND:
@@ -464,7 +389,7 @@ class CommitteeServer(Server):
     # Uploads and the set of them.
 
     def _add(self, upload: UploadMessage) -> None:
-        members = len(self._opened.keys)
+        members = len(self._now.opened.keys)
         payload = CommitteePayload.from_bytes(
             upload.payload, upload.participant, members, self.charter
         )
@@ -477,14 +402,14 @@ class CommitteeServer(Server):
         # First what may fail: words without a copy in the spool could not be taken out again.
         self._spool.keep(upload.participant, payload.words)
         self._table.add(payload.words, None, counted_round=self.counted_rounds + 1)
-        self._now.uploads[upload.participant] = _Upload(
+        self._now.uploads[upload.participant] = ReceivedUpload(
             payload.table, payload.signed, payload.envelopes
         )
 
     def _context(self, table: bytes) -> bytes:
         if table not in self._now.contexts:
             previous = None if self._previous is None else self._previous.outcome
-            self._now.contexts[table] = self._opened.context(
+            self._now.contexts[table] = self._now.opened.context(
                 self.charter, self._roster, table, previous
             )
         return self._now.contexts[table]
@@ -493,7 +418,7 @@ class CommitteeServer(Server):
         self._table.remove(self._spool.take(participant))
         del self._now.uploads[participant], self._included[participant]
 
-    def _after_leaving_out(self, stage: _Stage) -> None:
+    def _after_leaving_out(self, stage: Stage) -> None:
         """Leave out batches that are too small; go on to a stage, or to the end of the round."""
         least = self.charter.terms.smallest_cohort
         for kind in (Kind.FIRST, Kind.LEAVE):
@@ -501,7 +426,7 @@ class CommitteeServer(Server):
             if len(batch) < least:
                 for participant in batch:
                     self._leave_out(participant)
-        self._stage = stage if len(self._now.uploads) >= least else _Stage.VOIDING
+        self._stage = stage if len(self._now.uploads) >= least else Stage.VOIDING
 
     def _outcome(self) -> Outcome:
         listed = ((one, self._now.included[one].digest) for one in sorted(self._now.included))
@@ -510,7 +435,7 @@ class CommitteeServer(Server):
 
     def _closing(self) -> ClosingMessage:
         votes = tuple(self._now.votes[member] for member in sorted(self._now.votes))
-        if self._stage is _Stage.VOID:
+        if self._stage is Stage.VOID:
             certificate = Certificate(Outcome(self.next_round), votes)
             void = ClosingProof(certificate)
             return ClosingMessage(self.next_round, (), (), void.to_bytes())
@@ -526,7 +451,7 @@ class CommitteeServer(Server):
         self._table.finish(self.next_round, self._plain_shares(answers), len(included))
         proof = ClosingProof(
             Certificate(self._outcome(), votes),
-            self._opened,
+            self._now.opened,
             self._now.table,
             tuple(self._now.included[one].digest for one in included),
             answers if self.charter.terms.blind else (),
