@@ -19,6 +19,13 @@ Rows = Sequence[Int64Array]
 """Row numbers, one ascending int64 array for each group."""
 
 
+NOT_MOVED = (
+    "the table is the one that this participant's last upload went into: a server that replays a "
+    "table isolates the next upload. If the last round was an honest one, it changed nothing: the "
+    "training has settled"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Protected:
     """A protected change.

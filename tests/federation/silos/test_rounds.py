@@ -46,6 +46,13 @@ def test_silos_with_slices_come_to_the_local_table(tmp_path: Path, protection: s
     assert town.tables() == {town.local_table()}
 
 
+def test_silos_say_that_a_table_has_not_moved(tmp_path: Path) -> None:
+    town = Town(tmp_path, rounds=40, factors=2, users=12)
+    with pytest.raises(ProtocolError, match="the training has settled"):
+        town.run()
+    assert len(town.tables()) == 1
+
+
 def test_a_round_takes_three_exchanges_with_a_committee_and_one_without(tmp_path: Path) -> None:
     with_one = Town(tmp_path / "with", rounds=3)
     entries = with_one.run()

@@ -124,7 +124,7 @@ class ParticipantHost:
     ) -> Iterator[Uploaded]:
         """Have the participants of the cohort that live here take part, one after the other.
 
-        On this machine no server replays tables: whose table has not moved has nothing to say.
+        Whose table has not moved since its last upload yields nothing: an upload would be refused.
         """
         if self._message is None:
             raise ProtocolError("a round before any table was distributed")

@@ -26,6 +26,7 @@ from fedmf.federation.silos.silo_state import Held, SiloState, reopenable
 from fedmf.model import FactorModel, save_model
 from fedmf.protocol import ClosingMessage, TableMessage, table_sha256
 from fedmf.protocol.framing import BodyReader
+from fedmf.protocol.protection import NOT_MOVED
 
 STATE, LOCK, MODEL = "state", "silo.lock", "model"
 _KEPT_AT_HOME = (DataError, FixedPointRangeError, RunDirectoryError)
@@ -276,6 +277,9 @@ class Silo:
         if not self._held.upload:
             for uploaded in self._host.collect([self._settings.silo]):
                 self._held.upload = uploaded.message
+            if not self._held.upload:
+                # Said aloud: between machines it may be an attack.
+                raise ProtocolError(NOT_MOVED)
             self._save()
         return self._held.upload
 

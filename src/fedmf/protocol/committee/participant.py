@@ -44,7 +44,7 @@ from fedmf.protocol.framing import u32
 from fedmf.protocol.integrity_tags import pack_numbers
 from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.plain_words import encode_words
-from fedmf.protocol.protection import ParticipantProtection, Protected, Rows
+from fedmf.protocol.protection import NOT_MOVED, ParticipantProtection, Protected, Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -192,11 +192,7 @@ class CommitteeParticipant(ParticipantProtection):
         if participant not in self._signing_keys:
             raise KeyMaterialError(f"the signature key of participant {participant} is not here")
         if not self.has_moved(participant):
-            raise ProtocolError(
-                "the table is the one that this participant's last upload went into: a server that "
-                "replays a table isolates the next upload. If the last round was an honest one, it "
-                "changed nothing: the training has settled"
-            )
+            raise ProtocolError(NOT_MOVED)
         self.session.shape.check_change(change)
         load = self.session.schedule.load(self._closed_rounds + 1)
         part = load.part
