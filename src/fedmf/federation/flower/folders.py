@@ -23,13 +23,13 @@ CONNECTION = "flower"
 
 
 @dataclass(frozen=True, slots=True)
-class ServerFolder:
-    """The server's side.
+class ConnectionFolder:
+    """What either side has.
 
     Parameters
     ----------
     folder
-        The folder of the server.
+        The folder of the server, or of the silo.
     """
 
     folder: Path
@@ -41,8 +41,19 @@ class ServerFolder:
 
     @property
     def authority(self) -> Path:
-        """The certificate that silos trust."""
+        """The certificate by which silos know the server."""
         return self.path / "authority.pem"
+
+    @property
+    def events(self) -> Path:
+        """The log for machines."""
+        return self.path / "events.jsonl"
+
+
+class ServerFolder(ConnectionFolder):
+    """The server's side."""
+
+    __slots__ = ()
 
     @property
     def certificate(self) -> Path:
@@ -59,33 +70,11 @@ class ServerFolder:
         """The folder of the nodes' public keys."""
         return self.path / "silos"
 
-    @property
-    def events(self) -> Path:
-        """The log for machines."""
-        return self.path / "events.jsonl"
 
+class SiloFolder(ConnectionFolder):
+    """A silo's side."""
 
-@dataclass(frozen=True, slots=True)
-class SiloFolder:
-    """A silo's side.
-
-    Parameters
-    ----------
-    folder
-        The folder of the silo.
-    """
-
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        """The folder of the connection."""
-        return self.folder / CONNECTION
-
-    @property
-    def authority(self) -> Path:
-        """The certificate by which the silo knows the server."""
-        return self.path / "authority.pem"
+    __slots__ = ()
 
     @property
     def node_key(self) -> Path:
@@ -101,8 +90,3 @@ class SiloFolder:
     def node_id(self) -> Path:
         """The number that the server gave to the node when it last connected."""
         return self.path / "node-id"
-
-    @property
-    def events(self) -> Path:
-        """The log for machines."""
-        return self.path / "events.jsonl"
