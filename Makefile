@@ -63,11 +63,11 @@ $(FLOWER)/installed: $(FLOWER)/created locks/flower.txt pyproject.toml
 	@touch $@
 
 lock:
-	uv pip compile --universal --generate-hashes --no-annotate --no-header \
+	uv pip compile --no-strip-extras --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 --group build pyproject.toml -o locks/run.txt
-	uv pip compile --universal --generate-hashes --no-annotate --no-header \
+	uv pip compile --no-strip-extras --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 --group build --group dev pyproject.toml -o locks/dev.txt
-	uv pip compile --universal --generate-hashes --no-annotate --no-header \
+	uv pip compile --no-strip-extras --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 --extra flower --group build --group flower-tests \
 		pyproject.toml -o locks/flower.txt
 

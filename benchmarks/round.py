@@ -54,46 +54,33 @@ PLAYED = ("committee", "rlwe", "none")
 
 @dataclass(frozen=True)
 class Measured:
-    """A round.
-
-    Parameters
-    ----------
-    scheme, items, participants
-        What was measured.
-    extrapolated
-        Whether from a slice.
-    protect_ns, open_ns, add_ns
-        Nanoseconds per value: a participant's upload, its opening of the table, and the server's
-        receiving of an upload.
-    limit_ns
-        The same of numpy's addition of float32 tables of this size.
-    participant_seconds
-        The median participant: protect, open, and its checks of the round.
-    server_seconds
-        The server for the whole round.
-    member_seconds, member_us
-        A member of the committee for the whole round, and in microseconds for each participant.
-    upload_bytes, download_bytes
-        Of a participant.
-    all_seconds
-        Everybody together.
-    """
+    """A round."""
 
     scheme: str
     items: int
     participants: int
+    """What was measured."""
     extrapolated: bool
+    """Whether from a slice."""
     protect_ns: float
     open_ns: float
     add_ns: float
+    """Nanoseconds per value: a participant's upload, its opening of the table, and the server's
+    receiving of an upload."""
     limit_ns: float
+    """The same of numpy's addition of float32 tables of this size."""
     participant_seconds: float
+    """The median participant: protect, open, and its checks of the round."""
     server_seconds: float
+    """The server for the whole round."""
     member_seconds: float
     member_us: float
+    """A member of the committee for the whole round, and in microseconds for each participant."""
     upload_bytes: float
     download_bytes: float
+    """Of a participant."""
     all_seconds: float
+    """Everybody together."""
 
 
 def play(scheme: str, items: int, participants: int, logs: Path | None = None) -> Measured:

@@ -74,21 +74,14 @@ _REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteRe
 
 @dataclass(slots=True)
 class DishonestRound:
-    """What the server holds of a round.
-
-    Parameters
-    ----------
-    opening
-        How it began.
-    previous
-        Outcome of the round before.
-    payloads
-        What was uploaded, by participant.
-    """
+    """What the server holds of a round."""
 
     opening: OpeningMessage
+    """How it began."""
     previous: Certificate | None
+    """Outcome of the round before."""
     payloads: dict[int, CommitteePayload] = field(default_factory=dict)
+    """What was uploaded, by participant."""
 
 
 class Arena:

@@ -16,22 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Adversary:
-    """Who works together, without breaking any rule of the protocol.
-
-    Parameters
-    ----------
-    server
-        The server is one of them.
-    network
-        They read every message on its way, as if nothing encrypted the transport.
-    participants, members
-        The participants and members of the committee among them.
-    """
+    """Who works together, without breaking any rule of the protocol."""
 
     server: bool = False
+    """The server is one of them."""
     network: bool = False
+    """They read every message on its way, as if nothing encrypted the transport."""
     participants: tuple[int, ...] = ()
     members: tuple[int, ...] = ()
+    """The participants and members of the committee among them."""
 
     def name(self, session: Session) -> str:
         """Return how a table of results calls them."""
@@ -52,35 +45,24 @@ class Adversary:
 
 @dataclass(frozen=True, slots=True)
 class Observables:
-    """What an adversary has in hand when the run is over; `fedmf.audit.runs` alone makes it.
-
-    Parameters
-    ----------
-    adversary
-        Who it is.
-    plan
-        The public plan.
-    charter
-        The public charter of a session with a committee.
-    entries
-        All messages that the adversary sent, received or read, in order.
-    key
-        The participants' shared secret, where one of the adversaries is a participant: Paillier's
-        private key, the master secret, or the reader secret of a blind committee.
-    ratings
-        What the adversary's own participants rated.
-    seeds
-        Of each upload (round, participant) the seeds that the adversary's members received, by
-        subset.
-    """
+    """What an adversary has in hand when the run is over; `fedmf.audit.runs` alone makes it."""
 
     adversary: Adversary
+    """Who it is."""
     plan: TrainingPlan
+    """The public plan."""
     charter: Charter | None
+    """The public charter of a session with a committee."""
     entries: tuple[Entry, ...]
+    """All messages that the adversary sent, received or read, in order."""
     key: ParticipantsKey | None = field(default=None, repr=False)
+    """The participants' shared secret, where one of the adversaries is a participant: Paillier's
+    private key, the master secret, or the reader secret of a blind committee."""
     ratings: Mapping[int, OwnedRatings] = field(default_factory=dict, repr=False)
+    """What the adversary's own participants rated."""
     seeds: Mapping[tuple[int, int], Mapping[int, bytes]] = field(default_factory=dict, repr=False)
+    """Of each upload (round, participant) the seeds that the adversary's members received, by
+    subset."""
 
     @property
     def name(self) -> str:

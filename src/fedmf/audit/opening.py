@@ -47,37 +47,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class OpenedUpload:
-    """An upload that the adversary reads.
-
-    Parameters
-    ----------
-    change
-        All groups of the table, zeros where nothing was uploaded.
-    named
-        The rows of each group that the upload named to the server; None: it named none.
-    """
+    """An upload that the adversary reads."""
 
     change: IntegerTable
+    """All groups of the table, zeros where nothing was uploaded."""
     named: Rows | None
+    """The rows of each group that the upload named to the server; None: it named none."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class OpenedTable:
-    """A table that the adversary reads.
-
-    Parameters
-    ----------
-    table
-        The integers.
-    model
-        The public model that it stands for.
-    raters
-        Users who rated each item, 0 where they are too few to be told; None where nobody counts.
-    """
+    """A table that the adversary reads."""
 
     table: IntegerTable
+    """The integers."""
     model: PublicModel
+    """The public model that it stands for."""
     raters: Int64Array | None
+    """Users who rated each item, 0 where they are too few to be told; None where nobody counts."""
 
 
 def uploads(seen: Observables) -> Iterator[UploadMessage]:

@@ -21,46 +21,32 @@ NOTHING_FOUND = "no evidence found at this sample size"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One attack of one adversary on one target under one protection.
-
-    Parameters
-    ----------
-    protection, upload, method
-        Of the run that was attacked.
-    adversary
-        Who attacked, with what it holds.
-    attack
-        Name of the attack, as in docs/explanation/attacks.md.
-    target
-        What it is after.
-    metric
-        What `value` measures.
-    value, low, high
-        The figure, with an interval of 99.9 %.
-    chance
-        What the same metric shows somebody who has seen no upload.
-    n
-        Sample size, in what the metric counts.
-    setting
-        The circumstance or countermeasure that this row is about.
-    note
-        Anything a reader needs to judge the figure.
-    """
+    """One attack of one adversary on one target under one protection."""
 
     protection: str
     upload: str
     method: str
+    """Of the run that was attacked."""
     adversary: str
+    """Who attacked, with what it holds."""
     attack: str
+    """Name of the attack, as in docs/explanation/attacks.md."""
     target: str
+    """What it is after."""
     metric: str
+    """What `value` measures."""
     value: float
     low: float
     high: float
+    """The figure, with an interval of 99.9 %."""
     chance: float
+    """What the same metric shows somebody who has seen no upload."""
     n: int
+    """Sample size, in what the metric counts."""
     setting: str = ""
+    """The circumstance or countermeasure that this row is about."""
     note: str = ""
+    """Anything a reader needs to judge the figure."""
 
     @property
     def succeeded(self) -> bool:

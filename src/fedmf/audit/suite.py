@@ -44,17 +44,6 @@ PARTICIPANT, WITH_PARTICIPANT = (
 class AuditSettings:
     """How large the audit is.
 
-    Parameters
-    ----------
-    factors
-        Latent factors of the models.
-    seed
-        Public seed of the runs.
-    key_bits
-        Size of the Paillier keys: the attacks do not depend on it, their duration does.
-    victims
-        So many participants are attacked where one attack takes a second.
-
     Raises
     ------
     SettingsError
@@ -62,9 +51,13 @@ class AuditSettings:
     """
 
     factors: int = 8
+    """Latent factors of the models."""
     seed: int = 0
+    """Public seed of the runs."""
     key_bits: int = 2048
+    """Size of the Paillier keys: the attacks do not depend on it, their duration does."""
     victims: int = 12
+    """So many participants are attacked where one attack takes a second."""
 
     def __post_init__(self) -> None:
         if self.victims < 2:

@@ -13,15 +13,11 @@ from fedmf.ratings import Ratings
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Truth:
-    """All ratings of a federation of single users.
-
-    Parameters
-    ----------
-    values
-        Rating of every participant and item, NaN where there is none, shape (participants, items).
-    """
+    """All ratings of a federation of single users."""
 
     values: FloatArray
+    """Rating of every participant and item, NaN where there is none, shape (participants, items).
+    """
 
     @classmethod
     def of(cls, ratings: Ratings) -> Truth:

@@ -16,27 +16,18 @@ CPU_INFORMATION = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The class of a machine, and what is installed on it.
-
-    Parameters
-    ----------
-    processor
-        Its model, as far as the system tells.
-    cores
-        Those that this process may use.
-    system
-        Operating system and architecture.
-    python
-        Version of Python.
-    versions
-        Of the packages whose speed counts; those that are missing are left out.
-    """
+    """The class of a machine, and what is installed on it."""
 
     processor: str
+    """Its model, as far as the system tells."""
     cores: int
+    """Those that this process may use."""
     system: str
+    """Operating system and architecture."""
     python: str
+    """Version of Python."""
     versions: dict[str, str]
+    """Of the packages whose speed counts; those that are missing are left out."""
 
     def __str__(self) -> str:
         installed = ", ".join(f"{name} {found}" for name, found in self.versions.items())

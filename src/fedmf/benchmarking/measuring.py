@@ -11,31 +11,21 @@ from fedmf.benchmarking.scheme import ADD, Cost, FloatAdd, Scheme
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the result; all times are medians over the repeats.
-
-    Parameters
-    ----------
-    scheme, operation
-        What was measured.
-    ns_per_value
-        Nanoseconds of processor time.
-    bytes_per_value
-        What the operation sends or receives.
-    times_limit
-        Median of the ratio to the limit that was measured right before.
-    values
-        Number of values in the table.
-    repeats
-        How often it was measured.
-    """
+    """One line of the result; all times are medians over the repeats."""
 
     scheme: str
     operation: str
+    """What was measured."""
     ns_per_value: float
+    """Nanoseconds of processor time."""
     bytes_per_value: float
+    """What the operation sends or receives."""
     times_limit: float
+    """Median of the ratio to the limit that was measured right before."""
     values: int
+    """Number of values in the table."""
     repeats: int
+    """How often it was measured."""
 
 
 def measure(

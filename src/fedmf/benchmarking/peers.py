@@ -26,18 +26,12 @@ PHE_KEYS = (1024, 2048)
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A peer that is not installed.
-
-    Parameters
-    ----------
-    name
-        What it is called.
-    reason
-        Why it is left out, and what to do.
-    """
+    """A peer that is not installed."""
 
     name: str
+    """What it is called."""
     reason: str
+    """Why it is left out, and what to do."""
 
 
 class PythonPaillier(Scheme):

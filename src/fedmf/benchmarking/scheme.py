@@ -16,18 +16,12 @@ LIMIT = "numpy float32"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one operation on one upload, or on the table, costs.
-
-    Parameters
-    ----------
-    seconds
-        Processor time.
-    size
-        Bytes that it sends or receives.
-    """
+    """What one operation on one upload, or on the table, costs."""
 
     seconds: float
+    """Processor time."""
     size: float
+    """Bytes that it sends or receives."""
 
 
 class Scheme(ABC):

@@ -26,32 +26,22 @@ PACKAGES = ("fedmf", "numpy", "cryptography", "gmpy2", "pyarrow")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Outcome:
-    """A finished training and everything that it is held against.
-
-    Parameters
-    ----------
-    ratings, training, heldout
-        All chosen ratings and the two parts.
-    result
-        The protected run.
-    evaluation
-        Of its model on the held-out ratings; None if nothing was held out.
-    unprotected
-        The same run with protection none; None if that is what `result` is.
-    seconds
-        Wall time of the whole command.
-    run
-        The run directory.
-    """
+    """A finished training and everything that it is held against."""
 
     ratings: Ratings
     training: Ratings
     heldout: Ratings
+    """All chosen ratings and the two parts."""
     result: TrainingResult
+    """The protected run."""
     evaluation: ModelEvaluation | None
+    """Of its model on the held-out ratings; None if nothing was held out."""
     unprotected: TrainingResult | None
+    """The same run with protection none; None if that is what `result` is."""
     seconds: float
+    """Wall time of the whole command."""
     run: Path
+    """The run directory."""
 
 
 def print_before(

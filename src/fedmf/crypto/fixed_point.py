@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 class FixedPoint:
     """A fixed-point number system: so many fraction bits, and a declared range.
 
-    Parameters
-    ----------
-    fraction_bits
-        Number of bits after the binary point; one step is ``2**-fraction_bits``.
-    limit
-        Largest absolute value that may be encoded, in the unit of the values.
-
     Raises
     ------
     SettingsError
@@ -36,7 +29,9 @@ class FixedPoint:
     """
 
     fraction_bits: int
+    """Number of bits after the binary point; one step is ``2**-fraction_bits``."""
     limit: float
+    """Largest absolute value that may be encoded, in the unit of the values."""
 
     def __post_init__(self) -> None:
         problems = []

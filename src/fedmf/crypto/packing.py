@@ -63,14 +63,6 @@ def slots_for(key_bits: int, slot_bits: int) -> int:
 class SlotPacking:
     """A layout of signed slots.
 
-    Parameters
-    ----------
-    slot_bits
-        Size of one slot in bits, sign included, 2 to 63; it holds the integers from
-        ``-2**(slot_bits-1)`` up to, but not including, ``2**(slot_bits-1)``.
-    slots
-        Largest number of values in one packed integer, at least 1.
-
     Raises
     ------
     SettingsError
@@ -78,7 +70,10 @@ class SlotPacking:
     """
 
     slot_bits: int
+    """Size of one slot in bits, sign included, 2 to 63; it holds the integers from
+    ``-2**(slot_bits-1)`` up to, but not including, ``2**(slot_bits-1)``."""
     slots: int
+    """Largest number of values in one packed integer, at least 1."""
     _half: int = field(init=False, repr=False, compare=False)
     _offset: mpz = field(init=False, repr=False, compare=False)
 

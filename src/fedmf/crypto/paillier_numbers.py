@@ -61,18 +61,6 @@ def check_key_bits(key_bits: int, *, allow_weak: bool) -> None:
 class PrivateNumbers(SecretMaterial):
     """Two primes and a generator that have passed every check below.
 
-    Parameters
-    ----------
-    p, q
-        Distinct primes of exactly half the key size, both 3 modulo 4, with
-        ``gcd(p-1, q-1) = 2``. Then -1 is a non-square modulo both, and n is coprime to
-        phi(n).
-    h
-        ``-x**2`` modulo n for a random x, which generates the randomisers (Damgard, Jurik and
-        Nielsen, International Journal of Information Security 9, 2010, section 4.2).
-    allow_weak
-        Accept a key of 1024 bits, with a `WeakKeyWarning`.
-
     Raises
     ------
     KeyMaterialError
@@ -81,8 +69,13 @@ class PrivateNumbers(SecretMaterial):
 
     p: mpz
     q: mpz
+    """Distinct primes of exactly half the key size, both 3 modulo 4, with ``gcd(p-1, q-1) = 2``.
+    Then -1 is a non-square modulo both, and n is coprime to phi(n)."""
     h: mpz
+    """``-x**2`` modulo n for a random x, which generates the randomisers (Damgard, Jurik and
+    Nielsen, International Journal of Information Security 9, 2010, section 4.2)."""
     allow_weak: bool = False
+    """Accept a key of 1024 bits, with a `WeakKeyWarning`."""
 
     def __post_init__(self) -> None:
         for name in ("p", "q", "h"):

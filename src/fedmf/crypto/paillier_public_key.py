@@ -25,11 +25,6 @@ class PublicKey:
     A public key of 1024 bits is taken without a warning: whoever encrypts under it has seen the
     warning of its `PrivateKey`.
 
-    Parameters
-    ----------
-    n
-        The modulus, odd, of one of the key sizes.
-
     Raises
     ------
     KeyMaterialError
@@ -37,6 +32,7 @@ class PublicKey:
     """
 
     n: mpz
+    """The modulus, odd, of one of the key sizes."""
     n_squared: mpz = field(init=False, compare=False)
     largest_plaintext: mpz = field(init=False, compare=False)
 

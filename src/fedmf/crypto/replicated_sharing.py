@@ -40,14 +40,6 @@ MOST_MEMBERS = 10
 class ReplicatedSharing:
     """Who of a committee holds which seeds.
 
-    Parameters
-    ----------
-    members
-        c, number of members, 1 to 10.
-    threshold
-        t, how many members open together; more than half of them, so that any two sets of t members
-        have a member in common.
-
     Raises
     ------
     SettingsError
@@ -55,7 +47,10 @@ class ReplicatedSharing:
     """
 
     members: int
+    """c, number of members, 1 to 10."""
     threshold: int
+    """t, how many members open together; more than half of them, so that any two sets of t members
+    have a member in common."""
 
     def __post_init__(self) -> None:
         problems = []

@@ -38,14 +38,6 @@ _ROUNDINGS = 1.5
 class RlweWordSize:
     """How the bits of a word are shared out.
 
-    Parameters
-    ----------
-    word_bits
-        w, size of a message in bits, sign included: integers from ``-2**(w-1)`` up to, but not
-        including, ``2**(w-1)``; 2 to 32. Sums wrap modulo 2^w.
-    kept_bits
-        B, size of a protected word in bits: 32 or 40.
-
     Raises
     ------
     SettingsError
@@ -55,7 +47,10 @@ class RlweWordSize:
     """
 
     word_bits: int
+    """w, size of a message in bits, sign included: integers from ``-2**(w-1)`` up to, but not
+    including, ``2**(w-1)``; 2 to 32. Sums wrap modulo 2^w."""
     kept_bits: int
+    """B, size of a protected word in bits: 32 or 40."""
 
     def __post_init__(self) -> None:
         problems = []

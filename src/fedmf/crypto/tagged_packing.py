@@ -26,18 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TaggedPacking:
-    """A layout of signed slots above a tag.
-
-    Parameters
-    ----------
-    values
-        The layout of the values.
-    tag_bits
-        Bits that are kept for the tag; it holds the integers from 0 to ``2**tag_bits - 1``.
-    """
+    """A layout of signed slots above a tag."""
 
     values: SlotPacking
+    """The layout of the values."""
     tag_bits: int
+    """Bits that are kept for the tag; it holds the integers from 0 to ``2**tag_bits - 1``."""
 
     @classmethod
     def fitting(cls, key_bits: int, *, slot_bits: int, tag_bits: int) -> TaggedPacking:

@@ -24,15 +24,10 @@ from fedmf.evaluation._checks import (
 
 @dataclass(frozen=True, slots=True)
 class GlobalMean:
-    """Predict the mean of all training ratings, whoever rates whatever.
-
-    Attributes
-    ----------
-    mean
-        Mean training rating, in units of the rating scale.
-    """
+    """Predict the mean of all training ratings, whoever rates whatever."""
 
     mean: float
+    """Mean training rating, in units of the rating scale."""
 
     @classmethod
     def fit(cls, values: ArrayLike) -> Self:
@@ -57,20 +52,14 @@ class UserItemBias:
     update: try this at home", 2006; item before user is the order of LensKit's bias model
     (Ekstrand, "LensKit for Python", CIKM 2020) and of Koren, "Factor in the neighbors", ACM TKDD
     4(1), 2010.
-
-    Attributes
-    ----------
-    mean
-        Mean training rating, in units of the rating scale, as are all offsets.
-    user_offsets
-        float64 (n_users,).
-    item_offsets
-        float64 (n_items,).
     """
 
     mean: float
+    """Mean training rating, in units of the rating scale, as are all offsets."""
     user_offsets: FloatArray
+    """float64 (n_users,)."""
     item_offsets: FloatArray
+    """float64 (n_items,)."""
 
     @classmethod
     def fit(
@@ -130,15 +119,10 @@ class UserItemBias:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Popularity:
-    """Rank items by how many training ratings they have, the same for everybody.
-
-    Attributes
-    ----------
-    scores
-        Number of training ratings of each item, float64 (n_items,). Ties are left to the caller.
-    """
+    """Rank items by how many training ratings they have, the same for everybody."""
 
     scores: FloatArray
+    """Number of training ratings of each item, float64 (n_items,). Ties are left to the caller."""
 
     @classmethod
     def fit(cls, items: CodeArray, n_items: int) -> Self:

@@ -33,16 +33,6 @@ class ModelEvaluation:
     Rankings are over the whole catalogue less what
     a user had rated in training; every unseen rating counts as relevant, whatever its stars.
     Intervals are 95 % bootstrap intervals over users; of one user alone they are NaN.
-
-    Attributes
-    ----------
-    novelty_at_10
-        In bits, as `novelty_at` says, with the raters among the users whom the model holds.
-    baselines
-        Predictor -> measure -> value, on the same ratings and users: ``"popularity"``, the most
-        rated items first, has the ranking measures; ``"bias"`` (user and item bias) and
-        ``"global_mean"`` have ``"rmse"`` and ``"mae"``, unclipped, where there were training
-        ratings to fit them to.
     """
 
     rmse: Interval
@@ -52,8 +42,13 @@ class ModelEvaluation:
     mrr_at_10: Interval
     hr_at_10: Interval
     novelty_at_10: Interval
+    """In bits, as `novelty_at` says, with the raters among the users whom the model holds."""
     coverage_at_10: float
     baselines: Mapping[str, Mapping[str, float]]
+    """Predictor -> measure -> value, on the same ratings and users: ``"popularity"``, the most
+    rated items first, has the ranking measures; ``"bias"`` (user and item bias) and
+    ``"global_mean"`` have ``"rmse"`` and ``"mae"``, unclipped, where there were training ratings to
+    fit them to."""
     users: int
     ratings: int
     notes: tuple[str, ...]

@@ -14,15 +14,6 @@ class Attendance:
 
     Whoever is not named is there from the set-up to the end.
 
-    Parameters
-    ----------
-    joins
-        Participant -> the first round that it takes part in.
-    leaves
-        Participant -> the round in which it takes all back that it ever contributed; with slices
-        this takes one round for each. Where an upload is not included, for example because a
-        committee waits for more who leave, it tries again in every round that follows.
-
     Raises
     ------
     SettingsError
@@ -30,7 +21,11 @@ class Attendance:
     """
 
     joins: Mapping[int, int] = field(default_factory=dict)
+    """Participant -> the first round that it takes part in."""
     leaves: Mapping[int, int] = field(default_factory=dict)
+    """Participant -> the round in which it takes all back that it ever contributed; with slices
+    this takes one round for each. Where an upload is not included, for example because a committee
+    waits for more who leave, it tries again in every round that follows."""
 
     def __post_init__(self) -> None:
         problems = [

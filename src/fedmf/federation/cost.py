@@ -37,28 +37,20 @@ LONG_ENOUGH = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Predicted cost of one round for the median participant, and of the whole training.
-
-    Parameters
-    ----------
-    participant_seconds
-        Processor seconds: opening what it needs, its step, protecting.
-    server_seconds
-        Processor seconds for all uploads of a round.
-    member_seconds
-        Processor seconds of one member of the committee for all uploads of a round; 0 without one.
-    upload_bytes, download_bytes
-        Bytes of the median participant in a round.
-    total_seconds
-        Wall seconds of the training in the local engine.
-    """
+    """Predicted cost of one round for the median participant, and of the whole training."""
 
     participant_seconds: float
+    """Processor seconds: opening what it needs, its step, protecting."""
     server_seconds: float
+    """Processor seconds for all uploads of a round."""
     member_seconds: float
+    """Processor seconds of one member of the committee for all uploads of a round; 0 without one.
+    """
     upload_bytes: int
     download_bytes: int
+    """Bytes of the median participant in a round."""
     total_seconds: float
+    """Wall seconds of the training in the local engine."""
 
 
 def forecast(

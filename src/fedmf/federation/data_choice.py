@@ -16,19 +16,6 @@ SPLITS = ("random", "last")
 class DataChoice:
     """A source of ratings, a part of it, and a split.
 
-    Parameters
-    ----------
-    source
-        Name of bundled ratings or a path; see `fedmf.load_ratings`.
-    users, items
-        Use the first so many users and the so many most rated items; None: all.
-    holdout
-        Share of the ratings held back for measuring, from 0 to below 1.
-    split
-        ``"random"``: any ratings; ``"last"``: each user's last ones in time.
-    seed
-        Seed of the random split.
-
     Raises
     ------
     UnknownNameError, SettingsError
@@ -36,11 +23,16 @@ class DataChoice:
     """
 
     source: str
+    """Name of bundled ratings or a path; see `fedmf.load_ratings`."""
     users: int | None = None
     items: int | None = None
+    """Use the first so many users and the so many most rated items; None: all."""
     holdout: float = 0.2
+    """Share of the ratings held back for measuring, from 0 to below 1."""
     split: str = "random"
+    """``"random"``: any ratings; ``"last"``: each user's last ones in time."""
     seed: int = 0
+    """Seed of the random split."""
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:

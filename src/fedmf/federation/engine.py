@@ -16,30 +16,21 @@ from fedmf.ratings import OwnedRatings
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a table is worth: its fit to training and held-out ratings.
-
-    Parameters
-    ----------
-    training
-        Of the raw products of user and item vectors: the loss that training minimises. Measured
-        by whoever runs the experiment, beside the protocol.
-    heldout
-        Of predictions, which are clipped to the scale. Measured likewise.
-    ranking
-        How well held-out items are ranked, with methods whose predictions are no ratings; then
-        nothing is known of the others. Measured likewise.
-    summed
-        What the table itself says: the sum of what participants measured, each on the
-        model of the last round that included it. None where nothing is held back.
-    has_settled
-        The last round that counted left the table as it was, to the bit.
-    """
+    """What a table is worth: its fit to training and held-out ratings."""
 
     training: Fit = NOTHING
+    """Of the raw products of user and item vectors: the loss that training minimises. Measured by
+    whoever runs the experiment, beside the protocol."""
     heldout: Fit = NOTHING
+    """Of predictions, which are clipped to the scale. Measured likewise."""
     ranking: Ranking = NO_RANKING
+    """How well held-out items are ranked, with methods whose predictions are no ratings; then
+    nothing is known of the others. Measured likewise."""
     summed: Fit | Ranking | None = None
+    """What the table itself says: the sum of what participants measured, each on the model of the
+    last round that included it. None where nothing is held back."""
     has_settled: bool = False
+    """The last round that counted left the table as it was, to the bit."""
 
     def __add__(self, other: Observation) -> Observation:
         return Observation(
@@ -54,22 +45,15 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """An upload on its way to the server.
-
-    Parameters
-    ----------
-    participant
-        Who sent it.
-    message
-        The bytes of the upload message.
-    seconds
-        Processor time of the participant in this round: opening what it needs, its step, and
-        protecting the change.
-    """
+    """An upload on its way to the server."""
 
     participant: int
+    """Who sent it."""
     message: bytes
+    """The bytes of the upload message."""
     seconds: float
+    """Processor time of the participant in this round: opening what it needs, its step, and
+    protecting the change."""
 
 
 class Engine(Protocol):

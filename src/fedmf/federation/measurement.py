@@ -21,19 +21,13 @@ MOST_RATINGS = 1024
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well a model fits ratings; sums, so that fits of several participants add up.
-
-    Parameters
-    ----------
-    squared_error, absolute_error
-        Sums over the ratings.
-    count
-        Number of ratings.
-    """
+    """How well a model fits ratings; sums, so that fits of several participants add up."""
 
     squared_error: float = 0.0
     absolute_error: float = 0.0
+    """Sums over the ratings."""
     count: float = 0
+    """Number of ratings."""
 
     def __add__(self, other: Fit) -> Fit:
         return Fit(

@@ -29,18 +29,12 @@ from fedmf.ratings import OwnedRatings
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class ParticipantState:
-    """What a participant keeps on its own disk between rounds. Private.
-
-    Parameters
-    ----------
-    user_factors
-        The user vectors as of the last round that included the participant, shape (users, k).
-    contribution
-        Its contribution as of that round, as integers; None before the first.
-    """
+    """What a participant keeps on its own disk between rounds. Private."""
 
     user_factors: FloatArray
+    """The user vectors as of the last round that included the participant, shape (users, k)."""
     contribution: Change | None
+    """Its contribution as of that round, as integers; None before the first."""
 
 
 class Participant:

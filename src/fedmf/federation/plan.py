@@ -33,37 +33,25 @@ _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TrainingPlan:
-    """The public plan of one training.
-
-    Parameters
-    ----------
-    settings
-        What was decided.
-    method
-        The configured learning method.
-    codec
-        Fixed point, and the shape of the integer table.
-    session
-        The protocol's parameters.
-    members
-        For each participant the codes of its users.
-    min_raters
-        Rows of items with fewer raters never leave a participant.
-    counts_raters
-        Whether the table has the group `RATERS`, and the session a set-up round, in which
-        everybody contributes counts before anybody learns.
-    summed_errors
-        The row that sums what participants measure; None where nothing is held back.
-    """
+    """The public plan of one training."""
 
     settings: TrainingSettings
+    """What was decided."""
     method: Method
+    """The configured learning method."""
     codec: TableCodec
+    """Fixed point, and the shape of the integer table."""
     session: Session
+    """The protocol's parameters."""
     members: tuple[NDArray[np.int32], ...]
+    """For each participant the codes of its users."""
     min_raters: int
+    """Rows of items with fewer raters never leave a participant."""
     counts_raters: bool
+    """Whether the table has the group `RATERS`, and the session a set-up round, in which everybody
+    contributes counts before anybody learns."""
     summed_errors: SummedErrors | SummedRankings | None
+    """The row that sums what participants measure; None where nothing is held back."""
 
     @classmethod
     def make(

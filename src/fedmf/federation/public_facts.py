@@ -14,21 +14,14 @@ from fedmf.ratings import Ratings, RatingScale
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PublicFacts:
-    """The public facts of a federation's ratings.
-
-    Parameters
-    ----------
-    items
-        Size of the catalogue.
-    scale
-        The lowest and highest possible rating.
-    members
-        For each participant the codes of its users, int32.
-    """
+    """The public facts of a federation's ratings."""
 
     items: int
+    """Size of the catalogue."""
     scale: RatingScale
+    """The lowest and highest possible rating."""
     members: tuple[NDArray[np.int32], ...]
+    """For each participant the codes of its users, int32."""
 
     @property
     def users(self) -> int:

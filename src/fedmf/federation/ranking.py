@@ -18,19 +18,13 @@ MOST_FRACTION_BITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """How well users' held-out items come first among all that they had not rated.
-
-    Parameters
-    ----------
-    ndcg, hits
-        Sums over the users: NDCG@10, and 1 for each user with a held-out item in its first ten.
-    users
-        Number of users with held-out items.
-    """
+    """How well users' held-out items come first among all that they had not rated."""
 
     ndcg: float = 0.0
     hits: float = 0.0
+    """Sums over the users: NDCG@10, and 1 for each user with a held-out item in its first ten."""
     users: float = 0.0
+    """Number of users with held-out items."""
 
     def __add__(self, other: Ranking) -> Ranking:
         return Ranking(self.ndcg + other.ndcg, self.hits + other.hits, self.users + other.users)

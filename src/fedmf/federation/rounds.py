@@ -34,46 +34,30 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An upload that was received, without its message: all of a round's would fill the memory.
-
-    Parameters
-    ----------
-    participant
-        Who sent it.
-    size
-        Bytes of its message.
-    seconds
-        Processor time of the participant in this round.
-    """
+    """An upload that was received, without its message: all of a round's would fill the memory."""
 
     participant: int
+    """Who sent it."""
     size: int
+    """Bytes of its message."""
     seconds: float
+    """Processor time of the participant in this round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A round that is over.
-
-    Parameters
-    ----------
-    round
-        Its number; void ones have numbers, too.
-    closing
-        How it ended.
-    data
-        The same as bytes.
-    uploads
-        What was received, before anything was left out.
-    opening_bytes
-        Size of what everybody heard at its beginning.
-    """
+    """A round that is over."""
 
     round: int
+    """Its number; void ones have numbers, too."""
     closing: ClosingMessage
+    """How it ended."""
     data: bytes
+    """The same as bytes."""
     uploads: Sequence[Received]
+    """What was received, before anything was left out."""
     opening_bytes: int
+    """Size of what everybody heard at its beginning."""
 
 
 class RoundPlayer:

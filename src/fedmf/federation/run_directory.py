@@ -52,40 +52,26 @@ FORMAT, VERSION = "fedmf-run", 1
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Checkpoint:
-    """The state after some round.
-
-    Parameters
-    ----------
-    folder
-        Where the participants' states lie, for `Engine.restore`.
-    server_payload
-        The protected table.
-    closings
-        The closing messages of the rounds so far.
-    records
-        Their records.
-    """
+    """The state after some round."""
 
     folder: Path
+    """Where the participants' states lie, for `Engine.restore`."""
     server_payload: bytes
+    """The protected table."""
     closings: Sequence[bytes]
+    """The closing messages of the rounds so far."""
     records: Sequence[RoundRecord]
+    """Their records."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenRound:
-    """A round whose set of uploads is frozen.
-
-    Parameters
-    ----------
-    folder
-        Where the participants' pending states lie, for `Engine.restore_pending`.
-    round
-        For `Server.restore_frozen`.
-    """
+    """A round whose set of uploads is frozen."""
 
     folder: Path
+    """Where the participants' pending states lie, for `Engine.restore_pending`."""
     round: bytes
+    """For `Server.restore_frozen`."""
 
 
 class RunDirectory:

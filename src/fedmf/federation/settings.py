@@ -32,59 +32,6 @@ def default_rounds(upload: str, slices: int | None) -> int:
 class TrainingSettings:
     """The settings of one training; all of them are public within the federation.
 
-    Parameters
-    ----------
-    protection
-        ``"committee"``: every upload has a key of its own, shared out among the members of a
-        committee, who open sums together and nothing else. ``"rlwe"``: participants share a
-        secret, the server only adds. ``"paillier"``: the same with the paper's encryption (FedMF),
-        far dearer. ``"none"``: distributed matrix factorization; the server reads every upload.
-    upload
-        ``"full"``: all items, which hides what a participant rated. ``"slices"``: all items of one
-        public slice of them after the other, which hides it as well, in a fraction of the bytes of
-        a round and with more rounds. ``"part"``: the rated items alone, which shows the server
-        which ones they are.
-    slices
-        Upload `slices`: how many; None: 8.
-    committee, threshold
-        Members of the committee, and how many of them have to answer; (4, 3), (7, 5), (2, 2), or
-        (1, 1), which is a single trusted helper.
-    opened_by
-        Who opens a committee's sums: ``"participants"`` (blind: the server reads nothing) or
-        ``"server"``.
-    key_bits
-        Size of the Paillier key: 3072 (128-bit security), 2048 (112) or 1024 (80; for reproducing
-        the paper only).
-    method
-        ``"bayes"`` (variational Bayes: ratings, accurate after a few rounds), ``"implicit"``
-        (ranking; an item was rated, or it was not) or ``"sgd"`` (the paper's).
-    factors
-        Length d of user and item vectors.
-    rounds
-        Number of rounds; with slices each of them is renewed in one round out of `slices`.
-    cohort
-        Participants in each round at the least, drawn in shuffled epochs; at least 3, since
-        smaller cohorts show single participants' moves. None: all of them in every round.
-    silos
-        Number of organisations that the users are dealt out to; None: every user is a participant.
-    seed
-        Public seed of start vectors and cohorts.
-    learning_rate
-        Method `sgd`: gamma of the paper; None: derived from the number of users and the scale.
-    reg
-        Method `sgd`: lambda of the paper; None: 0.05.
-    min_raters
-        Rows of items with fewer raters never leave a participant; above 1 a set-up round counts
-        the raters first. With 1 every item takes part, as in the paper, and whoever opens the
-        table sees single raters' contributions.
-    download_bits
-        Where the table is opened before it is sent (protection none, or a committee whose server
-        opens): rows of items come in so many bits a value, 4 to 12, and participants go on with
-        what these stand for. None: exactly.
-    start
-        Method `sgd`: ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
-        None: random.
-
     Raises
     ------
     UnknownNameError
@@ -94,23 +41,57 @@ class TrainingSettings:
     """
 
     protection: str = "committee"
+    """``"committee"``: every upload has a key of its own, shared out among the members of a
+    committee, who open sums together and nothing else. ``"rlwe"``: participants share a secret, the
+    server only adds. ``"paillier"``: the same with the paper's encryption (FedMF), far dearer.
+    ``"none"``: distributed matrix factorization; the server reads every upload."""
     upload: str = "full"
+    """``"full"``: all items, which hides what a participant rated. ``"slices"``: all items of one
+    public slice of them after the other, which hides it as well, in a fraction of the bytes of a
+    round and with more rounds. ``"part"``: the rated items alone, which shows the server which ones
+    they are."""
     committee: int = 4
     threshold: int = 3
+    """Members of the committee, and how many of them have to answer; (4, 3), (7, 5), (2, 2), or (1,
+    1), which is a single trusted helper."""
     opened_by: str = "participants"
+    """Who opens a committee's sums: ``"participants"`` (blind: the server reads nothing) or
+    ``"server"``."""
     key_bits: int = 3072
+    """Size of the Paillier key: 3072 (128-bit security), 2048 (112) or 1024 (80; for reproducing
+    the paper only)."""
     method: str = "bayes"
+    """``"bayes"`` (variational Bayes: ratings, accurate after a few rounds), ``"implicit"``
+    (ranking; an item was rated, or it was not) or ``"sgd"`` (the paper's)."""
     factors: int = 32
+    """Length d of user and item vectors."""
     rounds: int = DEFAULT_ROUNDS
+    """Number of rounds; with slices each of them is renewed in one round out of `slices`."""
     cohort: int | None = None
+    """Participants in each round at the least, drawn in shuffled epochs; at least 3, since smaller
+    cohorts show single participants' moves. None: all of them in every round."""
     silos: int | None = None
+    """Number of organisations that the users are dealt out to; None: every user is a participant.
+    """
     seed: int = 0
+    """Public seed of start vectors and cohorts."""
     learning_rate: float | None = None
+    """Method `sgd`: gamma of the paper; None: derived from the number of users and the scale."""
     reg: float | None = None
+    """Method `sgd`: lambda of the paper; None: 0.05."""
     start: str | None = None
+    """Method `sgd`: ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
+    None: random."""
     min_raters: int = 3
+    """Rows of items with fewer raters never leave a participant; above 1 a set-up round counts the
+    raters first. With 1 every item takes part, as in the paper, and whoever opens the table sees
+    single raters' contributions."""
     slices: int | None = None
+    """Upload `slices`: how many; None: 8."""
     download_bits: int | None = None
+    """Where the table is opened before it is sent (protection none, or a committee whose server
+    opens): rows of items come in so many bits a value, 4 to 12, and participants go on with what
+    these stand for. None: exactly."""
 
     def __post_init__(self) -> None:
         for what, name, known in (

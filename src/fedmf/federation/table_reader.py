@@ -16,22 +16,15 @@ from fedmf.protocol import Int64Array, IntegerTable
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Reading:
-    """What the table of a round says, to everybody alike.
-
-    Parameters
-    ----------
-    model
-        The public model.
-    raters
-        How many users rated each item, shape (items,), and 0 where they are fewer than
-        `TrainingPlan.min_raters`; None in trainings that do not count.
-    errors
-        The sum of what participants measured; None in trainings that hold nothing back.
-    """
+    """What the table of a round says, to everybody alike."""
 
     model: PublicModel
+    """The public model."""
     raters: Int64Array | None
+    """How many users rated each item, shape (items,), and 0 where they are fewer than
+    `TrainingPlan.min_raters`; None in trainings that do not count."""
     errors: Fit | Ranking | None
+    """The sum of what participants measured; None in trainings that hold nothing back."""
 
 
 class TableReader:

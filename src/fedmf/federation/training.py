@@ -46,60 +46,44 @@ class RoundRecord:
     """What is known of a round when it is over; NaN where it was not, or cannot be, measured.
 
     Errors are of methods that predict ratings, rankings of those that do not.
-
-    Parameters
-    ----------
-    round
-        From 1; the set-up round, in which nobody learns, is round 0.
-    rmse, mae
-        On the held-out ratings, with the model after the round, as measured by whoever runs the
-        experiment and holds all of them.
-    training_loss
-        Mean squared error over all training ratings, with the model after the round, measured
-        likewise.
-    summed_rmse
-        What the opened table says: participants upload the errors of the model that they have just
-        downloaded, protected like everything. With everybody in every round it is the error of the
-        model *before* the round; what others measured in earlier rounds stays in the sum.
-    seconds
-        Wall time from the round's opening to its closing and its new table.
-    participant_seconds_median, participant_seconds_max
-        Processor seconds over the included participants: opening, step and protecting.
-    server_seconds
-        Processor seconds of the server: checking and adding uploads, and encoding the table.
-    upload_bytes_median, download_bytes_median
-        Bytes per included participant.
-    included, dropped
-        Participants of the cohort whose uploads count, and the others.
-    member_seconds_median
-        Processor seconds of the median member of the committee in this round; NaN without one.
-    void_before
-        Rounds before this one, since the last that counted, that ended void.
-    ndcg_at_10, hr_at_10
-        How the model after the round ranks held-out items among all that were not rated, measured
-        like `rmse`.
-    summed_ndcg_at_10
-        What the opened table says of it, with the delay of `summed_rmse`.
     """
 
     round: int
+    """From 1; the set-up round, in which nobody learns, is round 0."""
     rmse: float
     mae: float
+    """On the held-out ratings, with the model after the round, as measured by whoever runs the
+    experiment and holds all of them."""
     training_loss: float
+    """Mean squared error over all training ratings, with the model after the round, measured
+    likewise."""
     summed_rmse: float
+    """What the opened table says: participants upload the errors of the model that they have just
+    downloaded, protected like everything. With everybody in every round it is the error of the
+    model *before* the round; what others measured in earlier rounds stays in the sum."""
     seconds: float
+    """Wall time from the round's opening to its closing and its new table."""
     participant_seconds_median: float
     participant_seconds_max: float
+    """Processor seconds over the included participants: opening, step and protecting."""
     server_seconds: float
+    """Processor seconds of the server: checking and adding uploads, and encoding the table."""
     upload_bytes_median: float
     download_bytes_median: float
+    """Bytes per included participant."""
     included: int
     dropped: int
+    """Participants of the cohort whose uploads count, and the others."""
     member_seconds_median: float = math.nan
+    """Processor seconds of the median member of the committee in this round; NaN without one."""
     void_before: int = 0
+    """Rounds before this one, since the last that counted, that ended void."""
     ndcg_at_10: float = math.nan
     hr_at_10: float = math.nan
+    """How the model after the round ranks held-out items among all that were not rated, measured
+    like `rmse`."""
     summed_ndcg_at_10: float = math.nan
+    """What the opened table says of it, with the delay of `summed_rmse`."""
 
     def cost_as_json(self) -> dict[str, float | int | None]:
         """Return what the round cost and who was in it: all there is to say of the set-up."""
@@ -126,27 +110,19 @@ class TrainingResult:
 
     Under a committee it may be over before its last round: once a round leaves the table as it was,
     nobody uploads to it again.
-
-    Parameters
-    ----------
-    plan
-        The plan that was carried out.
-    setup
-        The record of the set-up round; None where there was none.
-    rounds
-        A record of every round that learned.
-    table
-        The final integer table.
-    public_model, user_factors
-        What it stands for, and the vectors with which the users predict by it, shape (users, k).
     """
 
     plan: TrainingPlan
+    """The plan that was carried out."""
     setup: RoundRecord | None
+    """The record of the set-up round; None where there was none."""
     rounds: Sequence[RoundRecord]
+    """A record of every round that learned."""
     table: IntegerTable
+    """The final integer table."""
     public_model: PublicModel
     user_factors: FloatArray
+    """What it stands for, and the vectors with which the users predict by it, shape (users, k)."""
 
     @property
     def table_sha256(self) -> str:

@@ -23,33 +23,23 @@ def member_name(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message that was carried.
-
-    Parameters
-    ----------
-    round
-        The round it belongs to; the table after the last round R has R + 1.
-    sender, receiver
-        Roles: ``"server"``, ``"participants"`` (a broadcast), ``"participant 7"``,
-        ``"member 2"``.
-    kind
-        ``"table"``, ``"opening"``, ``"upload"``, ``"closing"`` or ``"copy"``; between server and
-        members ``"request"`` and ``"reply"``.
-    size
-        Size of the message in bytes.
-    sha256
-        Digest of the message, in hex.
-    data
-        The message itself, where the transcript keeps messages.
-    """
+    """One message that was carried."""
 
     round: int
+    """The round it belongs to; the table after the last round R has R + 1."""
     sender: str
     receiver: str
+    """Roles: ``"server"``, ``"participants"`` (a broadcast), ``"participant 7"``, ``"member 2"``.
+    """
     kind: str
+    """``"table"``, ``"opening"``, ``"upload"``, ``"closing"`` or ``"copy"``; between server and
+    members ``"request"`` and ``"reply"``."""
     size: int
+    """Size of the message in bytes."""
     sha256: str
+    """Digest of the message, in hex."""
     data: bytes | None = field(default=None, repr=False)
+    """The message itself, where the transcript keeps messages."""
 
     def as_json_line(self) -> str:
         """Return the entry without its data as one line of JSON."""

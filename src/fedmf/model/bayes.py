@@ -57,39 +57,27 @@ START_GRAM = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Bayes:
-    """Variational Bayes for one federation.
-
-    Parameters
-    ----------
-    factors
-        Number d of latent factors.
-    users, items
-        Size of the federation: all users, all items of the public catalogue.
-    scale
-        The public rating scale.
-    seed
-        Public seed of the start.
-    noise
-        tau, the variance of a rating around its expectation.
-    factor_variance
-        rho, of the items' factors; the users' factors have variance 1.
-    item_bias_variance, user_bias_variance
-        s_b and s_u.
-    relaxation
-        How far items move towards the solution of a round: 1 is the solution itself, a little
-        more speeds up the first rounds, and from 1.5 on they oscillate.
-    """
+    """Variational Bayes for one federation."""
 
     factors: int
+    """Number d of latent factors."""
     users: int
     items: int
+    """Size of the federation: all users, all items of the public catalogue."""
     scale: RatingScale
+    """The public rating scale."""
     seed: int = 0
+    """Public seed of the start."""
     noise: float = 0.6
+    """tau, the variance of a rating around its expectation."""
     factor_variance: float = 0.008
+    """rho, of the items' factors; the users' factors have variance 1."""
     item_bias_variance: float = 0.15
     user_bias_variance: float = 0.2
+    """s_b and s_u."""
     relaxation: float = 1.0
+    """How far items move towards the solution of a round: 1 is the solution itself, a little more
+    speeds up the first rounds, and from 1.5 on they oscillate."""
 
     @property
     def name(self) -> str:

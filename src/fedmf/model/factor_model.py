@@ -21,33 +21,25 @@ class FactorModel:
 
     The product is a rating, which is clipped to the scale, or with methods whose
     `Method.predicts_ratings` is false a score, which ranks items and is left as it is.
-
-    Parameters
-    ----------
-    method
-        The learning method and its settings; folds new users in.
-    item_ids, titles
-        The public catalogue: ids in the order of the item codes; a title for each id that has one.
-    public
-        Item factors and statistics. Public within the federation.
-    user_ids
-        Ids of the users whose vectors are held here. At one participant these are its own users;
-        a simulation holds all.
-    user_factors
-        Their vectors, shape (users, k). Private.
-    rated_starts, rated_items
-        User k has rated the item codes ``rated_items[rated_starts[k]:rated_starts[k + 1]]``.
-        Private; recommendations leave them out.
     """
 
     method: Method
+    """The learning method and its settings; folds new users in."""
     item_ids: tuple[Id, ...]
     titles: Mapping[Id, str]
+    """The public catalogue: ids in the order of the item codes; a title for each id that has one.
+    """
     public: PublicModel
+    """Item factors and statistics. Public within the federation."""
     user_ids: tuple[Id, ...]
+    """Ids of the users whose vectors are held here. At one participant these are its own users; a
+    simulation holds all."""
     user_factors: FloatArray
+    """Their vectors, shape (users, k). Private."""
     rated_starts: NDArray[np.int64]
     rated_items: NDArray[np.int32]
+    """User k has rated the item codes ``rated_items[rated_starts[k]:rated_starts[k + 1]]``.
+    Private; recommendations leave them out."""
 
     def __repr__(self) -> str:
         """Sizes only: vectors are private."""
@@ -256,21 +248,14 @@ def _code(wanted: Id, ids: tuple[Id, ...]) -> int | None:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class NewUser:
-    """A user who took part in no round; the model keeps nothing of it.
-
-    Parameters
-    ----------
-    model
-        The model that folded it in.
-    factors
-        Its vector, shape (k,). Private.
-    rated
-        The item codes it has rated. Private.
-    """
+    """A user who took part in no round; the model keeps nothing of it."""
 
     model: FactorModel
+    """The model that folded it in."""
     factors: FloatArray
+    """Its vector, shape (k,). Private."""
     rated: NDArray[np.int32]
+    """The item codes it has rated. Private."""
 
     def __repr__(self) -> str:
         """Say how many ratings, not which."""

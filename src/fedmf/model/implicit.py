@@ -49,31 +49,21 @@ START_GRAM = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Implicit:
-    """Implicit alternating least squares for one federation.
-
-    Parameters
-    ----------
-    factors
-        Length d of a user or item vector.
-    users, items
-        Size of the federation: all users, all items of the public catalogue.
-    scale
-        The public rating scale. Values on it are not used: an item was rated, or it was not.
-    seed
-        Public seed of the start.
-    alpha
-        Weight of a pair without an interaction.
-    reg
-        lambda.
-    """
+    """Implicit alternating least squares for one federation."""
 
     factors: int
+    """Length d of a user or item vector."""
     users: int
     items: int
+    """Size of the federation: all users, all items of the public catalogue."""
     scale: RatingScale
+    """The public rating scale. Values on it are not used: an item was rated, or it was not."""
     seed: int = 0
+    """Public seed of the start."""
     alpha: float = 1.0
+    """Weight of a pair without an interaction."""
     reg: float = 0.003
+    """lambda."""
 
     @property
     def name(self) -> str:

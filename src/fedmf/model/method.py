@@ -26,53 +26,36 @@ RATERS = "raters"
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Rows of the table that share their columns, their step and their range.
-
-    Parameters
-    ----------
-    name
-        How the group is called in a `FloatTable` and a `Contribution`.
-    rows, columns
-        Shape of the group.
-    fraction_bits
-        The fixed-point step is ``2 ** -fraction_bits``.
-    limit
-        Largest absolute value that the contribution of one *user* may have anywhere in the
-        group; a silo of k users may reach ``k * limit``.
-    start_limit
-        Largest absolute value in the start table.
-    of_items
-        Row j belongs to item j, so that whoever sees the row is told something about those who
-        rated the item. Rows of items with too few raters never leave a participant.
-    prior_raters
-        Row j over the number of item j's raters plus this is about equally large for all items, so
-        that rows can be rounded alike; None: rows do not grow with their raters.
-    """
+    """Rows of the table that share their columns, their step and their range."""
 
     name: str
+    """How the group is called in a `FloatTable` and a `Contribution`."""
     rows: int
     columns: int
+    """Shape of the group."""
     fraction_bits: int
+    """The fixed-point step is ``2 ** -fraction_bits``."""
     limit: float
+    """Largest absolute value that the contribution of one *user* may have anywhere in the group; a
+    silo of k users may reach ``k * limit``."""
     start_limit: float
+    """Largest absolute value in the start table."""
     of_items: bool
+    """Row j belongs to item j, so that whoever sees the row is told something about those who rated
+    the item. Rows of items with too few raters never leave a participant."""
     prior_raters: int | None = None
+    """Row j over the number of item j's raters plus this is about equally large for all items, so
+    that rows can be rounded alike; None: rows do not grow with their raters."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RowValues:
-    """Some rows of one row group.
-
-    Parameters
-    ----------
-    rows
-        int64 row numbers, ascending, each at most once, shape (k,).
-    values
-        Their values, shape (k, columns). Every row that is not listed is zero.
-    """
+    """Some rows of one row group."""
 
     rows: NDArray[np.int64]
+    """int64 row numbers, ascending, each at most once, shape (k,)."""
     values: FloatArray
+    """Their values, shape (k, columns). Every row that is not listed is zero."""
 
 
 Contribution = Mapping[str, RowValues]
@@ -81,19 +64,13 @@ Contribution = Mapping[str, RowValues]
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class PublicModel:
-    """What a table stands for; everybody who reads the tables of a training computes the same.
-
-    Parameters
-    ----------
-    item_factors
-        One vector an item, shape (items, k); the prediction for a user is its vector, of the same
-        length, times ``item_factors[j]``.
-    statistics
-        What the steps of the method need besides, by name.
-    """
+    """What a table stands for; everybody who reads the tables of a training computes the same."""
 
     item_factors: FloatArray
+    """One vector an item, shape (items, k); the prediction for a user is its vector, of the same
+    length, times ``item_factors[j]``."""
     statistics: Mapping[str, FloatArray] = field(default_factory=dict)
+    """What the steps of the method need besides, by name."""
 
     def to_arrays(self) -> dict[str, FloatArray]:
         """Return named arrays to write into a file; `from_arrays` reads them."""
@@ -121,19 +98,13 @@ class PublicModel:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PrivateStep:
-    """What one participant's step yields: nothing of it leaves the participant unprotected.
-
-    Parameters
-    ----------
-    user_factors
-        The new user vectors, shape (users of the participant, k).
-    contribution
-        The participant's new contribution. It takes the place of the last included one: the
-        upload is the difference of the two.
-    """
+    """What one participant's step yields: nothing of it leaves the participant unprotected."""
 
     user_factors: FloatArray
+    """The new user vectors, shape (users of the participant, k)."""
     contribution: Contribution
+    """The participant's new contribution. It takes the place of the last included one: the upload
+    is the difference of the two."""
 
 
 STATISTIC = "statistic_"

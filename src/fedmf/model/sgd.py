@@ -55,39 +55,27 @@ def default_learning_rate(users: int, scale: RatingScale) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sgd:
-    """The paper's method for one federation.
-
-    Parameters
-    ----------
-    factors
-        Length d of a user or item vector.
-    users, items
-        Size of the federation: all users, all items of the public catalogue.
-    rounds
-        Number of rounds planned; bounds a contribution.
-    scale
-        The public rating scale.
-    learning_rate
-        gamma of the paper.
-    reg
-        lambda of the paper, for users and items alike.
-    seed
-        Public seed of the start vectors.
-    start
-        ``"random"``: vectors around the constant one whose product is the middle of the scale.
-        ``"constant"``: every entry 0.01, as in the authors' prototype; all dimensions then
-        stay identical, so the model has rank one.
-    """
+    """The paper's method for one federation."""
 
     factors: int
+    """Length d of a user or item vector."""
     users: int
     items: int
+    """Size of the federation: all users, all items of the public catalogue."""
     rounds: int
+    """Number of rounds planned; bounds a contribution."""
     scale: RatingScale
+    """The public rating scale."""
     learning_rate: float
+    """gamma of the paper."""
     reg: float = 0.05
+    """lambda of the paper, for users and items alike."""
     seed: int = 0
+    """Public seed of the start vectors."""
     start: Start = "random"
+    """``"random"``: vectors around the constant one whose product is the middle of the scale.
+    ``"constant"``: every entry 0.01, as in the authors' prototype; all dimensions then stay
+    identical, so the model has rank one."""
 
     @property
     def name(self) -> str:

@@ -15,15 +15,11 @@ class SharedBasis:
 
     With Q = L L' and the eigenvectors X and eigenvalues s of L^-1 P L'^-1, B is L'^-1 X (the
     generalised symmetric eigenproblem).
-
-    Parameters
-    ----------
-    basis, spreads
-        B, shape (k, k), and s, shape (k,).
     """
 
     basis: FloatArray
     spreads: FloatArray
+    """B, shape (k, k), and s, shape (k,)."""
 
     @classmethod
     def of(cls, growing: FloatArray, fixed: FloatArray) -> SharedBasis:

@@ -11,25 +11,17 @@ from fedmf.model.method import FloatArray
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class UserPosterior:
-    """One user given the items: private, all of it.
-
-    Parameters
-    ----------
-    items
-        W of the rated items, shape (n, d + 1).
-    extended
-        [v_j; 1] of them, shape (n, d + 1).
-    errors
-        e_j, shape (n,).
-    mean, covariance
-        [u; b_i], shape (d + 1,), and Phi.
-    """
+    """One user given the items: private, all of it."""
 
     items: FloatArray
+    """W of the rated items, shape (n, d + 1)."""
     extended: FloatArray
+    """[v_j; 1] of them, shape (n, d + 1)."""
     errors: FloatArray
+    """e_j, shape (n,)."""
     mean: FloatArray
     covariance: FloatArray
+    """[u; b_i], shape (d + 1,), and Phi."""
 
     @property
     def vector(self) -> FloatArray:

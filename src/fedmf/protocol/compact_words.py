@@ -37,18 +37,6 @@ _BEYOND_WORDS = 2.0**62
 class DownloadTerms:
     """How opened tables are sent; part of what a session's participants agree upon.
 
-    Parameters
-    ----------
-    bits
-        Bits of a value, from 4 to 12.
-    group
-        Name of the group whose values are rounded; all others travel as plain words.
-    counts
-        Name of the group whose row j, of one column, says how many have contributed to row j of
-        `group`; None: every row weighs `prior`.
-    prior
-        What is added to each count, 1 to 2^32 - 1; without counts 1.
-
     Raises
     ------
     SettingsError
@@ -56,9 +44,14 @@ class DownloadTerms:
     """
 
     bits: int
+    """Bits of a value, from 4 to 12."""
     group: str
+    """Name of the group whose values are rounded; all others travel as plain words."""
     counts: str | None
+    """Name of the group whose row j, of one column, says how many have contributed to row j of
+    `group`; None: every row weighs `prior`."""
     prior: int = 1
+    """What is added to each count, 1 to 2^32 - 1; without counts 1."""
 
     def __post_init__(self) -> None:
         if not LEAST_BITS <= self.bits <= MOST_BITS:

@@ -32,17 +32,12 @@ class LatticeLayout:
 
     Groups follow each other in order, those in words with zeros behind them up to a whole block,
     those beside without. A table has one block at least: words tell whether keys are true.
-
-    Parameters
-    ----------
-    shape
-        Groups of the table.
-    size
-        The words.
     """
 
     shape: TableShape
+    """Groups of the table."""
     size: RlweWordSize
+    """The words."""
 
     @classmethod
     def plan(cls, shape: TableShape, *, uploads: int) -> LatticeLayout:

@@ -35,23 +35,17 @@ class TableMessage:
 
 @dataclass(frozen=True, slots=True)
 class UploadMessage:
-    """Participant to server: the protected change of one participant in one round.
-
-    Parameters
-    ----------
-    rows
-        With ``upload="part"`` the row numbers whose changes the payload holds, ascending, an
-        int64 array for each group. With ``upload="full"`` None: the payload holds all rows.
-    nonce
-        As many bytes as the session says; see `fedmf.protocol.protection.Protected`.
-    """
+    """Participant to server: the protected change of one participant in one round."""
 
     KIND: ClassVar[int] = 2
     round: int
     participant: int
     rows: Sequence[Int64Array] | None
+    """With ``upload="part"`` the row numbers whose changes the payload holds, ascending, an int64
+    array for each group. With ``upload="full"`` None: the payload holds all rows."""
     payload: bytes = field(repr=False)
     nonce: bytes = b""
+    """As many bytes as the session says; see `fedmf.protocol.protection.Protected`."""
 
     def to_bytes(self, session: Session) -> bytes:
         """Return the message as bytes of this session."""
@@ -85,23 +79,16 @@ class UploadMessage:
 
 @dataclass(frozen=True, slots=True)
 class ClosingMessage:
-    """Server to everybody: whose uploads the round includes.
-
-    Parameters
-    ----------
-    included
-        Participant ids, ascending.
-    nonces
-        The nonces of their uploads, in the same order; empty in sessions without nonces.
-    proof
-        What a committee adds: see `fedmf.protocol.committee.closing`.
-    """
+    """Server to everybody: whose uploads the round includes."""
 
     KIND: ClassVar[int] = 3
     round: int
     included: tuple[int, ...]
+    """Participant ids, ascending."""
     nonces: tuple[bytes, ...] = ()
+    """The nonces of their uploads, in the same order; empty in sessions without nonces."""
     proof: bytes = field(default=b"", repr=False)
+    """What a committee adds: see `fedmf.protocol.committee.closing`."""
 
     def counts(self, session: Session) -> bool:
         """Return whether the round counts as one of the session's: it was not void."""

@@ -26,30 +26,21 @@ from fedmf.protocol.table import GroupShape, Int64Array
 
 @dataclass(frozen=True, eq=False, slots=True)
 class GroupLayout:
-    """How the values of one group, as far as they are in one part, lie in ciphertexts.
-
-    Parameters
-    ----------
-    packing
-        How a piece becomes a plaintext.
-    group
-        The group, with the rows of the part alone.
-    part, place, rows
-        Number of the part, place of the group in the table, and the rows.
-    runs
-        Into how many runs it is cut.
-    first_value, first_piece
-        How many values and pieces the layouts before this one have.
-    """
+    """How the values of one group, as far as they are in one part, lie in ciphertexts."""
 
     packing: TaggedPacking
+    """How a piece becomes a plaintext."""
     group: GroupShape
+    """The group, with the rows of the part alone."""
     part: int
     place: int
     rows: Int64Array
+    """Number of the part, place of the group in the table, and the rows."""
     runs: int
+    """Into how many runs it is cut."""
     first_value: int
     first_piece: int
+    """How many values and pieces the layouts before this one have."""
 
     @property
     def values_per_run(self) -> int:

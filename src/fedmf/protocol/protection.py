@@ -28,19 +28,13 @@ NOT_MOVED = (
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """A protected change.
-
-    Parameters
-    ----------
-    payload
-        What goes to the server.
-    nonce
-        Public bytes, fresh for this upload, from which holders of the key find the upload's own
-        key or masks; empty where the session has no nonces.
-    """
+    """A protected change."""
 
     payload: bytes
+    """What goes to the server."""
     nonce: bytes = b""
+    """Public bytes, fresh for this upload, from which holders of the key find the upload's own key
+    or masks; empty where the session has no nonces."""
 
 
 class ParticipantProtection(ABC):

@@ -26,45 +26,31 @@ class Session:
 
     Every message carries the session's digest, so that nothing said in one session, or under other
     parameters, is ever taken for something said in this one.
-
-    Parameters
-    ----------
-    session_id
-        16 random bytes: two sessions with equal parameters are different sessions.
-    protection
-        Name of the protection.
-    upload
-        ``"full"``: every upload holds all rows, zeros included. ``"slices"``: all rows of the
-        round's public slice. ``"part"``: only the rows that change, whose numbers the server sees.
-    shape
-        Groups of the table and their words.
-    participants
-        Number of participants; their ids are 0 to participants - 1.
-    rounds
-        Number of rounds planned; the words hold the sums of so many and no more.
-    public_key
-        Paillier's n; None where the protection has no public key.
-    learning_sha256
-        Digest of the learning settings, which the secrecy wing does not read but binds.
-    committee
-        The committee's terms; None where the protection has none.
-    slices
-        How the table is cut; None where all rows travel in every round.
-    download
-        How an opened table is sent in few bits; None where it is sent exactly, or is not opened.
     """
 
     session_id: bytes
+    """16 random bytes: two sessions with equal parameters are different sessions."""
     protection: str
+    """Name of the protection."""
     upload: Upload
+    """``"full"``: every upload holds all rows, zeros included. ``"slices"``: all rows of the
+    round's public slice. ``"part"``: only the rows that change, whose numbers the server sees."""
     shape: TableShape
+    """Groups of the table and their words."""
     participants: int
+    """Number of participants; their ids are 0 to participants - 1."""
     rounds: int
+    """Number of rounds planned; the words hold the sums of so many and no more."""
     public_key: int | None
+    """Paillier's n; None where the protection has no public key."""
     learning_sha256: bytes
+    """Digest of the learning settings, which the secrecy wing does not read but binds."""
     committee: CommitteeTerms | None = None
+    """The committee's terms; None where the protection has none."""
     slices: SliceTerms | None = None
+    """How the table is cut; None where all rows travel in every round."""
     download: DownloadTerms | None = None
+    """How an opened table is sent in few bits; None where it is sent exactly, or is not opened."""
 
     def __post_init__(self) -> None:
         problems = []

@@ -27,20 +27,6 @@ MOST_SLICES = 256
 class SliceTerms:
     """How the table is cut; part of what a session's participants agree upon.
 
-    Parameters
-    ----------
-    count
-        P, from 2 to 256.
-    seed
-        Public; equal seeds cut equally, whatever the protection.
-    groups
-        Names of the groups that are cut. They have equally many rows, and row j of each of them is
-        in the same slice.
-    setup_rounds
-        So many rounds come before the slices' turns.
-    whole_at_setup
-        Those of the groups that travel whole in these rounds; the others stay at home then.
-
     Raises
     ------
     SettingsError
@@ -48,10 +34,16 @@ class SliceTerms:
     """
 
     count: int
+    """P, from 2 to 256."""
     seed: int
+    """Public; equal seeds cut equally, whatever the protection."""
     groups: tuple[str, ...]
+    """Names of the groups that are cut. They have equally many rows, and row j of each of them is
+    in the same slice."""
     setup_rounds: int = 0
+    """So many rounds come before the slices' turns."""
     whole_at_setup: tuple[str, ...] = ()
+    """Those of the groups that travel whole in these rounds; the others stay at home then."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.count <= MOST_SLICES:
@@ -88,18 +80,12 @@ class SliceTerms:
 
 @dataclass(frozen=True, eq=False)
 class TablePart:
-    """Some rows of some groups of a table, which travel together.
-
-    Parameters
-    ----------
-    table
-        Shape of the whole table.
-    rows
-        Places of groups in the table, and of each the rows that belong to the part, ascending.
-    """
+    """Some rows of some groups of a table, which travel together."""
 
     table: TableShape
+    """Shape of the whole table."""
     rows: tuple[tuple[int, Int64Array], ...]
+    """Places of groups in the table, and of each the rows that belong to the part, ascending."""
 
     @cached_property
     def shape(self) -> TableShape:
@@ -200,24 +186,16 @@ class Load:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Schedule:
-    """The parts of a session's table, and which of them travel when.
-
-    Parameters
-    ----------
-    parts
-        Every row of the table is in one part.
-    setup
-        What travels in each of the set-up rounds.
-    turns
-        What travels in the rounds thereafter, in turn.
-    setup_rounds
-        Rounds before the first turn.
-    """
+    """The parts of a session's table, and which of them travel when."""
 
     parts: tuple[TablePart, ...]
+    """Every row of the table is in one part."""
     setup: Load
+    """What travels in each of the set-up rounds."""
     turns: tuple[Load, ...]
+    """What travels in the rounds thereafter, in turn."""
     setup_rounds: int
+    """Rounds before the first turn."""
 
     @classmethod
     def of(cls, shape: TableShape, terms: SliceTerms | None) -> Schedule:

@@ -18,22 +18,15 @@ IntegerTable = Sequence[Int64Array]
 
 @dataclass(frozen=True, slots=True)
 class GroupShape:
-    """Rows that share their columns and their word.
-
-    Parameters
-    ----------
-    name
-        Name of the group; part of the session's canonical bytes.
-    rows, columns
-        From 1 to 2^32 - 1.
-    word_bits
-        Bits of the signed word that holds the final value of a sum.
-    """
+    """Rows that share their columns and their word."""
 
     name: str
+    """Name of the group; part of the session's canonical bytes."""
     rows: int
     columns: int
+    """From 1 to 2^32 - 1."""
     word_bits: int
+    """Bits of the signed word that holds the final value of a sum."""
 
     def __post_init__(self) -> None:
         sizes = (self.rows, self.columns)
@@ -51,18 +44,12 @@ class GroupShape:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RowChange:
-    """The change of some rows of one group.
-
-    Parameters
-    ----------
-    rows
-        int64 row numbers, ascending, each at most once, shape (k,).
-    values
-        int64, shape (k, columns).
-    """
+    """The change of some rows of one group."""
 
     rows: Int64Array
+    """int64 row numbers, ascending, each at most once, shape (k,)."""
     values: Int64Array
+    """int64, shape (k, columns)."""
 
 
 Change = Sequence[RowChange]

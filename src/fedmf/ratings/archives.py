@@ -13,21 +13,14 @@ from fedmf.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class FileSet:
-    """The files of a folder or an archive.
-
-    Parameters
-    ----------
-    label
-        What to call it in messages.
-    names
-        Names of the files, relative to it and with forward slashes.
-    read
-        Returns the bytes of one of them.
-    """
+    """The files of a folder or an archive."""
 
     label: str
+    """What to call it in messages."""
     names: frozenset[str]
+    """Names of the files, relative to it and with forward slashes."""
     read: Callable[[str], bytes]
+    """Returns the bytes of one of them."""
 
 
 def file_bytes(path: Path) -> bytes:

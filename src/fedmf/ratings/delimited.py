@@ -22,28 +22,19 @@ HEADER_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class DelimitedText:
-    """A delimited text and how it is written.
-
-    Parameters
-    ----------
-    label
-        What to call it in messages.
-    read
-        Returns its bytes; called again if lines have to be looked up, so that the text need not
-        stay in memory.
-    delimiter
-        What separates fields; None takes the delimiter that is most frequent in the header.
-    quoted
-        Whether fields may stand in double quotes, and then contain delimiters and line breaks.
-    names
-        Names of the columns of a text without a header.
-    """
+    """A delimited text and how it is written."""
 
     label: str
+    """What to call it in messages."""
     read: Callable[[], bytes]
+    """Returns its bytes; called again if lines have to be looked up, so that the text need not stay
+    in memory."""
     delimiter: str | None = None
+    """What separates fields; None takes the delimiter that is most frequent in the header."""
     quoted: bool = True
+    """Whether fields may stand in double quotes, and then contain delimiters and line breaks."""
     names: tuple[str, ...] | None = None
+    """Names of the columns of a text without a header."""
 
 
 @dataclass(frozen=True, slots=True)

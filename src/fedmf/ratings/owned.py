@@ -15,23 +15,16 @@ class OwnedRatings:
     """The ratings of the users of one participant, user after user, each in time order.
 
     The ratings of the k-th user stand at ``starts[k]:starts[k + 1]`` of `items` and `values`.
-
-    Parameters
-    ----------
-    users
-        User codes in the order they were asked for, int32, shape (u,).
-    starts
-        Where each user's ratings start, int64, shape (u + 1,); the last entry is n.
-    items
-        Item codes, int32, shape (n,).
-    values
-        Ratings in their own scale, float64, shape (n,).
     """
 
     users: npt.NDArray[np.int32]
+    """User codes in the order they were asked for, int32, shape (u,)."""
     starts: npt.NDArray[np.int64]
+    """Where each user's ratings start, int64, shape (u + 1,); the last entry is n."""
     items: npt.NDArray[np.int32]
+    """Item codes, int32, shape (n,)."""
     values: npt.NDArray[np.float64]
+    """Ratings in their own scale, float64, shape (n,)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "users", frozen(self.users, np.int32))

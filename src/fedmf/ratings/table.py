@@ -25,25 +25,6 @@ class Ratings:
     Users and items have dense codes 0, 1, 2, ... in the order in which the file first names them.
     Codes are for computing; people only ever see identifiers. All arrays are read-only.
 
-    Parameters
-    ----------
-    name
-        What to call these ratings in tables and messages.
-    user_ids, item_ids
-        The original identifiers; the place of an identifier is its code.
-    users, items
-        Codes of who rated and of what was rated, int32, shape (n,).
-    values
-        Ratings in their own scale, float64, shape (n,).
-    timestamps
-        When each rating was given, in seconds since 1970 (UTC), int64, shape (n,), or None.
-    titles
-        Titles of items by their identifier; items may be absent.
-    scale
-        The lowest and highest possible rating.
-    notes
-        Sentences for people about what was noticed or left out on the way here.
-
     Raises
     ------
     DataError
@@ -51,15 +32,23 @@ class Ratings:
     """
 
     name: str
+    """What to call these ratings in tables and messages."""
     user_ids: tuple[Id, ...]
     item_ids: tuple[Id, ...]
+    """The original identifiers; the place of an identifier is its code."""
     users: npt.NDArray[np.int32]
     items: npt.NDArray[np.int32]
+    """Codes of who rated and of what was rated, int32, shape (n,)."""
     values: npt.NDArray[np.float64]
+    """Ratings in their own scale, float64, shape (n,)."""
     timestamps: npt.NDArray[np.int64] | None
+    """When each rating was given, in seconds since 1970 (UTC), int64, shape (n,), or None."""
     titles: Mapping[Id, str]
+    """Titles of items by their identifier; items may be absent."""
     scale: RatingScale
+    """The lowest and highest possible rating."""
     notes: tuple[str, ...] = ()
+    """Sentences for people about what was noticed or left out on the way here."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "users", frozen(self.users, np.int32))

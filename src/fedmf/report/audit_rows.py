@@ -16,21 +16,7 @@ TEXTS = ("protection", "upload", "adversary", "attack", "target", "metric")
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One attack of one adversary; the names are those of ``fedmf audit --json``.
-
-    Parameters
-    ----------
-    protection, upload, adversary, attack, target, metric
-        What was attacked, by whom, how, for what, and what `value` measures.
-    value, chance
-        The figure, and the same for somebody who has seen no upload; NaN where there is none.
-    n
-        Sample size.
-    holds
-        Whether the attack found nothing.
-    setting
-        Circumstances; may be empty.
-    """
+    """One attack of one adversary; the names are those of ``fedmf audit --json``."""
 
     protection: str
     upload: str
@@ -38,11 +24,16 @@ class AuditRow:
     attack: str
     target: str
     metric: str
+    """What was attacked, by whom, how, for what, and what `value` measures."""
     value: float
     chance: float
+    """The figure, and the same for somebody who has seen no upload; NaN where there is none."""
     n: int
+    """Sample size."""
     holds: bool
+    """Whether the attack found nothing."""
     setting: str = ""
+    """Circumstances; may be empty."""
 
 
 def read_audit(path: Path) -> tuple[AuditRow, ...]:

@@ -19,21 +19,14 @@ FAR = 4
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A figure of each round.
-
-    Parameters
-    ----------
-    label
-        What the legend calls it.
-    style
-        Class of its line in the style sheet.
-    points
-        Rounds and values.
-    """
+    """A figure of each round."""
 
     label: str
+    """What the legend calls it."""
     style: str
+    """Class of its line in the style sheet."""
     points: Sequence[tuple[int, float]]
+    """Rounds and values."""
 
 
 @dataclass(frozen=True, slots=True)

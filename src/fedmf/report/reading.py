@@ -24,75 +24,50 @@ NOT_LEARNED = {"round": 0, **dict.fromkeys(("rmse", "mae", "training_loss", "sum
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is known when a training is over.
-
-    Parameters
-    ----------
-    dataset
-        Name and sizes.
-    final
-        Errors and ranking measures of the model; None if nothing was held out.
-    unprotected
-        Records of the same training without protection; empty if this is it.
-    unprotected_sha256
-        Digest of its final table; empty if this is it.
-    baselines
-        RMSE and MAE of predictors without factors, by measure and name.
-    table_sha256
-        Digest of the final table.
-    seconds
-        Wall time of all.
-    machine
-        What it ran on.
-    """
+    """What is known when a training is over."""
 
     dataset: Mapping[str, Any]
+    """Name and sizes."""
     final: Mapping[str, float] | None
+    """Errors and ranking measures of the model; None if nothing was held out."""
     unprotected: Sequence[RoundRecord]
+    """Records of the same training without protection; empty if this is it."""
     unprotected_sha256: str
+    """Digest of its final table; empty if this is it."""
     baselines: Mapping[str, Mapping[str, float]]
+    """RMSE and MAE of predictors without factors, by measure and name."""
     table_sha256: str
+    """Digest of the final table."""
     seconds: float
+    """Wall time of all."""
     machine: Mapping[str, Any]
+    """What it ran on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The public content of a run directory.
-
-    Parameters
-    ----------
-    name
-        Of the directory, without those above it.
-    settings, data, session
-        What was decided.
-    fedmf_version
-        Which fedmf began the run.
-    setup
-        The record of the set-up round; None: there was none, or it is not over.
-    rounds
-        Records of the rounds that are over.
-    result
-        None while the training is not over.
-    transcript
-        Its rounds; empty if the directory holds no transcript.
-    charter_fingerprint
-        Of a committee's charter; empty if the directory holds none.
-    audit
-        Rows of ``audit.json``; empty if there is no such file.
-    """
+    """The public content of a run directory."""
 
     name: str
+    """Of the directory, without those above it."""
     settings: TrainingSettings
     data: DataChoice
     session: Session
+    """What was decided."""
     fedmf_version: str
+    """Which fedmf began the run."""
     setup: RoundRecord | None
+    """The record of the set-up round; None: there was none, or it is not over."""
     rounds: Sequence[RoundRecord]
+    """Records of the rounds that are over."""
     result: Result | None
+    """None while the training is not over."""
     transcript: Sequence[RoundOfTranscript]
+    """Its rounds; empty if the directory holds no transcript."""
     charter_fingerprint: str
+    """Of a committee's charter; empty if the directory holds none."""
     audit: Sequence[AuditRow]
+    """Rows of ``audit.json``; empty if there is no such file."""
 
     @property
     def is_protected(self) -> bool:

@@ -14,24 +14,16 @@ from fedmf.errors import RunDirectoryError
 
 @dataclass(slots=True)
 class RoundOfTranscript:
-    """The messages of a round.
-
-    Parameters
-    ----------
-    round
-        Number in the session: a set-up round and void rounds count.
-    kinds
-        How many messages of each kind.
-    size
-        Bytes of all of them.
-    digest
-        SHA-256 of the round's lines in the file, line ends included.
-    """
+    """The messages of a round."""
 
     round: int
+    """Number in the session: a set-up round and void rounds count."""
     kinds: Counter[str] = field(default_factory=Counter)
+    """How many messages of each kind."""
     size: int = 0
+    """Bytes of all of them."""
     digest: Any = field(default_factory=hashlib.sha256, repr=False)
+    """SHA-256 of the round's lines in the file, line ends included."""
 
 
 def read_transcript(path: Path, at_most: int | None = None) -> tuple[RoundOfTranscript, ...]:

@@ -20,28 +20,19 @@ ITERATIONS = 175
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One training of the published setting.
-
-    Parameters
-    ----------
-    scheme
-        What protected it; ``"regular"`` for pooled ratings.
-    upload
-        ``"full"``, ``"part"`` or ``"pooled"``.
-    losses
-        Mean squared error on the training ratings after each iteration.
-    rmse
-        Error on the held-out ratings, from products that are not clipped to the scale, as the
-        authors compute it.
-    table_sha256
-        Of the final integer table; None for pooled ratings.
-    """
+    """One training of the published setting."""
 
     scheme: str
+    """What protected it; ``"regular"`` for pooled ratings."""
     upload: str
+    """``"full"``, ``"part"`` or ``"pooled"``."""
     losses: tuple[float, ...]
+    """Mean squared error on the training ratings after each iteration."""
     rmse: float
+    """Error on the held-out ratings, from products that are not clipped to the scale, as the
+    authors compute it."""
     table_sha256: str | None
+    """Of the final integer table; None for pooled ratings."""
 
     def distance(self, published: Sequence[float]) -> float:
         """Return the largest relative distance to a published curve."""

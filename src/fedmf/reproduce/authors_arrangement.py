@@ -27,17 +27,12 @@ VALUES, REPEATS = 16, 3
 
 @dataclass(frozen=True, slots=True)
 class AuthorsCosts:
-    """Seconds of python-paillier for one value.
-
-    Parameters
-    ----------
-    encrypt, decrypt, subtract
-        The three operations.
-    """
+    """Seconds of python-paillier for one value."""
 
     encrypt: float
     decrypt: float
     subtract: float
+    """The three operations."""
 
     def iteration_seconds(self, ratings: Ratings, upload: str) -> float:
         """Return the slowest user, the server and the network for one iteration of a setting."""

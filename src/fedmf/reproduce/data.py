@@ -19,18 +19,12 @@ PUBLISHED_ITEMS, PUBLISHED_USERS = 40, 7
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Ratings to run on.
-
-    Parameters
-    ----------
-    ratings
-        All of them.
-    is_the_authors
-        Whether losses can be compared with the published ones.
-    """
+    """Ratings to run on."""
 
     ratings: Ratings
+    """All of them."""
     is_the_authors: bool
+    """Whether losses can be compared with the published ones."""
 
     def published_setting(self) -> tuple[Ratings, Ratings]:
         """Return training and held-out ratings as the authors chose theirs.

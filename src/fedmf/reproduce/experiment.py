@@ -81,22 +81,15 @@ QUICK = Extent(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An iteration's cost, and where it belongs.
-
-    Parameters
-    ----------
-    section
-        `SETTING`, `BY_ITEMS` or `BY_USERS`.
-    measured
-        What it cost here.
-    phe_seconds
-        What python-paillier takes here in the authors' arrangement, from a slice; None where it is
-        not installed.
-    """
+    """An iteration's cost, and where it belongs."""
 
     section: str
+    """`SETTING`, `BY_ITEMS` or `BY_USERS`."""
     measured: Measured
+    """What it cost here."""
     phe_seconds: float | None
+    """What python-paillier takes here in the authors' arrangement, from a slice; None where it is
+    not installed."""
 
     @property
     def times_faster_than_phe(self) -> float | None:
@@ -108,27 +101,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What came out.
-
-    Parameters
-    ----------
-    findings
-        Published figures with ours and a verdict.
-    rows
-        All iterations that were measured.
-    curves
-        All trainings.
-    left_out
-        What could not be compared, and why.
-    seconds
-        Wall time.
-    """
+    """What came out."""
 
     findings: list[Finding] = field(default_factory=list)
+    """Published figures with ours and a verdict."""
     rows: list[Row] = field(default_factory=list)
+    """All iterations that were measured."""
     curves: list[Curve] = field(default_factory=list)
+    """All trainings."""
     left_out: list[Missing] = field(default_factory=list)
+    """What could not be compared, and why."""
     seconds: float = 0.0
+    """Wall time."""
 
 
 class Experiment:

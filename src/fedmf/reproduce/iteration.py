@@ -44,40 +44,29 @@ STEP_REPEATS = 3
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The cost of one iteration.
-
-    Parameters
-    ----------
-    scheme, items, users, upload
-        What was measured.
-    user_seconds
-        The slowest user: opening what it reads, its step, protecting, and its checks of the round.
-    server_seconds
-        The server for all users.
-    member_seconds
-        A member of the committee for all users; 0 without one.
-    communication_seconds
-        One user's messages at 1 Gb/s, and one member's.
-    upload_bytes, download_bytes
-        Of the average user.
-    extrapolated
-        Whether from a slice.
-    measured_on
-        The slice, or the whole.
-    """
+    """The cost of one iteration."""
 
     scheme: str
     items: int
     users: int
     upload: str
+    """What was measured."""
     user_seconds: float
+    """The slowest user: opening what it reads, its step, protecting, and its checks of the round.
+    """
     server_seconds: float
+    """The server for all users."""
     member_seconds: float
+    """A member of the committee for all users; 0 without one."""
     communication_seconds: float
+    """One user's messages at 1 Gb/s, and one member's."""
     upload_bytes: float
     download_bytes: float
+    """Of the average user."""
     extrapolated: bool
+    """Whether from a slice."""
     measured_on: str
+    """The slice, or the whole."""
 
     @property
     def iteration_seconds(self) -> float:

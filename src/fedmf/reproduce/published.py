@@ -34,49 +34,34 @@ DATA = "data"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One published figure.
-
-    Parameters
-    ----------
-    name
-        What it is, for people; no two targets share it.
-    quantity
-        One of `QUANTITIES`. ``ratings``: how many the setting has. ``loss``: mean squared error on
-        the training ratings after the last iteration. ``loss_distance``: largest relative distance
-        to the published curve.
-        ``rmse_gap``: held-out error, federated less regular. ``iteration``: seconds of the slowest
-        user, the server and the network. ``server_share``: the server's part of these.
-        ``communication``: seconds that one user's messages take at 1 Gb/s.
-    items, users
-        Size of the setting.
-    upload
-        ``"full"``, ``"part"``, ``"pooled"`` for regular matrix factorization, or ``"data"``.
-    value
-        The published figure.
-    unit
-        ``"s"``, or empty.
-    tolerance, tolerance_is
-        How far off counts as reproduced: a share of the value, or a distance.
-    goal
-        ``"equal"``: the figure itself is to come back. ``"lower"``: less is better.
-    derived
-        Whether the figure was computed from published ones.
-    source
-        Where it was published.
-    """
+    """One published figure."""
 
     name: str
+    """What it is, for people; no two targets share it."""
     quantity: str
+    """One of `QUANTITIES`. ``ratings``: how many the setting has. ``loss``: mean squared error on
+    the training ratings after the last iteration. ``loss_distance``: largest relative distance to
+    the published curve. ``rmse_gap``: held-out error, federated less regular. ``iteration``:
+    seconds of the slowest user, the server and the network. ``server_share``: the server's part of
+    these. ``communication``: seconds that one user's messages take at 1 Gb/s."""
     items: int
     users: int
+    """Size of the setting."""
     upload: str
+    """``"full"``, ``"part"``, ``"pooled"`` for regular matrix factorization, or ``"data"``."""
     value: float
+    """The published figure."""
     unit: str
+    """``"s"``, or empty."""
     tolerance: float
     tolerance_is: Tolerance
+    """How far off counts as reproduced: a share of the value, or a distance."""
     goal: Goal
+    """``"equal"``: the figure itself is to come back. ``"lower"``: less is better."""
     derived: bool
+    """Whether the figure was computed from published ones."""
     source: str
+    """Where it was published."""
 
     @property
     def allowed(self) -> float:
@@ -86,24 +71,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """All that was published.
-
-    Parameters
-    ----------
-    paper
-        The paper.
-    setup
-        How the authors ran the setting of the loss curves.
-    targets
-        The figures.
-    curves
-        Losses after each of the 175 iterations, by upload mode or ``"pooled"``.
-    """
+    """All that was published."""
 
     paper: str
+    """The paper."""
     setup: Mapping[str, Any]
+    """How the authors ran the setting of the loss curves."""
     targets: tuple[Target, ...]
+    """The figures."""
     curves: Mapping[str, tuple[float, ...]]
+    """Losses after each of the 175 iterations, by upload mode or ``"pooled"``."""
 
 
 @cache

@@ -16,24 +16,16 @@ FACTORS, LEARNING_RATE, REG = 100, 1e-3, 1e-4
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Scheme:
-    """A protection with its key.
-
-    Parameters
-    ----------
-    name
-        Its name in tables, such as ``"paillier 1024"``.
-    protection
-        Its name in settings.
-    key
-        The participants' key.
-    key_bits
-        Of a Paillier key.
-    """
+    """A protection with its key."""
 
     name: str
+    """Its name in tables, such as ``"paillier 1024"``."""
     protection: str
+    """Its name in settings."""
     key: ParticipantsKey | None
+    """The participants' key."""
     key_bits: int = 3072
+    """Of a Paillier key."""
 
     @property
     def is_paillier(self) -> bool:

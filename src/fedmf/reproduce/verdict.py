@@ -11,43 +11,29 @@ REPRODUCED, NOT = "reproduced", "not"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A published figure, and ours.
-
-    Parameters
-    ----------
-    name
-        Of the target.
-    scheme
-        What was measured, such as ``"paillier 1024"``.
-    published, ours
-        The two figures.
-    unit
-        ``"s"``, or empty.
-    ratio
-        ours / published; None where the published one is zero.
-    verdict
-        ``"reproduced"``, ``"better by ... x"`` or ``"not"``.
-    source
-        Where it was published.
-    derived
-        Whether the published figure was computed from others.
-    extrapolated
-        Whether ours was measured on a slice.
-    target
-        The target itself.
-    """
+    """A published figure, and ours."""
 
     name: str
+    """Of the target."""
     scheme: str
+    """What was measured, such as ``"paillier 1024"``."""
     published: float
     ours: float
+    """The two figures."""
     unit: str
+    """``"s"``, or empty."""
     ratio: float | None
+    """ours / published; None where the published one is zero."""
     verdict: str
+    """``"reproduced"``, ``"better by ... x"`` or ``"not"``."""
     source: str
+    """Where it was published."""
     derived: bool
+    """Whether the published figure was computed from others."""
     extrapolated: bool
+    """Whether ours was measured on a slice."""
     target: Target
+    """The target itself."""
 
     def as_json(self) -> dict[str, object]:
         """Return the finding as JSON values."""

@@ -39,18 +39,12 @@ def wait_for(what: Callable[[], bool], who: Callable[[], str]) -> None:
 
 @dataclass
 class Organisations:
-    """Folders, and the processes that were started.
-
-    Parameters
-    ----------
-    folder
-        Where they live.
-    silos
-        How many there are.
-    """
+    """Folders, and the processes that were started."""
 
     folder: Path
+    """Where they live."""
     silos: int = 3
+    """How many there are."""
     port: int = field(default_factory=free_port)
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 

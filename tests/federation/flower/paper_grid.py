@@ -13,38 +13,25 @@ TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = 1, 1, 1
 
 @dataclass
 class PaperNode:
-    """A node that is there.
-
-    Parameters
-    ----------
-    node_id
-        Its number.
-    public_key
-        The key that it authenticated with.
-    answer
-        From record to record; None: silent.
-    """
+    """A node that is there."""
 
     node_id: int
+    """Its number."""
     public_key: bytes
+    """The key that it authenticated with."""
     answer: Callable[[RecordDict], RecordDict] | None
+    """From record to record; None: silent."""
     last_activated_at: str = "first"
 
 
 @dataclass
 class PaperGrid:
-    """Delivers at once; replies wait until they are asked for.
-
-    Parameters
-    ----------
-    nodes
-        Those that are there.
-    looks
-        Called with the number of the look whenever nodes are asked for: things happen then.
-    """
+    """Delivers at once; replies wait until they are asked for."""
 
     nodes: list[PaperNode]
+    """Those that are there."""
     looks: Callable[[int], None] = lambda number: None  # noqa: ARG005
+    """Called with the number of the look whenever nodes are asked for: things happen then."""
     pushed: list[Message] = field(default_factory=list)
     replies: dict[str, Message] = field(default_factory=dict)
     looked: int = 0

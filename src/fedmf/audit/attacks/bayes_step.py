@@ -20,32 +20,22 @@ from fedmf.protocol import Int64Array
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class PublicPart:
-    """What is public of the contribution of a user, once it is known which items it rated.
-
-    Parameters
-    ----------
-    levels
-        m + b_j of the items in stars from the lowest rating: what nobody's taste changes,
-        shape (n,).
-    extended
-        [v_j; 1], shape (n, d + 1).
-    precision, shift
-        The user's posterior mean is precision^-1 ([v; 1]' (ratings - levels) - shift).
-    added
-        -[Phi_uu v_j + Phi_ub; 0] + C W_j, shape (n, d + 1).
-    star
-        What a star is on the scale of these ratings.
-    noise_over_bias
-        tau over the variance of users' biases.
-    """
+    """What is public of the contribution of a user, once it is known which items it rated."""
 
     levels: FloatArray
+    """m + b_j of the items in stars from the lowest rating: what nobody's taste changes, shape
+    (n,)."""
     extended: FloatArray
+    """[v_j; 1], shape (n, d + 1)."""
     precision: FloatArray
     shift: FloatArray
+    """The user's posterior mean is precision^-1 ([v; 1]' (ratings - levels) - shift)."""
     added: FloatArray
+    """-[Phi_uu v_j + Phi_ub; 0] + C W_j, shape (n, d + 1)."""
     star: float
+    """What a star is on the scale of these ratings."""
     noise_over_bias: float
+    """tau over the variance of users' biases."""
 
     @classmethod
     def of(cls, method: Bayes, public: PublicModel, rated: Int64Array) -> PublicPart:

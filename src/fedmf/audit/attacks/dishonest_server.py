@@ -32,25 +32,17 @@ Loot = Mapping[int, int]
 
 @dataclass(frozen=True, slots=True)
 class DishonestAttack:
-    """One way to cheat, and the check that is there against it.
-
-    Parameters
-    ----------
-    name
-        As in docs/explanation/attacks.md.
-    check
-        What honest roles look at.
-    play
-        Plays it against a victim; returns what the two sums show.
-    member, participant
-        Roles without the check.
-    """
+    """One way to cheat, and the check that is there against it."""
 
     name: str
+    """As in docs/explanation/attacks.md."""
     check: str
+    """What honest roles look at."""
     play: Callable[[Arena, int], Loot]
+    """Plays it against a victim; returns what the two sums show."""
     member: type[CommitteeMember] = CommitteeMember
     participant: type[CommitteeParticipant] = CommitteeParticipant
+    """Roles without the check."""
 
     def arena(self, ratings: Int64Array, *, checked: bool) -> Arena:
         """Return a federation whose roles check, or leave this one check out."""
@@ -61,18 +53,12 @@ class DishonestAttack:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What an attack brought in against several victims, one after the other.
-
-    Parameters
-    ----------
-    loot
-        By victim; nothing where an honest role refused.
-    refusals
-        What the honest roles said.
-    """
+    """What an attack brought in against several victims, one after the other."""
 
     loot: dict[int, Loot] = field(default_factory=dict)
+    """By victim; nothing where an honest role refused."""
     refusals: list[str] = field(default_factory=list)
+    """What the honest roles said."""
 
 
 def attempt(

@@ -50,22 +50,15 @@ class Steps:
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Walk:
-    """A walk along one upload.
-
-    Parameters
-    ----------
-    order
-        The items in the order in which they were walked.
-    ratings
-        What it finds, item by item.
-    errors, users
-        e and the u after it, in the order of the walk.
-    """
+    """A walk along one upload."""
 
     order: Order
+    """The items in the order in which they were walked."""
     ratings: FloatArray
+    """What it finds, item by item."""
     errors: FloatArray
     users: FloatArray
+    """e and the u after it, in the order of the walk."""
 
 
 def follow(start: FloatArray, seen: FloatArray, vectors: FloatArray, steps: Steps) -> Walk:

@@ -24,15 +24,10 @@ CONNECTION = "flower"
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFolder:
-    """What either side has.
-
-    Parameters
-    ----------
-    folder
-        The folder of the server, or of the silo.
-    """
+    """What either side has."""
 
     folder: Path
+    """The folder of the server, or of the silo."""
 
     @property
     def path(self) -> Path:

@@ -31,24 +31,16 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True, slots=True)
 class RunningSuperLink:
-    """A SuperLink that runs.
-
-    Parameters
-    ----------
-    process
-        Its process.
-    address
-        Of the inner door, as host:port.
-    secret
-        Who may take on a run.
-    lines
-        What it says from now on.
-    """
+    """A SuperLink that runs."""
 
     process: subprocess.Popen[str]
+    """Its process."""
     address: str
+    """Of the inner door, as host:port."""
     secret: bytes
+    """Who may take on a run."""
     lines: queue.Queue[str | None]
+    """What it says from now on."""
 
     def open_door(self) -> None:
         """Let silos come in; before that nobody is listening.

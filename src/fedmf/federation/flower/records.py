@@ -15,22 +15,15 @@ _ABOUT, _BODY = "fedmf", "message"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back from a silo.
-
-    Parameters
-    ----------
-    body
-        The bytes that the silo answered; None where it refused.
-    error
-        The number of the error that it refused with, 0 for none. The sentence stays in the silo's
-        own log: it may name ratings.
-    version
-        The version of fedmf at the silo.
-    """
+    """What came back from a silo."""
 
     body: bytes | None
+    """The bytes that the silo answered; None where it refused."""
     error: int
+    """The number of the error that it refused with, 0 for none. The sentence stays in the silo's
+    own log: it may name ratings."""
     version: str
+    """The version of fedmf at the silo."""
 
 
 def request_record(body: bytes) -> RecordDict:

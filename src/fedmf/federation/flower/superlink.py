@@ -37,23 +37,16 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """How the process is told what to serve; on its standard input, as JSON.
-
-    Parameters
-    ----------
-    host, port
-        Where silos come in.
-    certificate, certificate_key
-        Files for TLS.
-    secret
-        Who may take on a run, hexadecimal.
-    """
+    """How the process is told what to serve; on its standard input, as JSON."""
 
     host: str
     port: int
+    """Where silos come in."""
     certificate: str
     certificate_key: str
+    """Files for TLS."""
     secret: str
+    """Who may take on a run, hexadecimal."""
 
 
 def door_for_silos(application: Application) -> Application:

@@ -41,21 +41,14 @@ from fedmf.ratings import OwnedRatings
 
 @dataclass(frozen=True, eq=False, slots=True)
 class HostedParticipant:
-    """What one participant owns.
-
-    Parameters
-    ----------
-    number
-        The participant's id in the session.
-    training
-        Its ratings.
-    heldout
-        Ratings that it keeps back to measure with; the same users in the same order.
-    """
+    """What one participant owns."""
 
     number: int
+    """The participant's id in the session."""
     training: OwnedRatings
+    """Its ratings."""
     heldout: OwnedRatings
+    """Ratings that it keeps back to measure with; the same users in the same order."""
 
 
 class ParticipantHost:

@@ -25,50 +25,35 @@ from fedmf.protocol.protection import listed_rows
 
 @dataclass(slots=True)
 class PlayedRound:
-    """What the steps of a round cost, in seconds of the clock that it was played by.
-
-    Parameters
-    ----------
-    protect
-        For each upload: from the change to the bytes of the message.
-    receive
-        For each upload: from these bytes to the server's sum.
-    members
-        For each member of the committee: all that it did.
-    member_bytes
-        What the server and all members sent each other.
-    serving
-        The server's other steps, the closing among them.
-    close
-        The step that closed the round; where the server opens sums, it does it here.
-    begin, hear, open
-        The median participant's checks of how the round began and how it ended, and opening the
-        table.
-    upload_bytes
-        For each upload.
-    opening_bytes, closing_bytes, table_bytes
-        What a participant downloads.
-    closing
-        How the round ended.
-    table
-        The table after it, as participants open it.
-    """
+    """What the steps of a round cost, in seconds of the clock that it was played by."""
 
     protect: list[float] = field(default_factory=list)
+    """For each upload: from the change to the bytes of the message."""
     receive: list[float] = field(default_factory=list)
+    """For each upload: from these bytes to the server's sum."""
     members: list[float] = field(default_factory=list)
+    """For each member of the committee: all that it did."""
     member_bytes: int = 0
+    """What the server and all members sent each other."""
     serving: float = 0.0
+    """The server's other steps, the closing among them."""
     close: float = 0.0
+    """The step that closed the round; where the server opens sums, it does it here."""
     begin: float = 0.0
     hear: float = 0.0
     open: float = 0.0
+    """The median participant's checks of how the round began and how it ended, and opening the
+    table."""
     upload_bytes: list[int] = field(default_factory=list)
+    """For each upload."""
     opening_bytes: int = 0
     closing_bytes: int = 0
     table_bytes: int = 0
+    """What a participant downloads."""
     closing: ClosingMessage = field(default_factory=lambda: ClosingMessage(1, ()))
+    """How the round ended."""
     table: IntegerTable = ()
+    """The table after it, as participants open it."""
 
 
 class Stopwatch:

@@ -16,30 +16,21 @@ from fedmf.protocol.framing import FRAME_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """What a round cost: processor seconds per unit of work of the protection, and extra bytes.
-
-    Parameters
-    ----------
-    protect, add, open
-        Seconds per unit of work, for one upload or one table.
-    member
-        Seconds of one member of the committee per upload; 0 without one.
-    protect_seconds
-        Seconds of protecting the whole sample.
-    upload_extra, table_extra
-        Bytes of their messages beyond the protected words and what is listed.
-    round_extra
-        Bytes of the opening of the round, and of its closing beyond what it lists.
-    """
+    """What a round cost: processor seconds per unit of work of the protection, and extra bytes."""
 
     protect: float
     add: float
     open: float
+    """Seconds per unit of work, for one upload or one table."""
     member: float
+    """Seconds of one member of the committee per upload; 0 without one."""
     protect_seconds: float
+    """Seconds of protecting the whole sample."""
     upload_extra: int
     table_extra: int
+    """Bytes of their messages beyond the protected words and what is listed."""
     round_extra: int
+    """Bytes of the opening of the round, and of its closing beyond what it lists."""
 
 
 def rehearse(session: Session, key: ParticipantsKey | None) -> Rehearsed:

@@ -49,22 +49,15 @@ _Parts = list[tuple[str, bytes]]
 
 @dataclass(slots=True)
 class Traffic:
-    """What was carried in a round.
-
-    Parameters
-    ----------
-    exchanges
-        Number of exchanges.
-    sent, received
-        Bytes.
-    errors
-        What silos said that they did not do, by silo; the last one each.
-    """
+    """What was carried in a round."""
 
     exchanges: int = 0
+    """Number of exchanges."""
     sent: int = 0
     received: int = 0
+    """Bytes."""
     errors: dict[int, str] = field(default_factory=dict)
+    """What silos said that they did not do, by silo; the last one each."""
 
 
 class SiloCarrier:

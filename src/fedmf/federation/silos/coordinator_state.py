@@ -23,17 +23,6 @@ ABOUT, SERVER, CLOSINGS, FROZEN = "about.json", "server.bin", "closings.bin", "f
 class CoordinatorSettings:
     """What the coordinator decides for itself.
 
-    Parameters
-    ----------
-    seconds
-        How long an exchange waits for silos that are late.
-    patience
-        How many times it asks before it gives up.
-    begin_with
-        Under a committee: so many silos have to be there in the first round; None: all that it
-        asks. Members let first uploads pass in batches alone, so that a silo that misses the first
-        round is left out until enough others come with it.
-
     Raises
     ------
     SettingsError
@@ -41,8 +30,13 @@ class CoordinatorSettings:
     """
 
     seconds: float = 300.0
+    """How long an exchange waits for silos that are late."""
     patience: int = 3
+    """How many times it asks before it gives up."""
     begin_with: int | None = None
+    """Under a committee: so many silos have to be there in the first round; None: all that it asks.
+    Members let first uploads pass in batches alone, so that a silo that misses the first round is
+    left out until enough others come with it."""
 
     def __post_init__(self) -> None:
         if not self.seconds > 0 or self.patience < 1:
@@ -78,24 +72,16 @@ class CoordinatorSettings:
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Checkpoint:
-    """The state after some round.
-
-    Parameters
-    ----------
-    server_payload
-        The protected table.
-    closings
-        The closing messages of all rounds so far.
-    standings
-        How far silos are, as far as was heard.
-    log_bytes
-        Size of the log of rounds.
-    """
+    """The state after some round."""
 
     server_payload: bytes
+    """The protected table."""
     closings: Sequence[bytes]
+    """The closing messages of all rounds so far."""
     standings: Mapping[int, Standing]
+    """How far silos are, as far as was heard."""
     log_bytes: int
+    """Size of the log of rounds."""
 
 
 class CoordinatorState:

@@ -33,28 +33,6 @@ class Federation:
     Silo k is participant k of the session. Under a committee the session stands in the charter,
     whose fingerprint participants and members compare; the rest of the file is checked against it.
 
-    Parameters
-    ----------
-    settings
-        The settings of the training.
-    item_ids
-        The catalogue: the place of an id is the item's code.
-    scale
-        The lowest and highest possible rating.
-    users
-        Number of users of each silo.
-    members
-        Which silo each member of the committee is; empty without a committee.
-    measured
-        Whether silos hold ratings back, and the table sums up their errors on them.
-    smallest_cohort
-        No round counts with fewer uploads. Silos check it, and under a committee members do.
-    session
-        The protocol's parameters; what all that goes before says makes just this session.
-    key_check
-        Protection rlwe: the check value of the secret that silos share, 16 public bytes; see
-        `MasterSecret.check_value`. None for other protections.
-
     Raises
     ------
     SettingsError
@@ -62,14 +40,24 @@ class Federation:
     """
 
     settings: TrainingSettings
+    """The settings of the training."""
     item_ids: tuple[Id, ...]
+    """The catalogue: the place of an id is the item's code."""
     scale: RatingScale
+    """The lowest and highest possible rating."""
     users: tuple[int, ...]
+    """Number of users of each silo."""
     members: tuple[int, ...]
+    """Which silo each member of the committee is; empty without a committee."""
     measured: bool
+    """Whether silos hold ratings back, and the table sums up their errors on them."""
     smallest_cohort: int
+    """No round counts with fewer uploads. Silos check it, and under a committee members do."""
     session: Session
+    """The protocol's parameters; what all that goes before says makes just this session."""
     key_check: bytes | None = None
+    """Protection rlwe: the check value of the secret that silos share, 16 public bytes; see
+    `MasterSecret.check_value`. None for other protections."""
 
     def __post_init__(self) -> None:
         problems = []

@@ -55,24 +55,16 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A message, either way.
-
-    Parameters
-    ----------
-    federation
-        Digest of the federation file, 32 bytes.
-    silo
-        The silo that it is for, or from.
-    exchange
-        16 bytes that name the exchange.
-    parts
-        Names and contents.
-    """
+    """A message, either way."""
 
     federation: bytes
+    """Digest of the federation file, 32 bytes."""
     silo: int
+    """The silo that it is for, or from."""
     exchange: bytes
+    """16 bytes that name the exchange."""
     parts: Sequence[tuple[str, bytes]]
+    """Names and contents."""
 
     def all(self, name: Part) -> Iterator[bytes]:
         """Yield the contents of all parts of one name."""
@@ -117,18 +109,12 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a silo is.
-
-    Parameters
-    ----------
-    settled
-        Rounds whose closings it has heard.
-    table
-        The round whose table it has opened last; 0 before the first.
-    """
+    """How far a silo is."""
 
     settled: int = 0
+    """Rounds whose closings it has heard."""
     table: int = 0
+    """The round whose table it has opened last; 0 before the first."""
 
     def to_bytes(self) -> bytes:
         """Return it as bytes."""

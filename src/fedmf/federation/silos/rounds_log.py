@@ -11,41 +11,28 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class RoundEntry:
-    """A round as the coordinator saw it; it sees neither model nor errors of predictions.
-
-    Parameters
-    ----------
-    round
-        Its number in the session; void rounds and the set-up have numbers, too.
-    void
-        Whether it ended without anybody's upload.
-    included, dropped
-        Silos of the cohort whose uploads count, and the others.
-    seconds
-        Wall time until it was safely kept.
-    exchanges
-        How many times messages went out and came back.
-    bytes_sent, bytes_received
-        All of them together.
-    errors
-        What silos said that they did not do, by silo.
-    refusals
-        What members of the committee gave as reasons, by member.
-    complaints
-        Whose uploads a member found unanswerable, by member.
-    """
+    """A round as the coordinator saw it; it sees neither model nor errors of predictions."""
 
     round: int
+    """Its number in the session; void rounds and the set-up have numbers, too."""
     void: bool
+    """Whether it ended without anybody's upload."""
     included: tuple[int, ...]
     dropped: tuple[int, ...]
+    """Silos of the cohort whose uploads count, and the others."""
     seconds: float
+    """Wall time until it was safely kept."""
     exchanges: int
+    """How many times messages went out and came back."""
     bytes_sent: int
     bytes_received: int
+    """All of them together."""
     errors: Mapping[int, str]
+    """What silos said that they did not do, by silo."""
     refusals: Mapping[int, str]
+    """What members of the committee gave as reasons, by member."""
     complaints: Mapping[int, tuple[int, ...]]
+    """Whose uploads a member found unanswerable, by member."""
 
     def as_json_line(self) -> str:
         """Return the entry as one line of JSON."""

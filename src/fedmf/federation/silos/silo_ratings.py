@@ -22,22 +22,15 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class SiloRatings:
-    """What a silo learns from and measures with. Private.
-
-    Parameters
-    ----------
-    user_ids
-        Its users, in the order of their codes.
-    titles
-        Titles of items of the catalogue, as far as the silo knows them.
-    training, heldout
-        Its ratings, by the users' codes and the items' codes of the federation.
-    """
+    """What a silo learns from and measures with. Private."""
 
     user_ids: tuple[Id, ...]
+    """Its users, in the order of their codes."""
     titles: Mapping[Id, str]
+    """Titles of items of the catalogue, as far as the silo knows them."""
     training: OwnedRatings
     heldout: OwnedRatings
+    """Its ratings, by the users' codes and the items' codes of the federation."""
 
 
 def silo_ratings(federation: Federation, settings: SiloSettings, folder: Path) -> SiloRatings:

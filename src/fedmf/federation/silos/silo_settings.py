@@ -19,23 +19,6 @@ class SiloSettings:
 
     Paths are relative to the folder. None of it ever leaves the silo.
 
-    Parameters
-    ----------
-    silo
-        The silo's number in the federation.
-    source
-        Its ratings: a path, or the name of a bundled data set; see `fedmf.load_ratings`.
-    holdout, split, seed
-        What it holds back to measure with; see `fedmf.federation.DataChoice`.
-    min_cohort
-        It takes part in no federation whose rounds may count with fewer silos.
-    key
-        Protections rlwe and paillier: the file of the key that the silos share.
-    participant
-        Protection committee: the folder of the enrolment as a participant.
-    member
-        The folder of the enrolment as a member of the committee, if the silo is one.
-
     Raises
     ------
     SettingsError
@@ -43,14 +26,21 @@ class SiloSettings:
     """
 
     silo: int
+    """The silo's number in the federation."""
     source: str
+    """Its ratings: a path, or the name of a bundled data set; see `fedmf.load_ratings`."""
     holdout: float = 0.2
     split: str = "random"
     seed: int = 0
+    """What it holds back to measure with; see `fedmf.federation.DataChoice`."""
     min_cohort: int = 3
+    """It takes part in no federation whose rounds may count with fewer silos."""
     key: str = "key.json"
+    """Protections rlwe and paillier: the file of the key that the silos share."""
     participant: str = "participant"
+    """Protection committee: the folder of the enrolment as a participant."""
     member: str = "member"
+    """The folder of the enrolment as a member of the committee, if the silo is one."""
 
     def __post_init__(self) -> None:
         if self.min_cohort < 1 or self.silo < 0:

@@ -22,25 +22,17 @@ OPENING, UPLOAD = "opening.bin", "upload.bin"
 
 @dataclass(slots=True, repr=False)
 class Held:
-    """What a silo holds beside its participant's state.
-
-    Parameters
-    ----------
-    closings
-        All closings that it has heard.
-    table
-        The table message that it has opened last, in a form that it can open again by itself; it
-        is always the one of the round after the last closing. Empty before the first.
-    opening
-        How the round under way begins; empty where nobody has said so.
-    upload
-        What it has uploaded in the round under way; empty: nothing.
-    """
+    """What a silo holds beside its participant's state."""
 
     closings: list[bytes] = field(default_factory=list)
+    """All closings that it has heard."""
     table: bytes = b""
+    """The table message that it has opened last, in a form that it can open again by itself; it is
+    always the one of the round after the last closing. Empty before the first."""
     opening: bytes = b""
+    """How the round under way begins; empty where nobody has said so."""
     upload: bytes = b""
+    """What it has uploaded in the round under way; empty: nothing."""
 
 
 class SiloState:

@@ -30,22 +30,6 @@ MOST_NAME = 100
 class Card:
     """The public keys of a person or organisation, for one role in one federation.
 
-    Parameters
-    ----------
-    role
-        ``"participant"`` or ``"member"`` of the committee.
-    name
-        What others call the owner; at most 100 printable characters.
-    signature_key
-        Public signature key, 32 bytes.
-    envelope_key
-        A participant's public envelope key, which the reader secret is sealed to; members have
-        none, and it is empty.
-    suite
-        The suite of the envelope key; empty for members.
-    signature
-        By the signature key, over everything else.
-
     Raises
     ------
     SettingsError
@@ -57,11 +41,18 @@ class Card:
     """
 
     role: Role
+    """``"participant"`` or ``"member"`` of the committee."""
     name: str
+    """What others call the owner; at most 100 printable characters."""
     signature_key: bytes
+    """Public signature key, 32 bytes."""
     envelope_key: bytes
+    """A participant's public envelope key, which the reader secret is sealed to; members have none,
+    and it is empty."""
     suite: str
+    """The suite of the envelope key; empty for members."""
     signature: bytes
+    """By the signature key, over everything else."""
 
     def __post_init__(self) -> None:
         check_name(self.name)

@@ -33,21 +33,14 @@ def set_digest(charter: Charter, context: bytes, included: Iterable[tuple[int, b
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a certificate states.
-
-    Parameters
-    ----------
-    round
-        The round that ended.
-    context
-        The round's context where it closed; zeros where it is void, whatever its context was.
-    uploads
-        H(S) of the uploads where it closed; zeros where it is void.
-    """
+    """What a certificate states."""
 
     round: int
+    """The round that ended."""
     context: bytes = NOTHING
+    """The round's context where it closed; zeros where it is void, whatever its context was."""
     uploads: bytes = NOTHING
+    """H(S) of the uploads where it closed; zeros where it is void."""
 
     @property
     def closed(self) -> bool:
@@ -74,18 +67,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """An outcome with the signatures of at least t members.
-
-    Parameters
-    ----------
-    outcome
-        How the round ended.
-    votes
-        One each of different members.
-    """
+    """An outcome with the signatures of at least t members."""
 
     outcome: Outcome
+    """How the round ended."""
     votes: tuple[MemberSignature, ...]
+    """One each of different members."""
 
     def check(self, charter: Charter) -> None:
         """Raise MessageError unless t members signed the outcome."""

@@ -23,15 +23,6 @@ class Charter:
 
     Whoever lets somebody else, above all the server, put keys in here has no protection at all.
 
-    Parameters
-    ----------
-    session
-        The session's parameters, the committee's terms among them.
-    member_keys
-        The members' public signature keys, one each, in the order of their numbers.
-    roster
-        Version 1 of the roster: the participants' public signature keys, and their reader key.
-
     Raises
     ------
     SettingsError
@@ -41,8 +32,11 @@ class Charter:
     """
 
     session: Session
+    """The session's parameters, the committee's terms among them."""
     member_keys: tuple[bytes, ...]
+    """The members' public signature keys, one each, in the order of their numbers."""
     roster: Roster
+    """Version 1 of the roster: the participants' public signature keys, and their reader key."""
 
     def __post_init__(self) -> None:
         problems = []

@@ -25,27 +25,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClosingProof:
-    """The proof that goes with a closing.
-
-    Parameters
-    ----------
-    certificate
-        How the round ended.
-    opening
-        How it began; None where it is void.
-    table
-        Digest of the table that its participants worked on; empty where it is void.
-    heads
-        Digests of the included uploads, in the order of the closing's participants.
-    answers
-        The members' answers under a blind committee, for participants to open the sum with.
-    """
+    """The proof that goes with a closing."""
 
     certificate: Certificate
+    """How the round ended."""
     opening: OpeningMessage | None = None
+    """How it began; None where it is void."""
     table: bytes = b""
+    """Digest of the table that its participants worked on; empty where it is void."""
     heads: tuple[bytes, ...] = ()
+    """Digests of the included uploads, in the order of the closing's participants."""
     answers: tuple[AnswerReply, ...] = ()
+    """The members' answers under a blind committee, for participants to open the sum with."""
 
     def to_bytes(self) -> bytes:
         """Return the proof as bytes."""

@@ -59,24 +59,16 @@ def format_of(data: bytes) -> Format | None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Document:
-    """The fields of a document, taken by name and type.
-
-    Parameters
-    ----------
-    what
-        Where it comes from, for messages.
-    format
-        Its format.
-    fields
-        Its values.
-    data
-        Its bytes.
-    """
+    """The fields of a document, taken by name and type."""
 
     what: str
+    """Where it comes from, for messages."""
     format: Format
+    """Its format."""
     fields: Mapping[str, object]
+    """Its values."""
     data: bytes
+    """Its bytes."""
 
     @classmethod
     @contextmanager

@@ -68,16 +68,11 @@ class MemberMessage(ABC):
 
 @dataclass(frozen=True, slots=True)
 class KeyRequest(MemberMessage):
-    """A round is to begin; here is how the one before ended.
-
-    Parameters
-    ----------
-    previous
-        Certificate of the round before; None before the first.
-    """
+    """A round is to begin; here is how the one before ended."""
 
     KIND: ClassVar[int] = 5
     previous: Certificate | None
+    """Certificate of the round before; None before the first."""
 
     def _body(self) -> bytes:
         return b"" if self.previous is None else self.previous.to_bytes()
@@ -107,38 +102,25 @@ class KeyReply(MemberMessage):
 
 @dataclass(frozen=True, slots=True)
 class ReviewEntry:
-    """One upload as a member gets to see it.
-
-    Parameters
-    ----------
-    signed
-        The head and what goes with it.
-    envelope
-        The one for this member.
-    """
+    """One upload as a member gets to see it."""
 
     signed: SignedHead
+    """The head and what goes with it."""
     envelope: bytes
+    """The one for this member."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRequest(MemberMessage):
-    """The uploads of a round, for one member to check.
-
-    Parameters
-    ----------
-    opening
-        How the round began.
-    table
-        Digest of the table that participants say they worked on.
-    entries
-        The uploads, by ascending participant.
-    """
+    """The uploads of a round, for one member to check."""
 
     KIND: ClassVar[int] = 7
     opening: OpeningMessage
+    """How the round began."""
     table: bytes
+    """Digest of the table that participants say they worked on."""
     entries: tuple[ReviewEntry, ...]
+    """The uploads, by ascending participant."""
 
     def _body(self) -> bytes:
         parts = [self.opening.body(), self.table, u32(len(self.entries))]
@@ -163,22 +145,15 @@ class ReviewRequest(MemberMessage):
 
 @dataclass(frozen=True, slots=True)
 class ReviewReply(MemberMessage):
-    """Whom a member complains about: uploads that it cannot answer for.
-
-    Parameters
-    ----------
-    member
-        Who complains.
-    complaints
-        Participants, ascending.
-    signature
-        The member's, 64 bytes: whoever complains stands by it.
-    """
+    """Whom a member complains about: uploads that it cannot answer for."""
 
     KIND: ClassVar[int] = 8
     member: int
+    """Who complains."""
     complaints: tuple[int, ...]
+    """Participants, ascending."""
     signature: bytes
+    """The member's, 64 bytes: whoever complains stands by it."""
 
     @classmethod
     def signed(
@@ -211,20 +186,14 @@ class ReviewReply(MemberMessage):
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest(MemberMessage):
-    """The set of uploads whose sum is to be opened, after all complaints.
-
-    Parameters
-    ----------
-    included
-        Participants, ascending.
-    outcome
-        The round, closed with this set, as the server computes it: a member that would sign
-        anything else refuses, so that nobody answers for two sets.
-    """
+    """The set of uploads whose sum is to be opened, after all complaints."""
 
     KIND: ClassVar[int] = 9
     included: tuple[int, ...]
+    """Participants, ascending."""
     outcome: Outcome
+    """The round, closed with this set, as the server computes it: a member that would sign anything
+    else refuses, so that nobody answers for two sets."""
 
     def _body(self) -> bytes:
         listed = b"".join(map(u32, self.included))
@@ -238,28 +207,19 @@ class AnswerRequest(MemberMessage):
 
 @dataclass(frozen=True, slots=True)
 class AnswerReply(MemberMessage):
-    """A member's share of the sums of keys and pads of a set of uploads; its vote that it closed.
-
-    Parameters
-    ----------
-    member
-        Who answers.
-    outcome
-        The round, closed with this set.
-    share
-        The share as bytes; sealed to the participants' reader key under a blind committee.
-    signature
-        The member's, under outcome and share.
-    vote
-        The member's signature under the outcome alone.
-    """
+    """A member's share of the sum of a set of uploads, keys and pads, and its vote for it."""
 
     KIND: ClassVar[int] = 10
     member: int
+    """Who answers."""
     outcome: Outcome
+    """The round, closed with this set."""
     share: bytes = field(repr=False)
+    """The share as bytes; sealed to the participants' reader key under a blind committee."""
     signature: bytes
+    """The member's, under outcome and share."""
     vote: bytes
+    """The member's signature under the outcome alone."""
 
     def check(self, charter: Charter) -> None:
         """Raise MessageError unless the member itself says so."""

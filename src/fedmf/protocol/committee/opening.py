@@ -29,21 +29,14 @@ MOST_KEY_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class RoundKey:
-    """A member's envelope key for one round, signed with its long-term key.
-
-    Parameters
-    ----------
-    member
-        The member's number.
-    public
-        The public envelope key.
-    signature
-        64 bytes.
-    """
+    """A member's envelope key for one round, signed with its long-term key."""
 
     member: int
+    """The member's number."""
     public: bytes
+    """The public envelope key."""
     signature: bytes
+    """64 bytes."""
 
     @classmethod
     def signed(
@@ -83,22 +76,15 @@ class RoundKey:
 
 @dataclass(frozen=True, slots=True)
 class OpeningMessage:
-    """Server to everybody: a round begins, with these members.
-
-    Parameters
-    ----------
-    round
-        From 1; void rounds count.
-    roster_version
-        The roster that holds.
-    keys
-        The keys of the members that are there, at least t, by ascending member.
-    """
+    """Server to everybody: a round begins, with these members."""
 
     KIND: ClassVar[int] = 4
     round: int
+    """From 1; void rounds count."""
     roster_version: int
+    """The roster that holds."""
     keys: tuple[RoundKey, ...]
+    """The keys of the members that are there, at least t, by ascending member."""
 
     def check(self, charter: Charter, roster: Roster) -> None:
         """Check that t members begin the round, under this roster.

@@ -34,21 +34,6 @@ if TYPE_CHECKING:
 class Register:
     """Charter, rosters, cards and sealed reader secrets of one federation.
 
-    Parameters
-    ----------
-    charter
-        The charter.
-    members
-        The members' cards, by number.
-    participants
-        The cards of all participants that there ever were, by number.
-    rosters
-        The versions of the roster after the charter's. The last one may still be a proposal, short
-        of signatures.
-    sealed
-        The reader secret of the last version, sealed for each of its participants; empty where the
-        server opens.
-
     Raises
     ------
     MessageError
@@ -58,10 +43,17 @@ class Register:
     """
 
     charter: Charter
+    """The charter."""
     members: tuple[Card, ...]
+    """The members' cards, by number."""
     participants: Mapping[int, Card]
+    """The cards of all participants that there ever were, by number."""
     rosters: tuple[SignedRoster, ...]
+    """The versions of the roster after the charter's. The last one may still be a proposal, short
+    of signatures."""
     sealed: Mapping[int, SealedReader]
+    """The reader secret of the last version, sealed for each of its participants; empty where the
+    server opens."""
 
     def __post_init__(self) -> None:
         if tuple(card.signature_key for card in self.members) != self.charter.member_keys:

@@ -24,18 +24,6 @@ MOST_READER_KEY_BYTES = 4096
 class Roster:
     """One version of the list of participants.
 
-    Parameters
-    ----------
-    version
-        From 1; version 1 stands in the charter.
-    keys
-        The participants' public signature keys by their numbers; None for a number whose owner has
-        left. Later versions append: a number never goes to anybody else, since whatever is known
-        of a number, above all what it has contributed, belongs to its first owner.
-    reader_key
-        Public envelope key whose secret half the participants of this version share. It changes
-        with every version, so that whoever has left reads nothing that comes after.
-
     Raises
     ------
     SettingsError
@@ -45,8 +33,14 @@ class Roster:
     """
 
     version: int
+    """From 1; version 1 stands in the charter."""
     keys: tuple[bytes | None, ...]
+    """The participants' public signature keys by their numbers; None for a number whose owner has
+    left. Later versions append: a number never goes to anybody else, since whatever is known of a
+    number, above all what it has contributed, belongs to its first owner."""
     reader_key: bytes
+    """Public envelope key whose secret half the participants of this version share. It changes with
+    every version, so that whoever has left reads nothing that comes after."""
 
     def __post_init__(self) -> None:
         if self.version < 1:
@@ -97,21 +91,14 @@ class Roster:
 
 @dataclass(frozen=True, slots=True)
 class SignedRoster:
-    """A later version of the roster, with the signatures of at least t members.
-
-    Parameters
-    ----------
-    roster
-        The version.
-    previous
-        Digest of the version before it.
-    signatures
-        One each of different members.
-    """
+    """A later version of the roster, with the signatures of at least t members."""
 
     roster: Roster
+    """The version."""
     previous: bytes
+    """Digest of the version before it."""
     signatures: tuple[MemberSignature, ...]
+    """One each of different members."""
 
     def to_bytes(self) -> bytes:
         """Return roster and signatures as bytes."""

@@ -28,20 +28,14 @@ class SealedReader:
 
     Whoever sealed it does not matter: the secret has to fit the reader key of the roster, which
     participants compare or members sign.
-
-    Parameters
-    ----------
-    roster
-        Digest of the version under its charter, 32 bytes.
-    participant
-        For whom it is.
-    envelope
-        The secret, sealed to the envelope key of the participant's card.
     """
 
     roster: bytes
+    """Digest of the version under its charter, 32 bytes."""
     participant: int
+    """For whom it is."""
     envelope: bytes
+    """The secret, sealed to the envelope key of the participant's card."""
 
     @classmethod
     def seal(

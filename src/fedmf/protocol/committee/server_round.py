@@ -61,42 +61,29 @@ class Included:
 
 @dataclass(slots=True)
 class ServerRound:
-    """The round under way: what members, by number, and participants have said so far.
-
-    Parameters
-    ----------
-    keys
-        The members' keys of the round.
-    opening
-        How it was opened; None before.
-    uploads
-        What was received, by participant.
-    contexts
-        The round's context, by digest of the table that it would be of.
-    table
-        Digest of the table that most uploads worked on.
-    reviewers, complaints
-        Members that have reviewed the uploads, and about whose they complained.
-    included
-        The frozen set, by participant.
-    asked_twice
-        Whether members were asked for answers a second time.
-    answers, votes, refusals
-        What members have answered, signed and refused.
-    """
+    """The round under way: what members, by number, and participants have said so far."""
 
     keys: dict[int, RoundKey] = field(default_factory=dict)
+    """The members' keys of the round."""
     opening: OpeningMessage | None = None
+    """How it was opened; None before."""
     uploads: dict[int, ReceivedUpload] = field(default_factory=dict)
+    """What was received, by participant."""
     contexts: dict[bytes, bytes] = field(default_factory=dict)
+    """The round's context, by digest of the table that it would be of."""
     table: bytes = b""
+    """Digest of the table that most uploads worked on."""
     reviewers: set[int] = field(default_factory=set)
     complaints: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Members that have reviewed the uploads, and about whose they complained."""
     included: dict[int, Included] = field(default_factory=dict)
+    """The frozen set, by participant."""
     asked_twice: bool = False
+    """Whether members were asked for answers a second time."""
     answers: dict[int, AnswerReply] = field(default_factory=dict)
     votes: dict[int, MemberSignature] = field(default_factory=dict)
     refusals: dict[int, str] = field(default_factory=dict)
+    """What members have answered, signed and refused."""
 
     @property
     def opened(self) -> OpeningMessage:

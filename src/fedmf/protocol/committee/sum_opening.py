@@ -36,18 +36,12 @@ class LyingMemberWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class OpenedSum:
-    """A sum that opened.
-
-    Parameters
-    ----------
-    changes
-        The exact sums of the round's changes, int64, shape (values,).
-    liars
-        Members whose answers were not their shares, ascending.
-    """
+    """A sum that opened."""
 
     changes: Int64Array
+    """The exact sums of the round's changes, int64, shape (values,)."""
     liars: tuple[int, ...]
+    """Members whose answers were not their shares, ascending."""
 
 
 def public_polynomials(charter: Charter) -> PublicPolynomials:

@@ -41,18 +41,12 @@ class Form(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class TableCopy:
-    """A participant's copy of the table for those who come late.
-
-    Parameters
-    ----------
-    round
-        The last closed round.
-    sealed
-        The table before it, sealed to the reader key.
-    """
+    """A participant's copy of the table for those who come late."""
 
     round: int
+    """The last closed round."""
     sealed: bytes = field(repr=False)
+    """The table before it, sealed to the reader key."""
 
     def to_bytes(self) -> bytes:
         """Return the copy as bytes."""
@@ -67,21 +61,14 @@ class TableCopy:
 
 @dataclass(frozen=True, slots=True)
 class TablePayload:
-    """A table on its way to participants.
-
-    Parameters
-    ----------
-    form
-        What the content is.
-    round
-        The last round that the table includes; 0 for the start.
-    content
-        As the form says.
-    """
+    """A table on its way to participants."""
 
     form: Form
+    """What the content is."""
     round: int
+    """The last round that the table includes; 0 for the start."""
     content: bytes = field(default=b"", repr=False)
+    """As the form says."""
 
     def words_and_copy(self, words_bytes: int) -> tuple[bytes, bytes | None]:
         """Return the words of a sum, and the copy behind it, if there is one."""

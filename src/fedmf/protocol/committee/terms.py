@@ -18,23 +18,6 @@ LEAST_COHORT = 3
 class CommitteeTerms:
     """The terms of a committee; part of the session.
 
-    Parameters
-    ----------
-    members
-        c, the number of members, 1 to 10.
-    threshold
-        t, how many of them have to answer; more than half.
-    opened_by
-        ``"participants"``: members seal their answers to the participants, and the server reads
-        nothing (blind). ``"server"``: the server opens the sums and hands out the table.
-    corrupt
-        How many participants are assumed to work with the server.
-    smallest_cohort
-        Members answer for no fewer uploads; at least `corrupt` + 2 and never below 3, since a sum
-        of one honest participant and of others who tell is that participant.
-    suite
-        How envelopes to members are sealed, a name of `fedmf.crypto.envelopes.ENVELOPE_SUITES`.
-
     Raises
     ------
     SettingsError
@@ -42,11 +25,19 @@ class CommitteeTerms:
     """
 
     members: int
+    """c, the number of members, 1 to 10."""
     threshold: int
+    """t, how many of them have to answer; more than half."""
     opened_by: OpenedBy
+    """``"participants"``: members seal their answers to the participants, and the server reads
+    nothing (blind). ``"server"``: the server opens the sums and hands out the table."""
     corrupt: int
+    """How many participants are assumed to work with the server."""
     smallest_cohort: int
+    """Members answer for no fewer uploads; at least `corrupt` + 2 and never below 3, since a sum of
+    one honest participant and of others who tell is that participant."""
     suite: str = DEFAULT_SUITE
+    """How envelopes to members are sealed, a name of `fedmf.crypto.envelopes.ENVELOPE_SUITES`."""
 
     def __post_init__(self) -> None:
         problems = []

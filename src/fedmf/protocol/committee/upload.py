@@ -49,30 +49,20 @@ def words_digest(words: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Stands for one upload in everything that follows.
-
-    Parameters
-    ----------
-    context
-        The round's context.
-    participant
-        Who uploads.
-    kind
-        First, update or leave.
-    words
-        Digest of the words and what is behind them.
-    nonce
-        The upload's nonce.
-    commitments
-        To the seeds, in the order of the subsets.
-    """
+    """Stands for one upload in everything that follows."""
 
     context: bytes
+    """The round's context."""
     participant: int
+    """Who uploads."""
     kind: Kind
+    """First, update or leave."""
     words: bytes
+    """Digest of the words and what is behind them."""
     nonce: bytes
+    """The upload's nonce."""
     commitments: tuple[bytes, ...]
+    """To the seeds, in the order of the subsets."""
 
     def digest(self, charter: Charter) -> bytes:
         """Return the hash that names the upload."""
@@ -112,21 +102,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class SignedHead:
-    """A head, the digests of its envelopes, and the participant's signature under both.
-
-    Parameters
-    ----------
-    head
-        The head.
-    envelopes
-        Digest of each envelope, in the order of the opening's members.
-    signature
-        64 bytes.
-    """
+    """A head, the digests of its envelopes, and the participant's signature under both."""
 
     head: Head
+    """The head."""
     envelopes: tuple[bytes, ...]
+    """Digest of each envelope, in the order of the opening's members."""
     signature: bytes
+    """64 bytes."""
 
     @classmethod
     def signed(
@@ -158,24 +141,16 @@ class SignedHead:
 
 @dataclass(frozen=True, slots=True)
 class CommitteePayload:
-    """The payload of an upload.
-
-    Parameters
-    ----------
-    table
-        Digest of the table that the participant worked on, from which all compute the context.
-    signed
-        The signed head.
-    envelopes
-        One for each member of the opening, in its order.
-    words
-        The protected words, and the padded tags and values behind them.
-    """
+    """The payload of an upload."""
 
     table: bytes
+    """Digest of the table that the participant worked on, from which all compute the context."""
     signed: SignedHead
+    """The signed head."""
     envelopes: tuple[bytes, ...]
+    """One for each member of the opening, in its order."""
     words: bytes
+    """The protected words, and the padded tags and values behind them."""
 
     def to_bytes(self) -> bytes:
         """Return the payload as bytes."""

@@ -16,18 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MemberSignature:
-    """A signature of one member.
-
-    Parameters
-    ----------
-    member
-        The member's number.
-    signature
-        64 bytes.
-    """
+    """A signature of one member."""
 
     member: int
+    """The member's number."""
     signature: bytes
+    """64 bytes."""
 
 
 def check_votes(
