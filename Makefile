@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # flwr holds back what `dev` gets, so that the tests that need it run in an environment of their own.
 FLOWER := .venv-flower
-FLOWER_TESTS := tests/federation/flower \
+FLOWER_TESTS := tests/test_locks.py tests/federation/flower \
 	tests/end_to_end/test_silos_over_flower.py tests/end_to_end/test_three_organisations.py
 PIP = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes --only-binary :all:
