@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fedmf.cli.app import app
+from fedmf.extras import how_to_install
 
 
 def run(*arguments: str) -> int:
@@ -52,7 +53,7 @@ def test_bench_prints_a_table_and_what_is_missing(capsys: pytest.CaptureFixture[
         "committee, blind",
         "paillier 2048",
         "left out: SEAL BFV",
-        "fedmf[bench]",
+        how_to_install("bench"),
         "machine: ",
     ):
         assert expected in text

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from fedmf.cli.app import app
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.participants_key import load_participants_key
+from fedmf.extras import how_to_install
 from fedmf.federation import flower
 from fedmf.federation.silos import Federation, SiloSettings
 
@@ -113,4 +114,4 @@ def test_without_flower_server_and_join_say_what_to_install(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flower, "find_spec", lambda _: None)
-    assert "pip install 'fedmf[flower]'" in run(*command, status=51)
+    assert how_to_install("flower") in run(*command, status=51)

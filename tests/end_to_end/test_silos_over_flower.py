@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("flwr", reason="Flower is an extra: pip install 'fedmf[flower]'")
+pytest.importorskip("flwr", reason="Flower is an extra")
 
 from fedmf.federation.flower.certificates import make_node_key, make_server_certificate
 from fedmf.federation.silos import CoordinatorSettings

@@ -16,7 +16,7 @@ import pytest
 
 from fedmf.model import load_model
 
-pytest.importorskip("flwr", reason="Flower is an extra: pip install 'fedmf[flower]'")
+pytest.importorskip("flwr", reason="Flower is an extra")
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "three-organisations.md"
 NAMES = ("north", "south", "east")

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.benchmarking.scheme import ADD, OPEN, PROTECT, Cost, Scheme, seconds_of
+from fedmf.extras import how_to_install
 
 PHE_VALUES, TENSEAL_VALUES = 16, 16_384
 """Slices on which the slow ones are measured; their cost is linear in the values."""
@@ -184,6 +185,5 @@ def peer_schemes(values: int) -> tuple[list[Scheme], list[Missing]]:
         try:
             schemes += make(import_module(module))
         except ImportError as error:
-            reason = f"{error}; pip install 'fedmf[bench]'"
-            missing.append(Missing(name, reason))
+            missing.append(Missing(name, f"{error}; {how_to_install('bench')}"))
     return schemes, missing

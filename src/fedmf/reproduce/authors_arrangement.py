@@ -16,6 +16,7 @@ import numpy as np
 
 from fedmf.benchmarking import Missing
 from fedmf.benchmarking.scheme import seconds_of
+from fedmf.extras import how_to_install
 from fedmf.ratings import Ratings
 from fedmf.reproduce.iteration import GIGABIT
 from fedmf.reproduce.schemes import FACTORS
@@ -50,7 +51,7 @@ def authors_costs() -> AuthorsCosts | Missing:
     try:
         phe = import_module("phe")
     except ImportError as error:
-        return Missing("phe", f"{error}; pip install 'fedmf[bench]'")
+        return Missing("phe", f"{error}; {how_to_install('bench')}")
     public, private = phe.generate_paillier_keypair(n_length=KEY_BITS)
     moves = np.random.default_rng(0).uniform(-1, 1, VALUES).tolist()
     runs = [_run(public, private, moves) for _ in range(REPEATS)]

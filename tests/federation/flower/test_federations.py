@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("flwr", reason="Flower is an extra: pip install 'fedmf[flower]'")
+pytest.importorskip("flwr", reason="Flower is an extra")
 
 from flwr.app import RecordDict
 

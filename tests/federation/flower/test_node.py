@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("flwr", reason="Flower is an extra: pip install 'fedmf[flower]'")
+pytest.importorskip("flwr", reason="Flower is an extra")
 
 from google.protobuf.message import DecodeError
 

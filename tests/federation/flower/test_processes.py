@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("flwr", reason="Flower is an extra: pip install 'fedmf[flower]'")
+pytest.importorskip("flwr", reason="Flower is an extra")
 
 from fedmf.federation.flower.certificates import make_node_key, make_server_certificate
 from tests.federation.flower.organisations import Organisations, superlink_of

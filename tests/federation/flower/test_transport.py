@@ -12,7 +12,7 @@ import pytest
 
 from fedmf.errors import DataError, FedmfError
 
-pytest.importorskip("flwr", reason="Flower is an extra: pip install 'fedmf[flower]'")
+pytest.importorskip("flwr", reason="Flower is an extra")
 
 from flwr.app import ConfigRecord, RecordDict
 from flwr.common.constant import ErrorCode

@@ -12,6 +12,7 @@ import os
 from importlib.util import find_spec
 
 from fedmf.errors import TransportError
+from fedmf.extras import how_to_install
 
 # Read when flwr is imported, which every module below does: nothing is reported to anybody.
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
@@ -27,7 +28,4 @@ def require_flower() -> None:
         flwr is missing.
     """
     if find_spec("flwr") is None:
-        raise TransportError(
-            "federations across machines need Flower, which is not installed; "
-            "pip install 'fedmf[flower]'"
-        )
+        raise TransportError(f"federations across machines need Flower; {how_to_install('flower')}")
