@@ -33,7 +33,7 @@ from fedmf.federation import (
 )
 from fedmf.federation.engine import Uploaded
 from fedmf.federation.local.roles import make_server
-from fedmf.federation.local.states import read_states
+from fedmf.federation.participant_states import read_states
 from fedmf.model import FloatTable, Method, PublicModel
 from fedmf.model.sgd import Sgd
 from fedmf.protocol import PROTECTIONS, ClosingMessage, fresh_key

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.errors import ProtocolError, RunDirectoryError
+from fedmf.errors import ProtocolError
 from fedmf.federation import (
     DataChoice,
     LocalEngine,
@@ -20,7 +20,6 @@ from fedmf.federation import (
     TrainingSettings,
     train_locally,
 )
-from fedmf.federation.local.durable_log import DurableLog
 from fedmf.protocol.committee.exchange import AnswerReply
 from fedmf.protocol.framing import kind_of
 
@@ -128,51 +127,3 @@ def test_a_kill_while_the_frozen_round_is_removed_does_no_harm(
         with pytest.raises(Crash):
             train(plan, run)
     assert train(plan, RunDirectory.find(run.path)) == train(plan, None)
-
-
-def test_a_durable_log_gives_back_what_was_appended(tmp_path: Path) -> None:
-    path = tmp_path / "members" / "member-0.log"
-    log = DurableLog(path)
-    for record in (b"one", b"", b"three" * 100):
-        log.append(record)
-    assert list(DurableLog(path).records()) == [b"one", b"", b"three" * 100]
-    assert path.stat().st_mode & 0o077 == 0
-
-
-def test_a_record_cut_short_was_never_acted_upon(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    log = DurableLog(path)
-    log.append(b"whole")
-    whole = path.stat().st_size
-    log.append(b"cut short by the crash")
-    for length in range(whole, path.stat().st_size):
-        short = tmp_path / f"log-{length}"
-        short.write_bytes(path.read_bytes()[:length])
-        again = DurableLog(short)
-        assert list(again.records()) == [b"whole"]
-        again.append(b"next")
-        assert list(DurableLog(short).records()) == [b"whole", b"next"]
-
-
-def test_a_damaged_log_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    log = DurableLog(path)
-    log.append(b"what the member did")
-    log.append(b"and then")
-    data = bytearray(path.read_bytes())
-    data[15] ^= 1
-    path.write_bytes(bytes(data))
-    with pytest.raises(RunDirectoryError, match="damaged"):
-        DurableLog(path)
-    with pytest.raises(RunDirectoryError, match="cannot be opened"):
-        DurableLog(path / "no folder")
-
-
-def test_a_log_that_cannot_be_written_stops_the_member(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    log = DurableLog(path)
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(RunDirectoryError, match="cannot be written"):
-        log.append(b"anything")
-    assert list(log.records()) == []

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fedmf.atomic import new_folder, write_file
 from fedmf.crypto.key_file import read_key_file, write_key_file
 from fedmf.errors import FedmfError, KeyMaterialError, MessageError, ProtocolError, SettingsError
 from fedmf.protocol.committee.cards import Card, PersonalKeys
@@ -32,6 +31,7 @@ from fedmf.protocol.committee.register import Register, roster_from_document, ro
 from fedmf.protocol.committee.roster import SignedRoster
 from fedmf.protocol.committee.sealed_reader import SealedReader
 from fedmf.protocol.session import Session
+from fedmf.store.atomic import new_folder, write_file
 
 KEYS, CARD, CHARTER, ENROLMENT = "keys.json", "card.json", "charter.json", "enrolment.json"
 CARDS, SEALED = "cards", "sealed"

@@ -27,7 +27,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fedmf.atomic import new_folder, remove_folder, write_file
 from fedmf.crypto.participants_key import (
     ParticipantsKey,
     load_participants_key,
@@ -37,7 +36,6 @@ from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation.data_choice import DataChoice
 from fedmf.federation.engine import Engine
 from fedmf.federation.enrolment_files import CHARTER
-from fedmf.federation.folder_lock import locked
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.training import RoundRecord
@@ -46,6 +44,8 @@ from fedmf.model import FactorModel, load_model, save_model
 from fedmf.protocol import Session
 from fedmf.protocol.committee.charter import Charter
 from fedmf.ratings import Ratings
+from fedmf.store.atomic import new_folder, remove_folder, write_file
+from fedmf.store.lock import locked
 
 FORMAT, VERSION = "fedmf-run", 1
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.array_files import read_arrays, write_arrays
-from fedmf.atomic import new_folder
 from fedmf.errors import FedmfError, ModelFileError
 from fedmf.model.factor_model import FactorModel
 from fedmf.model.method import PublicModel
 from fedmf.model.registry import restore_method
 from fedmf.ratings import Id
+from fedmf.store.arrays import read_arrays, write_arrays
+from fedmf.store.atomic import new_folder
 
 FORMAT, VERSION = "fedmf-model", 1
 

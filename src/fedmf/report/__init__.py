@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fedmf.atomic import write_file
 from fedmf.errors import SettingsError
 from fedmf.report.page import page
 from fedmf.report.reading import Run, read_run
+from fedmf.store.atomic import write_file
 
 __all__ = ["Run", "page", "read_run", "write_report"]
 

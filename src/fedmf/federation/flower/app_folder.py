@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
-from fedmf.atomic import write_file
+from fedmf.store.atomic import write_file
 
 APP_PROJECT = f"""\
 [project]

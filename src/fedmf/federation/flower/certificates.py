@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from fedmf.atomic import write_file
 from fedmf.errors import KeyMaterialError, SettingsError
 from fedmf.federation.flower.folders import ServerFolder, SiloFolder
+from fedmf.store.atomic import write_file
 
 DAYS = 365
 """How long a certificate is valid."""

@@ -46,12 +46,12 @@ from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
 from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
-from fedmf.atomic import write_file
 from fedmf.errors import FedmfError, TransportError
 from fedmf.federation.flower.answering import described
 from fedmf.federation.flower.certificates import load_node_key, public_pem
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import SiloFolder
+from fedmf.store.atomic import write_file
 
 POLL = 0.3
 """Seconds between two questions for requests, after an exchange."""

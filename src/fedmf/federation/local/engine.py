@@ -16,7 +16,7 @@ from fedmf.federation.engine import Observation, Uploaded
 from fedmf.federation.local.host import HostedParticipant, ParticipantHost
 from fedmf.federation.local.process import HostProcess
 from fedmf.federation.local.roles import make_members
-from fedmf.federation.local.states import PENDING, STATES
+from fedmf.federation.participant_states import PENDING, STATES
 from fedmf.federation.plan import TrainingPlan
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import IntegerTable

@@ -13,15 +13,15 @@ from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import ProtocolError
 from fedmf.federation.engine import Observation, Uploaded
 from fedmf.federation.local.roles import participants_half
-from fedmf.federation.local.states import (
+from fedmf.federation.measurement import measure
+from fedmf.federation.participant import Participant
+from fedmf.federation.participant_states import (
     read_pending,
     read_public_model,
     read_states,
     write_public_model,
     write_states,
 )
-from fedmf.federation.measurement import measure
-from fedmf.federation.participant import Participant
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.ranking import rank
 from fedmf.federation.table_reader import Reading, TableReader

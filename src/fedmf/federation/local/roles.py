@@ -8,8 +8,6 @@ from pathlib import Path
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import KeyMaterialError
-from fedmf.federation.local.durable_log import DurableLog
-from fedmf.federation.local.file_spool import FileSpool
 from fedmf.federation.local.keyring import LocalKeyring
 from fedmf.protocol import (
     ClosingMessage,
@@ -25,6 +23,8 @@ from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.server import CommitteeServer
 from fedmf.protocol.committee.server_table import CommitteeTable
+from fedmf.store.append_log import AppendLog
+from fedmf.store.spool import FileSpool
 
 
 def participants_half(
@@ -85,7 +85,7 @@ def make_members(
             ring.charter,
             number,
             signing_key,
-            ForgetfulLog() if logs is None else DurableLog(logs / f"member-{number}.log"),
+            ForgetfulLog() if logs is None else AppendLog(logs / f"member-{number}.log"),
         )
         for number, signing_key in enumerate(ring.member_keys)
     ]

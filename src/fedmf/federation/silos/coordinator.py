@@ -9,8 +9,6 @@ from pathlib import Path
 
 from fedmf.errors import FedmfError, ProtocolError, SettingsError
 from fedmf.federation.enrolment_files import CHARTER, read_charter, read_rosters
-from fedmf.federation.folder_lock import locked
-from fedmf.federation.local.file_spool import FileSpool
 from fedmf.federation.rounds import Played, RoundPlayer
 from fedmf.federation.silos.carrier import SiloCarrier, Traffic
 from fedmf.federation.silos.coordinator_state import (
@@ -29,6 +27,8 @@ from fedmf.protocol.committee.charter import Charter
 from fedmf.protocol.committee.roster import SignedRoster
 from fedmf.protocol.committee.server import CommitteeServer
 from fedmf.protocol.committee.server_table import CommitteeTable
+from fedmf.store.lock import locked
+from fedmf.store.spool import FileSpool
 
 CHECKPOINTS, HISTORY, ROUNDS, LOCK = "checkpoints", "history", "rounds.jsonl", "coordinator.lock"
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fedmf.atomic import write_file
 from fedmf.errors import RunDirectoryError, SettingsError
 from fedmf.federation.silos.generations import Generations, read_sized
 from fedmf.federation.silos.messages import Standing
 from fedmf.protocol.framing import BodyReader, sized, u32
+from fedmf.store.atomic import write_file
 
 FORMAT = "fedmf coordinator 1"
 COORDINATOR = "coordinator.json"

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fedmf.atomic import write_file
 from fedmf.crypto.labels import fingerprint, labelled_hash
 from fedmf.crypto.master_secret import CHECK_BYTES
 from fedmf.errors import FedmfError, MessageError, SettingsError
@@ -19,6 +18,7 @@ from fedmf.federation.settings import TrainingSettings
 from fedmf.protocol import Session
 from fedmf.protocol.canonical_json import UNREADABLE, canonical_json
 from fedmf.ratings import Id, RatingScale
+from fedmf.store.atomic import write_file
 
 FORMAT = "fedmf federation 1"
 FEDERATION = "federation.json"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fedmf.atomic import new_folder, remove_folder
 from fedmf.protocol.framing import BodyReader
+from fedmf.store.atomic import new_folder, remove_folder
 
 _PREFIX = "generation-"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fedmf.atomic import write_file
 from fedmf.errors import RunDirectoryError
 from fedmf.federation.silos.messages import Part, Standing
+from fedmf.store.atomic import write_file
 
 
 class History:

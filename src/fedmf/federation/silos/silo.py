@@ -15,7 +15,6 @@ from fedmf.errors import (
     RunDirectoryError,
     SettingsError,
 )
-from fedmf.federation.folder_lock import locked
 from fedmf.federation.local.host import HostedParticipant, ParticipantHost
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.messages import Bundle, Part, Standing, error_to_bytes
@@ -27,6 +26,7 @@ from fedmf.model import FactorModel, save_model
 from fedmf.protocol import ClosingMessage, TableMessage, table_sha256
 from fedmf.protocol.framing import BodyReader
 from fedmf.protocol.protection import NOT_MOVED
+from fedmf.store.lock import locked
 
 STATE, LOCK, MODEL = "state", "silo.lock", "model"
 _KEPT_AT_HOME = (DataError, FixedPointRangeError, RunDirectoryError)

@@ -8,12 +8,12 @@ from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.participants_key import load_participants_key
 from fedmf.errors import KeyMaterialError, SettingsError
 from fedmf.federation.enrolment_files import read_enrolment
-from fedmf.federation.local.durable_log import DurableLog
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.silo_settings import SiloSettings
 from fedmf.protocol import ParticipantProtection, participant_protection
 from fedmf.protocol.committee.enrolment import Enrolment
 from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.store.append_log import AppendLog
 
 MEMBER_LOG = "member.log"
 
@@ -71,7 +71,7 @@ def member_role(
             f"the federation file makes silo {settings.silo} member {number} of the committee, and "
             f"these are the keys of {enrolment.keys.role} {enrolment.number}"
         )
-    return enrolment.member(DurableLog(folder / MEMBER_LOG))
+    return enrolment.member(AppendLog(folder / MEMBER_LOG))
 
 
 def _enrolment(federation: Federation, folder: Path) -> Enrolment:

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fedmf.atomic import write_file
 from fedmf.errors import SettingsError
+from fedmf.store.atomic import write_file
 
 FORMAT = "fedmf silo 1"
 SILO = "silo.json"

@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fedmf.atomic import write_file
 from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation.local.host import ParticipantHost
-from fedmf.federation.local.states import PENDING, STATES
+from fedmf.federation.participant_states import PENDING, STATES
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.generations import Generations, read_sized
 from fedmf.protocol import Session, TableMessage
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.framing import sized
+from fedmf.store.atomic import write_file
 
 ABOUT, CLOSINGS, TABLE = "about.json", "closings.bin", "table.bin"
 OPENING, UPLOAD = "opening.bin", "upload.bin"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.atomic import write_file
+from fedmf.store.atomic import write_file
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, private: bool) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fedmf.array_files import read_arrays
-from fedmf.atomic import new_folder, remove_folder, write_file
+from fedmf.store.arrays import read_arrays
+from fedmf.store.atomic import new_folder, remove_folder, write_file
 
 
 def test_files_replace_what_was_there(tmp_path: Path) -> None:

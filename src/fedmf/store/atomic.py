@@ -35,7 +35,7 @@ def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    make_durable(path.parent)
 
 
 @contextmanager
@@ -63,8 +63,8 @@ def new_folder(path: Path, *, replace: bool = True, private: bool = False) -> It
         if not private:
             filling.chmod(0o777 & ~_umask())
         for file in filling.rglob("*"):
-            _sync(file)
-        _sync(filling)
+            make_durable(file)
+        make_durable(filling)
         if replace and path.exists():
             # A folder cannot be replaced in one step: between these two renames a kill leaves the
             # old content under a hidden name, never a half-written folder under the real one.
@@ -77,7 +77,12 @@ def new_folder(path: Path, *, replace: bool = True, private: bool = False) -> It
     except BaseException:
         shutil.rmtree(filling, ignore_errors=True)
         raise
-    _sync(path.parent)
+    make_durable(path.parent)
+
+
+def is_taken(path: Path) -> bool:
+    """Return whether there is anything at a place; an empty folder is nothing."""
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
 
 
 def remove_folder(path: Path) -> None:
@@ -91,8 +96,8 @@ def remove_folder(path: Path) -> None:
         shutil.rmtree(gone)
 
 
-def _sync(path: Path) -> None:
-    # What a rename made visible survives a power cut only once file and folder are on disk.
+def make_durable(path: Path) -> None:
+    """Return when a file, or the names in a folder, would survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""A member's log in a file: append-only, on disk before the member says anything."""
+"""Records that are on disk before anybody acts upon them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fedmf.errors import RunDirectoryError
+from fedmf.store.atomic import make_durable
+from fedmf.store.faults import reading, writing
 
 _HEADER = struct.Struct("<I8s")
 
 
-class DurableLog:
+class AppendLog:
     """An append-only file of records, each behind its length and the front of its SHA-256.
 
     A record that a crash cut short was never acted upon, and is dropped when the log is opened.
@@ -26,19 +28,18 @@ class DurableLog:
     Raises
     ------
     RunDirectoryError
-        The file is damaged before its end, or cannot be opened.
+        The file is damaged before its end, or cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
+        with reading(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "r+b") as file:
                 self._records, end = _read(path, file.read())
                 file.truncate(end)
-        except OSError as error:
-            raise RunDirectoryError(f"{path} cannot be opened: {error.strerror}") from error
+            make_durable(path.parent)
 
     def records(self) -> Sequence[bytes]:
         """Return all records, oldest first."""
@@ -50,15 +51,12 @@ class DurableLog:
         Raises
         ------
         RunDirectoryError
-            It cannot be written; the member must not act upon it.
+            It cannot be written; nobody may act upon it.
         """
-        try:
-            with self._path.open("ab") as file:
-                file.write(_HEADER.pack(len(record), _digest(record)) + record)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise RunDirectoryError(f"{self._path} cannot be written: {error.strerror}") from error
+        with writing(self._path), self._path.open("ab") as file:
+            file.write(_HEADER.pack(len(record), _digest(record)) + record)
+            file.flush()
+            os.fsync(file.fileno())
         self._records.append(record)
 
 
@@ -71,7 +69,7 @@ def _read(path: Path, data: bytes) -> tuple[list[bytes], int]:
             break
         if _digest(record) != digest:
             raise RunDirectoryError(
-                f"{path} is damaged: a member whose log is damaged must not go on"
+                f"{path} is damaged before its end: whoever acted upon it must not go on"
             )
         records.append(record)
         at += _HEADER.size + length

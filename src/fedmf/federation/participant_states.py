@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.array_files import read_arrays, write_arrays
 from fedmf.errors import RunDirectoryError
 from fedmf.federation.participant import ParticipantState
 from fedmf.model import PublicModel
 from fedmf.protocol import Change, RowChange, TableShape
+from fedmf.store.arrays import read_arrays, write_arrays
+from fedmf.store.faults import reading
 
 STATES, PENDING = "participants", "pending"
 PUBLIC_MODEL = "public-model.npz"
@@ -36,10 +37,8 @@ def read_public_model(folder: Path) -> PublicModel:
         The file is damaged or missing.
     """
     path = folder / PUBLIC_MODEL
-    try:
+    with reading(path):
         return PublicModel.from_arrays(read_arrays(path))
-    except (ValueError, KeyError) as error:
-        raise RunDirectoryError(f"{path} is damaged: {error}") from error
 
 
 def write_states(path: Path, states: Mapping[int, ParticipantState], shape: TableShape) -> None:
@@ -97,10 +96,8 @@ def read_pending(
 def _all_states(folder: Path, kind: str, shape: TableShape) -> dict[int, ParticipantState]:
     states: dict[int, ParticipantState] = {}
     for path in sorted(folder.glob(f"{kind}-*.npz")):
-        try:
+        with reading(path):
             states.update(_states(read_arrays(path), shape))
-        except (ValueError, KeyError) as error:
-            raise RunDirectoryError(f"{path} is damaged: {error}") from error
     return states
 
 
