@@ -1,6 +1,7 @@
 """Every error fedmf raises on purpose, and its number.
 
-The number is the exit status of the command line and the name of a page under ``docs/errors``::
+The number is the exit status of the command line; ``fedmf error NUMBER`` prints its page, which
+lies under ``docs/errors``::
 
     FedmfError
     ├── DataError              10   ratings that cannot be used as they are

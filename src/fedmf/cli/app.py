@@ -10,6 +10,7 @@ import typer
 from fedmf.cli.audit import audit
 from fedmf.cli.bench import bench
 from fedmf.cli.doctor import doctor
+from fedmf.cli.error import error
 from fedmf.cli.evaluate import evaluate
 from fedmf.cli.federation import federation
 from fedmf.cli.join import join
@@ -23,7 +24,7 @@ from fedmf.cli.train import train
 app = typer.Typer(
     name="fedmf",
     help="Train a recommender over ratings that never leave their owners.",
-    epilog="Every error has a number, which is the exit status and a page under docs/errors.",
+    epilog="Every error has a number, which is the exit status; fedmf error NUMBER says more.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -47,7 +48,19 @@ def _root(
     del show_version
 
 
-for command in (train, recommend, evaluate, audit, reproduce, report, bench, doctor, server, join):
+for command in (
+    train,
+    recommend,
+    evaluate,
+    audit,
+    reproduce,
+    report,
+    bench,
+    doctor,
+    error,
+    server,
+    join,
+):
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(federation, name="federation")

@@ -60,21 +60,23 @@ def ends_with_error_number(
         try:
             command(*args, **kwargs)
         except FedmfError as error:
-            progress().print(f"[bold red]error {error.number}[/]: {escape(str(error))}")
-            progress().print(f"[dim]see docs/errors/{error.number}.md[/]")
-            raise typer.Exit(error.number) from None
+            raise _ending(error.number, str(error)) from None
         except KeyboardInterrupt:
             progress().print("stopped before anything was written")
             raise typer.Exit(INTERRUPTED) from None
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
-            progress().print(
-                f"[bold red]error 40[/]: the system says: {escape(f'{error.strerror}{place}')}"
-            )
-            progress().print("[dim]see docs/errors/40.md[/]")
-            raise typer.Exit(RunDirectoryError.number) from None
+            message = f"the system says: {error.strerror}{place}"
+            raise _ending(RunDirectoryError.number, message) from None
 
     return wrapped
+
+
+def _ending(number: int, message: str) -> typer.Exit:
+    """Print an error, and return what ends the command with its number."""
+    progress().print(f"[bold red]error {number}[/]: {escape(message)}")
+    progress().print(f"[dim]fedmf error {number} says more[/]")
+    return typer.Exit(number)
 
 
 def _show_warning(

@@ -1,0 +1,40 @@
+"""``fedmf error``: the page that says what an error means and what to do."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Annotated
+
+import typer
+
+from fedmf.cli.console import ends_with_error_number, output
+from fedmf.errors import UnknownNameError
+
+
+@ends_with_error_number
+def error(
+    number: Annotated[int, typer.Argument(help="Number of the error, which is its exit status.")],
+) -> None:
+    """Print the page of an error: what it means and what to do."""
+    pages = {
+        int(page.name.removesuffix(".md")): page
+        for page in _folder().iterdir()
+        if page.name != "README.md"
+    }
+    if number not in pages:
+        raise UnknownNameError(
+            f"no error has the number {number}; known: {', '.join(map(str, sorted(pages)))}"
+        )
+    text = pages[number].read_text("utf-8").rstrip()
+    # Links lead from page to page; a terminal has commands and the paths of the repository.
+    text = re.sub(r"\]\((\d+)\.md\)", r"](fedmf error \1)", text)
+    output().print(text.replace("](../", "](docs/"), markup=False)
+
+
+def _folder() -> Traversable:
+    """Return the folder of the pages: in the wheel, or of the clone that is installed as it is."""
+    package = resources.files("fedmf")
+    shipped = package / "error_pages"
+    return shipped if shipped.is_dir() else package / ".." / ".." / "docs" / "errors"
