@@ -31,7 +31,3 @@ def run(protection: str, method: str = "bayes", **changed: object) -> PlayedRun:
         warnings.simplefilter("ignore")
         settings = TrainingSettings(protection=protection, method=method, **chosen)  # type: ignore[arg-type]
         return play(settings, ratings())
-
-
-def everybody_else(adversary: Adversary) -> list[int]:
-    return [one for one in range(ratings().n_users) if one not in adversary.participants]

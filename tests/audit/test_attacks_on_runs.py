@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from fedmf.audit.attacks import opened_sums, rated_items, ratings_from_uploads, two_sessions
+from fedmf.audit.attacks.opened_sums import RowsOfSums
+from fedmf.audit.attacks.rated_items import RatedItems, looks
+from fedmf.audit.attacks.ratings_from_tables import TwoSessions
+from fedmf.audit.attacks.ratings_from_uploads import RatingsFromUploads
 from fedmf.audit.observables import Adversary
 from fedmf.audit.opening import bytes_by_item, opened, opened_tables, uploads
-from fedmf.audit.row import Row
-from fedmf.audit.runs import PlayedRun, play
-from fedmf.audit.suite import _without
+from fedmf.audit.runs import play
+from fedmf.audit.suite import without_user
 from fedmf.federation import TrainingSettings
 from fedmf.protocol.committee.sum_opening import committee_layout
 from fedmf.protocol.rlwe import part_layouts
@@ -19,7 +21,6 @@ from tests.audit.runs_for_attacks import (
     PARTICIPANT,
     SERVER,
     WITH_PARTICIPANT,
-    everybody_else,
     ratings,
     run,
 )
@@ -27,19 +28,6 @@ from tests.audit.runs_for_attacks import (
 T_MEMBERS = Adversary(server=True, members=ENOUGH)
 FEWER_MEMBERS = Adversary(server=True, members=FEW)
 ALL_BUT_THREE = Adversary(server=True, members=FEW, participants=tuple(range(3, ratings().n_users)))
-
-
-def of_ratings(played: PlayedRun, adversary: Adversary, *, public_start: bool = False) -> Row:
-    seen = played.observe(adversary)
-    victims = everybody_else(adversary)
-    found = ratings_from_uploads.attempt(seen, victims, public_start=public_start)
-    return ratings_from_uploads.judge(seen, found, played.truth)
-
-
-def of_items(played: PlayedRun, adversary: Adversary) -> Row:
-    seen = played.observe(adversary)
-    found = rated_items.attempt(seen, everybody_else(adversary))
-    return rated_items.judge(seen, found, played.truth)
 
 
 @pytest.mark.parametrize(
@@ -53,10 +41,10 @@ def of_items(played: PlayedRun, adversary: Adversary) -> Row:
     ],
 )
 def test_whoever_opens_uploads_has_every_rating(protection: str, adversary: Adversary) -> None:
-    row = of_ratings(run(protection), adversary)
+    row = run(protection).attacked(RatingsFromUploads(), adversary)
     assert row.value == 1.0
     assert row.succeeded
-    assert of_items(run(protection), adversary).value == 1.0
+    assert run(protection).attacked(RatedItems(), adversary).value == 1.0
 
 
 @pytest.mark.parametrize(
@@ -76,10 +64,10 @@ def test_whoever_opens_uploads_has_every_rating(protection: str, adversary: Adve
     ],
 )
 def test_whoever_does_not_is_at_chance(protection: str, adversary: Adversary) -> None:
-    row = of_ratings(run(protection), adversary)
+    row = run(protection).attacked(RatingsFromUploads(), adversary)
     assert not row.succeeded
     assert row.value < row.chance + 0.15
-    items = of_items(run(protection), adversary)
+    items = run(protection).attacked(RatedItems(), adversary)
     # Five standard deviations: once in two million runs.
     assert abs(items.value - items.chance) < 5 / 3.29 * (items.high - items.low) / 2
     seen = run(protection).observe(adversary)
@@ -90,14 +78,13 @@ def test_whoever_does_not_is_at_chance(protection: str, adversary: Adversary) ->
 def test_two_uploads_of_sgd_give_ratings_and_one_does_with_the_public_start() -> None:
     played = run("none", "sgd")
     # In a federation this small users leap far in a round.
-    assert of_ratings(played, SERVER).value > 0.9
-    assert of_ratings(played, SERVER, public_start=True).value == 1.0
+    assert played.attacked(RatingsFromUploads(), SERVER).value > 0.9
+    assert played.attacked(RatingsFromUploads(public_start=True), SERVER).value == 1.0
 
 
 def test_rows_held_back_take_their_ratings_out_of_reach_and_no_others() -> None:
     played = run("none", min_raters=5)
-    seen = played.observe(SERVER)
-    found = ratings_from_uploads.attempt(seen, everybody_else(SERVER))
+    found = RatingsFromUploads().attempt(played.observe(SERVER), played.others(SERVER))
     raters = np.sum(~np.isnan(played.truth.values), axis=0)
     assert (raters < 5).any()
     for victim, estimates in found.items():
@@ -108,9 +95,9 @@ def test_rows_held_back_take_their_ratings_out_of_reach_and_no_others() -> None:
 
 
 def test_part_uploads_name_the_rated_items_and_full_ones_do_not() -> None:
-    part = of_items(run("paillier", "sgd", upload="part"), SERVER)
+    part = run("paillier", "sgd", upload="part").attacked(RatedItems(), SERVER)
     assert part.value == 1.0
-    assert not of_items(run("paillier", "sgd"), SERVER).succeeded
+    assert not run("paillier", "sgd").attacked(RatedItems(), SERVER).succeeded
 
 
 def test_looks_find_rated_items_where_the_whole_mask_is_known() -> None:
@@ -119,11 +106,11 @@ def test_looks_find_rated_items_where_the_whole_mask_is_known() -> None:
     for adversary, blind in ((T_MEMBERS, False), (FEWER_MEMBERS, True)):
         seen = played.observe(adversary)
         found = {
-            upload.participant: rated_items.looks(bytes_by_item(seen, upload))
+            upload.participant: looks(bytes_by_item(seen, upload))
             for upload in uploads(seen)
             if upload.round == seen.plan.setup_rounds + 1
         }
-        row = rated_items.judge(seen, found, played.truth)
+        row = RatedItems().judge(seen, found, played.truth)
         assert row.succeeded is not blind
         assert blind or row.value > 0.9
 
@@ -163,41 +150,39 @@ def test_whoever_opens_all_uploads_adds_up_the_tables_that_participants_open() -
             np.testing.assert_array_equal(found, expected)
 
 
-def of_sums(played: PlayedRun, adversary: Adversary) -> Row:
-    seen = played.observe(adversary)
-    return opened_sums.judge(seen, opened_sums.attempt(seen), played.truth)
-
-
 def test_rows_of_one_rater_give_it_away_and_stay_home_with_min_raters() -> None:
     exposed, kept = run("committee", "sgd"), run("committee", "sgd", min_raters=3)
     rated = ~np.isnan(exposed.truth.values)
     alone = np.flatnonzero(rated.sum(axis=0) == 1).tolist()
     assert len(alone) >= 5
-    claims = opened_sums.attempt(exposed.observe(PARTICIPANT))
+    everybody_else = exposed.others(PARTICIPANT)
+    claims = RowsOfSums().attempt(exposed.observe(PARTICIPANT), everybody_else)
     others = [item for item in alone if not rated[0, item]]
     named = [claims[item][0] == np.flatnonzero(rated[:, item])[0] for item in others]
     assert np.mean(named) > 0.9
-    assert of_sums(exposed, PARTICIPANT).succeeded
-    assert not set(opened_sums.attempt(kept.observe(PARTICIPANT))) & set(alone)
+    assert exposed.attacked(RowsOfSums(), PARTICIPANT).succeeded
+    stayed = RowsOfSums().attempt(kept.observe(PARTICIPANT), everybody_else)
+    assert not set(stayed) & set(alone)
 
 
 def test_tiny_cohorts_give_their_members_away_and_large_ones_hide_them() -> None:
-    tiny = of_sums(run("committee", "sgd", min_raters=3, cohort=3), PARTICIPANT)
-    large = of_sums(run("committee", "sgd", min_raters=3), PARTICIPANT)
+    tiny = run("committee", "sgd", min_raters=3, cohort=3).attacked(RowsOfSums(), PARTICIPANT)
+    large = run("committee", "sgd", min_raters=3).attacked(RowsOfSums(), PARTICIPANT)
     assert tiny.succeeded
     assert tiny.value > 3 * large.value
 
 
 def test_a_sum_over_three_is_little_protection() -> None:
     """Under the committee nobody opens an upload; what is left of the sum says enough."""
-    assert of_sums(run("committee", "sgd", min_raters=3), ALL_BUT_THREE).succeeded
+    assert run("committee", "sgd", min_raters=3).attacked(RowsOfSums(), ALL_BUT_THREE).succeeded
 
 
 @pytest.mark.parametrize("adversary", [SERVER, FEWER_MEMBERS, NETWORK])
 def test_a_blind_committee_shows_no_sums(adversary: Adversary) -> None:
-    seen = run("committee", "sgd").observe(adversary)
+    played = run("committee", "sgd")
+    seen = played.observe(adversary)
     assert opened_tables(seen) == {}
-    assert opened_sums.attempt(seen) == {}
+    assert RowsOfSums().attempt(seen, played.others(adversary)) == {}
 
 
 def test_a_server_that_opens_sums_reads_tables_and_no_upload() -> None:
@@ -208,12 +193,12 @@ def test_a_server_that_opens_sums_reads_tables_and_no_upload() -> None:
 
 def test_two_sessions_differ_by_a_participant_and_equal_ones_by_nobody() -> None:
     settings = TrainingSettings(protection="none", method="sgd", factors=6, rounds=1, min_raters=1)
-    whole = play(settings, ratings())
-    seen, victim = whole.observe(PARTICIPANT), 3
-    without = play(settings, _without(ratings(), victim)).observe(PARTICIPANT)
-    found = two_sessions.attempt(seen, without, victim)
-    apart = np.abs(found - whole.truth.values[victim])
+    whole, victim = play(settings, ratings()), 3
     rated = ~np.isnan(whole.truth.values[victim])
-    assert (apart[rated] < 0.25).all()
-    again = play(settings, ratings()).observe(PARTICIPANT)
-    assert np.isnan(two_sessions.attempt(seen, again, victim)).all()
+    for others, differ in ((without_user(ratings(), victim), True), (ratings(), False)):
+        attack = TwoSessions({victim: play(settings, others).observe(PARTICIPANT)})
+        found = attack.attempt(whole.observe(PARTICIPANT), [victim])[victim]
+        if differ:
+            assert (np.abs(found - whole.truth.values[victim])[rated] < 0.25).all()
+        else:
+            assert np.isnan(found).all()

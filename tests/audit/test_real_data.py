@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedmf.audit.attacks import ratings_from_uploads
+from fedmf.audit.attacks.ratings_from_uploads import RatingsFromUploads
 from fedmf.audit.observables import Adversary
 from fedmf.audit.runs import play
 from fedmf.federation import TrainingSettings
@@ -32,7 +32,7 @@ def test_99_of_100_ratings_of_95_of_100_users_come_out_of_two_uploads(source: st
     # Those with a few ratings and those with many, but not the few whose walks take minutes.
     usual = np.flatnonzero(counts <= 300)
     victims = usual[:: len(usual) // VICTIMS][:VICTIMS].tolist()
-    found = ratings_from_uploads.attempt(run.observe(Adversary(server=True)), victims)
+    found = RatingsFromUploads().attempt(run.observe(Adversary(server=True)), victims)
     shares = [
         np.mean(np.abs(found[one] - run.truth.values[one])[~np.isnan(run.truth.values[one])] < 0.25)
         for one in victims

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fedmf.audit.attacks import bayes_difference, lone_changes, rated_items, single_rater_rows
+from fedmf.audit.attacks.opened_sums import Claims
+from fedmf.audit.attacks.rated_items import RatedItems, looks
+from fedmf.audit.attacks.ratings_from_tables import LoneChanges
+from fedmf.audit.attacks.ratings_from_uploads import RenewedContributions
+from fedmf.audit.attacks.single_rater_rows import SingleRaterRows
 from fedmf.audit.observables import Adversary, Observables
 from fedmf.audit.opening import bytes_by_item, uploads
-from fedmf.audit.row import Row
 from fedmf.audit.runs import PlayedRun, play
 from fedmf.federation import Attendance, TrainingSettings
 from fedmf.model import FloatArray
@@ -18,7 +21,6 @@ from tests.audit.runs_for_attacks import (
     PARTICIPANT,
     SERVER,
     WITH_PARTICIPANT,
-    everybody_else,
     ratings,
     run,
 )
@@ -28,33 +30,25 @@ FEWER_MEMBERS = Adversary(server=True, members=FEW)
 ROUND, VICTIM = 7, 3
 
 
-def claims_of(
-    played: PlayedRun, adversary: Adversary, learning_round: int = 1
-) -> tuple[Observables, int, single_rater_rows.Claims]:
-    seen, number = played.observe(adversary), played.plan.setup_rounds + learning_round
-    return seen, number, single_rater_rows.attempt(seen, number)
+def claims_of(played: PlayedRun, adversary: Adversary) -> tuple[Observables, Claims]:
+    seen = played.observe(adversary)
+    return seen, SingleRaterRows().attempt(seen, played.others(adversary))
 
 
 def test_rows_of_one_rater_show_its_rating_and_stay_home_with_min_raters() -> None:
     exposed, kept = run("committee"), run("committee", min_raters=3)
-    row = single_rater_rows.judge([claims_of(exposed, PARTICIPANT)], exposed.truth)
+    row = exposed.attacked(SingleRaterRows(), PARTICIPANT)
     assert row.value > row.chance + 0.1
-    stayed = single_rater_rows.judge([claims_of(kept, PARTICIPANT)], kept.truth)
+    stayed = kept.attacked(SingleRaterRows(), PARTICIPANT)
     assert (stayed.value, stayed.n) == (0.0, row.n)
 
 
 def test_tiny_cohorts_show_ratings_of_their_members_and_a_blind_server_reads_none() -> None:
     tiny = [run("committee", min_raters=3, cohort=3, rounds=1, seed=seed) for seed in range(6)]
     found = [claims_of(played, PARTICIPANT) for played in tiny]
-    row = single_rater_rows.judge(found, tiny[0].truth)
+    row = SingleRaterRows().judge_runs(found, tiny[0].truth)
     assert row.value > row.chance + 0.1
-    assert claims_of(tiny[0], SERVER)[2] == {}
-
-
-def renewed(played: PlayedRun, adversary: Adversary) -> Row:
-    seen = played.observe(adversary)
-    found = bayes_difference.attempt(seen, everybody_else(adversary))
-    return bayes_difference.judge(seen, found, played.truth)
+    assert claims_of(tiny[0], SERVER)[1] == {}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +64,7 @@ def renewed(played: PlayedRun, adversary: Adversary) -> Row:
 def test_the_difference_of_two_contributions_is_as_good_as_one(
     protection: str, adversary: Adversary, opens: bool
 ) -> None:
-    row = renewed(run(protection), adversary)
+    row = run(protection).attacked(RenewedContributions(), adversary)
     assert row.succeeded is opens
     assert row.value > 0.95 if opens else row.value == 0.0
 
@@ -87,36 +81,30 @@ def changing(
     return play(settings, ratings(), attendance)
 
 
-def lone(played: PlayedRun, victims: tuple[int, ...], *, leaving: bool) -> Row:
-    seen = played.observe(PARTICIPANT)
-    found = lone_changes.attempt(seen, victims, leaving=leaving)
-    return lone_changes.judge(seen, found, played.truth, leaving=leaving)
-
-
 @pytest.mark.parametrize("leaving", [False, True])
 def test_who_comes_or_goes_alone_is_read_and_a_committee_lets_nobody_do_so(
     leaving: bool,
 ) -> None:
     who = ((), (VICTIM,)) if leaving else ((VICTIM,), ())
-    alone = lone(changing("rlwe", joining=who[0], leaving=who[1]), (VICTIM,), leaving=leaving)
-    assert alone.value > 0.9
-    waiting = lone(
-        changing("committee", joining=who[0], leaving=who[1]), (VICTIM,), leaving=leaving
-    )
-    assert waiting.value == 0.0
+    attack, victims = LoneChanges(leaving=leaving), (VICTIM,)
+    alone = changing("rlwe", joining=who[0], leaving=who[1])
+    assert alone.attacked(attack, PARTICIPANT, victims=victims).value > 0.9
+    waiting = changing("committee", joining=who[0], leaving=who[1])
+    assert waiting.attacked(attack, PARTICIPANT, victims=victims).value == 0.0
 
 
 def test_two_who_come_at_once_are_not_taken_for_one() -> None:
-    played = changing("rlwe", joining=(VICTIM, VICTIM + 1), leaving=())
-    assert lone(played, (VICTIM, VICTIM + 1), leaving=False).value == 0.0
+    victims = (VICTIM, VICTIM + 1)
+    played = changing("rlwe", joining=victims, leaving=())
+    row = played.attacked(LoneChanges(leaving=False), PARTICIPANT, victims=victims)
+    assert row.value == 0.0
 
 
 def test_a_batch_of_joiners_shows_what_one_of_them_alone_rated() -> None:
     """The rule of batches hides whose it is, not that it is there."""
     joining = tuple(range(1, 8))
     played = changing("committee", joining=joining, leaving=(), number=14)
-    found = [claims_of(played, PARTICIPANT, 14)]
-    row = single_rater_rows.judge(found, played.truth, among=joining)
+    row = played.attacked(SingleRaterRows(14, among=joining), PARTICIPANT)
     assert row.n > 20
     assert row.value > row.chance + 0.1
 
@@ -129,9 +117,7 @@ def test_slices_show_rated_items_to_whoever_opens_them_and_to_nobody_else(protec
     played = run(protection, **SLICED)
     holder = {"none": SERVER, "rlwe": WITH_PARTICIPANT, "committee": T_MEMBERS}[protection]
     for adversary in (holder,) if protection == "none" else (SERVER, holder):
-        seen = played.observe(adversary)
-        found = rated_items.attempt(seen, everybody_else(adversary))
-        row = rated_items.judge(seen, found, played.truth)
+        row = played.attacked(RatedItems(), adversary)
         assert row.succeeded is (adversary is holder)
         assert row.value == 1.0 if adversary is holder else row.value < 0.5
 
@@ -141,8 +127,8 @@ def test_looks_find_rated_items_slice_by_slice_where_the_whole_mask_is_known() -
     for adversary, blind in ((T_MEMBERS, False), (FEWER_MEMBERS, True)):
         seen, found = played.observe(adversary), dict[int, FloatArray]()
         for upload in uploads(seen):
-            looked = rated_items.looks(bytes_by_item(seen, upload))
+            looked = looks(bytes_by_item(seen, upload))
             found[upload.participant] = looked + found.get(upload.participant, 0.0)
-        row = rated_items.judge(seen, found, played.truth)
+        row = RatedItems().judge(seen, found, played.truth)
         assert row.succeeded is not blind
         assert blind or row.value > 0.9

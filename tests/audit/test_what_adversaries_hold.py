@@ -8,8 +8,14 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-import fedmf.audit.attacks as attacks_package
-from fedmf.audit.attacks import opened_sums, rated_items, ratings_from_uploads, two_sessions
+from fedmf.audit.attacks import (
+    opened_sums,
+    rated_items,
+    ratings_from_tables,
+    ratings_from_uploads,
+    single_rater_rows,
+)
+from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.observables import Adversary, Observables
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.secret_material import SecretMaterial
@@ -103,11 +109,24 @@ def test_a_participant_of_a_committee_holds_the_reader_secret_and_not_all_keys()
 
 
 def test_attacks_take_observables_and_never_a_run() -> None:
-    for module in (opened_sums, rated_items, ratings_from_uploads, two_sessions):
-        first, *rest = inspect.signature(module.attempt).parameters.values()
-        assert first.annotation == "Observables"
-        assert not [one for one in rest if one.annotation in ("PlayedRun", "Truth", "Ratings")]
-    assert "PlayedRun" not in vars(attacks_package)
+    allowed = {
+        "Observables",
+        "Sequence[int]",
+        "Mapping[int, Observables]",
+        "Collection[int] | None",
+    }
+    modules = opened_sums, rated_items, ratings_from_tables, ratings_from_uploads, single_rater_rows
+    found = []
+    for module in modules:
+        assert "PlayedRun" not in vars(module)
+        for one in vars(module).values():
+            if inspect.isclass(one) and issubclass(one, Attack) and not inspect.isabstract(one):
+                found.append(one)
+                for method in (one.attempt, one.__init__):
+                    _, *taken = inspect.signature(method).parameters.values()
+                    given = {parameter.annotation for parameter in taken} - {"int", "bool"}
+                    assert given <= allowed or method is object.__init__
+    assert len(found) == 7
 
 
 def test_roles_that_do_not_exist_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from fedmf.audit.observables import Adversary, Observables
 from fedmf.audit.row import Row
-from fedmf.audit.suite import AuditSettings, audit, part_names
+from fedmf.audit.settings import AuditSettings
+from fedmf.audit.suite import audit, part_names
 
 __all__ = ["Adversary", "AuditSettings", "Observables", "Row", "audit", "part_names"]

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.audit.attacks import lone_changes, single_rater_rows
+from fedmf.audit.attacks.ratings_from_tables import LoneChanges
+from fedmf.audit.attacks.single_rater_rows import SingleRaterRows
 from fedmf.audit.observables import Adversary
 from fedmf.audit.runs import PlayedRun, play
+from fedmf.audit.settings import LEAST_USERS, AuditSettings
 from fedmf.federation import Attendance, make_plan
 
 if TYPE_CHECKING:
     from fedmf.audit.row import Row
-    from fedmf.audit.suite import AuditSettings
     from fedmf.ratings import Ratings
 
-FEW, HONEST = 12, 3
+HONEST = 3
 DRAWS = 6
 """Small cohorts have few raters each: so many are drawn, by other seeds."""
 VICTIMS = 6
@@ -35,12 +36,12 @@ def rows(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     ratings
         Of at least twelve users.
     """
-    few, users = ratings.take(users=FEW), len(np.unique(ratings.users))
+    few, users = ratings.take(users=LEAST_USERS), len(np.unique(ratings.users))
     circumstances: list[tuple[Ratings, dict[str, object], int]] = [
         (few, {"min_raters": 1}, 1),
         (few, {"min_raters": 3}, 1),
         (ratings, {"min_raters": 3, "cohort": HONEST}, DRAWS),
-        (ratings, {"min_raters": 3, "cohort": min(FEW, users)}, DRAWS // 2),
+        (ratings, {"min_raters": 3, "cohort": min(LEAST_USERS, users)}, DRAWS // 2),
         (ratings, {"min_raters": 3}, 1),
     ]
     for part, changed, draws in circumstances:
@@ -53,7 +54,7 @@ def rows(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
         size = f"{part.n_users} users"
         size += "" if cohort is None else f" in cohorts of {cohort}, {draws} of them"
         yield from _row(runs, PARTICIPANT, f"--min-raters {changed['min_raters']}, {size}")
-    for left in (HONEST, FEW):
+    for left in (HONEST, LEAST_USERS):
         corrupt = tuple(range(left, users))
         adversary = Adversary(server=True, members=(0, 1), participants=corrupt)
         yield from _row(runs, adversary, f"--min-raters 3, {ratings.n_users} users")
@@ -85,11 +86,12 @@ def _alone(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
         ratings,
         Attendance(joins=joins, leaves=leaves),
     )
-    seen = run.observe(PARTICIPANT)
     for victims, is_leaving in ((joining, False), (leaving, True)):
-        found = lone_changes.attempt(seen, victims, leaving=is_leaving)
-        yield lone_changes.judge(
-            seen, found, run.truth, leaving=is_leaving, setting="no rule: one in a round"
+        yield run.attacked(
+            LoneChanges(leaving=is_leaving),
+            PARTICIPANT,
+            victims=victims,
+            setting="no rule: one in a round",
         )
 
 
@@ -113,20 +115,13 @@ def _in_batches_until(ratings: Ratings, settings: AuditSettings, settled: int) -
     if run.rounds < settled:
         # A small federation has settled by then, and its committee opens nothing more.
         return
-    seen = run.observe(PARTICIPANT)
     setting = f"the committee's rule: {least} at least"
     for victims, is_leaving in ((joining[:VICTIMS], False), (leaving, True)):
         if len(victims) > 1:
-            found = lone_changes.attempt(seen, victims, leaving=is_leaving)
-            yield lone_changes.judge(seen, found, run.truth, leaving=is_leaving, setting=setting)
-    number = run.plan.setup_rounds + settled
-    row = single_rater_rows.judge(
-        [(seen, number, single_rater_rows.attempt(seen, number))],
-        run.truth,
-        setting=f"{least} joiners at once",
-        among=joining,
-    )
-    yield from _told(row)
+            attack = LoneChanges(leaving=is_leaving)
+            yield run.attacked(attack, PARTICIPANT, victims=victims, setting=setting)
+    rows = SingleRaterRows(settled, among=joining)
+    yield from _told(run.attacked(rows, PARTICIPANT, setting=f"{least} joiners at once"))
 
 
 def _smallest_batch(ratings: Ratings, settings: AuditSettings) -> int:
@@ -136,11 +131,11 @@ def _smallest_batch(ratings: Ratings, settings: AuditSettings) -> int:
 
 
 def _row(runs: Sequence[PlayedRun], adversary: Adversary, setting: str) -> Iterator[Row]:
-    found = []
-    for run in runs:
-        seen, first = run.observe(adversary), run.plan.setup_rounds + 1
-        found.append((seen, first, single_rater_rows.attempt(seen, first)))
-    yield from _told(single_rater_rows.judge(found, runs[0].truth, setting=setting))
+    attack = SingleRaterRows()
+    seen = [run.observe(adversary) for run in runs]
+    found = [attack.attempt(one, runs[0].others(adversary)) for one in seen]
+    pairs = list(zip(seen, found, strict=True))
+    yield from _told(attack.judge_runs(pairs, runs[0].truth, setting=setting))
 
 
 def _told(row: Row) -> Iterator[Row]:

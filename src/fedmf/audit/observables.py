@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fedmf.audit.row import Attacked
+
 if TYPE_CHECKING:
     from fedmf.crypto.participants_key import ParticipantsKey
     from fedmf.federation import Entry, TrainingPlan
@@ -65,6 +67,7 @@ class Observables:
     subset."""
 
     @property
-    def name(self) -> str:
-        """How a table of results calls the adversary."""
-        return self.adversary.name(self.plan.session)
+    def attacked(self) -> Attacked:
+        """The run that was seen, and who saw it, as a row of results names them."""
+        session, method = self.plan.session, self.plan.method.name
+        return Attacked(session.protection, session.upload, method, self.adversary.name(session))

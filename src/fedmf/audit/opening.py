@@ -16,6 +16,7 @@ from fedmf.crypto.rlwe_ring import MODULUS_BITS
 from fedmf.crypto.rlwe_words import subtract_words, unpack_words, zero_words
 from fedmf.errors import OpenError
 from fedmf.federation import TableReader
+from fedmf.model.bayes import ITEMS
 from fedmf.protocol import (
     ClosingMessage,
     IntegerTable,
@@ -40,7 +41,7 @@ from fedmf.protocol.rlwe import part_layouts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fedmf.model import PublicModel
+    from fedmf.model import FloatArray, PublicModel
     from fedmf.protocol import Int64Array
     from fedmf.protocol.slices import Load
 
@@ -72,6 +73,15 @@ def uploads(seen: Observables) -> Iterator[UploadMessage]:
     for entry in seen.entries:
         if entry.kind == "upload" and entry.data is not None:
             yield UploadMessage.from_bytes(entry.data, seen.plan.session)
+
+
+def closings(seen: Observables) -> list[ClosingMessage]:
+    """Return all closings that were seen, in order."""
+    return [
+        ClosingMessage.from_bytes(entry.data, seen.plan.session)
+        for entry in seen.entries
+        if entry.kind == "closing" and entry.data is not None
+    ]
 
 
 def words_of(seen: Observables, upload: UploadMessage) -> bytes:
@@ -121,14 +131,14 @@ def _summed_tables(seen: Observables) -> dict[int, OpenedTable]:
     shape, reader = seen.plan.session.shape, TableReader(seen.plan)
     sent = {(one.round, one.participant): one for one in uploads(seen)}
     flat, tables = shape.flat(seen.plan.start_table()), {}
-    closings = [entry.data for entry in seen.entries if entry.kind == "closing" and entry.data]
-    for counted in range(len(closings) + 1):
+    heard = closings(seen)
+    for counted in range(len(heard) + 1):
         table = shape.table(flat)
         reading = reader.read(counted + 1, table)
         tables[counted] = OpenedTable(table, reading.model, reading.raters)
-        if counted == len(closings):
+        if counted == len(heard):
             break
-        closing = ClosingMessage.from_bytes(closings[counted], seen.plan.session)
+        closing = heard[counted]
         for participant in closing.included:
             upload = sent.get((closing.round, participant))
             change = None if upload is None else opened(seen, upload)
@@ -136,6 +146,13 @@ def _summed_tables(seen: Observables) -> dict[int, OpenedTable]:
                 return {}
             flat = flat + shape.flat(change.change)
     return tables
+
+
+def real_moves(seen: Observables, change: Int64Array) -> FloatArray:
+    """Return a change of items as the real numbers that it stands for."""
+    group = next(one for one in seen.plan.method.row_groups() if one.name == ITEMS)
+    moves: FloatArray = np.ldexp(change.astype(np.float64), -group.fraction_bits)
+    return moves
 
 
 def bytes_by_item(seen: Observables, upload: UploadMessage) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,17 @@ SUCCEEDED = "attack succeeded"
 NOTHING_FOUND = "no evidence found at this sample size"
 
 
+class Attacked(NamedTuple):
+    """What was attacked, and by whom."""
+
+    protection: str
+    upload: str
+    method: str
+    """Of the run; ``"any"`` where the method plays no part."""
+    adversary: str
+    """Who attacked, with what it holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One attack of one adversary on one target under one protection."""
@@ -26,9 +38,8 @@ class Row:
     protection: str
     upload: str
     method: str
-    """Of the run that was attacked."""
     adversary: str
-    """Who attacked, with what it holds."""
+    """See `Attacked`."""
     attack: str
     """Name of the attack, as in docs/explanation/attacks.md."""
     target: str
@@ -47,6 +58,35 @@ class Row:
     """The circumstance or countermeasure that this row is about."""
     note: str = ""
     """Anything a reader needs to judge the figure."""
+
+    @classmethod
+    def of(
+        cls,
+        attacked: Attacked,
+        attack: str,
+        *,
+        target: str,
+        metric: str,
+        found: Interval,
+        chance: float,
+        n: int,
+        setting: str = "",
+        note: str = "",
+    ) -> Self:
+        """Return the row of a figure with its interval; see the fields."""
+        return cls(
+            *attacked,
+            attack=attack,
+            target=target,
+            metric=metric,
+            value=found.value,
+            low=found.low,
+            high=found.high,
+            chance=chance,
+            n=n,
+            setting=setting,
+            note=note,
+        )
 
     @property
     def succeeded(self) -> bool:

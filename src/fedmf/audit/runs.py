@@ -30,6 +30,8 @@ from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.ratings import Ratings
 
 if TYPE_CHECKING:
+    from fedmf.audit.attacks.attack import Attack, Found
+    from fedmf.audit.row import Row
     from fedmf.crypto.participants_key import ParticipantsKey
     from fedmf.protocol.committee.exchange import ReviewReply, ReviewRequest
 
@@ -99,6 +101,32 @@ class PlayedRun(SecretMaterial):
         self.truth = Truth.of(ratings)
         self._ratings, self._key = ratings, key
         self._entries, self._seeds = tuple(entries), tuple(seeds)
+
+    def others(self, adversary: Adversary) -> list[int]:
+        """Return the participants that do not work with an adversary."""
+        everybody = range(self.plan.session.participants)
+        return [one for one in everybody if one not in adversary.participants]
+
+    def attacked(
+        self,
+        attack: Attack[Found],
+        adversary: Adversary,
+        *,
+        victims: Sequence[int] | None = None,
+        setting: str = "",
+    ) -> Row:
+        """Attack with what an adversary has of the run; return what that brought in.
+
+        Parameters
+        ----------
+        victims
+            All that do not work with the adversary unless given.
+        setting
+            The circumstances, for the row of results.
+        """
+        seen = self.observe(adversary)
+        found = attack.attempt(seen, self.others(adversary) if victims is None else victims)
+        return attack.judge(seen, found, self.truth, setting=setting)
 
     def observe(self, adversary: Adversary) -> Observables:
         """Return what an adversary has of the run.

@@ -3,77 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from fedmf.audit import bayes_sums
-from fedmf.audit.attacks import (
-    bayes_difference,
-    dishonest_server,
-    folded_masks,
-    opened_sums,
-    rated_items,
-    ratings_from_uploads,
-    reused_key,
-    two_sessions,
-)
+from fedmf.audit.attacks import dishonest_server, exhibits
+from fedmf.audit.attacks.opened_sums import RowsOfSums
+from fedmf.audit.attacks.rated_items import RatedItems
+from fedmf.audit.attacks.ratings_from_tables import TwoSessions
+from fedmf.audit.attacks.ratings_from_uploads import RatingsFromUploads, RenewedContributions
 from fedmf.audit.observables import Adversary
 from fedmf.audit.row import Row
 from fedmf.audit.runs import PlayedRun, play
+from fedmf.audit.settings import LEAST_USERS, AuditSettings
 from fedmf.errors import SettingsError
-from fedmf.federation import TrainingSettings
 from fedmf.ratings import Ratings
 
-LEAST_USERS = 12
-"""Fewer participants make no cohorts to compare, and intervals as wide as the scale."""
 ALL_BUT = 3
-TWO = "two consecutive uploads"
+ONE, TWO = "one upload", "two consecutive uploads"
 SLICES = 4
 ARENA_USERS, ARENA_ITEMS = 8, 60
 ARENA_VICTIMS, SESSION_VICTIMS = 4, 6
 NETWORK, SERVER = Adversary(network=True), Adversary(server=True)
-PARTICIPANT, WITH_PARTICIPANT = (
-    Adversary(participants=(0,)),
-    Adversary(server=True, participants=(0,)),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditSettings:
-    """How large the audit is.
-
-    Raises
-    ------
-    SettingsError
-        Values that cannot work; training settings check theirs.
-    """
-
-    factors: int = 8
-    """Latent factors of the models."""
-    seed: int = 0
-    """Public seed of the runs."""
-    key_bits: int = 2048
-    """Size of the Paillier keys: the attacks do not depend on it, their duration does."""
-    victims: int = 12
-    """So many participants are attacked where one attack takes a second."""
-
-    def __post_init__(self) -> None:
-        if self.victims < 2:
-            raise SettingsError(f"at least 2 victims make a sample, not {self.victims}")
-
-    def training(self, protection: str, method: str, **changed: object) -> TrainingSettings:
-        """Return the settings of a run of two rounds that learn."""
-        chosen: dict[str, object] = {"rounds": 2, "min_raters": 1, **changed}
-        return TrainingSettings(
-            protection=protection,
-            method=method,
-            factors=self.factors,
-            seed=self.seed,
-            key_bits=self.key_bits,
-            **chosen,  # type: ignore[arg-type]
-        )
+PARTICIPANT = Adversary(participants=(0,))
+WITH_PARTICIPANT = Adversary(server=True, participants=(0,))
 
 
 def audit(
@@ -123,34 +78,31 @@ def part_names() -> list[str]:
 
 def _none(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     run = play(settings.training("none", "sgd", upload="part"), ratings)
-    yield from _items(run, [SERVER])
-    yield from _ratings(run, [SERVER], setting=TWO, most=settings.victims)
-    seen = run.observe(SERVER)
-    found = ratings_from_uploads.attempt(seen, _everybody(run), public_start=True)
-    yield ratings_from_uploads.judge(
-        seen, found, run.truth, setting="the first upload, start vector from the public seed"
-    )
+    yield from _items(run, SERVER)
+    yield from _ratings(run, SERVER, setting=TWO, most=settings.victims)
+    public = "the first upload, start vector from the public seed"
+    yield run.attacked(RatingsFromUploads(public_start=True), SERVER, setting=public)
     run = play(settings.training("none", "bayes", min_raters=3), ratings)
-    yield from _items(run, [NETWORK, SERVER])
-    yield from _ratings(run, [NETWORK, SERVER], setting="one upload")
+    yield from _items(run, NETWORK, SERVER)
+    yield from _ratings(run, NETWORK, SERVER, setting=ONE)
     yield _renewed(run, NETWORK, settings)
-    yield from _slices("none", ratings, settings, [SERVER])
+    yield from _items(_sliced("none", ratings, settings), SERVER)
 
 
 def _paillier(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     for upload in ("part", "full"):
         run = play(settings.training("paillier", "sgd", upload=upload), ratings)
-        yield from _items(run, [NETWORK, SERVER])
-        yield from _items(run, [WITH_PARTICIPANT], most=settings.victims)
-        yield from _ratings(run, [NETWORK, SERVER], setting=TWO)
-        yield from _ratings(run, [WITH_PARTICIPANT], setting=TWO, most=settings.victims)
+        yield from _items(run, NETWORK, SERVER)
+        yield from _items(run, WITH_PARTICIPANT, most=settings.victims)
+        yield from _ratings(run, NETWORK, SERVER, setting=TWO)
+        yield from _ratings(run, WITH_PARTICIPANT, setting=TWO, most=settings.victims)
 
 
 def _rlwe(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     run = play(settings.training("rlwe", "bayes", min_raters=3), ratings)
-    adversaries = [NETWORK, SERVER, WITH_PARTICIPANT]
-    yield from _items(run, adversaries)
-    yield from _ratings(run, adversaries, setting="one upload")
+    adversaries = NETWORK, SERVER, WITH_PARTICIPANT
+    yield from _items(run, *adversaries)
+    yield from _ratings(run, *adversaries, setting=ONE)
 
 
 def _committee(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -158,119 +110,83 @@ def _committee(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     terms = run.plan.session.committee
     assert terms is not None  # noqa: S101 - protection committee
     few, enough = tuple(range(terms.threshold - 1)), tuple(range(terms.threshold))
+    with_few, with_enough = (Adversary(server=True, members=one) for one in (few, enough))
     adversaries = [
         NETWORK,
         SERVER,
         PARTICIPANT,
         Adversary(members=(0,)),
         WITH_PARTICIPANT,
-        Adversary(server=True, members=few),
-        Adversary(server=True, members=few, participants=_all_but_three(run)),
-        Adversary(server=True, members=enough),
+        with_few,
+        replace(with_few, participants=_all_but(run, ALL_BUT)),
+        with_enough,
     ]
-    yield from _items(run, adversaries)
-    yield from _ratings(run, adversaries, setting="one upload")
+    yield from _items(run, *adversaries)
+    yield from _ratings(run, *adversaries, setting=ONE)
     yield _renewed(run, NETWORK, settings)
-    yield _renewed(run, Adversary(server=True, members=few), settings)
-    yield from _slices(
-        "committee",
-        ratings,
-        settings,
-        [SERVER, Adversary(server=True, members=few), Adversary(server=True, members=enough)],
-    )
-
-
-def _slices(
-    protection: str, ratings: Ratings, settings: AuditSettings, adversaries: Sequence[Adversary]
-) -> Iterator[Row]:
-    run = play(
-        settings.training(
-            protection, "bayes", upload="slices", slices=SLICES, rounds=SLICES, min_raters=3
-        ),
-        ratings,
-    )
-    yield from _items(run, adversaries)
-
-
-def _renewed(run: PlayedRun, adversary: Adversary, settings: AuditSettings) -> Row:
-    seen = run.observe(adversary)
-    victims = _victims(run, adversary)[: settings.victims]
-    return bayes_difference.judge(seen, bayes_difference.attempt(seen, victims), run.truth)
+    yield _renewed(run, with_few, settings)
+    yield from _items(_sliced("committee", ratings, settings), SERVER, with_few, with_enough)
 
 
 def _sums(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
-    few = ratings.take(users=LEAST_USERS)
-    runs: list[tuple[Ratings, dict[str, object]]] = [
-        (few, {"min_raters": 1}),
-        (few, {"min_raters": 3}),
-        (ratings, {"min_raters": 3, "cohort": 3}),
-        (ratings, {"min_raters": 3, "cohort": LEAST_USERS}),
-        (ratings, {"min_raters": 3}),
+    few, all_users = ratings.take(users=LEAST_USERS), f"{ratings.n_users} users"
+    runs: list[tuple[Ratings, dict[str, int], str]] = [
+        (few, {"min_raters": 1}, f"{LEAST_USERS} users"),
+        (few, {"min_raters": 3}, f"{LEAST_USERS} users"),
+        (ratings, {"min_raters": 3, "cohort": 3}, f"{all_users} in cohorts of 3"),
+        (
+            ratings,
+            {"min_raters": 3, "cohort": LEAST_USERS},
+            f"{all_users} in cohorts of {LEAST_USERS}",
+        ),
+        (ratings, {"min_raters": 3}, all_users),
     ]
-    for part, changed in runs:
+    for part, changed, size in runs:
         run = play(settings.training("committee", "sgd", **changed), part)
-        yield _rows_of_sums(run, PARTICIPANT, changed)
+        setting = f"--min-raters {changed['min_raters']}, {size}"
+        yield run.attacked(RowsOfSums(), PARTICIPANT, setting=setting)
     # The last run again: sums over everybody, of which the adversary takes its own out.
     for left in (3, LEAST_USERS):
-        corrupt = tuple(_everybody(run)[left:])
-        adversary = Adversary(server=True, members=(0, 1), participants=corrupt)
-        yield _rows_of_sums(run, adversary, changed)
+        adversary = Adversary(server=True, members=(0, 1), participants=_all_but(run, left))
+        yield run.attacked(RowsOfSums(), adversary, setting=setting)
     run = play(settings.training("committee", "sgd", min_raters=3, opened_by="server"), ratings)
-    yield from _items(run, [SERVER])
-    yield _rows_of_sums(run, SERVER, {"min_raters": 3}, " (--open server)")
-
-
-def _rows_of_sums(
-    run: PlayedRun, adversary: Adversary, changed: Mapping[str, object], added: str = ""
-) -> Row:
-    cohort = changed.get("cohort")
-    users = run.plan.session.participants
-    size = f"{users} users" if cohort is None else f"{users} users in cohorts of {cohort}"
-    setting = f"--min-raters {changed['min_raters']}, {size}{added}"
-    seen = run.observe(adversary)
-    return opened_sums.judge(seen, opened_sums.attempt(seen), run.truth, setting=setting)
+    yield from _items(run, SERVER)
+    yield run.attacked(RowsOfSums(), SERVER, setting=f"{setting} (--open server)")
 
 
 def _sessions(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
-    chosen = settings.training("committee", "sgd", rounds=1)
+    chosen, victims = settings.training("committee", "sgd", rounds=1), range(1, SESSION_VICTIMS + 1)
     run = play(chosen, ratings)
-    seen = run.observe(PARTICIPANT)
-    found = {}
-    for victim in range(1, SESSION_VICTIMS + 1):
-        without = play(chosen, _without(ratings, victim)).observe(PARTICIPANT)
-        found[victim] = two_sessions.attempt(seen, without, victim)
-    row = ratings_from_uploads.judge(
-        seen, found, run.truth, setting="the same data, with and without the victim"
-    )
-    yield replace(row, attack=two_sessions.NAME)
+    without = {
+        one: play(chosen, without_user(ratings, one)).observe(PARTICIPANT) for one in victims
+    }
+    setting = "the same data, with and without the victim"
+    yield run.attacked(TwoSessions(without), PARTICIPANT, victims=victims, setting=setting)
 
 
 def _dishonest(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     del settings
     part = ratings.take(users=ARENA_USERS, items=ARENA_ITEMS)
     # Half stars become whole numbers from 1, 0 is left for what nobody rated.
-    values, steps = np.unique(part.values, return_inverse=True)
-    del values
+    _, steps = np.unique(part.values, return_inverse=True)
     table = np.zeros((part.n_users, part.n_items), dtype=np.int64)
     table[part.users, part.items] = steps + 1
     victims = range(min(ARENA_VICTIMS, part.n_users))
-    for attack in dishonest_server.ATTACKS:
-        for checked in (False, True):
-            found = dishonest_server.attempt(attack, table, victims, checked=checked)
-            yield dishonest_server.judge(attack, found, table, checked=checked)
-    attack = dishonest_server.UNCHECKED
-    found = dishonest_server.attempt(attack, table, victims, checked=True)
-    yield dishonest_server.judge(attack, found, table, checked=True)
+    trials = [(one, checked) for one in dishonest_server.ATTACKS for checked in (False, True)]
+    for attack, checked in [*trials, (dishonest_server.UNCHECKED, True)]:
+        found = dishonest_server.attempt(attack, table, victims, checked=checked)
+        yield dishonest_server.judge(attack, found, table, checked=checked)
 
 
 def _exhibits(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     del ratings, settings
     for weak in (True, False):
-        first, second, difference = reused_key.two_uploads(reused=weak)
-        yield reused_key.judge(reused_key.attempt(first, second), difference, reused=weak)
+        first, second, difference = exhibits.two_uploads(reused=weak)
+        found = exhibits.difference_of_uploads(first, second)
+        yield exhibits.judge_reused_key(found, difference, reused=weak)
     for weak in (True, False):
-        upload, change = folded_masks.masked_upload(folded=weak)
-        yield folded_masks.judge(folded_masks.attempt(upload), change, folded=weak)
+        upload, change = exhibits.masked_upload(folded=weak)
+        yield exhibits.judge_folded_masks(exhibits.unmasked(upload), change, folded=weak)
 
 
 _PARTS: Sequence[tuple[str, Callable[[Ratings, AuditSettings], Iterator[Row]]]] = (
@@ -287,37 +203,36 @@ _PARTS: Sequence[tuple[str, Callable[[Ratings, AuditSettings], Iterator[Row]]]] 
 )
 
 
-def _items(
-    run: PlayedRun, adversaries: Sequence[Adversary], *, most: int | None = None
-) -> Iterator[Row]:
-    for adversary in adversaries:
-        seen = run.observe(adversary)
-        rankings = rated_items.attempt(seen, _victims(run, adversary)[:most])
-        yield rated_items.judge(seen, rankings, run.truth)
+def _items(run: PlayedRun, *adversaries: Adversary, most: int | None = None) -> Iterator[Row]:
+    for one in adversaries:
+        yield run.attacked(RatedItems(), one, victims=run.others(one)[:most])
 
 
 def _ratings(
-    run: PlayedRun, adversaries: Sequence[Adversary], *, setting: str, most: int | None = None
+    run: PlayedRun, *adversaries: Adversary, setting: str, most: int | None = None
 ) -> Iterator[Row]:
-    for adversary in adversaries:
-        seen = run.observe(adversary)
-        found = ratings_from_uploads.attempt(seen, _victims(run, adversary)[:most])
-        yield ratings_from_uploads.judge(seen, found, run.truth, setting=setting)
+    for one in adversaries:
+        victims = run.others(one)[:most]
+        yield run.attacked(RatingsFromUploads(), one, victims=victims, setting=setting)
 
 
-def _victims(run: PlayedRun, adversary: Adversary) -> list[int]:
-    return [one for one in _everybody(run) if one not in adversary.participants]
+def _renewed(run: PlayedRun, adversary: Adversary, settings: AuditSettings) -> Row:
+    setting = "the second upload that learns, and no other"
+    victims = run.others(adversary)[: settings.victims]
+    return run.attacked(RenewedContributions(), adversary, victims=victims, setting=setting)
 
 
-def _everybody(run: PlayedRun) -> list[int]:
-    return list(range(run.plan.session.participants))
+def _sliced(protection: str, ratings: Ratings, settings: AuditSettings) -> PlayedRun:
+    sliced = {"upload": "slices", "slices": SLICES, "rounds": SLICES, "min_raters": 3}
+    return play(settings.training(protection, "bayes", **sliced), ratings)
 
 
-def _all_but_three(run: PlayedRun) -> tuple[int, ...]:
-    return tuple(_everybody(run)[ALL_BUT:])
+def _all_but(run: PlayedRun, left: int) -> tuple[int, ...]:
+    return tuple(range(left, run.plan.session.participants))
 
 
-def _without(ratings: Ratings, user: int) -> Ratings:
+def without_user(ratings: Ratings, user: int) -> Ratings:
+    """Return ratings without those of one user, who stays a user."""
     kept = ratings.users != user
     times = ratings.timestamps
     return replace(

@@ -1,1 +1,1 @@
-"""One attack a file: `attempt` works on an adversary's observables, `judge` on the truth."""
+"""Attacks: `attempt` works on an adversary's observables, `judge` on the truth."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fedmf.audit.arena import Arena, victims_ratings
-from fedmf.audit.row import Row, ratio_over_participants
+from fedmf.audit.row import Attacked, Row, ratio_over_participants
 from fedmf.audit.weakened import (
     MemberThatAnswersAgain,
     MemberThatCountsNoBatches,
@@ -91,25 +91,19 @@ def judge(attack: DishonestAttack, found: Outcomes, ratings: Int64Array, *, chec
         rated = np.flatnonzero(ratings[victim])
         hits.append(sum(loot.get(int(item)) == ratings[victim, item] for item in rated))
         counts.append(len(rated))
-    interval = ratio_over_participants(hits, counts)
     given, often = np.unique(ratings[ratings > 0], return_counts=True)
     commonest = given[often.argmax()]
     own = ratings[list(found.loot)]
-    return Row(
-        "committee",
-        "full",
-        "any",
-        "a dishonest server (--open server)",
+    return Row.of(
+        Attacked("committee", "full", "any", "a dishonest server (--open server)"),
         attack.name,
-        "one participant's ratings",
-        "share of ratings recovered",
-        interval.value,
-        interval.low,
-        interval.high,
-        float(np.mean(own[own > 0] == commonest)),
-        int(sum(counts)),
-        _setting(attack, checked=checked),
-        found.refusals[0] if found.refusals else "nobody refused",
+        target="one participant's ratings",
+        metric="share of ratings recovered",
+        found=ratio_over_participants(hits, counts),
+        chance=float(np.mean(own[own > 0] == commonest)),
+        n=int(sum(counts)),
+        setting=_setting(attack, checked=checked),
+        note=found.refusals[0] if found.refusals else "nobody refused",
     )
 
 

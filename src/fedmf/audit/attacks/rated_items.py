@@ -6,13 +6,15 @@ rated items among the n that stand first; a blind ranking reaches n / items on a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.opening import bytes_by_item, opened, uploads
-from fedmf.audit.row import Row, Z
+from fedmf.audit.row import CONFIDENCE, Row, Z
+from fedmf.evaluation import Interval
 from fedmf.model.bayes import ITEMS
 
 if TYPE_CHECKING:
@@ -22,29 +24,56 @@ if TYPE_CHECKING:
     from fedmf.audit.truth import Truth
     from fedmf.model import FloatArray
 
-NAME = "rated items"
 POPULARITY = "popularity alone"
 Rankings = Mapping[int, "FloatArray"]
 """Participant -> a score for every item, shape (items,); the highest are taken to be rated."""
 
 
-def attempt(seen: Observables, victims: Iterable[int]) -> Rankings:
-    """Return scores from the uploads of the rounds that learn."""
-    items = seen.plan.codec.position(ITEMS)
-    rows = seen.plan.session.shape.groups[items].rows
-    scores = {victim: np.zeros(rows) for victim in victims}
-    for upload in uploads(seen):
-        if upload.round <= seen.plan.setup_rounds or upload.participant not in scores:
-            continue
-        score = scores[upload.participant]
-        found = opened(seen, upload)
-        if found is not None:
-            score += found.change[items].any(axis=1)
-        elif upload.rows is not None:
-            score[upload.rows[items]] += 1.0
-        else:
-            score += looks(bytes_by_item(seen, upload))
-    return scores
+class RatedItems(Attack[Rankings]):
+    """Ranks items by the uploads of the rounds that learn."""
+
+    name = "rated items"
+
+    def attempt(self, seen: Observables, victims: Sequence[int]) -> Rankings:
+        """Return scores of all items."""
+        items = seen.plan.codec.position(ITEMS)
+        rows = seen.plan.session.shape.groups[items].rows
+        scores = {victim: np.zeros(rows) for victim in victims}
+        for upload in uploads(seen):
+            if upload.round <= seen.plan.setup_rounds or upload.participant not in scores:
+                continue
+            score = scores[upload.participant]
+            found = opened(seen, upload)
+            if found is not None:
+                score += found.change[items].any(axis=1)
+            elif upload.rows is not None:
+                score[upload.rows[items]] += 1.0
+            else:
+                score += looks(bytes_by_item(seen, upload))
+        return scores
+
+    def judge(self, seen: Observables, found: Rankings, truth: Truth, *, setting: str = "") -> Row:
+        """Measure R-precision over the participants; popularity alone stands beside it.
+
+        The interval is as wide as blind rankings scatter, which is known exactly: the number of
+        hits of each participant is hypergeometric.
+        """
+        figures, chances, variances = _precisions(found, truth)
+        popular, _, _ = _precisions(popularity(truth, found), truth)
+        mean, half = float(figures.mean()), Z * float(np.sqrt(variances.sum())) / len(figures)
+        return Row.of(
+            seen.attacked,
+            self.name,
+            target="which items each participant rated",
+            metric="R-precision",
+            found=Interval(
+                max(0.0, mean - half), mean, min(1.0, mean + half), CONFIDENCE, len(figures)
+            ),
+            chance=float(chances.mean()),
+            n=len(figures),
+            setting=setting,
+            note=f"{POPULARITY} reaches {popular.mean():.3f}",
+        )
 
 
 def popularity(truth: Truth, victims: Iterable[int]) -> Rankings:
@@ -55,33 +84,6 @@ def popularity(truth: Truth, victims: Iterable[int]) -> Rankings:
     rated = ~np.isnan(truth.values)
     everybody = rated.sum(axis=0).astype(np.float64)
     return {victim: everybody - rated[victim] for victim in victims}
-
-
-def judge(seen: Observables, rankings: Rankings, truth: Truth) -> Row:
-    """Measure R-precision over the participants; popularity alone stands beside it.
-
-    The interval is as wide as blind rankings scatter, which is known exactly: the number of hits
-    of each participant is hypergeometric.
-    """
-    figures, chances, variances = _precisions(rankings, truth)
-    popular, _, _ = _precisions(popularity(truth, rankings), truth)
-    half = Z * float(np.sqrt(variances.sum())) / len(figures)
-    session = seen.plan.session
-    return Row(
-        session.protection,
-        session.upload,
-        seen.plan.method.name,
-        seen.name,
-        NAME,
-        "which items each participant rated",
-        "R-precision",
-        float(figures.mean()),
-        max(0.0, float(figures.mean()) - half),
-        min(1.0, float(figures.mean()) + half),
-        float(chances.mean()),
-        len(figures),
-        note=f"popularity alone reaches {popular.mean():.3f}",
-    )
 
 
 def _precisions(rankings: Rankings, truth: Truth) -> tuple[FloatArray, FloatArray, FloatArray]:

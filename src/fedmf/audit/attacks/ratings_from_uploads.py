@@ -1,4 +1,4 @@
-"""Ratings from single uploads: the paper's theorem, under every protection and for every adversary.
+"""Ratings from what participants upload: the paper's theorem, under every protection.
 
 Whoever reads a participant's uploads computes its ratings from two consecutive ones (`sgd`), or
 from one (`bayes`). Whoever cannot open them tries with the words as they stand.
@@ -6,14 +6,14 @@ from one (`bayes`). Whoever cannot open them tries with the words as they stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.audit.attacks.batch_step import rank_one
-from fedmf.audit.attacks.bayes_step import ratings_of_bayes
-from fedmf.audit.attacks.sequential_step import Steps, follow, recover
+from fedmf.audit.attacks.attack import Attack
+from fedmf.audit.attacks.bayes_step import ratings_of_bayes, ratings_of_difference
+from fedmf.audit.attacks.sgd_step import Steps, follow, rank_one, recover
 from fedmf.audit.opening import opened, opened_tables, uploads, words_of
 from fedmf.audit.row import Row, ratio_over_participants
 from fedmf.model import RATERS
@@ -22,69 +22,120 @@ from fedmf.model.sgd import Sgd
 
 if TYPE_CHECKING:
     from fedmf.audit.observables import Observables
-    from fedmf.audit.opening import OpenedTable
     from fedmf.audit.truth import Truth
     from fedmf.model import FloatArray, FloatTable
     from fedmf.protocol import UploadMessage
 
-NAME = "ratings from single uploads"
 Estimates = Mapping[int, "FloatArray"]
 """Participant -> estimated rating of every item, shape (items,), NaN where there is no claim."""
 
 
-def attempt(seen: Observables, victims: Iterable[int], *, public_start: bool = False) -> Estimates:
-    """Return what the adversary takes the victims' ratings to be.
+class RatingsAttack(Attack[Estimates]):
+    """An attack on the ratings of single participants."""
+
+    target = "every participant's ratings"
+
+    def judge(self, seen: Observables, found: Estimates, truth: Truth, *, setting: str = "") -> Row:
+        """Count the ratings that are right to half a step of the scale, a quarter of a star."""
+        victims = sorted(found)
+        hits, counts = [], []
+        for victim in victims:
+            rated = ~np.isnan(truth.values[victim])
+            apart = np.abs(found[victim][rated] - truth.values[victim][rated])
+            hits.append(float(np.sum(apart < truth.step / 2)))
+            counts.append(int(rated.sum()))
+        whole = sum(hit >= 0.99 * count for hit, count in zip(hits, counts, strict=True))
+        return Row.of(
+            seen.attacked,
+            self.name,
+            target=self.target,
+            metric="share of ratings recovered",
+            found=ratio_over_participants(hits, counts),
+            chance=truth.share_of_commonest(victims),
+            n=sum(counts),
+            setting=setting,
+            note=f"at least 99 % of the ratings of {whole} of {len(victims)} participants",
+        )
+
+
+def nothing_found(seen: Observables, victims: Sequence[int]) -> dict[int, FloatArray]:
+    """Return estimates that claim nothing yet."""
+    items = seen.plan.session.shape.groups[seen.plan.codec.position(ITEMS)].rows
+    return {victim: np.full(items, np.nan) for victim in victims}
+
+
+class RatingsFromUploads(RatingsAttack):
+    """Reads the first uploads that learn, one by one.
 
     Parameters
     ----------
     public_start
         Method `sgd`: use that a user's start vector comes from the public seed, which makes the
-        first upload alone enough.
+        first upload enough.
     """
-    tables, first = opened_tables(seen), seen.plan.setup_rounds
-    messages: dict[int, dict[int, UploadMessage]] = {}
-    for one in uploads(seen):
-        messages.setdefault(one.participant, {})[one.round] = one
-    estimates = {}
-    for victim in victims:
-        own = messages.get(victim, {})
-        changes = [_read(seen, own.get(number)) for number in range(first, first + 3)]
-        if changes[1] is not None and first in tables:
-            found = _opened(seen, victim, tables, changes, public_start=public_start)
-        else:
-            found = _closed(seen, own.get(first + 1))
-        estimates[victim] = found
-    return estimates
+
+    name = "ratings from single uploads"
+
+    def __init__(self, *, public_start: bool = False) -> None:
+        self._public_start = public_start
+
+    def attempt(self, seen: Observables, victims: Sequence[int]) -> Estimates:
+        """Return what the adversary takes the victims' ratings to be."""
+        method, first, tables = seen.plan.method, seen.plan.setup_rounds, opened_tables(seen)
+        messages: dict[int, dict[int, UploadMessage]] = {}
+        for one in uploads(seen):
+            messages.setdefault(one.participant, {})[one.round] = one
+        found = nothing_found(seen, victims)
+        for victim, estimates in found.items():
+            own = messages.get(victim, {})
+            setup, change, later = (
+                _read(seen, own.get(number)) for number in range(first, first + 3)
+            )
+            if change is None or first not in tables:
+                estimates[:] = _closed(seen, own.get(first + 1))
+            elif isinstance(method, Bayes):
+                # Whoever uploads counts says what was rated, also where the row stays at home.
+                counted = change if setup is None else setup
+                rated = np.flatnonzero(counted[RATERS][:, 0])
+                estimates[rated] = ratings_of_bayes(
+                    method, tables[first].model, rated, change[ITEMS][rated], counted[TOTALS][0]
+                )
+            elif isinstance(method, Sgd) and (later is not None or self._public_start):
+                rated = np.flatnonzero(change[ITEMS].any(axis=1))
+                changes = [change] if later is None else [change, later]
+                seen_of_rounds = [
+                    (one[ITEMS][rated], tables[first + number].model.item_factors[rated])
+                    for number, one in enumerate(changes)
+                ]
+                start = method.start_user_factors(seen.plan.members[victim])[0]
+                estimates[rated] = _walked(
+                    method, seen_of_rounds, start if self._public_start else None
+                )
+        return found
 
 
-def judge(seen: Observables, estimates: Estimates, truth: Truth, *, setting: str = "") -> Row:
-    """Count the ratings that are right to half a step of the scale, a quarter of a star."""
-    victims = sorted(estimates)
-    hits, counts = [], []
-    for victim in victims:
-        rated = ~np.isnan(truth.values[victim])
-        apart = np.abs(estimates[victim][rated] - truth.values[victim][rated])
-        hits.append(float(np.sum(apart < truth.step / 2)))
-        counts.append(int(rated.sum()))
-    found = ratio_over_participants(hits, counts)
-    whole = sum(hit >= 0.99 * count for hit, count in zip(hits, counts, strict=True))
-    session = seen.plan.session
-    return Row(
-        session.protection,
-        session.upload,
-        seen.plan.method.name,
-        seen.name,
-        NAME,
-        "every participant's ratings",
-        "share of ratings recovered",
-        found.value,
-        found.low,
-        found.high,
-        truth.share_of_commonest(victims),
-        sum(counts),
-        setting,
-        f"at least 99 % of the ratings of {whole} of {len(victims)} participants",
-    )
+class RenewedContributions(RatingsAttack):
+    """Reads the second upload that learns, and no other."""
+
+    name = "a renewed contribution"
+
+    def attempt(self, seen: Observables, victims: Sequence[int]) -> Estimates:
+        """Return the ratings behind the difference to the upload before."""
+        method, first = seen.plan.method, seen.plan.setup_rounds
+        found, tables = nothing_found(seen, victims), opened_tables(seen)
+        if not isinstance(method, Bayes) or first not in tables or first + 1 not in tables:
+            return found
+        models = tables[first].model, tables[first + 1].model
+        for upload in uploads(seen):
+            if upload.round == first + 2 and upload.participant in found:
+                change = _read(seen, upload)
+                if change is not None:
+                    moved = change[ITEMS]
+                    rated = np.flatnonzero(moved.any(axis=1))
+                    found[upload.participant][rated] = ratings_of_difference(
+                        method, models, rated, moved[rated]
+                    )
+        return found
 
 
 def _read(seen: Observables, upload: UploadMessage | None) -> FloatTable | None:
@@ -92,47 +143,25 @@ def _read(seen: Observables, upload: UploadMessage | None) -> FloatTable | None:
     return None if found is None else seen.plan.codec.decode_table(found.change)
 
 
-def _opened(
-    seen: Observables,
-    victim: int,
-    tables: Mapping[int, OpenedTable],
-    changes: Sequence[FloatTable | None],
-    *,
-    public_start: bool,
+def _walked(
+    method: Sgd, rounds: Sequence[tuple[FloatArray, FloatArray]], start: FloatArray | None
 ) -> FloatArray:
-    """Return what the uploads of the set-up round and of the two after it show."""
-    method, first = seen.plan.method, seen.plan.setup_rounds
-    setup, change, later = changes
-    assert change is not None  # noqa: S101 - see the caller
-    found = np.full(len(change[ITEMS]), np.nan)
-    if isinstance(method, Bayes):
-        # Whoever uploads counts says what was rated, also where the row itself stays at home.
-        counted = change if setup is None else setup
-        rated = np.flatnonzero(counted[RATERS][:, 0])
-        found[rated] = ratings_of_bayes(
-            method, tables[first].model, rated, change[ITEMS][rated], counted[TOTALS][0]
-        )
-        return found
-    if not isinstance(method, Sgd):
-        return found
-    rated = np.flatnonzero(change[ITEMS].any(axis=1))
-    if not len(rated) or (later is None and not public_start):
-        return found
-    steps = Steps(method.learning_rate, method.reg)
-    downloads = [tables[first].model.item_factors[rated]]
-    seen_steps = [steps.directions(change[ITEMS][rated], downloads[0])]
-    if public_start:
-        start = method.start_user_factors(seen.plan.members[victim])[0]
-        found[rated] = follow(start, seen_steps[0], downloads[0], steps).ratings
-        return found
-    assert later is not None  # noqa: S101 - see above
-    downloads.append(tables[first + 1].model.item_factors[rated])
-    seen_steps.append(steps.directions(later[ITEMS][rated], downloads[1]))
+    """Return ratings from a user's moves of items, and the items' vectors, in one or two rounds.
+
+    Parameters
+    ----------
+    start
+        The user's first vector; None: nobody knows it, and two rounds are needed.
+    """
+    steps = Steps.of(method)
+    (first, vectors), *later = [(steps.directions(*one), one[1]) for one in rounds]
+    if not len(first):
+        return np.zeros(0)
+    if start is not None:
+        return follow(start, first, vectors, steps).ratings
+    second, moved_vectors = later[0]
     middle = (method.scale.lowest + method.scale.highest) / 2
-    found[rated] = recover(
-        (seen_steps[0], seen_steps[1]), (downloads[0], downloads[1]), steps, middle
-    )
-    return found
+    return recover((first, second), (vectors, moved_vectors), steps, middle)
 
 
 def _closed(seen: Observables, upload: UploadMessage | None) -> FloatArray:

@@ -13,14 +13,15 @@ Unlike with `sgd` users start from nothing that is public, so that no row says w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.bayes_step import PublicPart
-from fedmf.audit.attacks.opened_sums import included_in, own_change, real_moves
-from fedmf.audit.opening import opened_tables
+from fedmf.audit.attacks.opened_sums import NAME, Claims, change_of_others, included_in
+from fedmf.audit.opening import opened_tables, real_moves
 from fedmf.audit.row import Row, ratio_over_participants
 from fedmf.model import RATERS
 from fedmf.model.bayes import ITEMS, Bayes
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from fedmf.model import FloatArray, PublicModel
     from fedmf.protocol import Int64Array
 
-NAME = "rows of opened sums"
-Claims = Mapping[int, tuple[int, float]]
-"""Item -> the group of rows that one person is said to have rated, and the rating."""
 COUNTS = (5, 8, 12, 20, 35, 60, 120, 250)
 """So many ratings may a rater have; Phi shrinks with them."""
 SAME_USER = 0.03
@@ -46,106 +44,128 @@ HALF_STAR = 1.0
 """What a half star costs against a whole one, in natural logarithms of probability."""
 
 
-def attempt(seen: Observables, number: int) -> Claims:
-    """Return a claim for every row of a round's change that looks like a single rater's.
-
-    The adversary takes the contributions of its own participants out first.
+class SingleRaterRows(Attack[Claims]):
+    """Claims every row of a round's change that looks like a single rater's.
 
     Parameters
     ----------
-    number
-        The round whose change is read. Whoever is in it is new in it, or hardly moved.
-    """
-    method, tables = seen.plan.method, opened_tables(seen)
-    if not isinstance(method, Bayes) or number - 1 not in tables or number not in tables:
-        return {}
-    before, after = tables[number - 1], tables[number]
-    place, counts = (seen.plan.codec.position(name) for name in (ITEMS, RATERS))
-    change = after.table[place] - before.table[place]
-    newly = after.table[counts][:, 0] - before.table[counts][:, 0]
-    raters = newly if newly.any() else after.table[counts][:, 0]
-    included = included_in(seen, number)
-    suspects = [one for one in included if one not in seen.ratings]
-    if not newly.any():
-        for participant in set(included) - set(suspects):
-            change = change - own_change(seen, participant, before.model, change)
-            raters = raters - np.isin(np.arange(len(raters)), seen.ratings[participant].rated_items)
-    changed = change.any(axis=1)
-    # Where everybody is in the round, or comes in it, the counts say which rows have one rater.
-    if newly.any() or len(included) == seen.plan.session.participants:
-        changed &= raters == 1
-    items = np.flatnonzero(changed)
-    if not suspects or not len(items):
-        return {}
-    return ratings_of_rows(
-        method, before.model, items, real_moves(seen, change)[items], len(suspects)
-    )
-
-
-def judge(
-    found: Sequence[tuple[Observables, int, Claims]],
-    truth: Truth,
-    *,
-    setting: str = "",
-    among: Collection[int] | None = None,
-) -> Row:
-    """Count the claims that are right up to one constant for each group of rows.
-
-    Of the ratings that stand alone in their row, of raters with three of them at least: one or two
-    are always right up to a constant. Rows of different raters in one group count for the one with
-    most of them. Chance is who knows all that, and always guesses the rater's commonest rating: the
-    same up to a constant.
-
-    Parameters
-    ----------
-    found
-        What was seen of a run, the round of it that was read, and the claims; of several runs
-        that drew other cohorts where one says too little.
+    learning_round
+        The round that is read, counted from the first that learns. Whoever is in it is new in it,
+        or hardly moved.
     among
         Whose ratings were added; None: those of everybody in the round who does not work with the
         adversary.
     """
-    hits, counts, commonest, exact = [], [], 0, 0
-    for seen, number, claims in found:
-        everybody = among or included_in(seen, number)
+
+    name = NAME
+
+    def __init__(self, learning_round: int = 1, *, among: Collection[int] | None = None) -> None:
+        self._learning_round, self._among = learning_round, among
+
+    def attempt(self, seen: Observables, victims: Sequence[int]) -> Claims:
+        """Return claims of groups of rows, each of one rater whom nothing names."""
+        number = self._number(seen)
+        method, tables = seen.plan.method, opened_tables(seen)
+        if not isinstance(method, Bayes) or number - 1 not in tables or number not in tables:
+            return {}
+        before, after = tables[number - 1], tables[number]
+        place, counts = (seen.plan.codec.position(name) for name in (ITEMS, RATERS))
+        newly = after.table[counts][:, 0] - before.table[counts][:, 0]
+        included = included_in(seen, number)
+        suspects = [one for one in included if one in victims]
+        if newly.any():
+            change, raters = after.table[place] - before.table[place], newly
+        else:
+            change, raters = change_of_others(seen, tables, number), after.table[counts][:, 0]
+            for participant in set(included) & seen.ratings.keys():
+                rated = seen.ratings[participant].rated_items
+                raters = raters - np.isin(np.arange(len(raters)), rated)
+        changed = change.any(axis=1)
+        # Where everybody is in the round, or comes in it, the counts say which rows have one rater.
+        if newly.any() or len(included) == seen.plan.session.participants:
+            changed &= raters == 1
+        items = np.flatnonzero(changed)
+        if not suspects or not len(items):
+            return {}
+        moves = real_moves(seen, change)[items]
+        return ratings_of_rows(method, before.model, items, moves, len(suspects))
+
+    def judge(self, seen: Observables, found: Claims, truth: Truth, *, setting: str = "") -> Row:
+        """Judge what was found in one run; see `judge_runs`."""
+        return self.judge_runs([(seen, found)], truth, setting=setting)
+
+    def judge_runs(
+        self, runs: Sequence[tuple[Observables, Claims]], truth: Truth, *, setting: str = ""
+    ) -> Row:
+        """Count the claims that are right up to one constant for each group of rows.
+
+        Of the ratings that stand alone in their row, of raters with three of them at least: one or
+        two are always right up to a constant. Rows of different raters in one group count for the
+        one with most of them. Chance is who knows all that, and always guesses the rater's
+        commonest rating: the same up to a constant.
+
+        Parameters
+        ----------
+        runs
+            What was seen of a run, and what was found there; of several runs that drew other
+            cohorts where one says too little.
+        """
+        told = [one for run in runs for one in self._told(*run, truth)]
+        counts = [one.number for one in told]
+        found = ratio_over_participants([one.hits for one in told], counts)
+        exact = sum(one.exact for one in told)
+        return Row.of(
+            runs[0][0].attacked,
+            self.name,
+            target="ratings of others that stand alone in their row",
+            metric="share of single raters' ratings linked, and right up to a constant",
+            found=found,
+            chance=sum(one.commonest for one in told) / max(1, sum(counts)),
+            n=sum(counts),
+            setting=setting,
+            note=f"of {len(counts)} raters with at least {LEAST_ROWS} such rows; "
+            f"{exact} ratings are right without the constant, too",
+        )
+
+    def _number(self, seen: Observables) -> int:
+        return seen.plan.setup_rounds + self._learning_round
+
+    def _told(self, seen: Observables, claims: Claims, truth: Truth) -> Iterator[_Told]:
+        """Yield the raters of a round of whom enough ratings stand alone in their row."""
+        everybody = self._among or included_in(seen, self._number(seen))
         values = truth.values[[one for one in everybody if one not in seen.ratings]]
         rated = ~np.isnan(values)
         alone = rated & (rated.sum(axis=0) == 1)
-        told = {one: np.flatnonzero(own) for one, own in enumerate(alone)}
-        told = {one: items for one, items in told.items() if len(items) >= LEAST_ROWS}
+        raters = [one for one, own in enumerate(alone) if own.sum() >= LEAST_ROWS]
         groups: dict[int, Counter[tuple[int, int]]] = {}
-        for one, items in told.items():
-            commonest += max(Counter(values[one, items].tolist()).values())
-            for item in items.tolist():
+        for one in raters:
+            for item in np.flatnonzero(alone[one]).tolist():
                 if item in claims:
                     group, rating = claims[item]
                     apart = int(np.rint((rating - values[one, item]) / truth.step))
                     groups.setdefault(group, Counter())[one, apart] += 1
-                    exact += apart == 0
         best = [group.most_common(1)[0] for group in groups.values()]
-        for one, items in told.items():
-            hits.append(sum(most for (rater, _), most in best if rater == one))
-            counts.append(len(items))
-    interval = ratio_over_participants(hits, counts)
-    seen = found[0][0]
-    session = seen.plan.session
-    return Row(
-        session.protection,
-        session.upload,
-        seen.plan.method.name,
-        seen.name,
-        NAME,
-        "ratings of others that stand alone in their row",
-        "share of single raters' ratings linked, and right up to a constant",
-        interval.value,
-        interval.low,
-        interval.high,
-        commonest / max(1, sum(counts)),
-        sum(counts),
-        setting,
-        f"of {len(counts)} raters with at least {LEAST_ROWS} such rows; "
-        f"{exact} ratings are right without the constant, too",
-    )
+        for one in raters:
+            own = values[one, alone[one]]
+            yield _Told(
+                number=len(own),
+                commonest=max(Counter(own.tolist()).values()),
+                hits=sum(most for (rater, _), most in best if rater == one),
+                exact=sum(group[one, 0] for group in groups.values()),
+            )
+
+
+class _Told(NamedTuple):
+    """How many ratings of one rater stand alone in their row."""
+
+    number: int
+    """All of them."""
+    commonest: int
+    """Those of the commonest value."""
+    hits: int
+    """Those that came out up to a constant."""
+    exact: int
+    """Those that came out as they are."""
 
 
 def ratings_of_rows(

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from fedmf.audit.attacks.batch_step import ratings_of_batch_steps
-from fedmf.audit.attacks.sequential_step import Steps, follow, recover
+from fedmf.audit.attacks.sgd_step import Steps, follow, ratings_of_batch_steps, recover
 from fedmf.model import FloatArray, PublicModel
 from fedmf.model.sgd import ITEMS, Sgd
 from fedmf.ratings import OwnedRatings, RatingScale
