@@ -161,8 +161,12 @@ def test_a_run_json_will_do_as_the_session(charter: str) -> None:
     ("broken", "number", "sentence"),
     [
         ("north/card.json", 32, "is a file of personal keys, where a card is due"),
-        ("session.json", 32, "session.json: these bytes describe no session"),
-        ("east/card.json", 32, "east/card.json: the signature of a 'card' does not fit"),
+        ("session.json", 32, "session.json does not hold a session: session_id is missing"),
+        (
+            "east/card.json",
+            32,
+            "does not hold a card: the signature of a 'card' does not fit",
+        ),
         ("south/card.json", 32, "cannot read a card from south/card.json: No such file"),
     ],
 )

@@ -9,9 +9,9 @@ from fedmf.federation import DataChoice, TrainingSettings
 
 def test_settings_come_back_from_json() -> None:
     settings = TrainingSettings(protection="none", method="sgd", cohort=5, learning_rate=0.1)
-    assert TrainingSettings(**settings.as_json()) == settings  # type: ignore[arg-type]
+    assert TrainingSettings.from_json(settings.as_json()) == settings
     choice = DataChoice("movielens-small", users=3, split="last")
-    assert DataChoice(**choice.as_json()) == choice  # type: ignore[arg-type]
+    assert DataChoice.from_json(choice.as_json()) == choice
 
 
 @pytest.mark.parametrize(

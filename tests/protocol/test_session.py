@@ -73,7 +73,7 @@ def test_other_spellings_of_a_session_are_refused() -> None:
     "data", [b"", b"{}", b"[]", b"null", b"\xff", b'{"session_id":5}', b"[" * 9999]
 )
 def test_bytes_that_are_no_session_are_refused(data: bytes) -> None:
-    with pytest.raises(MessageError, match="describe no session"):
+    with pytest.raises(MessageError, match="does not hold a session"):
         Session.from_bytes(data)
 
 
@@ -94,7 +94,7 @@ def test_bytes_that_are_no_session_are_refused(data: bytes) -> None:
 def test_members_of_other_types_are_refused(old: str, new: str) -> None:
     text = small_session().to_bytes().decode()
     assert old in text
-    with pytest.raises(MessageError, match="describe no session"):
+    with pytest.raises(MessageError, match="does not hold a session"):
         Session.from_bytes(text.replace(old, new).encode())
 
 

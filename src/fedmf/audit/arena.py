@@ -52,7 +52,6 @@ from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant, reader_envelope_key
-from fedmf.protocol.committee.roster import Roster
 from fedmf.protocol.committee.sum_opening import (
     committee_layout,
     open_round_sum,
@@ -111,8 +110,12 @@ class Arena:
         signing = {number: SigningKey.fresh() for number in range(count)}
         keys = [SigningKey.fresh() for _ in range(MEMBERS)]
         reader = reader_envelope_key(MasterSecret.fresh(), terms.suite).public
-        roster = Roster(1, tuple(key.public for key in signing.values()), reader)
-        self.charter = Charter(session, tuple(key.public for key in keys), roster)
+        self.charter = Charter(
+            session,
+            tuple(key.public for key in keys),
+            tuple(key.public for key in signing.values()),
+            reader,
+        )
         self._members = [
             member(self.charter, number, key, ForgetfulLog()) for number, key in enumerate(keys)
         ]

@@ -15,7 +15,7 @@ from fedmf.federation import TrainingSettings
 from fedmf.federation.settings import DEFAULT_ROUNDS_TEXT, DEFAULT_SLICES, default_rounds
 from fedmf.federation.silos import CoordinatorSettings, Federation, SiloSettings
 from fedmf.federation.silos.federation import FEDERATION
-from fedmf.federation.silos.silo_settings import SILO
+from fedmf.federation.silos.own_settings import SILO
 from fedmf.ratings import Id, RatingScale
 
 federation = typer.Typer(

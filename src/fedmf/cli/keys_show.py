@@ -26,9 +26,9 @@ from fedmf.federation.enrolment_files import (
 )
 from fedmf.protocol.committee.cards import Card
 from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.documents import Format, format_of
 from fedmf.protocol.committee.register import Register, roster_from_document
 from fedmf.protocol.committee.roster import Roster
+from fedmf.protocol.json_documents import Format, format_of
 
 
 @ends_with_error_number
@@ -94,7 +94,7 @@ def describe(path: Path) -> dict[str, Any]:
             }
         case Format.ENROLMENT:
             return _enrolment(path.parent)
-        case None:
+        case _:
             raise MessageError(f"{path} is no file of fedmf keys")
 
 

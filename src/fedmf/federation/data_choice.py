@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, cast
 
 from fedmf.errors import SettingsError, UnknownNameError
+from fedmf.protocol.json_fields import JsonFields
 from fedmf.ratings import Ratings, load_ratings
 
 Split = Literal["random", "last"]
@@ -13,7 +14,7 @@ SPLITS = ("random", "last")
 
 
 @dataclass(frozen=True, slots=True)
-class DataChoice:
+class DataChoice(JsonFields):
     """A source of ratings, a part of it, and a split.
 
     Raises
@@ -63,7 +64,3 @@ class DataChoice:
             return ratings, everything, nothing
         training, heldout = ratings.split(self.holdout, self.seed, by=cast("Split", self.split))
         return ratings, training, heldout
-
-    def as_json(self) -> dict[str, object]:
-        """Return the choice as JSON values; ``DataChoice(**values)`` restores it."""
-        return asdict(self)

@@ -25,11 +25,11 @@ from fedmf.crypto.key_file import read_key_file, write_key_file
 from fedmf.errors import FedmfError, KeyMaterialError, MessageError, ProtocolError, SettingsError
 from fedmf.protocol.committee.cards import Card, PersonalKeys
 from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.documents import Format, format_of
 from fedmf.protocol.committee.enrolment import Enrolment
 from fedmf.protocol.committee.register import Register, roster_from_document, roster_to_document
 from fedmf.protocol.committee.roster import SignedRoster
 from fedmf.protocol.committee.sealed_reader import SealedReader
+from fedmf.protocol.json_documents import Format
 from fedmf.protocol.session import Session
 from fedmf.store.atomic import new_folder, write_file
 
@@ -130,12 +130,7 @@ def read_register(folder: Path) -> Register:
 def read_charter(folder: Path, name: str = CHARTER) -> Charter:
     """Read the charter in a folder; raise MessageError if there is none."""
     path = folder / name
-    data = read_public(path, Format.CHARTER.kind)
-    found = format_of(data)
-    if found is not Format.CHARTER:
-        kind = "no file of fedmf keys" if found is None else found.kind
-        raise MessageError(f"{path} is {kind}, where {Format.CHARTER.kind} is due")
-    return Charter.from_bytes(data)
+    return Charter.from_bytes(read_public(path, Format.CHARTER.kind), str(path))
 
 
 def read_rosters(folder: Path, charter: Charter) -> tuple[SignedRoster, ...]:
@@ -167,10 +162,7 @@ def read_session(path: Path) -> Session:
         inner = run.get("session") if isinstance(run, dict) else None
     except (ValueError, RecursionError):
         inner = None
-    try:
-        return Session.from_bytes(inner.encode() if isinstance(inner, str) else data.strip())
-    except MessageError as error:
-        raise MessageError(f"{path}: {error}") from None
+    return Session.from_bytes(inner.encode() if isinstance(inner, str) else data.strip(), str(path))
 
 
 def read_sealed(path: Path) -> SealedReader:

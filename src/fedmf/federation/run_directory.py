@@ -87,8 +87,8 @@ class RunDirectory:
 
     def __init__(self, path: Path, described: Mapping[str, Any]) -> None:
         self.path = path
-        self.settings = TrainingSettings(**described["settings"])
-        self.data = DataChoice(**described["data"])
+        self.settings = TrainingSettings.from_json(described["settings"])
+        self.data = DataChoice.from_json(described["data"])
         self.session = Session.from_bytes(described["session"].encode())
         self.fedmf_version = str(described["fedmf"])
         self._ratings_sha256 = described["ratings_sha256"]

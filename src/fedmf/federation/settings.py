@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from fedmf.crypto.replicated_sharing import ReplicatedSharing
 from fedmf.errors import SettingsError, UnknownNameError
@@ -11,6 +11,7 @@ from fedmf.model.registry import parameters_of
 from fedmf.protocol import PROTECTIONS, UPLOADS
 from fedmf.protocol.committee.terms import OPENED_BY
 from fedmf.protocol.compact_words import LEAST_BITS, MOST_BITS
+from fedmf.protocol.json_fields import JsonFields
 
 KEY_BITS = (1024, 2048, 3072)
 STARTS = ("random", "constant")
@@ -29,7 +30,7 @@ def default_rounds(upload: str, slices: int | None) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSettings:
+class TrainingSettings(JsonFields):
     """The settings of one training; all of them are public within the federation.
 
     Raises
@@ -166,7 +167,3 @@ class TrainingSettings:
     def slice_count(self) -> int:
         """Into how many slices uploads cut the items: 1 unless `upload` is ``"slices"``."""
         return (self.slices or DEFAULT_SLICES) if self.upload == "slices" else 1
-
-    def as_json(self) -> dict[str, object]:
-        """Return the settings as JSON values; ``TrainingSettings(**values)`` restores them."""
-        return asdict(self)

@@ -17,12 +17,13 @@ opens the same table, bit for bit.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import MessageError, SettingsError
+from fedmf.protocol.json_fields import JsonFields
 from fedmf.protocol.plain_words import decode_words, encode_words, word_sizes
 from fedmf.protocol.table import GroupShape, Int64Array, IntegerTable, TableShape
 
@@ -34,7 +35,7 @@ _BEYOND_WORDS = 2.0**62
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadTerms:
+class DownloadTerms(JsonFields):
     """How opened tables are sent; part of what a session's participants agree upon.
 
     Raises
@@ -80,10 +81,6 @@ class DownloadTerms:
             raise SettingsError(
                 f"there is no group {self.counts!r} with a count for each row of {self.group!r}"
             )
-
-    def as_json(self) -> dict[str, object]:
-        """Return the terms as JSON values; ``DownloadTerms(**values)`` restores them."""
-        return asdict(self)
 
 
 def encode_table(shape: TableShape, terms: DownloadTerms | None, table: IntegerTable) -> bytes:

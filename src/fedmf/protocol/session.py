@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from fedmf.errors import MessageError, SettingsError
-from fedmf.protocol.canonical_json import UNREADABLE, canonical_json
+from fedmf.errors import SettingsError
 from fedmf.protocol.committee.terms import CommitteeTerms
 from fedmf.protocol.compact_words import DownloadTerms
+from fedmf.protocol.json_documents import Format, JsonDocument
+from fedmf.protocol.json_fields import OMITTED, TEXT, Named, Spelling, as_list, list_of
 from fedmf.protocol.slices import Schedule, SliceTerms
 from fedmf.protocol.table import GroupShape, TableShape
 
 Upload = Literal["full", "slices", "part"]
 UPLOADS: tuple[Upload, ...] = ("full", "slices", "part")
-LABEL = b"fedmf session 1\n"
+LABEL = f"{Format.SESSION}\n".encode()
+
+
+def _unsigned(text: object) -> int:
+    digits = TEXT.read(text)
+    if digits.startswith("-"):
+        raise ValueError("a positive number is due")
+    return int(digits, 16)
+
+
+_GROUPS = list_of(as_list(GroupShape))
+_SHAPE = Spelling(
+    lambda shape: _GROUPS.write(shape.groups), lambda groups: TableShape(_GROUPS.read(groups))
+)
+_HEXADECIMAL = Spelling("{:x}".format, _unsigned)
 
 
 @dataclass(frozen=True)
-class Session:
+class Session(JsonDocument):
     """The public parameters of one training session.
 
     Every message carries the session's digest, so that nothing said in one session, or under other
     parameters, is ever taken for something said in this one.
     """
+
+    FORMAT = Format.SESSION
+    NAMES_FORMAT = False
 
     session_id: bytes
     """16 random bytes: two sessions with equal parameters are different sessions."""
@@ -35,21 +52,21 @@ class Session:
     upload: Upload
     """``"full"``: every upload holds all rows, zeros included. ``"slices"``: all rows of the
     round's public slice. ``"part"``: only the rows that change, whose numbers the server sees."""
-    shape: TableShape
+    shape: Annotated[TableShape, Named("groups"), _SHAPE]
     """Groups of the table and their words."""
     participants: int
     """Number of participants; their ids are 0 to participants - 1."""
     rounds: int
     """Number of rounds planned; the words hold the sums of so many and no more."""
-    public_key: int | None
+    public_key: Annotated[int, _HEXADECIMAL] | None
     """Paillier's n; None where the protection has no public key."""
     learning_sha256: bytes
     """Digest of the learning settings, which the secrecy wing does not read but binds."""
-    committee: CommitteeTerms | None = None
+    committee: Annotated[CommitteeTerms | None, OMITTED] = None
     """The committee's terms; None where the protection has none."""
-    slices: SliceTerms | None = None
+    slices: Annotated[SliceTerms | None, OMITTED] = None
     """How the table is cut; None where all rows travel in every round."""
-    download: DownloadTerms | None = None
+    download: Annotated[DownloadTerms | None, OMITTED] = None
     """How an opened table is sent in few bits; None where it is sent exactly, or is not opened."""
 
     def __post_init__(self) -> None:
@@ -108,109 +125,3 @@ class Session:
     def digest(self) -> bytes:
         """SHA-256 of a label and the canonical bytes."""
         return hashlib.sha256(LABEL + self.to_bytes()).digest()
-
-    def to_bytes(self) -> bytes:
-        """Return the canonical bytes: JSON in UTF-8, keys sorted, no spaces, integers exact."""
-        fields: dict[str, Any] = {
-            "groups": [
-                [group.name, group.rows, group.columns, group.word_bits]
-                for group in self.shape.groups
-            ],
-            "learning_sha256": self.learning_sha256.hex(),
-            "participants": self.participants,
-            "protection": self.protection,
-            "public_key": None if self.public_key is None else f"{self.public_key:x}",
-            "rounds": self.rounds,
-            "session_id": self.session_id.hex(),
-            "upload": self.upload,
-        }
-        if self.committee is not None:
-            fields["committee"] = self.committee.as_json()
-        if self.slices is not None:
-            fields["slices"] = self.slices.as_json()
-        if self.download is not None:
-            fields["download"] = self.download.as_json()
-        return canonical_json(fields)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Session:
-        """Return the session whose canonical bytes these are.
-
-        Raises
-        ------
-        MessageError
-            They are not the canonical bytes of a session.
-        """
-        try:
-            fields = json.loads(data)
-            public_key = fields["public_key"]
-            session = cls(
-                session_id=bytes.fromhex(fields["session_id"]),
-                protection=_typed(fields["protection"], str),
-                upload=_typed(fields["upload"], str),
-                shape=TableShape(tuple(_group(*group) for group in fields["groups"])),
-                participants=_typed(fields["participants"], int),
-                rounds=_typed(fields["rounds"], int),
-                public_key=None if public_key is None else _unsigned(public_key),
-                learning_sha256=bytes.fromhex(fields["learning_sha256"]),
-                committee=_terms(fields.get("committee")),
-                slices=_slices(fields.get("slices")),
-                download=_download(fields.get("download")),
-            )
-            canonical = session.to_bytes()
-        except (*UNREADABLE, SettingsError) as error:
-            raise MessageError(f"these bytes describe no session: {error}") from error
-        if canonical != data:
-            raise MessageError("the description of a session is not in its canonical form")
-        return session
-
-
-def _typed(value: Any, kind: type[Any]) -> Any:
-    # Exactly: JSON's true is an int for isinstance.
-    if type(value) is not kind:
-        raise ValueError(f"{value!r} where {kind.__name__} is due")
-    return value
-
-
-def _unsigned(text: str) -> int:
-    if text.startswith("-"):
-        raise ValueError("a public key is positive")
-    return int(text, 16)
-
-
-def _group(name: object, *numbers: object) -> GroupShape:
-    return GroupShape(_typed(name, str), *(_typed(number, int) for number in numbers))
-
-
-def _slices(fields: Any) -> SliceTerms | None:
-    if fields is None:
-        return None
-    groups, whole = _typed(fields["groups"], list), _typed(fields["whole_at_setup"], list)
-    return SliceTerms(
-        count=_typed(fields["count"], int),
-        seed=_typed(fields["seed"], int),
-        groups=tuple(_typed(name, str) for name in groups),
-        setup_rounds=_typed(fields["setup_rounds"], int),
-        whole_at_setup=tuple(_typed(name, str) for name in whole),
-    )
-
-
-def _download(fields: Any) -> DownloadTerms | None:
-    if fields is None:
-        return None
-    counts = fields["counts"]
-    return DownloadTerms(
-        bits=_typed(fields["bits"], int),
-        group=_typed(fields["group"], str),
-        counts=None if counts is None else _typed(counts, str),
-        prior=_typed(fields["prior"], int),
-    )
-
-
-def _terms(fields: Any) -> CommitteeTerms | None:
-    if fields is None:
-        return None
-    numbers = ("members", "threshold", "corrupt", "smallest_cohort")
-    return CommitteeTerms(
-        **{name: _typed(value, int if name in numbers else str) for name, value in fields.items()}
-    )

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.labels import labelled_hash
 from fedmf.errors import SettingsError
+from fedmf.protocol.json_fields import JsonFields
 from fedmf.protocol.table import Change, GroupShape, Int64Array, IntegerTable, RowChange, TableShape
 
 MOST_SLICES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class SliceTerms:
+class SliceTerms(JsonFields):
     """How the table is cut; part of what a session's participants agree upon.
 
     Raises
@@ -54,16 +55,6 @@ class SliceTerms:
             raise SettingsError(
                 "slices are of one group or more; those whole at set-up are of them"
             )
-
-    def as_json(self) -> dict[str, object]:
-        """Return the terms as JSON values."""
-        return {
-            "count": self.count,
-            "groups": list(self.groups),
-            "seed": self.seed,
-            "setup_rounds": self.setup_rounds,
-            "whole_at_setup": list(self.whole_at_setup),
-        }
 
     def slice_of(self, rows: int) -> Int64Array:
         """Return the slice of each row, shape (rows,).

@@ -31,13 +31,12 @@ def test_a_charter_comes_back_from_its_bytes_and_has_one_digest(world: World) ->
 
 def test_anything_else_in_it_is_another_charter(world: World) -> None:
     charter = world.charter
-    roster = charter.roster
     others = [
         replace(charter, session=make_session(5, session_id=b"another session!")),
         replace(charter, session=make_session(5, smallest_cohort=4)),
         replace(charter, member_keys=charter.member_keys[::-1]),
-        replace(charter, roster=Roster(1, roster.keys[::-1], roster.reader_key)),
-        replace(charter, roster=Roster(1, roster.keys, EnvelopeKey.fresh().public)),
+        replace(charter, participant_keys=charter.participant_keys[::-1]),
+        replace(charter, reader_key=EnvelopeKey.fresh().public),
     ]
     assert len({one.digest for one in (charter, *others)}) == 6
 
@@ -56,11 +55,11 @@ def test_everything_wrong_with_a_charter_is_said_at_once(world: World) -> None:
         Charter(
             make_session(4, smallest_cohort=9),
             (key, key, key),
-            Roster(2, (*charter.roster.keys, key), charter.roster.reader_key),
+            (*charter.participant_keys, key),
+            charter.reader_key,
         )
     for problem in (
         "3 member keys for 4 members",
-        "a charter holds version 1 of the roster",
         "a roster of 6 in a session of 4",
         "the same signature key stands in it twice",
         "a smallest cohort of 9 in a session of 4",
@@ -75,7 +74,7 @@ def test_keys_that_are_none_are_refused(world: World) -> None:
     with pytest.raises(KeyMaterialError):
         Roster(1, (b"short",), charter.roster.reader_key)
     with pytest.raises(KeyMaterialError, match="none that keeps anything secret"):
-        replace(charter, roster=Roster(1, charter.roster.keys, bytes(32)))
+        replace(charter, reader_key=bytes(32))
     with pytest.raises(SettingsError, match="a roster has a reader key"):
         Roster(1, charter.roster.keys, b"")
     with pytest.raises(SettingsError, match="count from 1"):

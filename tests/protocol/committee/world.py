@@ -27,7 +27,6 @@ from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant, reader_envelope_key
-from fedmf.protocol.committee.roster import Roster
 from fedmf.protocol.committee.server import CommitteeServer
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.spool import MemorySpool
@@ -128,11 +127,8 @@ class World:
         self.charter = Charter(
             self.session,
             tuple(key.public for key in self.member_keys),
-            Roster(
-                1,
-                tuple(key.public for key in self.signing_keys.values()),
-                reader_envelope_key(self.reader, self.session.committee.suite).public,
-            ),
+            tuple(key.public for key in self.signing_keys.values()),
+            reader_envelope_key(self.reader, self.session.committee.suite).public,
         )
         self.logs = [ForgetfulLog() for _ in self.member_keys]
         self.members = [self.restarted_member(number) for number in range(len(self.logs))]

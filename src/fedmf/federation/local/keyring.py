@@ -16,7 +16,6 @@ from fedmf.crypto.signatures import SigningKey
 from fedmf.protocol import Session
 from fedmf.protocol.committee.charter import Charter
 from fedmf.protocol.committee.participant import reader_envelope_key
-from fedmf.protocol.committee.roster import Roster
 from fedmf.protocol.committee.terms import CommitteeTerms
 
 
@@ -65,11 +64,8 @@ class LocalKeyring(SecretMaterial):
         return Charter(
             self._session,
             tuple(key.public for key in self.member_keys),
-            Roster(
-                1,
-                tuple(key.public for key in everybody.values()),
-                reader_envelope_key(self.reader, self.terms.suite).public,
-            ),
+            tuple(key.public for key in everybody.values()),
+            reader_envelope_key(self.reader, self.terms.suite).public,
         )
 
     def _derive(self, role: str, number: int = 0) -> bytes:

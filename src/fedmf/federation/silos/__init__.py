@@ -7,11 +7,10 @@ without any rating. What carries their messages is not decided here; see `SiloTr
 """
 
 from fedmf.federation.silos.coordinator import Coordinator
-from fedmf.federation.silos.coordinator_state import CoordinatorSettings
 from fedmf.federation.silos.federation import Federation
+from fedmf.federation.silos.own_settings import CoordinatorSettings, SiloSettings
 from fedmf.federation.silos.rounds_log import RoundEntry
 from fedmf.federation.silos.silo import Silo
-from fedmf.federation.silos.silo_settings import SiloSettings
 from fedmf.federation.silos.transport import SiloTransport
 
 __all__ = [

@@ -13,11 +13,11 @@ from fedmf.federation.rounds import Played, RoundPlayer
 from fedmf.federation.silos.carrier import SiloCarrier, Traffic
 from fedmf.federation.silos.coordinator_state import (
     Checkpoint,
-    CoordinatorSettings,
     CoordinatorState,
 )
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.history import History
+from fedmf.federation.silos.own_settings import CoordinatorSettings
 from fedmf.federation.silos.rounds_log import RoundEntry, RoundsLog
 from fedmf.federation.silos.transport import SiloTransport
 from fedmf.federation.training import MOST_VOID_ROUNDS

@@ -1,73 +1,20 @@
-"""What the coordinator must not forget, and how long it waits: the files of its folder."""
+"""What the coordinator must not forget: the state files of its folder."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from fedmf.errors import RunDirectoryError, SettingsError
+from fedmf.errors import RunDirectoryError
 from fedmf.federation.silos.generations import Generations, read_sized
 from fedmf.federation.silos.messages import Standing
 from fedmf.protocol.framing import BodyReader, sized, u32
 from fedmf.store.atomic import write_file
 
-FORMAT = "fedmf coordinator 1"
-COORDINATOR = "coordinator.json"
 ABOUT, SERVER, CLOSINGS, FROZEN = "about.json", "server.bin", "closings.bin", "frozen.bin"
-
-
-@dataclass(frozen=True, slots=True)
-class CoordinatorSettings:
-    """What the coordinator decides for itself.
-
-    Raises
-    ------
-    SettingsError
-        Not above zero.
-    """
-
-    seconds: float = 300.0
-    """How long an exchange waits for silos that are late."""
-    patience: int = 3
-    """How many times it asks before it gives up."""
-    begin_with: int | None = None
-    """Under a committee: so many silos have to be there in the first round; None: all that it asks.
-    Members let first uploads pass in batches alone, so that a silo that misses the first round is
-    left out until enough others come with it."""
-
-    def __post_init__(self) -> None:
-        if not self.seconds > 0 or self.patience < 1:
-            raise SettingsError(
-                "a coordinator waits for more than 0 seconds, and asks at least once"
-            )
-
-    def write(self, folder: Path) -> None:
-        """Write the settings into the coordinator's folder."""
-        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n"
-        write_file(folder / COORDINATOR, text.encode())
-
-    @classmethod
-    def read(cls, folder: Path) -> CoordinatorSettings:
-        """Read the settings of a folder; the defaults where there are none.
-
-        Raises
-        ------
-        SettingsError
-            The file says something that no coordinator decides.
-        """
-        path = folder / COORDINATOR
-        if not path.exists():
-            return cls()
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            if fields.pop("format") != FORMAT:
-                raise ValueError(f"its format is not {FORMAT!r}")
-            return cls(**fields)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SettingsError(f"{path} holds no settings of a coordinator: {error}") from error
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)

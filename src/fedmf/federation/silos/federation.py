@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 from fedmf.crypto.labels import fingerprint, labelled_hash
 from fedmf.crypto.master_secret import CHECK_BYTES
-from fedmf.errors import FedmfError, MessageError, SettingsError
+from fedmf.errors import MessageError, SettingsError
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.public_facts import PublicFacts
 from fedmf.federation.settings import TrainingSettings
 from fedmf.protocol import Session
-from fedmf.protocol.canonical_json import UNREADABLE, canonical_json
+from fedmf.protocol.json_documents import Format, JsonDocument, as_text
+from fedmf.protocol.json_fields import OMITTED, Named, as_list
 from fedmf.ratings import Id, RatingScale
 from fedmf.store.atomic import write_file
 
-FORMAT = "fedmf federation 1"
 FEDERATION = "federation.json"
 LEAST_COHORT = 3
 """The sum of two silos shows each to the other; fewer are possible where nobody minds."""
 
 
 @dataclass(frozen=True, eq=False)
-class Federation:
+class Federation(JsonDocument):
     """The public facts of a federation of silos, made once by the coordinator.
 
     Silo k is participant k of the session. Under a committee the session stands in the charter,
@@ -39,11 +38,13 @@ class Federation:
         Facts that do not fit each other; all problems at once.
     """
 
+    FORMAT = Format.FEDERATION
+
     settings: TrainingSettings
     """The settings of the training."""
-    item_ids: tuple[Id, ...]
+    item_ids: Annotated[tuple[Id, ...], Named("items")]
     """The catalogue: the place of an id is the item's code."""
-    scale: RatingScale
+    scale: Annotated[RatingScale, as_list(RatingScale)]
     """The lowest and highest possible rating."""
     users: tuple[int, ...]
     """Number of users of each silo."""
@@ -53,9 +54,9 @@ class Federation:
     """Whether silos hold ratings back, and the table sums up their errors on them."""
     smallest_cohort: int
     """No round counts with fewer uploads. Silos check it, and under a committee members do."""
-    session: Session
+    session: Annotated[Session, as_text(Session.from_bytes)]
     """The protocol's parameters; what all that goes before says makes just this session."""
-    key_check: bytes | None = None
+    key_check: Annotated[bytes | None, OMITTED] = None
     """Protection rlwe: the check value of the secret that silos share, 16 public bytes; see
     `MasterSecret.check_value`. None for other protections."""
 
@@ -180,55 +181,6 @@ class Federation:
     def member_of(self, silo: int) -> int | None:
         """Return which member of the committee a silo is; None if it is none."""
         return self.members.index(silo) if silo in self.members else None
-
-    def to_bytes(self) -> bytes:
-        """Return the canonical bytes: JSON in UTF-8, keys sorted, no spaces."""
-        fields: dict[str, Any] = {
-            "format": FORMAT,
-            "items": self.item_ids,
-            "measured": self.measured,
-            "members": self.members,
-            "scale": [self.scale.lowest, self.scale.highest],
-            "session": self.session.to_bytes().decode(),
-            "settings": self.settings.as_json(),
-            "smallest_cohort": self.smallest_cohort,
-            "users": self.users,
-        }
-        if self.key_check is not None:
-            fields["key_check"] = self.key_check.hex()
-        return canonical_json(fields)
-
-    @classmethod
-    def from_bytes(cls, data: bytes, what: str = "what was received") -> Federation:
-        """Return the federation whose canonical bytes these are.
-
-        Raises
-        ------
-        MessageError
-            They are not the canonical bytes of a federation.
-        """
-        try:
-            fields: Mapping[str, Any] = json.loads(data)
-            check = fields.get("key_check")
-            if fields["format"] != FORMAT:
-                raise ValueError(f"its format is {fields['format']!r}, not {FORMAT!r}")
-            federation = cls(
-                TrainingSettings(**fields["settings"]),
-                tuple(fields["items"]),
-                RatingScale(*fields["scale"]),
-                tuple(fields["users"]),
-                tuple(fields["members"]),
-                bool(fields["measured"]),
-                int(fields["smallest_cohort"]),
-                Session.from_bytes(fields["session"].encode()),
-                None if check is None else bytes.fromhex(check),
-            )
-            canonical = federation.to_bytes()
-        except (*UNREADABLE, FedmfError) as error:
-            raise MessageError(f"{what} describes no federation: {error}") from error
-        if canonical != data:
-            raise MessageError(f"{what} describes a federation, but not in its canonical form")
-        return federation
 
     def write(self, folder: Path) -> None:
         """Write the federation file into a folder."""

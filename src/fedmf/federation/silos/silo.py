@@ -18,9 +18,9 @@ from fedmf.errors import (
 from fedmf.federation.local.host import HostedParticipant, ParticipantHost
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.messages import Bundle, Part, Standing, error_to_bytes
+from fedmf.federation.silos.own_settings import SiloSettings
 from fedmf.federation.silos.silo_ratings import SiloRatings, silo_ratings
 from fedmf.federation.silos.silo_roles import member_role, participant_half
-from fedmf.federation.silos.silo_settings import SiloSettings
 from fedmf.federation.silos.silo_state import Held, SiloState, reopenable
 from fedmf.model import FactorModel, save_model
 from fedmf.protocol import ClosingMessage, TableMessage, table_sha256

@@ -12,7 +12,7 @@ import numpy as np
 from fedmf.errors import DataError
 from fedmf.federation.data_choice import DataChoice, Split
 from fedmf.federation.silos.federation import Federation
-from fedmf.federation.silos.silo_settings import SiloSettings
+from fedmf.federation.silos.own_settings import SiloSettings
 from fedmf.ratings import Id, OwnedRatings, Ratings, load_ratings
 from fedmf.ratings.bundled import BUNDLED_NAMES
 from fedmf.ratings.identifiers import find_code, index_of

@@ -9,7 +9,7 @@ from fedmf.crypto.participants_key import load_participants_key
 from fedmf.errors import KeyMaterialError, SettingsError
 from fedmf.federation.enrolment_files import read_enrolment
 from fedmf.federation.silos.federation import Federation
-from fedmf.federation.silos.silo_settings import SiloSettings
+from fedmf.federation.silos.own_settings import SiloSettings
 from fedmf.protocol import ParticipantProtection, participant_protection
 from fedmf.protocol.committee.enrolment import Enrolment
 from fedmf.protocol.committee.member import CommitteeMember

@@ -17,8 +17,7 @@ from fedmf.crypto.randomness import KeyRandomness, key_randomness
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import SettingsError
-from fedmf.protocol.canonical_json import canonical_json
-from fedmf.protocol.committee.documents import Document, Format
+from fedmf.protocol.json_documents import Format, JsonDocument
 
 Role = Literal["participant", "member"]
 ROLES: tuple[Role, ...] = ("participant", "member")
@@ -27,8 +26,8 @@ MOST_NAME = 100
 
 
 @dataclass(frozen=True)
-class Card:
-    """The public keys of a person or organisation, for one role in one federation.
+class CardContent(JsonDocument):
+    """What stands on a card, and is signed.
 
     Raises
     ------
@@ -36,9 +35,9 @@ class Card:
         A name that cannot be printed, or an envelope key that does not fit the role.
     KeyMaterialError
         A key that is none.
-    MessageError
-        The signature does not fit: the card was put together from others, or edited.
     """
+
+    FORMAT = Format.CARD
 
     role: Role
     """``"participant"`` or ``"member"`` of the committee."""
@@ -51,8 +50,6 @@ class Card:
     and it is empty."""
     suite: str
     """The suite of the envelope key; empty for members."""
-    signature: bytes
-    """By the signature key, over everything else."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -64,7 +61,29 @@ class Card:
             EnvelopePublicKey(self.envelope_key, suite=self.suite)
         elif self.suite:
             raise SettingsError("a card without an envelope key names no suite")
-        check_signature(self.signature_key, self.signature, LABEL, canonical_json(self._signed))
+
+
+@dataclass(frozen=True)
+class Card(CardContent):
+    """The public keys of a person or organisation, for one role in one federation.
+
+    Raises
+    ------
+    SettingsError, KeyMaterialError
+        As for `CardContent`.
+    MessageError
+        The signature does not fit: the card was put together from others, or edited.
+    """
+
+    signature: bytes
+    """By the signature key, over everything else."""
+
+    def __post_init__(self) -> None:
+        # Which checks all the rest, too.
+        content = CardContent(
+            self.role, self.name, self.signature_key, self.envelope_key, self.suite
+        )
+        check_signature(self.signature_key, self.signature, LABEL, content.to_bytes())
 
     @cached_property
     def digest(self) -> bytes:
@@ -76,36 +95,18 @@ class Card:
         """The digest in groups of four hexadecimal digits, to read out and compare."""
         return fingerprint(self.digest)
 
-    @property
-    def _signed(self) -> dict[str, object]:
-        return _card_fields(self.role, self.name, self.signature_key, self.envelope_key, self.suite)
 
-    def to_bytes(self) -> bytes:
-        """Return the card as canonical JSON."""
-        return canonical_json(self._signed | {"signature": self.signature.hex()})
+@dataclass(frozen=True, eq=False, repr=False)
+class _WrittenKeys(JsonDocument, SecretMaterial):
+    """Personal keys as they are written: secrets and all."""
 
-    @classmethod
-    def from_bytes(cls, data: bytes, what: str = "what was received") -> Card:
-        """Return the card that these bytes are.
+    FORMAT = Format.KEYS
 
-        Raises
-        ------
-        MessageError
-            They are no card, or one that was not signed by its own key.
-        KeyMaterialError
-            A key on it is none.
-        """
-        with Document.reading(data, Format.CARD, what) as document:
-            card = cls(
-                _role(document),
-                document.text("name"),
-                document.octets("signature_key"),
-                document.octets("envelope_key"),
-                document.text("suite"),
-                document.octets("signature"),
-            )
-            document.check_spelling(card.to_bytes())
-        return card
+    role: Role
+    name: str
+    signing_key: bytes
+    envelope_key: bytes
+    suite: str
 
 
 class PersonalKeys(SecretMaterial):
@@ -178,25 +179,19 @@ class PersonalKeys(SecretMaterial):
     def card(self) -> Card:
         """Return the card to show to others."""
         public = b"" if self.envelope_key is None else self.envelope_key.public
-        fields = _card_fields(self.role, self.name, self.signing_key.public, public, self.suite)
-        signature = self.signing_key.sign(LABEL, canonical_json(fields))
-        return Card(self.role, self.name, self.signing_key.public, public, self.suite, signature)
+        content = CardContent(self.role, self.name, self.signing_key.public, public, self.suite)
+        signature = self.signing_key.sign(LABEL, content.to_bytes())
+        return Card(**vars(content), signature=signature)
 
     def to_bytes(self) -> bytes:
         """Return the keys as canonical JSON, secrets and all."""
-        return canonical_json(self.as_json())
-
-    def as_json(self) -> dict[str, object]:
-        """Return the keys as JSON values, secrets and all."""
-        envelope = "" if self.envelope_key is None else self.envelope_key.to_bytes().hex()
-        return {
-            "envelope_key": envelope,
-            "format": str(Format.KEYS),
-            "name": self.name,
-            "role": self.role,
-            "signing_key": self.signing_key.to_bytes().hex(),
-            "suite": self.suite,
-        }
+        return _WrittenKeys(
+            self.role,
+            self.name,
+            self.signing_key.to_bytes(),
+            b"" if self.envelope_key is None else self.envelope_key.to_bytes(),
+            self.suite,
+        ).to_bytes()
 
     @classmethod
     def from_bytes(cls, data: bytes, what: str = "what was received") -> PersonalKeys:
@@ -207,32 +202,16 @@ class PersonalKeys(SecretMaterial):
         KeyMaterialError
             The bytes are no personal keys. No message contains any part of one.
         """
-        with Document.reading(data, Format.KEYS, what) as document:
-            suite = document.text("suite")
-            envelope = document.octets("envelope_key")
-            keys = cls(
-                _role(document),
-                document.text("name"),
-                SigningKey(document.octets("signing_key")),
+        written = _WrittenKeys.from_bytes(data, what)
+        with written.refusing(what):
+            envelope, suite = written.envelope_key, written.suite
+            return cls(
+                written.role,
+                written.name,
+                SigningKey(written.signing_key),
                 EnvelopeKey(envelope, suite=suite) if envelope else None,
                 suite,
             )
-            document.check_spelling(keys.to_bytes())
-        return keys
-
-
-def _card_fields(
-    role: str, name: str, signature_key: bytes, envelope_key: bytes, suite: str
-) -> dict[str, object]:
-    """Return what stands on a card and is signed."""
-    return {
-        "envelope_key": envelope_key.hex(),
-        "format": str(Format.CARD),
-        "name": name,
-        "role": role,
-        "signature_key": signature_key.hex(),
-        "suite": suite,
-    }
 
 
 def check_name(name: str) -> None:
@@ -247,10 +226,3 @@ def check_name(name: str) -> None:
         raise SettingsError(
             f"a name has 1 to {MOST_NAME} printable characters and no blanks around them"
         )
-
-
-def _role(document: Document) -> Role:
-    role = document.text("role")
-    if role not in ROLES:
-        raise ValueError("neither participant nor member")
-    return role

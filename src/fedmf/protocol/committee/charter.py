@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import fingerprint, labelled_hash
 from fedmf.crypto.signatures import check_public_signature_key
-from fedmf.errors import KeyMaterialError, MessageError, SettingsError
-from fedmf.protocol.canonical_json import UNREADABLE, canonical_json
-from fedmf.protocol.committee.documents import Format
+from fedmf.errors import SettingsError
 from fedmf.protocol.committee.roster import Roster
 from fedmf.protocol.committee.terms import CommitteeTerms
+from fedmf.protocol.json_documents import Format, JsonDocument, as_text
 from fedmf.protocol.session import Session
 
 
 @dataclass(frozen=True, eq=False)
-class Charter:
+class Charter(JsonDocument):
     """What every participant and member pins by its SHA-256 before the first round.
 
     Whoever lets somebody else, above all the server, put keys in here has no protection at all.
@@ -31,11 +30,14 @@ class Charter:
         A key that is none.
     """
 
-    session: Session
+    FORMAT = Format.CHARTER
+
+    session: Annotated[Session, as_text(Session.from_bytes)]
     """The session's parameters, the committee's terms among them."""
     member_keys: tuple[bytes, ...]
     """The members' public signature keys, one each, in the order of their numbers."""
-    roster: Roster
+    participant_keys: tuple[bytes | None, ...]
+    reader_key: bytes
     """Version 1 of the roster: the participants' public signature keys, and their reader key."""
 
     def __post_init__(self) -> None:
@@ -46,8 +48,6 @@ class Charter:
             problems.append(f"{len(self.member_keys)} member keys for {self.terms.members} members")
         for key in self.member_keys:
             check_public_signature_key(key)
-        if self.roster.version != 1:
-            problems.append("a charter holds version 1 of the roster")
         if len(self.roster.keys) > self.session.participants:
             problems.append(
                 f"a roster of {len(self.roster.keys)} in a session of {self.session.participants}"
@@ -74,6 +74,11 @@ class Charter:
         return terms
 
     @cached_property
+    def roster(self) -> Roster:
+        """Version 1 of the roster."""
+        return Roster(1, self.participant_keys, self.reader_key)
+
+    @cached_property
     def digest(self) -> bytes:
         """SHA-256 under a label of its own over the canonical bytes."""
         return labelled_hash("charter", self.to_bytes())
@@ -82,43 +87,3 @@ class Charter:
     def fingerprint(self) -> str:
         """The digest in groups of four hexadecimal digits, to read out and compare."""
         return fingerprint(self.digest)
-
-    def to_bytes(self) -> bytes:
-        """Return the canonical bytes: JSON in UTF-8, keys sorted, no spaces."""
-        fields = {
-            "format": str(Format.CHARTER),
-            "member_keys": [key.hex() for key in self.member_keys],
-            "participant_keys": [None if key is None else key.hex() for key in self.roster.keys],
-            "reader_key": self.roster.reader_key.hex(),
-            "session": self.session.to_bytes().decode(),
-        }
-        return canonical_json(fields)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Charter:
-        """Return the charter whose canonical bytes these are.
-
-        Raises
-        ------
-        MessageError
-            They are not the canonical bytes of a charter.
-        """
-        try:
-            fields = json.loads(data)
-            charter = cls(
-                session=Session.from_bytes(fields["session"].encode()),
-                member_keys=tuple(map(bytes.fromhex, fields["member_keys"])),
-                roster=Roster(
-                    1,
-                    tuple(
-                        None if key is None else bytes.fromhex(key)
-                        for key in fields["participant_keys"]
-                    ),
-                    bytes.fromhex(fields["reader_key"]),
-                ),
-            )
-        except (*UNREADABLE, SettingsError, KeyMaterialError) as error:
-            raise MessageError(f"these bytes are no charter: {error}") from error
-        if charter.to_bytes() != data:
-            raise MessageError("a charter that is not in its canonical form")
-        return charter

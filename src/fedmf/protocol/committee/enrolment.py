@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
-from fedmf.protocol.canonical_json import canonical_json
 from fedmf.protocol.committee.cards import PersonalKeys
-from fedmf.protocol.committee.documents import Document, Format
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.roster import RosterChain, SignedRoster
 from fedmf.protocol.committee.sealed_reader import SealedReader, check_reader
+from fedmf.protocol.json_documents import Format, JsonDocument, as_text
+from fedmf.protocol.json_fields import U32
 
 if TYPE_CHECKING:
     from fedmf.crypto.randomness import KeyRandomness
@@ -25,6 +26,24 @@ if TYPE_CHECKING:
     from fedmf.protocol.table import IntegerTable
 
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _WrittenEnrolment(JsonDocument, SecretMaterial):
+    """An enrolment as it is written: what has to stay secret and pinned."""
+
+    FORMAT = Format.ENROLMENT
+
+    charter: bytes
+    """Digest of the charter."""
+    keys: Annotated[PersonalKeys, as_text(PersonalKeys.from_bytes)]
+    number: U32
+    reader: bytes
+    """Empty where there is none."""
+    roster: bytes
+    """Digest of the newest version of the roster."""
+    version: U32
+    """Its number."""
 
 
 class Enrolment(SecretMaterial):
@@ -231,17 +250,14 @@ class Enrolment(SecretMaterial):
         Charter and rosters, which are public, lie beside it; it holds their digests.
         """
         roster = RosterChain(self.charter, self.rosters).newest
-        return canonical_json(
-            {
-                "charter": self.charter.digest.hex(),
-                "format": str(Format.ENROLMENT),
-                "keys": self.keys.to_bytes().decode(),
-                "number": self.number,
-                "reader": "" if self.reader is None else self.reader.to_bytes().hex(),
-                "roster": roster.digest(self.charter).hex(),
-                "version": roster.version,
-            }
-        )
+        return _WrittenEnrolment(
+            self.charter.digest,
+            self.keys,
+            self.number,
+            b"" if self.reader is None else self.reader.to_bytes(),
+            roster.digest(self.charter),
+            roster.version,
+        ).to_bytes()
 
     @classmethod
     def from_bytes(
@@ -268,18 +284,13 @@ class Enrolment(SecretMaterial):
             The bytes are no enrolment, or charter and rosters are not the pinned ones. No message
             contains any part of a key.
         """
-        with Document.reading(data, Format.ENROLMENT, what) as document:
-            if document.octets("charter") != charter.digest:
+        written = _WrittenEnrolment.from_bytes(data, what)
+        with written.refusing(what):
+            if written.charter != charter.digest:
                 raise MessageError("the charter beside it is not the one that was accepted")
-            later = rosters[: max(0, document.number("version") - 1)]
-            reader = document.octets("reader")
-            enrolment = cls(
-                PersonalKeys.from_bytes(document.text("keys").encode(), "what it holds"),
-                document.number("number"),
-                charter,
-                later,
-                MasterSecret(reader) if reader else None,
-            )
+            later = rosters[: max(0, written.version - 1)]
+            reader = MasterSecret(written.reader) if written.reader else None
+            enrolment = cls(written.keys, written.number, charter, later, reader)
             if enrolment.to_bytes() != data:
                 raise MessageError(
                     "it was damaged or edited, or the rosters beside it are not those it adopted"

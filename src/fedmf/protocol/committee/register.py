@@ -15,13 +15,12 @@ from fedmf.crypto.labels import fingerprint
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.signatures import check_signature
 from fedmf.errors import MessageError, ProtocolError, SettingsError
-from fedmf.protocol.canonical_json import canonical_json
 from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.documents import Document, Format
 from fedmf.protocol.committee.reader import reader_envelope_key
 from fedmf.protocol.committee.roster import LABEL as ROSTER_LABEL
 from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster, sign_roster
 from fedmf.protocol.committee.sealed_reader import SealedReader
+from fedmf.protocol.json_documents import Format, JsonDocument
 
 if TYPE_CHECKING:
     from fedmf.crypto.signatures import SigningKey
@@ -115,12 +114,15 @@ class Register:
         if problems:
             raise SettingsError("; ".join(problems))
         reader = reader or MasterSecret.fresh()
-        roster = Roster(
-            1, tuple(keys[len(members) :]), reader_envelope_key(reader, terms.suite).public
+        charter = Charter(
+            session,
+            tuple(keys[: len(members)]),
+            tuple(keys[len(members) :]),
+            reader_envelope_key(reader, terms.suite).public,
         )
-        charter = Charter(session, tuple(keys[: len(members)]), roster)
         listed = dict(enumerate(participants))
-        return cls(charter, tuple(members), listed, (), _sealed(reader, roster, listed, charter))
+        sealed = _sealed(reader, charter.roster, listed, charter)
+        return cls(charter, tuple(members), listed, (), sealed)
 
     @property
     def newest(self) -> Roster:
@@ -252,15 +254,19 @@ class Register:
             yield from ((n, key) for n, key in enumerate(roster.keys) if key is not None)
 
 
+@dataclass(frozen=True)
+class _WrittenRoster(JsonDocument):
+    FORMAT = Format.ROSTER
+
+    charter: bytes
+    """Digest of the charter."""
+    signed: bytes
+    """The version of the roster, with its signatures."""
+
+
 def roster_to_document(signed: SignedRoster, charter: Charter) -> bytes:
     """Return a version of the roster as canonical JSON."""
-    return canonical_json(
-        {
-            "charter": charter.digest.hex(),
-            "format": str(Format.ROSTER),
-            "signed": signed.to_bytes().hex(),
-        }
-    )
+    return _WrittenRoster(charter.digest, signed.to_bytes()).to_bytes()
 
 
 def roster_from_document(
@@ -273,12 +279,11 @@ def roster_from_document(
     MessageError
         It holds none, or one under another charter.
     """
-    with Document.reading(data, Format.ROSTER, what) as document:
-        if document.octets("charter") != charter.digest:
-            raise MessageError("this version of the roster is under another charter")
-        signed = SignedRoster.from_bytes(document.octets("signed"), charter)
-        document.check_spelling(roster_to_document(signed, charter))
-    return signed
+    written = _WrittenRoster.from_bytes(data, what)
+    if written.charter != charter.digest:
+        raise MessageError(f"{what}: this version of the roster is under another charter")
+    with written.refusing(what):
+        return SignedRoster.from_bytes(written.signed, charter)
 
 
 def _check_signatures(

@@ -9,10 +9,10 @@ from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
-from fedmf.protocol.canonical_json import canonical_json
-from fedmf.protocol.committee.documents import Document, Format
 from fedmf.protocol.committee.reader import reader_envelope_key
 from fedmf.protocol.framing import u32
+from fedmf.protocol.json_documents import Format, JsonDocument
+from fedmf.protocol.json_fields import U32
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.cards import Card, PersonalKeys
@@ -23,19 +23,25 @@ LABEL = "reader secret"
 
 
 @dataclass(frozen=True, slots=True)
-class SealedReader:
+class SealedReader(JsonDocument):
     """The reader secret of one version of the roster, sealed for one participant.
 
     Whoever sealed it does not matter: the secret has to fit the reader key of the roster, which
     participants compare or members sign.
     """
 
+    FORMAT = Format.SEALED
+
     roster: bytes
     """Digest of the version under its charter, 32 bytes."""
-    participant: int
+    participant: U32
     """For whom it is."""
     envelope: bytes
     """The secret, sealed to the envelope key of the participant's card."""
+
+    def __post_init__(self) -> None:
+        if len(self.roster) != HASH_BYTES:
+            raise MessageError(f"the digest of a roster has {HASH_BYTES} bytes")
 
     @classmethod
     def seal(
@@ -79,31 +85,6 @@ class SealedReader:
             ) from None
         check_reader(reader, roster, charter)
         return reader
-
-    def to_bytes(self) -> bytes:
-        """Return it as canonical JSON."""
-        return canonical_json(
-            {
-                "envelope": self.envelope.hex(),
-                "format": str(Format.SEALED),
-                "participant": self.participant,
-                "roster": self.roster.hex(),
-            }
-        )
-
-    @classmethod
-    def from_bytes(cls, data: bytes, what: str = "what was received") -> SealedReader:
-        """Return the sealed secret that these bytes are; raise MessageError if they are none."""
-        with Document.reading(data, Format.SEALED, what) as document:
-            sealed = cls(
-                document.octets("roster"),
-                document.number("participant"),
-                document.octets("envelope"),
-            )
-            if len(sealed.roster) != HASH_BYTES:
-                raise ValueError("roster")
-            document.check_spelling(sealed.to_bytes())
-        return sealed
 
 
 def check_reader(reader: MasterSecret, roster: Roster, charter: Charter) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from fedmf.crypto.envelopes import DEFAULT_SUITE, ENVELOPE_SUITES
 from fedmf.crypto.replicated_sharing import ReplicatedSharing
 from fedmf.errors import SettingsError
+from fedmf.protocol.json_fields import JsonFields
 
 OpenedBy = Literal["participants", "server"]
 OPENED_BY: tuple[OpenedBy, ...] = ("participants", "server")
@@ -15,7 +16,7 @@ LEAST_COHORT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class CommitteeTerms:
+class CommitteeTerms(JsonFields):
     """The terms of a committee; part of the session.
 
     Raises
@@ -69,7 +70,3 @@ class CommitteeTerms:
     def blind(self) -> bool:
         """Whether the server reads nothing."""
         return self.opened_by == "participants"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the terms as JSON values; ``CommitteeTerms(**values)`` restores them."""
-        return asdict(self)

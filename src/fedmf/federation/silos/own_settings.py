@@ -1,0 +1,123 @@
+"""What a silo, or the coordinator, decides for itself: files in its folder that people may edit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+from fedmf.errors import SettingsError
+from fedmf.protocol.json_documents import Format
+from fedmf.protocol.json_fields import JsonFields
+from fedmf.store.atomic import write_file
+
+SILO, COORDINATOR = "silo.json", "coordinator.json"
+
+
+class OwnSettings(JsonFields):
+    """Settings in a file of their owner's folder, in any spelling; what is missing is a default."""
+
+    __slots__ = ()
+
+    FORMAT: ClassVar[Format]
+    """What kind of settings they are."""
+    FILE: ClassVar[str]
+    """Name of the file."""
+
+    def write(self, folder: Path) -> None:
+        """Write the settings into their owner's folder."""
+        values = {"format": str(self.FORMAT), **self.as_json()}
+        text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+        write_file(folder / self.FILE, text.encode(), private=self.FORMAT is Format.SILO)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the settings of a folder.
+
+        Raises
+        ------
+        SettingsError
+            The file is missing, or says something that its owner does not decide.
+        """
+        path, kind = folder / cls.FILE, cls.FORMAT.kind
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(values, dict) or values.pop("format", None) != cls.FORMAT:
+                raise ValueError(f"its format is not {str(cls.FORMAT)!r}")
+            return cls.from_json(values)
+        except OSError as error:
+            raise SettingsError(f"cannot read {kind} from {path}: {error.strerror}") from None
+        except (ValueError, RecursionError) as error:
+            raise SettingsError(f"{path} does not hold {kind}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class SiloSettings(OwnSettings):
+    """A silo's own configuration, the file ``silo.json`` of its folder.
+
+    Paths are relative to the folder. None of it ever leaves the silo.
+
+    Raises
+    ------
+    SettingsError
+        A smallest cohort below 1.
+    """
+
+    FORMAT = Format.SILO
+    FILE = SILO
+
+    silo: int
+    """The silo's number in the federation."""
+    source: str
+    """Its ratings: a path, or the name of a bundled data set; see `fedmf.load_ratings`."""
+    holdout: float = 0.2
+    split: str = "random"
+    seed: int = 0
+    """What it holds back to measure with; see `fedmf.federation.DataChoice`."""
+    min_cohort: int = 3
+    """It takes part in no federation whose rounds may count with fewer silos."""
+    key: str = "key.json"
+    """Protections rlwe and paillier: the file of the key that the silos share."""
+    participant: str = "participant"
+    """Protection committee: the folder of the enrolment as a participant."""
+    member: str = "member"
+    """The folder of the enrolment as a member of the committee, if the silo is one."""
+
+    def __post_init__(self) -> None:
+        if self.min_cohort < 1 or self.silo < 0:
+            raise SettingsError("min_cohort is at least 1, and silos are numbered from 0")
+
+
+@dataclass(frozen=True)
+class CoordinatorSettings(OwnSettings):
+    """What the coordinator decides, the file ``coordinator.json`` of its folder, if there is one.
+
+    Raises
+    ------
+    SettingsError
+        Not above zero.
+    """
+
+    FORMAT = Format.COORDINATOR
+    FILE = COORDINATOR
+
+    seconds: float = 300.0
+    """How long an exchange waits for silos that are late."""
+    patience: int = 3
+    """How many times it asks before it gives up."""
+    begin_with: int | None = None
+    """Under a committee: so many silos have to be there in the first round; None: all that it asks.
+    Members let first uploads pass in batches alone, so that a silo that misses the first round is
+    left out until enough others come with it."""
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0 or self.patience < 1:
+            raise SettingsError(
+                "a coordinator waits for more than 0 seconds, and asks at least once"
+            )
+
+    @classmethod
+    def read(cls, folder: Path) -> CoordinatorSettings:
+        """Read the settings of a folder; the defaults where there is no file."""
+        return super().read(folder) if (folder / cls.FILE).exists() else cls()
