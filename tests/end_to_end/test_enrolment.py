@@ -156,7 +156,8 @@ def test_from_empty_folders_to_rounds_and_a_new_roster_that_shuts_out_who_left()
         for holder, reader in readers.items():
             assert reader is not None
             key = reader_envelope_key(reader, "x25519")
-            for answer in proof.answers:
+            assert proof.sum is not None
+            for answer in proof.sum.answers:
                 if holder == version:
                     assert key.open(answer.share, SHARE, *statement)
                 else:

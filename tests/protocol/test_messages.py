@@ -14,7 +14,7 @@ from tests.protocol.sessions import small_session
 
 SESSION = small_session("part")
 ROWS = (np.array([0, 3]),)
-UPLOAD = UploadMessage(1, 2, ROWS, b"payload").to_bytes(SESSION)
+UPLOAD = UploadMessage(1, 2, b"", ROWS, b"payload").to_bytes(SESSION)
 TABLE = TableMessage(3, b"table").to_bytes(SESSION)
 CLOSING = ClosingMessage(2, (0, 2)).to_bytes(SESSION)
 READERS: dict[str, tuple[Any, bytes]] = {
@@ -46,7 +46,9 @@ def test_messages_come_back_as_they_were() -> None:
 
 def test_an_upload_of_all_rows_lists_none() -> None:
     session = small_session("full")
-    upload = UploadMessage.from_bytes(UploadMessage(1, 2, None, b"x").to_bytes(session), session)
+    upload = UploadMessage.from_bytes(
+        UploadMessage(1, 2, b"", None, b"x").to_bytes(session), session
+    )
     assert upload.rows is None
 
 

@@ -126,7 +126,7 @@ def test_an_upload_that_is_refused_leaves_the_table_as_it_was(
 ) -> None:
     before = server.table_message()
     server.open_round([0])
-    short = UploadMessage(1, 0, None, b"too short").to_bytes(session)
+    short = UploadMessage(1, 0, b"", None, b"too short").to_bytes(session)
     with pytest.raises(MessageError):
         server.receive(short)
     assert server.close_round().included == ()

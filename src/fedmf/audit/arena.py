@@ -34,13 +34,12 @@ from fedmf.protocol import (
 )
 from fedmf.protocol.committee.certificate import Certificate, Outcome, set_digest
 from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.closing import ClosingProof
+from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
     KeyReply,
     KeyRequest,
-    MemberMessage,
     Refusal,
     ReviewEntry,
     ReviewReply,
@@ -50,6 +49,7 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
+from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant, reader_envelope_key
 from fedmf.protocol.committee.sum_opening import (
@@ -66,7 +66,7 @@ from fedmf.protocol.framing import kind_of
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from fedmf.protocol.plain_words import encode_words
 
-Reply = TypeVar("Reply", bound=MemberMessage)
+Reply = TypeVar("Reply", bound=CommitteeMessage)
 MEMBERS, THRESHOLD, SMALLEST_COHORT = 4, 3, 3
 _REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}
 
@@ -172,7 +172,7 @@ class Arena:
         ]
         opening = OpeningMessage(number, 1, tuple(keys))
         for protection in self._protections:
-            protection.begin(opening.to_bytes(self.charter.session))
+            protection.begin(opening.to_bytes(self.charter))
         return DishonestRound(opening, self._certificate)
 
     def collect(
@@ -191,15 +191,15 @@ class Arena:
             )
             self._pending[number] = new
             current.payloads[number] = CommitteePayload.from_bytes(
-                upload.payload, number, MEMBERS, self.charter
+                upload.payload, charter=self.charter, participant=number, opening=current.opening
             )
 
     def review(self, current: DishonestRound, numbers: Sequence[int]) -> None:
         """Show members the uploads of some participants."""
         for place, member in enumerate(self._members):
             entries = tuple(
-                ReviewEntry(current.payloads[one].signed, current.payloads[one].envelopes[place])
-                for one in numbers
+                ReviewEntry(one, upload.signed, upload.envelopes[place])
+                for one, upload in ((one, current.payloads[one]) for one in numbers)
             )
             request = ReviewRequest(
                 current.opening.round, current.opening, self._digest(current), entries
@@ -262,9 +262,11 @@ class Arena:
             nonces = tuple(head.nonce for head in heads)
             proof = ClosingProof(
                 self._certificate,
-                current.opening,
-                self._digest(current),
-                tuple(head.digest(self.charter) for head in heads),
+                SumProof(
+                    current.opening,
+                    self._digest(current),
+                    tuple(head.digest(self.charter) for head in heads),
+                ),
             )
         closing = ClosingMessage(outcome.round, included, nonces, proof.to_bytes())
         for role in self._roles:
@@ -287,7 +289,9 @@ class Arena:
     def _digest(self, current: DishonestRound) -> bytes:
         return next(iter(current.payloads.values())).table
 
-    def _said(self, member: CommitteeMember, message: MemberMessage, wanted: type[Reply]) -> Reply:
+    def _said(
+        self, member: CommitteeMember, message: CommitteeMessage, wanted: type[Reply]
+    ) -> Reply:
         data = member.respond(message.to_bytes(self.charter))
         reply = _REPLIES[kind_of(data)].from_bytes(data, self.charter)
         if isinstance(reply, Refusal):

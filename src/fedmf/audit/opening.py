@@ -263,10 +263,12 @@ def _committee_change(seen: Observables, upload: UploadMessage) -> IntegerTable 
 
 def _committee_payload(seen: Observables, upload: UploadMessage) -> CommitteePayload:
     assert seen.charter is not None  # noqa: S101 - see the callers
-    members = 0
+    opening = None
     for entry in seen.entries:
         if entry.kind == "opening" and entry.round == upload.round and entry.data is not None:
-            members = len(OpeningMessage.from_bytes(entry.data, seen.charter).keys)
-    if not members:
+            opening = OpeningMessage.from_bytes(entry.data, seen.charter)
+    if opening is None:
         raise OpenError(f"an upload of round {upload.round}, whose opening was not seen")
-    return CommitteePayload.from_bytes(upload.payload, upload.participant, members, seen.charter)
+    return CommitteePayload.from_bytes(
+        upload.payload, charter=seen.charter, participant=upload.participant, opening=opening
+    )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.local.rehearsal import Rehearsed, rehearse
 from fedmf.federation.local.roles import participants_half
@@ -22,7 +23,6 @@ from fedmf.protocol import (
     TableShape,
     UploadMessage,
 )
-from fedmf.protocol.committee.certificate import DIGEST_BYTES
 from fedmf.protocol.committee.table_payload import OPENED_TABLE_EXTRA
 from fedmf.protocol.compact_words import table_bytes
 from fedmf.protocol.framing import FRAME_BYTES
@@ -94,7 +94,7 @@ def forecast(
     share = len(cohort) / len(everybody)
     server = share * unit.add * sum(protection.work(uploaded(owned)) for owned in everybody)
     nonce = bytes(session.nonce_bytes)
-    upload = UploadMessage(1, 0, uploaded(median), b"", nonce).to_bytes(session)
+    upload = UploadMessage(1, 0, nonce, uploaded(median), b"").to_bytes(session)
     closing = ClosingMessage(1, tuple(cohort), (nonce,) * len(cohort)).to_bytes(session)
     if session.sends_opened_tables:
         table = table_bytes(session.shape, session.download)
@@ -105,7 +105,7 @@ def forecast(
         table = protection.payload_bytes(changed) + unit.table_extra
     downloads = FRAME_BYTES + table + len(closing)
     if session.committee is not None:
-        downloads += unit.round_extra + DIGEST_BYTES * len(cohort)
+        downloads += unit.round_extra + HASH_BYTES * len(cohort)
     member = unit.member * len(cohort)
     # The local engine opens the whole table once in each worker.
     opening = unit.open * protection.work()

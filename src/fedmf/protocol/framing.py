@@ -156,7 +156,7 @@ class BodyReader:
         """Return what is left."""
         return self.take(len(self._body))
 
-    def end(self, what: str) -> None:
+    def end(self) -> None:
         """Complain if anything is left."""
         if len(self._body):
-            raise MessageError(f"{len(self._body)} bytes too many in {what}")
+            raise MessageError(f"{len(self._body)} bytes too many at the end of the message")

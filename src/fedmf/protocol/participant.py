@@ -103,7 +103,7 @@ class ParticipantRole:
         )
         self._has_uploaded = True
         rows = listed_rows(self.session, change)
-        return UploadMessage(self.round, self.number, rows, protected.payload, protected.nonce)
+        return UploadMessage(self.round, self.number, protected.nonce, rows, protected.payload)
 
     def restore_upload(self) -> None:
         """Remember after a crash that the round's upload was sent."""

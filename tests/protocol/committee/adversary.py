@@ -14,7 +14,6 @@ from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
     KeyReply,
-    MemberMessage,
     Refusal,
     ReviewEntry,
     ReviewReply,
@@ -23,6 +22,7 @@ from fedmf.protocol.committee.exchange import (
     VoteRequest,
 )
 from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.sum_opening import committee_layout, open_round_sum, servers_tags
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.committee.votes import MemberSignature
@@ -40,9 +40,10 @@ class Adversary:
         assert world.opening is not None
         self.world, self.charter, self.opening = world, world.charter, world.opening
         self.round = world.opening.round
-        members = len(self.opening.keys)
         self.uploads = {
-            number: CommitteePayload.from_bytes(upload.payload, number, members, self.charter)
+            number: CommitteePayload.from_bytes(
+                upload.payload, charter=self.charter, participant=number, opening=self.opening
+            )
             for number, upload in uploads.items()
         }
         self.table = next(iter(self.uploads.values())).table
@@ -54,7 +55,7 @@ class Adversary:
         roster = self.charter.roster
         return self.opening.context(self.charter, roster, self.table, self.previous)
 
-    def say(self, member: CommitteeMember, message: MemberMessage) -> MemberMessage:
+    def say(self, member: CommitteeMember, message: CommitteeMessage) -> CommitteeMessage:
         """Return what a member replies."""
         reply = member.respond(message.to_bytes(self.charter))
         return _REPLIES[kind_of(reply)].from_bytes(reply, self.charter)
@@ -62,11 +63,11 @@ class Adversary:
     def entries(self, member: CommitteeMember, numbers: Iterable[int]) -> list[ReviewEntry]:
         place = [key.member for key in self.opening.keys].index(member.number)
         return [
-            ReviewEntry(self.uploads[number].signed, self.uploads[number].envelopes[place])
+            ReviewEntry(number, self.uploads[number].signed, self.uploads[number].envelopes[place])
             for number in numbers
         ]
 
-    def show(self, member: CommitteeMember, numbers: Iterable[int]) -> MemberMessage:
+    def show(self, member: CommitteeMember, numbers: Iterable[int]) -> CommitteeMessage:
         """Have a member review some of the uploads."""
         entries = tuple(self.entries(member, numbers))
         return self.say(member, ReviewRequest(self.round, self.opening, self.table, entries))
@@ -75,7 +76,7 @@ class Adversary:
         listed = [(n, self.uploads[n].signed.head.digest(self.charter)) for n in numbers]
         return Outcome(self.round, self.context, set_digest(self.charter, self.context, listed))
 
-    def ask(self, member: CommitteeMember, numbers: Sequence[int]) -> MemberMessage:
+    def ask(self, member: CommitteeMember, numbers: Sequence[int]) -> CommitteeMessage:
         """Ask a member to answer for a set."""
         return self.say(member, AnswerRequest(self.round, tuple(numbers), self.outcome(numbers)))
 

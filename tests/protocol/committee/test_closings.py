@@ -12,7 +12,7 @@ from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import FedmfError, KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol import ClosingMessage
 from fedmf.protocol.committee.certificate import Certificate, Outcome
-from fedmf.protocol.committee.closing import ClosingProof
+from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import VoteRequest
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.committee.votes import MemberSignature
@@ -32,9 +32,18 @@ def ended(world: World, lost: tuple[int, ...] = ()) -> ClosingMessage:
     return world.settle()
 
 
+def sum_proof(closing: ClosingMessage, world: World) -> SumProof:
+    found = ClosingProof.of(closing, world.charter).sum
+    assert found is not None
+    return found
+
+
 def with_proof(closing: ClosingMessage, world: World, **changes: object) -> ClosingMessage:
-    proof = ClosingProof.of(closing, world.charter)
-    return replace(closing, proof=replace(proof, **changes).to_bytes())  # type: ignore[arg-type]
+    """Return a closing whose proof of its sum, or whose certificate, is another one."""
+    certificate = changes.pop("certificate", ClosingProof.of(closing, world.charter).certificate)
+    of_sum = replace(sum_proof(closing, world), **changes)  # type: ignore[arg-type]
+    proof = ClosingProof(certificate, of_sum)  # type: ignore[arg-type]
+    return replace(closing, proof=proof.to_bytes())
 
 
 def refused(world: World, closing: ClosingMessage, match: str) -> None:
@@ -90,13 +99,13 @@ def of_unknown_members(world: World, closing: ClosingMessage) -> ClosingMessage:
 
 
 def without_one_participant(world: World, closing: ClosingMessage) -> ClosingMessage:
-    heads = ClosingProof.of(closing, world.charter).heads[:-1]
+    heads = sum_proof(closing, world).heads[:-1]
     fewer = replace(closing, included=closing.included[:-1], nonces=closing.nonces[:-1])
     return replace(fewer, proof=with_proof(closing, world, heads=heads).proof)
 
 
 def with_other_uploads(world: World, closing: ClosingMessage) -> ClosingMessage:
-    heads = ClosingProof.of(closing, world.charter).heads
+    heads = sum_proof(closing, world).heads
     return with_proof(closing, world, heads=heads[::-1])
 
 
@@ -105,30 +114,28 @@ def for_another_table(world: World, closing: ClosingMessage) -> ClosingMessage:
 
 
 def with_other_members(world: World, closing: ClosingMessage) -> ClosingMessage:
-    opening = ClosingProof.of(closing, world.charter).opening
-    assert opening is not None
+    opening = sum_proof(closing, world).opening
     return with_proof(closing, world, opening=replace(opening, keys=opening.keys[1:]))
 
 
 def under_an_unknown_roster(world: World, closing: ClosingMessage) -> ClosingMessage:
-    opening = ClosingProof.of(closing, world.charter).opening
-    assert opening is not None
+    opening = sum_proof(closing, world).opening
     return with_proof(closing, world, opening=replace(opening, roster_version=2))
 
 
 def with_damaged_answers(world: World, closing: ClosingMessage) -> ClosingMessage:
-    answers = ClosingProof.of(closing, world.charter).answers
+    answers = sum_proof(closing, world).answers
     damaged = replace(answers[0], share=bytes(len(answers[0].share)))
     return with_proof(closing, world, answers=(damaged, *answers[1:]))
 
 
 def with_answers_of_unknown_members(world: World, closing: ClosingMessage) -> ClosingMessage:
-    answers = ClosingProof.of(closing, world.charter).answers
+    answers = sum_proof(closing, world).answers
     return with_proof(closing, world, answers=(replace(answers[0], member=4), *answers[1:]))
 
 
 def with_answers_for_another_set(world: World, closing: ClosingMessage) -> ClosingMessage:
-    answers = ClosingProof.of(closing, world.charter).answers
+    answers = sum_proof(closing, world).answers
     other = replace(answers[0], outcome=replace(answers[0].outcome, uploads=bytes(32)))
     return with_proof(closing, world, answers=(other, *answers[1:]))
 
@@ -215,7 +222,7 @@ def test_members_vouch_for_heads_that_their_participants_signed(world: World) ->
     )
     certificate = server.certificate(world.members, server.outcome(ALL))
     heads = tuple(server.uploads[n].signed.head.digest(world.charter) for n in ALL)
-    proof = ClosingProof(certificate, server.opening, server.table, heads)
+    proof = ClosingProof(certificate, SumProof(server.opening, server.table, heads))
     nonces = tuple(world.sent[n].nonce for n in ALL)
     closing = ClosingMessage(1, tuple(ALL), nonces, proof.to_bytes())
     with pytest.raises(ProtocolError, match="upload of participant 0 that it did not send"):
@@ -244,7 +251,7 @@ def test_openings_that_are_not_the_next_one_are_refused(world: World) -> None:
         (replace(world.opening, keys=(world.opening.keys[0],) * 3), "3 different members"),
     ):
         with pytest.raises((MessageError, ProtocolError), match=match):
-            protection.begin(wrong.to_bytes(world.session))
+            protection.begin(wrong.to_bytes(world.charter))
     goes_on(world, world.settle())
 
 
@@ -261,7 +268,7 @@ def test_round_keys_that_members_did_not_sign_are_refused(world: World) -> None:
         opening = OpeningMessage(1, 1, (wrong, *keys))
         for protection in world.protections.values():
             with pytest.raises(error):
-                protection.begin(opening.to_bytes(world.session))
+                protection.begin(opening.to_bytes(world.charter))
     with pytest.raises(MessageError, match="member 9 is unknown"):
         stranger.check(1, world.charter)
 
@@ -285,7 +292,7 @@ def test_participants_that_were_told_of_other_members_stop(world: World) -> None
     world.open_round(ALL)
     assert world.server._now.opening is not None
     fewer = replace(world.server._now.opening, keys=world.server._now.opening.keys[:3])
-    world.protections[4].begin(fewer.to_bytes(world.session))
+    world.protections[4].begin(fewer.to_bytes(world.charter))
     world.changes = changes
     for number in ALL:
         data = world.upload(number, changes[number]).to_bytes(world.session)
@@ -306,6 +313,6 @@ def test_a_round_that_begins_again_remembers_what_was_sent(world: World) -> None
     assert world.opening is not None
     for protection in world.protections.values():
         sent = dict(protection._standing.sent)
-        protection.begin(world.opening.to_bytes(world.session))
+        protection.begin(world.opening.to_bytes(world.charter))
         assert protection._standing.sent == sent
     goes_on(world, world.settle())

@@ -62,7 +62,7 @@ class CommitteeExchange(Exchange):
             self._sent, self._open = {}, True
         number, round_number = len(self._sent), server.next_round
         sent = self.protection.protect(change, round_number=round_number, participant=number)
-        upload = UploadMessage(round_number, number, None, sent.payload, sent.nonce)
+        upload = UploadMessage(round_number, number, sent.nonce, None, sent.payload)
         server.receive(upload.to_bytes(self.world.session))
         self._sent[number] = upload
         return sent.payload

@@ -129,7 +129,7 @@ def test_uploads_that_come_after_a_crash_make_a_round() -> None:
     world.consult()
     opening = world.server.open_round(ALL)
     assert first is not None
-    assert opening == first.to_bytes(world.session)
+    assert opening == first.to_bytes(world.charter)
     for number in (2, 3, 4):
         world.server.receive(sent[number].to_bytes(world.session))
     closing = world.settle()

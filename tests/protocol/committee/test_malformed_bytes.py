@@ -24,13 +24,13 @@ from fedmf.protocol.committee.exchange import (
     EarlyKeyRequest,
     KeyReply,
     KeyRequest,
-    MemberMessage,
     Refusal,
     ReviewReply,
     ReviewRequest,
     VoteReply,
     VoteRequest,
 )
+from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.roster import Roster, SignedRoster, sign_roster
 from fedmf.protocol.committee.table_payload import TableCopy, TablePayload
@@ -82,7 +82,7 @@ def recorded() -> Recorded:
     note(3, EarlyKeyRequest(3).to_bytes(world.charter))
     said[Refusal.KIND] = world.members[0].respond(b"")
     assert world.opening is not None
-    said[OpeningMessage.KIND] = world.opening.to_bytes(world.session)
+    said[OpeningMessage.KIND] = world.opening.to_bytes(world.charter)
     old = world.charter.roster
     new = Roster(2, old.keys, world.protections[0]._reader._key.public[::-1])  # type: ignore[union-attr]
     signatures = tuple(
@@ -100,7 +100,7 @@ def recorded() -> Recorded:
     )
 
 
-MESSAGES: list[type[MemberMessage]] = [
+MESSAGES: list[type[CommitteeMessage]] = [
     KeyRequest,
     EarlyKeyRequest,
     KeyReply,
@@ -115,7 +115,10 @@ MESSAGES: list[type[MemberMessage]] = [
 
 
 def read_payload(data: bytes) -> object:
-    return CommitteePayload.from_bytes(data, 4, 4, recorded().world.charter)
+    world = recorded().world
+    return CommitteePayload.from_bytes(
+        data, charter=world.charter, participant=4, opening=world.opening
+    )
 
 
 def read_proof(data: bytes) -> object:
@@ -143,7 +146,7 @@ def valid(name: str) -> bytes:
 DECODERS: dict[str, Callable[[bytes], object]] = {
     "session": Session.from_bytes,
     "charter": Charter.from_bytes,
-    "roster": lambda data: SignedRoster.from_bytes(data, recorded().world.charter),
+    "roster": lambda data: SignedRoster.from_bytes(data, charter=recorded().world.charter),
     "payload": read_payload,
     "proof": read_proof,
     "table payload": TablePayload.from_bytes,
@@ -228,7 +231,7 @@ def test_descriptions_with_anything_in_them_are_read_or_refused(
 @FEW
 @given(data=st.data())
 def test_messages_of_the_committee_are_read_or_refused(
-    kind: type[MemberMessage], data: st.DataObject
+    kind: type[CommitteeMessage], data: st.DataObject
 ) -> None:
     known = recorded()
     whole = known.said[kind.KIND]

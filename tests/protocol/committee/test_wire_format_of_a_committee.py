@@ -81,7 +81,7 @@ class Together:
         changes = {one: part.updated(None, random_change(rng, session.shape)) for one in range(5)}
         world.collect({n: change for n, change in changes.items() if n < 4}, lost=without)
         assert world.opening is not None
-        self.participant.begin(world.opening.to_bytes(world.session))
+        self.participant.begin(world.opening.to_bytes(world.charter))
         world.server._cohort = frozenset(range(5))
         world.server.receive(self.participant.upload(plain(changes[4])))
         world.changes = changes

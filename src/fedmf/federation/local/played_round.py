@@ -157,7 +157,7 @@ class PlayedSession:
         round_number = self.server.next_round
         protected = self.participants.protect(change, round_number=round_number, participant=number)
         rows = listed_rows(self.session, change)
-        message = UploadMessage(round_number, number, rows, protected.payload, protected.nonce)
+        message = UploadMessage(round_number, number, protected.nonce, rows, protected.payload)
         return message.to_bytes(self.session)
 
     def _consult(self, played: PlayedRound) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.local.played_round import PlayedSession
 from fedmf.protocol import RowChange, Session, UploadMessage
-from fedmf.protocol.committee.certificate import DIGEST_BYTES
 from fedmf.protocol.committee.terms import LEAST_COHORT
 from fedmf.protocol.framing import FRAME_BYTES
 
@@ -57,7 +57,7 @@ def rehearse(session: Session, key: ParticipantsKey | None) -> Rehearsed:
     played = played_session.play(dict.fromkeys(range(uploads), change), warm_up=True)
     half = played_session.participants
     named = rows if session.upload == "part" else None
-    plain = UploadMessage(1, 0, named, b"", bytes(session.nonce_bytes))
+    plain = UploadMessage(1, 0, bytes(session.nonce_bytes), named, b"")
     work, protecting = half.work(), min(played.protect)
     return Rehearsed(
         protect=protecting / work,
@@ -69,6 +69,5 @@ def rehearse(session: Session, key: ParticipantsKey | None) -> Rehearsed:
             played.upload_bytes[0] - len(plain.to_bytes(session)) - half.payload_bytes(named)
         ),
         table_extra=played.table_bytes - FRAME_BYTES - half.payload_bytes(),
-        round_extra=max(len(played.closing.proof) - DIGEST_BYTES * uploads, 0)
-        + played.opening_bytes,
+        round_extra=max(len(played.closing.proof) - HASH_BYTES * uploads, 0) + played.opening_bytes,
     )

@@ -268,7 +268,7 @@ class Silo:
     def _upload(self, data: bytes) -> bytes:
         reader = BodyReader(data)
         number = reader.number()
-        reader.end("a request for an upload")
+        reader.end()
         if number != self.standing.table:
             raise ProtocolError(
                 f"an upload for round {number} is asked of silo {self._settings.silo}, which has "

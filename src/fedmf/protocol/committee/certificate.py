@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.labels import HASH_BYTES, labelled_hash
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.votes import MemberSignature, check_votes, read_votes, votes_to_bytes
-from fedmf.protocol.framing import BodyReader, u32
+from fedmf.protocol.committee.message import Digest
+from fedmf.protocol.committee.votes import Votes, check_votes
+from fedmf.protocol.framing import u32
+from fedmf.protocol.wire import U32, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
     from fedmf.protocol.committee.charter import Charter
 
 LABEL = "outcome"
-DIGEST_BYTES = 32
-NOTHING = bytes(DIGEST_BYTES)
+NOTHING = bytes(HASH_BYTES)
 CLOSED, VOID = b"closed", b"void"
 
 
@@ -32,14 +33,14 @@ def set_digest(charter: Charter, context: bytes, included: Iterable[tuple[int, b
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record):
     """What a certificate states."""
 
-    round: int
+    round: U32
     """The round that ended."""
-    context: bytes = NOTHING
+    context: Digest = NOTHING
     """The round's context where it closed; zeros where it is void, whatever its context was."""
-    uploads: bytes = NOTHING
+    uploads: Digest = NOTHING
     """H(S) of the uploads where it closed; zeros where it is void."""
 
     @property
@@ -52,37 +53,21 @@ class Outcome:
         kind = CLOSED if self.closed else VOID
         return (charter.digest, u32(self.round), kind, self.context, self.uploads)
 
-    def to_bytes(self) -> bytes:
-        """Return the outcome as bytes."""
-        return u32(self.round) + self.context + self.uploads
-
-    @classmethod
-    def read(cls, reader: BodyReader) -> Outcome:
-        """Read an outcome out of a body; raise MessageError if there is none."""
-        outcome = cls(reader.number(), reader.take(DIGEST_BYTES), reader.take(DIGEST_BYTES))
-        if not outcome.closed and outcome.uploads != NOTHING:
+    def check_read(self) -> None:
+        """Check that a void round includes nothing."""
+        if not self.closed and self.uploads != NOTHING:
             raise MessageError("a void round that includes uploads")
-        return outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Record):
     """An outcome with the signatures of at least t members."""
 
     outcome: Outcome
     """How the round ended."""
-    votes: tuple[MemberSignature, ...]
+    votes: Votes
     """One each of different members."""
 
     def check(self, charter: Charter) -> None:
         """Raise MessageError unless t members signed the outcome."""
         check_votes(self.votes, charter, LABEL, *self.outcome.statement(charter))
-
-    def to_bytes(self) -> bytes:
-        """Return the certificate as bytes."""
-        return self.outcome.to_bytes() + votes_to_bytes(self.votes)
-
-    @classmethod
-    def read(cls, reader: BodyReader, charter: Charter) -> Certificate:
-        """Read a certificate out of a body; raise MessageError if there is none."""
-        return cls(Outcome.read(reader), read_votes(reader, charter.terms.members))

@@ -8,13 +8,14 @@ they signed. Only then does a participant take its upload as included.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.certificate import DIGEST_BYTES, Certificate, set_digest
+from fedmf.protocol.committee.certificate import Certificate, set_digest
 from fedmf.protocol.committee.exchange import AnswerReply
+from fedmf.protocol.committee.message import Digest, members
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.framing import BodyReader, u32
+from fedmf.protocol.wire import Record, many, times, when
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.certificate import Outcome
@@ -24,45 +25,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ClosingProof:
+class SumProof(Record):
+    """Of which uploads the sum of a closed round is, and how participants open it."""
+
+    opening: OpeningMessage
+    """How the round began."""
+    table: Digest
+    """Digest of the table that its participants worked on."""
+    heads: Annotated[tuple[Digest, ...], times(lambda known: len(known.included))]
+    """Digests of the included uploads, in the order of the closing's participants."""
+    answers: Annotated[tuple[AnswerReply, ...], many(members)] = ()
+    """The members' answers under a blind committee, for participants to open the sum with."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingProof(Record):
     """The proof that goes with a closing."""
 
     certificate: Certificate
     """How the round ended."""
-    opening: OpeningMessage | None = None
-    """How it began; None where it is void."""
-    table: bytes = b""
-    """Digest of the table that its participants worked on; empty where it is void."""
-    heads: tuple[bytes, ...] = ()
-    """Digests of the included uploads, in the order of the closing's participants."""
-    answers: tuple[AnswerReply, ...] = ()
-    """The members' answers under a blind committee, for participants to open the sum with."""
-
-    def to_bytes(self) -> bytes:
-        """Return the proof as bytes."""
-        parts = [self.certificate.to_bytes()]
-        if self.opening is not None:
-            parts += [self.opening.body(), self.table, *self.heads, u32(len(self.answers))]
-            parts += [answer.body() for answer in self.answers]
-        return b"".join(parts)
+    sum: Annotated[SumProof | None, when(lambda known: known.certificate.outcome.closed)] = None
+    """None where the round is void."""
 
     @classmethod
     def of(cls, closing: ClosingMessage, charter: Charter) -> ClosingProof:
         """Read the proof of a closing; raise MessageError if it has none."""
-        reader = BodyReader(closing.proof)
-        certificate = Certificate.read(reader, charter)
-        if not certificate.outcome.closed:
-            reader.end("the proof of a void round")
-            return cls(certificate)
-        opening = OpeningMessage.read(closing.round, reader, charter)
-        table = reader.take(DIGEST_BYTES)
-        heads = tuple(reader.take(DIGEST_BYTES) for _ in closing.included)
-        answers = tuple(
-            AnswerReply.read(closing.round, reader, charter)
-            for _ in range(reader.count(at_most=charter.terms.members))
+        return cls.from_bytes(
+            closing.proof, charter=charter, round=closing.round, included=closing.included
         )
-        reader.end("the proof of a closing")
-        return cls(certificate, opening, table, heads, answers)
 
     def check(
         self,
@@ -84,18 +74,18 @@ class ClosingProof:
             raise MessageError(
                 f"the certificate of round {outcome.round} with the closing of {closing.round}"
             )
-        if not outcome.closed:
+        if self.sum is None:
             if closing.included:
                 raise MessageError("a void round includes nobody")
             return
-        assert self.opening is not None  # noqa: S101 - a closed round is read with its opening
-        roster = rosters.version(self.opening.roster_version)
-        if outcome.context != self.opening.context(charter, roster, self.table, previous):
+        opening = self.sum.opening
+        roster = rosters.version(opening.roster_version)
+        if outcome.context != opening.context(charter, roster, self.sum.table, previous):
             raise MessageError("the certificate is of another round than the closing describes")
-        listed = zip(closing.included, self.heads, strict=True)
+        listed = zip(closing.included, self.sum.heads, strict=True)
         if outcome.uploads != set_digest(charter, outcome.context, listed):
             raise MessageError("the closing lists other uploads than t members have signed")
-        for answer in self.answers:
+        for answer in self.sum.answers:
             if answer.outcome != outcome:
                 raise MessageError("an answer for another set of uploads")
             answer.check(charter)

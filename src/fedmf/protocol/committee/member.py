@@ -24,7 +24,6 @@ from fedmf.protocol.committee.exchange import (
     EarlyKeyRequest,
     KeyReply,
     KeyRequest,
-    MemberMessage,
     Refusal,
     ReviewEntry,
     ReviewReply,
@@ -34,6 +33,7 @@ from fedmf.protocol.committee.exchange import (
     answer_statement,
 )
 from fedmf.protocol.committee.member_log import MemberLog, Memory
+from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import RoundKey
 from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
 from fedmf.protocol.committee.sum_opening import committee_pads
@@ -142,7 +142,7 @@ class CommitteeMember:
             number = min(max(claimed, 1), self.charter.session.last_round)
             return Refusal(number, self.number, str(error)).to_bytes(self.charter)
 
-    def hear(self, data: bytes) -> MemberMessage:
+    def hear(self, data: bytes) -> CommitteeMessage:
         """Return the answer to a message of the server.
 
         Raises
@@ -152,7 +152,7 @@ class CommitteeMember:
         ProtocolError
             The member must not answer it.
         """
-        answers: dict[int, Callable[[], MemberMessage]] = {
+        answers: dict[int, Callable[[], CommitteeMessage]] = {
             KeyRequest.KIND: lambda: self.make_key(KeyRequest.from_bytes(data, self.charter)),
             ReviewRequest.KIND: lambda: self.review(ReviewRequest.from_bytes(data, self.charter)),
             AnswerRequest.KIND: lambda: self.answer(AnswerRequest.from_bytes(data, self.charter)),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import Outcome
 from fedmf.protocol.framing import BodyReader, sized, u32
+from fedmf.protocol.wire import Known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,11 +156,11 @@ class Memory:
         if kind == _KEY:
             self._rounds.setdefault(reader.number(), _Round()).has_key = True
         elif kind in (_ANSWER, _VOTE):
-            outcome = Outcome.read(reader)
+            outcome = Outcome.read(reader, Known())
             self._check_outcome(outcome)
             self._rounds.setdefault(outcome.round, _Round()).outcome = outcome
             if kind == _ANSWER:
                 self._last_answer = (outcome.round, reader.sized(at_most=len(record)))
         else:
             raise MessageError("a record of a kind that does not exist")
-        reader.end("a record")
+        reader.end()

@@ -9,33 +9,34 @@ repeated without the victim: both times the difference is the victim's upload.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import labelled_hash
-from fedmf.crypto.signatures import SIGNATURE_BYTES, SigningKey, check_signature
+from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import Outcome
-from fedmf.protocol.framing import BodyReader, frame, sized, u32, unframe
+from fedmf.protocol.committee.message import CommitteeMessage, Signature, members
+from fedmf.protocol.framing import sized, u32
+from fedmf.protocol.wire import U32, Record, many, sized_bytes
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.charter import Charter
     from fedmf.protocol.committee.roster import Roster
-    from fedmf.protocol.session import Session
 
 LABEL = "round key"
 MOST_KEY_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class RoundKey:
+class RoundKey(Record):
     """A member's envelope key for one round, signed with its long-term key."""
 
-    member: int
+    member: U32
     """The member's number."""
-    public: bytes
+    public: Annotated[bytes, sized_bytes(MOST_KEY_BYTES)]
     """The public envelope key."""
-    signature: bytes
+    signature: Signature
     """64 bytes."""
 
     @classmethod
@@ -62,28 +63,15 @@ class RoundKey:
         check_signature(charter.member_keys[self.member], self.signature, LABEL, *parts)
         EnvelopePublicKey(self.public, suite=charter.terms.suite)
 
-    def to_bytes(self) -> bytes:
-        """Return the key as bytes."""
-        return u32(self.member) + sized(self.public) + self.signature
-
-    @classmethod
-    def read(cls, reader: BodyReader) -> RoundKey:
-        """Read a key out of a body; raise MessageError if there is none."""
-        return cls(
-            reader.number(), reader.sized(at_most=MOST_KEY_BYTES), reader.take(SIGNATURE_BYTES)
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class OpeningMessage:
+class OpeningMessage(CommitteeMessage):
     """Server to everybody: a round begins, with these members."""
 
     KIND: ClassVar[int] = 4
-    round: int
-    """From 1; void rounds count."""
-    roster_version: int
+    roster_version: U32
     """The roster that holds."""
-    keys: tuple[RoundKey, ...]
+    keys: Annotated[tuple[RoundKey, ...], many(members)]
     """The keys of the members that are there, at least t, by ascending member."""
 
     def check(self, charter: Charter, roster: Roster) -> None:
@@ -101,8 +89,8 @@ class OpeningMessage:
                 f"the round goes by version {self.roster_version} of the roster; the newest that "
                 f"members have signed is {roster.version}"
             )
-        members = [key.member for key in self.keys]
-        if sorted(set(members)) != members or len(members) < charter.terms.threshold:
+        present = [key.member for key in self.keys]
+        if sorted(set(present)) != present or len(present) < charter.terms.threshold:
             raise MessageError(
                 f"a round needs the keys of {charter.terms.threshold} different members"
             )
@@ -130,28 +118,3 @@ class OpeningMessage:
             table,
             b"" if previous is None else previous.to_bytes(),
         )
-
-    def body(self) -> bytes:
-        """Return the message without its frame."""
-        keys = b"".join(key.to_bytes() for key in self.keys)
-        return u32(self.roster_version) + u32(len(self.keys)) + keys
-
-    def to_bytes(self, session: Session) -> bytes:
-        """Return the message as bytes of this session."""
-        return frame(session, self.KIND, self.round, self.body())
-
-    @classmethod
-    def read(cls, round_number: int, reader: BodyReader, charter: Charter) -> OpeningMessage:
-        """Read the message without its frame."""
-        version = reader.number()
-        count = reader.count(at_most=charter.terms.members)
-        return cls(round_number, version, tuple(RoundKey.read(reader) for _ in range(count)))
-
-    @classmethod
-    def from_bytes(cls, data: bytes, charter: Charter) -> OpeningMessage:
-        """Read a message of this session; raise MessageError if `data` is not one."""
-        round_number, body = unframe(data, charter.session, cls.KIND)
-        reader = BodyReader(body)
-        opening = cls.read(round_number, reader, charter)
-        reader.end("the opening of a round")
-        return opening

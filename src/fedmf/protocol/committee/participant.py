@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +15,15 @@ from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt
 from fedmf.crypto.rlwe_words import pack_words
 from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
-from fedmf.protocol.committee.closing import ClosingProof
+from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.member import SEEDS
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.reader import Reader, plain_table_digest, reader_envelope_key
+from fedmf.protocol.committee.reader import (
+    ClosedRound,
+    Reader,
+    plain_table_digest,
+    reader_envelope_key,
+)
 from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
 from fedmf.protocol.committee.standing import Sent, Standing
 from fedmf.protocol.committee.sum_opening import (
@@ -56,15 +60,6 @@ if TYPE_CHECKING:
     from fedmf.protocol.table import Change, Int64Array, IntegerTable
 
 __all__ = ["CommitteeParticipant", "reader_envelope_key"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Closed:
-    """A round whose sum is still to be opened."""
-
-    closing: ClosingMessage
-    proof: ClosingProof
-    counted_round: int
 
 
 class CommitteeParticipant(ParticipantProtection):
@@ -114,7 +109,7 @@ class CommitteeParticipant(ParticipantProtection):
         self._reader = self._reader_of(reader, self.rosters.newest)
         self._heard_round = self._closed_rounds = 0
         self._outcome: Outcome | None = None
-        self._closed: _Closed | None = None
+        self._closed: ClosedRound | None = None
         self._standing = Standing()
         self._unkeyed: dict[bytes, bytes] = {}
         self._opening: OpeningMessage | None = None
@@ -252,12 +247,12 @@ class CommitteeParticipant(ParticipantProtection):
         proof = ClosingProof.of(closing, self.charter)
         proof.check(closing, self.charter, self.rosters, self._outcome)
         outcome = proof.certificate.outcome
-        if outcome.closed:
-            self._check_own(closing, proof)
+        if proof.sum is not None:
+            self._check_own(closing, outcome.context, proof.sum)
             self._closed_rounds += 1
             travelled = self.session.schedule.load(self._closed_rounds).numbers
-            self._standing.note_included(closing.included, proof.table, travelled)
-            self._closed = _Closed(closing, proof, self._closed_rounds)
+            self._standing.note_included(closing.included, proof.sum.table, travelled)
+            self._closed = ClosedRound(closing, outcome.context, proof.sum, self._closed_rounds)
         self._outcome, self._heard_round, self._opening = outcome, closing.round, None
         self._standing.sent = {}
 
@@ -296,9 +291,7 @@ class CommitteeParticipant(ParticipantProtection):
                 layout = committee_layout(self.session, closed.counted_round)
                 words, copy = table.words_and_copy(layout.payload_bytes)
                 before = self._table_before(copy, closed, self._reader)
-                after = self._reader.open_sum(
-                    words, before, closed.closing, closed.proof, closed.counted_round
-                )
+                after = self._reader.open_sum(words, before, closed)
                 self._before = before
             self._set_table(after, table.round)
             self._closed = None
@@ -365,9 +358,9 @@ class CommitteeParticipant(ParticipantProtection):
         servers = servers_tags(self._tag_secret, self.charter, self._closed_rounds + 1)
         return servers.of(beside.view(np.int64))
 
-    def _check_own(self, closing: ClosingMessage, proof: ClosingProof) -> None:
+    def _check_own(self, closing: ClosingMessage, context: bytes, proof: SumProof) -> None:
         """Check that a closed round is the one that the participants that live here were in."""
-        if self._opening is not None and proof.certificate.outcome.context != self._context:
+        if self._opening is not None and context != self._context:
             raise ProtocolError(
                 f"round {closing.round} closed under another context: its other participants "
                 "worked on another table, or were told of other members"
@@ -395,11 +388,10 @@ class CommitteeParticipant(ParticipantProtection):
         shape = self.session.shape
         return shape.flat(decode_table(shape, self.session.download, words))
 
-    def _table_before(self, copy: bytes | None, closed: _Closed, reader: Reader) -> Int64Array:
+    def _table_before(self, copy: bytes | None, closed: ClosedRound, reader: Reader) -> Int64Array:
         """Return the table that a closed round worked on, whoever it comes from."""
         number = closed.closing.round
-        opening = closed.proof.opening
-        if opening is None or opening.roster_version != reader.version:
+        if closed.proof.opening.roster_version != reader.version:
             raise ProtocolError(
                 f"the sum of round {number} is sealed to another version of the roster than "
                 f"{reader.version}; take part when the next round has closed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from fedmf.crypto.master_secret import MasterSecret
     from fedmf.crypto.rlwe_public import PublicPolynomials
     from fedmf.protocol.committee.charter import Charter
-    from fedmf.protocol.committee.closing import ClosingProof
+    from fedmf.protocol.committee.closing import SumProof
     from fedmf.protocol.committee.roster import Roster
     from fedmf.protocol.messages import ClosingMessage
     from fedmf.protocol.table import Int64Array
@@ -47,6 +48,18 @@ def plain_table_digest(words: bytes, charter: Charter, tag_secret: bytes = b"") 
     factors of its own for everybody, a server could tell single uploads apart.
     """
     return labelled_hash("table", charter.digest, tag_secret + words)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedRound:
+    """A round whose sum is still to be opened, as its checked closing says."""
+
+    closing: ClosingMessage
+    context: bytes
+    """The round's context."""
+    proof: SumProof
+    counted_round: int
+    """Which of the session's rounds it was."""
 
 
 class Reader(SecretMaterial):
@@ -114,9 +127,7 @@ class Reader(SecretMaterial):
         self,
         content: bytes,
         before: Int64Array,
-        closing: ClosingMessage,
-        proof: ClosingProof,
-        counted_round: int,
+        closed: ClosedRound,
     ) -> Int64Array:
         """Return the table after a closed round.
 
@@ -126,10 +137,8 @@ class Reader(SecretMaterial):
             The words of the round's sum, and behind them the sums of the padded numbers.
         before
             The table that the round worked on, flat.
-        closing, proof
-            The checked closing of the round.
-        counted_round
-            Which of the session's rounds it was.
+        closed
+            The round, with its checked closing.
 
         Raises
         ------
@@ -143,17 +152,17 @@ class Reader(SecretMaterial):
         LyingMemberWarning
             A member answered with something else than its share.
         """
-        shape = self._charter.session.shape
+        shape, closing = self._charter.session.shape, closed.closing
+        counted_round = closed.counted_round
         part = self._charter.session.schedule.load(counted_round).part
         layout = committee_layout(self._charter.session, counted_round)
         table, tags = shape.table(before.copy()), self.tags(counted_round)
         travelled = part.shape.flat(part.take(table))
-        context = proof.certificate.outcome.context
         masks = np.zeros(layout.tags, dtype=np.uint64)
         for participant, nonce in zip(closing.included, closing.nonces, strict=True):
-            masks += tags.mask(context, u32(participant), nonce)
+            masks += tags.mask(closed.context, u32(participant), nonce)
 
-        shares = self._shares(proof)
+        shares = self._shares(closed.proof)
         opened = open_round_sum(
             content,
             shares,
@@ -165,7 +174,7 @@ class Reader(SecretMaterial):
             tags=tags,
             masks=masks,
         )
-        unreadable = {answer.member for answer in proof.answers} - shares.keys()
+        unreadable = {answer.member for answer in closed.proof.answers} - shares.keys()
         warn_of_liars(sorted(unreadable.union(opened.liars)), closing.round)
         part.put(table, part.shape.table(travelled + opened.changes))
         return shape.flat(table)
@@ -184,7 +193,7 @@ class Reader(SecretMaterial):
         """
         return self._key.open(sealed, COPY, self._charter.digest, u32(round_number))
 
-    def _shares(self, proof: ClosingProof) -> dict[int, ShareSum]:
+    def _shares(self, proof: SumProof) -> dict[int, ShareSum]:
         """Return the answers of members, by member; without those that are none."""
         shares, pads = {}, committee_pads(self._charter.session)
         for answer in proof.answers:

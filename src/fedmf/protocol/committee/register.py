@@ -283,7 +283,7 @@ def roster_from_document(
     if written.charter != charter.digest:
         raise MessageError(f"{what}: this version of the roster is under another charter")
     with written.refusing(what):
-        return SignedRoster.from_bytes(written.signed, charter)
+        return SignedRoster.from_bytes(written.signed, charter=charter)
 
 
 def _check_signatures(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
-from fedmf.crypto.labels import HASH_BYTES, labelled_hash
+from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.signatures import PUBLIC_KEY_BYTES, SigningKey, check_public_signature_key
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
-from fedmf.protocol.committee.votes import MemberSignature, check_votes, read_votes, votes_to_bytes
+from fedmf.protocol.committee.message import Digest, participants
+from fedmf.protocol.committee.votes import MemberSignature, Votes, check_votes
 from fedmf.protocol.framing import BodyReader, sized, u32
+from fedmf.protocol.wire import Form, Known, Record
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.charter import Charter
@@ -89,33 +91,28 @@ class Roster:
         return labelled_hash(LABEL, charter.digest, self.to_bytes())
 
 
+def _roster_to_bytes(roster: Roster) -> bytes:
+    return sized(roster.to_bytes())
+
+
+def _read_roster(body: BodyReader, known: Known) -> Roster:
+    most = participants(known)
+    inner = BodyReader(body.sized(at_most=12 + MOST_READER_KEY_BYTES + PUBLIC_KEY_BYTES * most))
+    roster = Roster.read(inner, most_participants=most)
+    inner.end()
+    return roster
+
+
 @dataclass(frozen=True, slots=True)
-class SignedRoster:
+class SignedRoster(Record):
     """A later version of the roster, with the signatures of at least t members."""
 
-    roster: Roster
+    roster: Annotated[Roster, Form(_roster_to_bytes, _read_roster)]
     """The version."""
-    previous: bytes
+    previous: Digest
     """Digest of the version before it."""
-    signatures: tuple[MemberSignature, ...]
+    signatures: Votes
     """One each of different members."""
-
-    def to_bytes(self) -> bytes:
-        """Return roster and signatures as bytes."""
-        return sized(self.roster.to_bytes()) + self.previous + votes_to_bytes(self.signatures)
-
-    @classmethod
-    def from_bytes(cls, data: bytes, charter: Charter) -> SignedRoster:
-        """Read a signed roster; raise MessageError if `data` is not one."""
-        reader = BodyReader(data)
-        most = charter.session.participants
-        inner = BodyReader(reader.sized(at_most=len(data)))
-        roster = Roster.read(inner, most_participants=most)
-        inner.end("a roster")
-        previous = reader.take(HASH_BYTES)
-        signatures = read_votes(reader, charter.terms.members)
-        reader.end("a signed roster")
-        return cls(roster, previous, signatures)
 
 
 def sign_roster(

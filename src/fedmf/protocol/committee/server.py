@@ -16,7 +16,7 @@ from fedmf.crypto.signatures import check_signature
 from fedmf.errors import FedmfError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import LABEL as OUTCOME_LABEL
 from fedmf.protocol.committee.certificate import Certificate, Outcome, set_digest
-from fedmf.protocol.committee.closing import ClosingProof
+from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
@@ -34,6 +34,7 @@ from fedmf.protocol.committee.roster import RosterChain, SignedRoster
 from fedmf.protocol.committee.server_round import (
     ANSWERS_WELCOME,
     VOTES_ASKED,
+    FrozenRound,
     Included,
     ReceivedUpload,
     ServerRound,
@@ -160,7 +161,7 @@ class CommitteeServer(Server):
         opening = OpeningMessage(self.next_round, self.rosters.newest.version, keys)
         self._now.opening = opening
         self._stage = Stage.UPLOADS
-        return opening.to_bytes(self.session)
+        return opening.to_bytes(self.charter)
 
     def receive(self, data: bytes) -> int:
         """Check one upload and add it; not after the set of them is frozen."""
@@ -214,8 +215,8 @@ class CommitteeServer(Server):
         """Drop the answers of the closed round before the last one: nobody opens its sum again."""
         for place in reversed(range(len(self.closings) - 1)):
             proof = ClosingProof.of(self.closings[place], self.charter)
-            if proof.certificate.outcome.closed:
-                kept = replace(proof, answers=())
+            if proof.sum is not None:
+                kept = replace(proof, sum=replace(proof.sum, answers=()))
                 self.closings[place] = replace(self.closings[place], proof=kept.to_bytes())
                 return
 
@@ -223,7 +224,7 @@ class CommitteeServer(Server):
         """Return the frozen round as bytes, to go on after a crash; empty where it is void."""
         if self._stage is not Stage.FROZEN:
             return b""
-        return self._now.frozen() + self._table.round_words()
+        return self._now.frozen(self._table.round_words()).to_bytes()
 
     def restore_frozen(self, data: bytes) -> None:
         """Take a round that `frozen` returned; go on with `settle`.
@@ -237,11 +238,11 @@ class CommitteeServer(Server):
         """
         if self._stage is not Stage.BETWEEN:
             raise ProtocolError(f"round {self.next_round} is under way")
-        restored, words = ServerRound.read_frozen(self.next_round, data, self.charter)
-        version = restored.opened.roster_version
-        restored.opened.check(self.charter, self.rosters.version(version))
-        self._table.restore_round(words, self.counted_rounds + 1)
-        self._now = restored
+        frozen = FrozenRound.from_bytes(data, charter=self.charter, round=self.next_round)
+        version = frozen.opening.roster_version
+        frozen.opening.check(self.charter, self.rosters.version(version))
+        self._table.restore_round(frozen.words, self.counted_rounds + 1)
+        self._now = ServerRound.of(frozen)
         self._cohort = frozenset(self._now.included)
         self._stage = Stage.FROZEN
 
@@ -271,8 +272,8 @@ class CommitteeServer(Server):
                 self._now.opened,
                 self._now.table,
                 tuple(
-                    ReviewEntry(upload.signed, upload.envelopes[place])
-                    for _, upload in sorted(self._now.uploads.items())
+                    ReviewEntry(one, upload.signed, upload.envelopes[place])
+                    for one, upload in sorted(self._now.uploads.items())
                 ),
             ).to_bytes(self.charter)
             for place, key in enumerate(self._now.opened.keys)
@@ -286,7 +287,9 @@ class CommitteeServer(Server):
             self._leave_out(participant)
         self._after_leaving_out(Stage.FROZEN)
         self._now.included = {
-            participant: Included(upload.signed.head.digest(self.charter), upload.signed.head.nonce)
+            participant: Included(
+                participant, upload.signed.head.digest(self.charter), upload.signed.head.nonce
+            )
             for participant, upload in self._now.uploads.items()
         }
         return self.requests()
@@ -389,9 +392,11 @@ class CommitteeServer(Server):
     # Uploads and the set of them.
 
     def _add(self, upload: UploadMessage) -> None:
-        members = len(self._now.opened.keys)
         payload = CommitteePayload.from_bytes(
-            upload.payload, upload.participant, members, self.charter
+            upload.payload,
+            charter=self.charter,
+            participant=upload.participant,
+            opening=self._now.opened,
         )
         head = payload.signed.head
         payload.signed.check(self._roster.key_of(upload.participant), self.charter)
@@ -451,10 +456,12 @@ class CommitteeServer(Server):
         self._table.finish(self.next_round, self._plain_shares(answers), len(included))
         proof = ClosingProof(
             Certificate(self._outcome(), votes),
-            self._now.opened,
-            self._now.table,
-            tuple(self._now.included[one].digest for one in included),
-            answers if self.charter.terms.blind else (),
+            SumProof(
+                self._now.opened,
+                self._now.table,
+                tuple(self._now.included[one].digest for one in included),
+                answers if self.charter.terms.blind else (),
+            ),
         )
         nonces = tuple(self._now.included[one].nonce for one in included)
         return ClosingMessage(self.next_round, included, nonces, proof.to_bytes())

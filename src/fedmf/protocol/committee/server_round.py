@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.certificate import DIGEST_BYTES
+from fedmf.protocol.committee.message import Digest, participants
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
-from fedmf.protocol.committee.upload import NONCE_BYTES, SignedHead
-from fedmf.protocol.framing import BodyReader, sized, u32
+from fedmf.protocol.committee.upload import Nonce, SignedHead
+from fedmf.protocol.wire import U32, Record, Rest, many
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.charter import Charter
     from fedmf.protocol.committee.exchange import AnswerReply
     from fedmf.protocol.committee.votes import MemberSignature
 
@@ -52,11 +51,32 @@ class ReceivedUpload:
 
 
 @dataclass(frozen=True, slots=True)
-class Included:
+class Included(Record):
     """An upload of the frozen set."""
 
-    digest: bytes
-    nonce: bytes
+    participant: U32
+    digest: Digest
+    nonce: Nonce
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenRound(Record):
+    """A frozen round, for whoever goes on after a crash."""
+
+    opening: OpeningMessage
+    """Signatures under it are not checked when it is read."""
+    table: Digest
+    """Digest of the table that participants worked on."""
+    included: Annotated[tuple[Included, ...], many(participants)]
+    """The frozen set, by ascending participant."""
+    words: Rest = field(repr=False)
+    """The sum of its words."""
+
+    def check_read(self) -> None:
+        """Check that participants ascend."""
+        listed = [upload.participant for upload in self.included]
+        if listed != sorted(set(listed)):
+            raise MessageError("the participants of a frozen round must ascend")
 
 
 @dataclass(slots=True)
@@ -91,37 +111,20 @@ class ServerRound:
         assert self.opening is not None  # noqa: S101 - stages come in order
         return self.opening
 
-    def frozen(self) -> bytes:
-        """Return opening, table and frozen set as bytes, for whoever goes on after a crash."""
-        parts = [sized(self.opened.body()), self.table, u32(len(self.included))]
-        for participant in sorted(self.included):
-            included = self.included[participant]
-            parts += [u32(participant), included.digest, included.nonce]
-        return b"".join(parts)
+    def frozen(self, words: bytes) -> FrozenRound:
+        """Return what goes on after a crash, with the sum of the round's words."""
+        included = tuple(self.included[participant] for participant in sorted(self.included))
+        return FrozenRound(self.opened, self.table, included, words)
 
     @classmethod
-    def read_frozen(cls, number: int, data: bytes, charter: Charter) -> tuple[ServerRound, bytes]:
-        """Return the round that `frozen` returned, and the bytes behind it.
-
-        The signatures under its opening are not checked here.
-
-        Raises
-        ------
-        MessageError
-            The bytes are damaged, or of another round.
-        """
-        reader = BodyReader(data)
-        body = BodyReader(reader.sized(at_most=len(data)))
-        opening = OpeningMessage.read(number, body, charter)
-        body.end("the opening of a frozen round")
-        keys = {key.member: key for key in opening.keys}
-        restored = cls(opening=opening, keys=keys, reviewers=set(keys))
-        restored.table = reader.take(DIGEST_BYTES)
-        listed = [
-            (reader.number(), Included(reader.take(DIGEST_BYTES), reader.take(NONCE_BYTES)))
-            for _ in range(reader.count(at_most=charter.session.participants))
-        ]
-        restored.included = dict(listed)
-        if [participant for participant, _ in listed] != sorted(restored.included):
-            raise MessageError("the participants of a frozen round must ascend")
-        return restored, reader.rest()
+    def of(cls, frozen: FrozenRound) -> ServerRound:
+        """Return the round that was frozen."""
+        keys = {key.member: key for key in frozen.opening.keys}
+        included = {upload.participant: upload for upload in frozen.included}
+        return cls(
+            opening=frozen.opening,
+            keys=keys,
+            reviewers=set(keys),
+            table=frozen.table,
+            included=included,
+        )

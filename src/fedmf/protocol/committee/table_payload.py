@@ -21,10 +21,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from fedmf.crypto.master_secret import MASTER_SECRET_BYTES
 from fedmf.errors import MessageError
-from fedmf.protocol.framing import BodyReader, u32
+from fedmf.protocol.framing import BodyReader
+from fedmf.protocol.wire import U32, Record, Rest, one_of
 
 OPENED_TABLE_EXTRA = 1 + 4 + MASTER_SECRET_BYTES
 """Bytes of a payload in form PLAIN in front of the table itself."""
@@ -40,34 +42,24 @@ class Form(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TableCopy:
+class TableCopy(Record):
     """A participant's copy of the table for those who come late."""
 
-    round: int
+    round: U32
     """The last closed round."""
-    sealed: bytes = field(repr=False)
+    sealed: Rest = field(repr=False)
     """The table before it, sealed to the reader key."""
-
-    def to_bytes(self) -> bytes:
-        """Return the copy as bytes."""
-        return u32(self.round) + self.sealed
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> TableCopy:
-        """Read a copy; raise MessageError if `data` is not one."""
-        reader = BodyReader(data)
-        return cls(reader.number(), reader.rest())
 
 
 @dataclass(frozen=True, slots=True)
-class TablePayload:
+class TablePayload(Record):
     """A table on its way to participants."""
 
-    form: Form
+    form: Annotated[Form, one_of(Form, "a table in form {}")]
     """What the content is."""
-    round: int
+    round: U32
     """The last round that the table includes; 0 for the start."""
-    content: bytes = field(default=b"", repr=False)
+    content: Rest = field(default=b"", repr=False)
     """As the form says."""
 
     def words_and_copy(self, words_bytes: int) -> tuple[bytes, bytes | None]:
@@ -90,18 +82,7 @@ class TablePayload:
             raise MessageError("a start table with words")
         return secret, words
 
-    def to_bytes(self) -> bytes:
-        """Return the payload as bytes."""
-        return bytes([self.form]) + u32(self.round) + self.content
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> TablePayload:
-        """Read a payload; raise MessageError if `data` is not one."""
-        reader = BodyReader(data)
-        form = reader.take(1)[0]
-        if form not in list(Form):
-            raise MessageError(f"a table in form {form}, which does not exist")
-        payload = cls(Form(form), reader.number(), reader.rest())
-        if form == Form.START and payload.round:
+    def check_read(self) -> None:
+        """Check that a start table includes no round."""
+        if self.form == Form.START and self.round:
             raise MessageError("a start table that includes rounds")
-        return payload

@@ -12,14 +12,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from fedmf.crypto.keystream import KEY_BYTES as SEED_BYTES
 from fedmf.crypto.labels import labelled_hash
-from fedmf.crypto.signatures import SIGNATURE_BYTES, SigningKey, check_signature
+from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.certificate import DIGEST_BYTES
-from fedmf.protocol.framing import BodyReader, sized, u32
+from fedmf.protocol.committee.message import Digest, Signature
+from fedmf.protocol.framing import u32
+from fedmf.protocol.wire import Given, Known, Record, Rest, fixed, one_of, sized_bytes, times
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.charter import Charter
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 LABEL = "upload"
 MOST_ENVELOPE_BYTES = 16_384
 NONCE_BYTES = 32
+
+Nonce = Annotated[bytes, fixed(NONCE_BYTES)]
+Envelope = Annotated[bytes, sized_bytes(MOST_ENVELOPE_BYTES)]
 
 
 class Kind(enum.IntEnum):
@@ -47,21 +51,29 @@ def words_digest(words: bytes) -> bytes:
     return labelled_hash("words", words)
 
 
+def _subsets(known: Known) -> int:
+    return len(known.charter.terms.sharing.subsets)
+
+
+def _openers(known: Known) -> int:
+    return len(known.opening.keys)
+
+
 @dataclass(frozen=True, slots=True)
-class Head:
+class Head(Record):
     """Stands for one upload in everything that follows."""
 
-    context: bytes
+    context: Digest
     """The round's context."""
-    participant: int
-    """Who uploads."""
-    kind: Kind
+    participant: Given[int]
+    """Who uploads; every message names it before the head."""
+    kind: Annotated[Kind, one_of(Kind, "an upload of kind {}")]
     """First, update or leave."""
-    words: bytes
+    words: Digest
     """Digest of the words and what is behind them."""
-    nonce: bytes
+    nonce: Nonce
     """The upload's nonce."""
-    commitments: tuple[bytes, ...]
+    commitments: Annotated[tuple[Digest, ...], times(_subsets)]
     """To the seeds, in the order of the subsets."""
 
     def digest(self, charter: Charter) -> bytes:
@@ -77,38 +89,16 @@ class Head:
             *self.commitments,
         )
 
-    def to_bytes(self) -> bytes:
-        """Return the head as bytes, without the participant, which every message names anyway."""
-        return b"".join(
-            [self.context, bytes([self.kind]), self.words, self.nonce, *self.commitments]
-        )
-
-    @classmethod
-    def read(cls, reader: BodyReader, participant: int, charter: Charter) -> Head:
-        """Read a head out of a body; raise MessageError if there is none."""
-        context = reader.take(DIGEST_BYTES)
-        kind = reader.take(1)[0]
-        if kind not in list(Kind):
-            raise MessageError(f"an upload of kind {kind}, which does not exist")
-        return cls(
-            context,
-            participant,
-            Kind(kind),
-            reader.take(DIGEST_BYTES),
-            reader.take(NONCE_BYTES),
-            tuple(reader.take(DIGEST_BYTES) for _ in charter.terms.sharing.subsets),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class SignedHead:
+class SignedHead(Record):
     """A head, the digests of its envelopes, and the participant's signature under both."""
 
     head: Head
     """The head."""
-    envelopes: tuple[bytes, ...]
+    envelopes: Annotated[tuple[Digest, ...], times(_openers)]
     """Digest of each envelope, in the order of the opening's members."""
-    signature: bytes
+    signature: Signature
     """64 bytes."""
 
     @classmethod
@@ -125,56 +115,27 @@ class SignedHead:
         check_signature(key, self.signature, LABEL, digest, *self.envelopes)
         return digest
 
-    def to_bytes(self) -> bytes:
-        """Return it as bytes."""
-        return b"".join([self.head.to_bytes(), *self.envelopes, self.signature])
-
-    @classmethod
-    def read(
-        cls, reader: BodyReader, participant: int, members: int, charter: Charter
-    ) -> SignedHead:
-        """Read a signed head out of a body; raise MessageError if there is none."""
-        head = Head.read(reader, participant, charter)
-        envelopes = tuple(reader.take(DIGEST_BYTES) for _ in range(members))
-        return cls(head, envelopes, reader.take(SIGNATURE_BYTES))
-
 
 @dataclass(frozen=True, slots=True)
-class CommitteePayload:
+class CommitteePayload(Record):
     """The payload of an upload."""
 
-    table: bytes
+    table: Digest
     """Digest of the table that the participant worked on, from which all compute the context."""
     signed: SignedHead
     """The signed head."""
-    envelopes: tuple[bytes, ...]
+    envelopes: Annotated[tuple[Envelope, ...], times(_openers)]
     """One for each member of the opening, in its order."""
-    words: bytes
+    words: Rest
     """The protected words, and the padded tags and values behind them."""
 
-    def to_bytes(self) -> bytes:
-        """Return the payload as bytes."""
-        envelopes = b"".join(map(sized, self.envelopes))
-        return b"".join([self.table, self.signed.to_bytes(), envelopes, self.words])
-
-    @classmethod
-    def from_bytes(
-        cls, data: bytes, participant: int, members: int, charter: Charter
-    ) -> CommitteePayload:
-        """Read a payload; raise MessageError if `data` is not one.
-
-        Whether the envelopes and the words are those of the head is checked here, too.
-        """
-        reader = BodyReader(data)
-        table = reader.take(DIGEST_BYTES)
-        signed = SignedHead.read(reader, participant, members, charter)
-        envelopes = tuple(reader.sized(at_most=MOST_ENVELOPE_BYTES) for _ in range(members))
-        words = reader.rest()
-        if tuple(labelled_hash("envelope", one) for one in envelopes) != signed.envelopes:
+    def check_read(self) -> None:
+        """Check that the envelopes and the words are those of the head."""
+        found = tuple(labelled_hash("envelope", one) for one in self.envelopes)
+        if found != self.signed.envelopes:
             raise MessageError("an envelope is not the one that its participant signed")
-        if words_digest(words) != signed.head.words:
+        if words_digest(self.words) != self.signed.head.words:
             raise MessageError("the words are not those that their participant signed")
-        return cls(table, signed, envelopes, words)
 
 
 def envelope_context(head: bytes, member: int) -> tuple[bytes, ...]:

@@ -1,0 +1,219 @@
+"""Records declare their fields; what is written and read as bytes follows from the declaration.
+
+A field's annotation says how its value lies in the bytes, in the order of the fields::
+
+    @dataclass(frozen=True, slots=True)
+    class Ballot(Record):
+        round: Given[int]
+        member: U32
+        reason: Annotated[bytes, sized_bytes(1000)]
+        votes: Annotated[tuple[Vote, ...], many(lambda known: known.charter.terms.members)]
+
+where Vote is a record, too. Reading is strict: every length is checked before anything is taken,
+lists ascend where they should, and nothing may be left at the end, so that what can be read is
+written the same again.
+
+A size may depend on what is *known*: the names that are given when reading begins, the fields that
+were read before, and inside of a record what is known around it. A `Given` field is not among the
+bytes: whoever reads knows it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from types import SimpleNamespace
+from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
+
+import numpy as np
+
+from fedmf.errors import MessageError
+from fedmf.protocol.framing import BodyReader, sized, u32
+
+T = TypeVar("T")
+Known = SimpleNamespace
+Size = int | Callable[[Known], int]
+"""A number of bytes or items, or how it follows from what is known."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the value of a field lies in bytes."""
+
+    write: Callable[[Any], bytes]
+    read: Callable[[BodyReader, Known], Any]
+    """Raises MessageError where there is no such value."""
+
+
+@dataclass(frozen=True)
+class FormOf:
+    """A form that depends on the forms of the types inside of a field's type."""
+
+    inner: Callable[[Form], Form]
+    """From the form of the first of these types, an item's."""
+
+
+class Declared:
+    """Base of data classes that declare how their fields lie in bytes."""
+
+    __slots__ = ()
+
+    def parts(self) -> list[bytes]:
+        """Return the bytes of every field, in order."""
+        return [form.write(getattr(self, name)) for name, form in _forms(type(self))]
+
+    @classmethod
+    def read(cls, body: BodyReader, known: Known) -> Self:
+        """Read one out of a body; raise MessageError if there is none."""
+        inside, values = Known(**vars(known)), {}
+        for name, form in _forms(cls):
+            values[name] = getattr(known, name) if form is _ABSENT else form.read(body, inside)
+            setattr(inside, name, values[name])
+        made = cls(**values)
+        made.check_read()
+        return made
+
+    @classmethod
+    def read_all(cls, data: bytes | memoryview, **known: Any) -> Self:
+        """Read one that takes all of the bytes; raise MessageError if they are none."""
+        body = BodyReader(data)
+        made = cls.read(body, Known(**known))
+        body.end()
+        return made
+
+    def check_read(self) -> None:
+        """Raise MessageError if what was read cannot be."""
+
+
+class Record(Declared):
+    """What has bytes of its own, or lies inside of another record."""
+
+    __slots__ = ()
+
+    def to_bytes(self) -> bytes:
+        """Return the record as bytes."""
+        return b"".join(self.parts())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, **known: Any) -> Self:
+        """Read a record; raise MessageError if `data` is not one."""
+        return cls.read_all(data, **known)
+
+
+def fixed(length: Size) -> Form:
+    """Declare bytes of a known number."""
+    return Form(bytes, lambda body, known: body.take(_size(length, known)))
+
+
+def sized_bytes(at_most: Size) -> Form:
+    """Declare bytes behind their number."""
+    return Form(sized, lambda body, known: body.sized(at_most=_size(at_most, known)))
+
+
+def text(at_most: int) -> Form:
+    """Declare text in UTF-8 behind its number of bytes; what is longer than possible is cut."""
+    return Form(
+        lambda value: sized(value.encode()[:at_most]),
+        lambda body, _: body.sized(at_most=at_most).decode(errors="replace"),
+    )
+
+
+def one_of(meanings: Callable[[int], Any], unknown: str) -> Form:
+    """Declare a byte that stands for one of a few meanings.
+
+    Parameters
+    ----------
+    meanings
+        An enumeration of integers.
+    unknown
+        What to complain about, such as ``"a table in form {}"``.
+    """
+
+    def read(body: BodyReader, _: Known) -> Any:
+        found = body.take(1)[0]
+        try:
+            return meanings(found)
+        except ValueError:
+            raise MessageError(f"{unknown.format(found)}, which does not exist") from None
+
+    return Form(lambda value: bytes([value]), read)
+
+
+def ascending(at_most: Size) -> Form:
+    """Declare ascending numbers of 32 bits behind their number."""
+    return Form(
+        ascending_to_bytes,
+        lambda body, known: tuple(body.ascending(at_most=_size(at_most, known)).tolist()),
+    )
+
+
+def ascending_to_bytes(numbers: Sequence[int]) -> bytes:
+    """Return numbers of 32 bits behind their number."""
+    return u32(len(numbers)) + np.array(numbers, dtype="<u4").tobytes()
+
+
+def times(count: Size) -> FormOf:
+    """Declare a list of a known length."""
+    return FormOf(
+        lambda item: Form(
+            lambda value: b"".join(map(item.write, value)),
+            lambda body, known: tuple(item.read(body, known) for _ in range(_size(count, known))),
+        )
+    )
+
+
+def many(at_most: Size) -> FormOf:
+    """Declare a list behind its length."""
+    return FormOf(
+        lambda item: Form(
+            lambda value: u32(len(value)) + b"".join(map(item.write, value)),
+            lambda body, known: tuple(
+                item.read(body, known) for _ in range(body.count(at_most=_size(at_most, known)))
+            ),
+        )
+    )
+
+
+def when(there: Callable[[Known], bool]) -> FormOf:
+    """Declare a value that is there or not, as is known; None where it is not."""
+    return FormOf(
+        lambda inner: Form(
+            lambda value: b"" if value is None else inner.write(value),
+            lambda body, known: inner.read(body, known) if there(known) else None,
+        )
+    )
+
+
+def _nothing(body: BodyReader, known: Known) -> Any:
+    raise NotImplementedError("a given field is not read")
+
+
+_ABSENT = Form(lambda _: b"", _nothing)
+Given = Annotated[T, _ABSENT]
+U32 = Annotated[int, Form(u32, lambda body, _: body.number())]
+Rest = Annotated[bytes, Form(bytes, lambda body, _: body.rest())]
+"""All that is left."""
+
+
+def _size(size: Size, known: Known) -> int:
+    return size if isinstance(size, int) else size(known)
+
+
+_FORMS: dict[type, list[tuple[str, Form]]] = {}
+
+
+def _forms(declared: Any) -> list[tuple[str, Form]]:
+    if declared not in _FORMS:
+        hints: dict[str, Any] = {}
+        for base in reversed(declared.__mro__):
+            hints |= inspect.get_annotations(base, eval_str=True)
+        _FORMS[declared] = [(one.name, _form_of(hints[one.name])) for one in fields(declared)]
+    return _FORMS[declared]
+
+
+def _form_of(hint: Any) -> Form:
+    if get_origin(hint) is not Annotated:
+        return Form(lambda value: b"".join(value.parts()), hint.read)
+    inside, *_, form = get_args(hint)
+    return form if isinstance(form, Form) else form.inner(_form_of(get_args(inside)[0]))
