@@ -11,14 +11,12 @@ plan says so; the server knows it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 
+from fedmf.audit.dishonest_round import DishonestRound, say
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
-from fedmf.crypto.share_sum import ShareSum
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import ProtocolError
 from fedmf.protocol import (
@@ -30,57 +28,31 @@ from fedmf.protocol import (
     Session,
     TableMessage,
     TableShape,
-    UploadMessage,
 )
-from fedmf.protocol.committee.certificate import Certificate, Outcome, set_digest
+from fedmf.protocol.committee.certificate import Certificate, Outcome
 from fedmf.protocol.committee.charter import Charter
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
-    AnswerRequest,
     KeyReply,
     KeyRequest,
     Refusal,
-    ReviewEntry,
     ReviewReply,
-    ReviewRequest,
     VoteReply,
-    VoteRequest,
 )
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant, reader_envelope_key
-from fedmf.protocol.committee.sum_opening import (
-    committee_layout,
-    open_round_sum,
-    public_polynomials,
-    servers_tags,
-)
+from fedmf.protocol.committee.sum_opening import public_polynomials, servers_tags
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee.terms import CommitteeTerms
-from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.committee.votes import MemberSignature
-from fedmf.protocol.framing import kind_of
-from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from fedmf.protocol.plain_words import encode_words
 
 Reply = TypeVar("Reply", bound=CommitteeMessage)
 MEMBERS, THRESHOLD, SMALLEST_COHORT = 4, 3, 3
-_REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}
-
-
-@dataclass(slots=True)
-class DishonestRound:
-    """What the server holds of a round."""
-
-    opening: OpeningMessage
-    """How it began."""
-    previous: Certificate | None
-    """Outcome of the round before."""
-    payloads: dict[int, CommitteePayload] = field(default_factory=dict)
-    """What was uploaded, by participant."""
 
 
 class Arena:
@@ -129,7 +101,6 @@ class Arena:
         ]
         self._contributed = np.zeros((count, items + 1), dtype=np.int64)
         self._pending = self._contributed.copy()
-        self._layout = committee_layout(session)
         self._public = public_polynomials(self.charter)
         self._tag_secret = MasterSecret.fresh()
         self._certificate: Certificate | None = None
@@ -165,15 +136,13 @@ class Arena:
 
     def begin(self) -> DishonestRound:
         """Begin the next round with the keys of all members."""
-        number = self._roles[0].round
-        keys = [
-            self._said(member, KeyRequest(number, self._certificate), KeyReply).key
-            for member in self._members
-        ]
-        opening = OpeningMessage(number, 1, tuple(keys))
+        request = KeyRequest(self._roles[0].round, self._certificate)
+        replies = [_accepted(say(one, request, self.charter), KeyReply) for one in self._members]
+        opening = OpeningMessage(request.round, 1, tuple(reply.key for reply in replies))
         for protection in self._protections:
             protection.begin(opening.to_bytes(self.charter))
-        return DishonestRound(opening, self._certificate)
+        previous = None if self._certificate is None else self._certificate.outcome
+        return DishonestRound(self.charter, opening, previous)
 
     def collect(
         self, current: DishonestRound, numbers: Iterable[int], *, leaving: Sequence[int] = ()
@@ -186,71 +155,24 @@ class Arena:
                 new = np.zeros_like(new)
             change = new - self._contributed[number]
             rows = np.flatnonzero(change)
-            upload: UploadMessage = self._roles[number].upload(
-                [RowChange(rows, change[rows][:, np.newaxis])], leaving=number in leaving
-            )
+            changed = [RowChange(rows, change[rows][:, np.newaxis])]
+            current.take(self._roles[number].upload(changed, leaving=number in leaving))
             self._pending[number] = new
-            current.payloads[number] = CommitteePayload.from_bytes(
-                upload.payload, charter=self.charter, participant=number, opening=current.opening
-            )
 
-    def review(self, current: DishonestRound, numbers: Sequence[int]) -> None:
-        """Show members the uploads of some participants."""
-        for place, member in enumerate(self._members):
-            entries = tuple(
-                ReviewEntry(one, upload.signed, upload.envelopes[place])
-                for one, upload in ((one, current.payloads[one]) for one in numbers)
-            )
-            request = ReviewRequest(
-                current.opening.round, current.opening, self._digest(current), entries
-            )
-            self._said(member, request, ReviewReply)
-
-    def answers(self, current: DishonestRound, numbers: Sequence[int]) -> list[AnswerReply]:
-        """Ask members to answer for the sum over some participants."""
-        outcome = self.outcome(current, numbers)
-        request = AnswerRequest(outcome.round, tuple(numbers), outcome)
-        return [self._said(member, request, AnswerReply) for member in self._members]
-
-    def opened(
-        self, current: DishonestRound, numbers: Sequence[int], answers: Iterable[AnswerReply]
-    ) -> Int64Array:
-        """Return the sum of some participants' changes, shape (items + 1,)."""
-        layout = self._layout
-        total = zero_words(layout.blocks, layout.size)
-        behind = np.zeros(layout.numbers, dtype=np.uint64)
-        for one in numbers:
-            words, numbers_of_one = split_numbers(
-                current.payloads[one].words, layout.words_bytes, layout.numbers
-            )
-            add_words(total, unpack_words(words, layout.blocks, layout.size), layout.size)
-            behind += numbers_of_one
-        held = len(self.charter.terms.sharing.held_by(0))
-        return open_round_sum(
-            pack_words(total, layout.size) + pack_numbers(behind),
-            {one.member: ShareSum.from_bytes(one.share, held, layout.numbers) for one in answers},
-            uploads=len(numbers),
-            charter=self.charter,
-            layout=layout,
+    def opened(self, current: DishonestRound, numbers: Sequence[int]) -> Int64Array:
+        """Ask members for the sum of some participants' changes, shape (items + 1,)."""
+        answers = [_accepted(current.ask(member, numbers), AnswerReply) for member in self._members]
+        return current.opened(
+            numbers,
+            current.shares(answers),
             public=self._public,
             before=self._table,
             tags=servers_tags(self._tag_secret.to_bytes(), self.charter),
-        ).changes
-
-    def outcome(self, current: DishonestRound, numbers: Sequence[int]) -> Outcome:
-        """Return what a certificate of a round closed with these uploads states."""
-        previous = None if current.previous is None else current.previous.outcome
-        context = current.opening.context(
-            self.charter, self.charter.roster, self._digest(current), previous
         )
-        heads = [(one, current.payloads[one].signed.head.digest(self.charter)) for one in numbers]
-        uploads = set_digest(self.charter, context, heads)
-        return Outcome(current.opening.round, context, uploads)
 
     def close(self, current: DishonestRound, numbers: Sequence[int], outcome: Outcome) -> None:
         """End the round for everybody with an outcome that members sign."""
-        request = VoteRequest(outcome.round, outcome)
-        votes = [self._said(member, request, VoteReply) for member in self._members]
+        votes = [_accepted(one, VoteReply) for one in current.votes(self._members, outcome)]
         signatures = tuple(MemberSignature(one.member, one.vote) for one in votes)
         self._certificate = Certificate(outcome, signatures)
         included: tuple[int, ...] = ()
@@ -258,13 +180,13 @@ class Arena:
         proof = ClosingProof(self._certificate)
         if outcome.closed:
             included = tuple(numbers)
-            heads = [current.payloads[one].signed.head for one in numbers]
+            heads = [current.uploads[one].signed.head for one in numbers]
             nonces = tuple(head.nonce for head in heads)
             proof = ClosingProof(
                 self._certificate,
                 SumProof(
                     current.opening,
-                    self._digest(current),
+                    current.table,
                     tuple(head.digest(self.charter) for head in heads),
                 ),
             )
@@ -273,31 +195,36 @@ class Arena:
             if role.receive_closing(closing):
                 self._contributed[role.number] = self._pending[role.number]
 
+    def opened_round(
+        self,
+        table: Int64Array,
+        after_round: int,
+        numbers: Sequence[int],
+        *,
+        leaving: Sequence[int] = (),
+    ) -> tuple[DishonestRound, Int64Array]:
+        """Play a round as far as its opened sum; see `hand_out` and `collect`."""
+        self.hand_out(table, after_round)
+        current = self.begin()
+        self.collect(current, numbers, leaving=leaving)
+        for member in self._members:
+            _accepted(current.show(member, numbers), ReviewReply)
+        return current, self.opened(current, numbers)
+
     def honest_round(
         self, table: Int64Array, after_round: int, numbers: Sequence[int]
     ) -> Int64Array:
         """Play a round as it should be; return the opened sum."""
-        self.hand_out(table, after_round)
-        current = self.begin()
-        self.collect(current, numbers)
-        self.review(current, numbers)
-        answers = self.answers(current, numbers)
-        opened = self.opened(current, numbers, answers)
-        self.close(current, numbers, self.outcome(current, numbers))
+        current, opened = self.opened_round(table, after_round, numbers)
+        self.close(current, numbers, current.outcome(numbers))
         return opened
 
-    def _digest(self, current: DishonestRound) -> bytes:
-        return next(iter(current.payloads.values())).table
 
-    def _said(
-        self, member: CommitteeMember, message: CommitteeMessage, wanted: type[Reply]
-    ) -> Reply:
-        data = member.respond(message.to_bytes(self.charter))
-        reply = _REPLIES[kind_of(data)].from_bytes(data, self.charter)
-        if isinstance(reply, Refusal):
-            raise ProtocolError(reply.reason)
-        assert isinstance(reply, wanted)  # noqa: S101 - the protocol's own answer
-        return reply
+def _accepted(reply: CommitteeMessage, wanted: type[Reply]) -> Reply:
+    if isinstance(reply, Refusal):
+        raise ProtocolError(reply.reason)
+    assert isinstance(reply, wanted)  # noqa: S101 - the protocol's own answer
+    return reply
 
 
 def victims_ratings(difference: Int64Array) -> Mapping[int, int]:

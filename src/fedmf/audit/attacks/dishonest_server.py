@@ -115,81 +115,63 @@ def _setting(attack: DishonestAttack, *, checked: bool) -> str:
 
 def _replayed_table(arena: Arena, victim: int) -> Loot:
     """Hand the table out again that all but the victim have worked on: theirs is no change."""
-    others = [one for one in arena.everybody if one != victim]
-    first = np.zeros(arena.rows, dtype=np.int64)
-    second = first + arena.honest_round(first, 0, arena.everybody)
-    arena.honest_round(second, 1, others)
-    arena.hand_out(second, 2)
-    current = arena.begin()
-    arena.collect(current, arena.everybody)
-    arena.review(current, arena.everybody)
-    answers = arena.answers(current, arena.everybody)
-    return victims_ratings(arena.opened(current, arena.everybody, answers))
+    second = _two_rounds(arena, victim)
+    return victims_ratings(arena.opened_round(second, 2, arena.everybody)[1])
 
 
 def _almost_replayed_table(arena: Arena, victim: int) -> Loot:
     """Do the same with one unit more in a row that nobody rates: not the table of before."""
-    others = [one for one in arena.everybody if one != victim]
-    first = np.zeros(arena.rows, dtype=np.int64)
-    second = first + arena.honest_round(first, 0, arena.everybody)
-    arena.honest_round(second, 1, others)
-    return _alone(arena, second, (), after_round=2)
+    return _alone(arena, _two_rounds(arena, victim), after_round=2)
 
 
 def _repeated_round(arena: Arena, victim: int) -> Loot:
     """Open a round, claim that it was void, and repeat it without the victim."""
-    others = [one for one in arena.everybody if one != victim]
-    start = np.zeros(arena.rows, dtype=np.int64)
-    arena.hand_out(start, 0)
-    current = arena.begin()
-    arena.collect(current, arena.everybody)
-    arena.review(current, arena.everybody)
-    with_victim = arena.opened(current, arena.everybody, arena.answers(current, arena.everybody))
+    current, with_victim = arena.opened_round(_start(arena), 0, arena.everybody)
     arena.close(current, (), Outcome(current.opening.round))
-    return victims_ratings(with_victim - arena.honest_round(start, 0, others))
+    return victims_ratings(with_victim - arena.honest_round(_start(arena), 0, _but(arena, victim)))
 
 
 def _second_set(arena: Arena, victim: int) -> Loot:
     """Ask for the sum over everybody, and in the same round for that over all but the victim."""
-    others = [one for one in arena.everybody if one != victim]
-    arena.hand_out(np.zeros(arena.rows, dtype=np.int64), 0)
-    current = arena.begin()
-    arena.collect(current, arena.everybody)
-    arena.review(current, arena.everybody)
-    sums = [
-        arena.opened(current, numbers, arena.answers(current, numbers))
-        for numbers in (arena.everybody, others)
-    ]
-    return victims_ratings(sums[0] - sums[1])
+    current, with_victim = arena.opened_round(_start(arena), 0, arena.everybody)
+    return victims_ratings(with_victim - arena.opened(current, _but(arena, victim)))
 
 
 def _lone_joiner(arena: Arena, victim: int) -> Loot:
     """Let one participant join while the table stays as it was, but for a row of nobody."""
-    others = [one for one in arena.everybody if one != victim]
-    start = np.zeros(arena.rows, dtype=np.int64)
-    arena.honest_round(start, 0, others)
-    return _alone(arena, start, ())
+    arena.honest_round(_start(arena), 0, _but(arena, victim))
+    return _alone(arena, _start(arena))
 
 
 def _lone_leaver(arena: Arena, victim: int) -> Loot:
     """Let one participant leave while the table stays as it was, but for a row of nobody."""
-    start = np.zeros(arena.rows, dtype=np.int64)
-    arena.honest_round(start, 0, arena.everybody)
-    return _alone(arena, start, (victim,))
+    arena.honest_round(_start(arena), 0, arena.everybody)
+    return _alone(arena, _start(arena), (victim,))
+
+
+def _start(arena: Arena) -> Int64Array:
+    return np.zeros(arena.rows, dtype=np.int64)
+
+
+def _but(arena: Arena, victim: int) -> list[int]:
+    return [one for one in arena.everybody if one != victim]
+
+
+def _two_rounds(arena: Arena, victim: int) -> Int64Array:
+    """Play a round with everybody and one without the victim; return the table between them."""
+    second = arena.honest_round(_start(arena), 0, arena.everybody)
+    arena.honest_round(second, 1, _but(arena, victim))
+    return second
 
 
 def _alone(
-    arena: Arena, before: Int64Array, leaving: tuple[int, ...], after_round: int = 1
+    arena: Arena, before: Int64Array, leaving: tuple[int, ...] = (), *, after_round: int = 1
 ) -> Loot:
     # One unit in the last row makes it another table, and changes nobody's contribution.
     almost = before.copy()
     almost[-1] += 1
-    arena.hand_out(almost, after_round)
-    current = arena.begin()
-    arena.collect(current, arena.everybody, leaving=leaving)
-    arena.review(current, arena.everybody)
-    answers = arena.answers(current, arena.everybody)
-    return victims_ratings(arena.opened(current, arena.everybody, answers))
+    opened = arena.opened_round(almost, after_round, arena.everybody, leaving=leaving)[1]
+    return victims_ratings(opened)
 
 
 ATTACKS = (

@@ -1,0 +1,167 @@
+"""A round of a committee in the hands of a server that says to members whatever it likes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
+from fedmf.crypto.share_sum import ShareSum
+from fedmf.protocol.committee.certificate import Outcome, set_digest
+from fedmf.protocol.committee.exchange import (
+    AnswerReply,
+    AnswerRequest,
+    KeyReply,
+    Refusal,
+    ReviewEntry,
+    ReviewReply,
+    ReviewRequest,
+    VoteReply,
+    VoteRequest,
+)
+from fedmf.protocol.committee.sum_opening import committee_layout, open_round_sum
+from fedmf.protocol.committee.upload import CommitteePayload
+from fedmf.protocol.framing import kind_of
+from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fedmf.crypto.rlwe_public import PublicPolynomials
+    from fedmf.protocol import Int64Array, UploadMessage
+    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.committee.member import CommitteeMember
+    from fedmf.protocol.committee.message import CommitteeMessage
+    from fedmf.protocol.committee.opening import OpeningMessage
+    from fedmf.protocol.integrity_tags import IntegrityTags
+
+_REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}
+
+
+def say(member: CommitteeMember, message: CommitteeMessage, charter: Charter) -> CommitteeMessage:
+    """Return what a member replies, a refusal included."""
+    reply = member.respond(message.to_bytes(charter))
+    return _REPLIES[kind_of(reply)].from_bytes(reply, charter)
+
+
+class DishonestRound:
+    """Holds the uploads of one round, and asks members about any set of them.
+
+    Parameters
+    ----------
+    charter
+        The session's.
+    opening
+        How the round began.
+    previous
+        Outcome of the round before; None: there was none.
+    """
+
+    def __init__(self, charter: Charter, opening: OpeningMessage, previous: Outcome | None) -> None:
+        self.charter, self.opening, self.previous = charter, opening, previous
+        self.round = opening.round
+        self.uploads: dict[int, CommitteePayload] = {}
+
+    def take(self, upload: UploadMessage) -> None:
+        """Keep an upload."""
+        self.uploads[upload.participant] = CommitteePayload.from_bytes(
+            upload.payload,
+            charter=self.charter,
+            participant=upload.participant,
+            opening=self.opening,
+        )
+
+    @property
+    def table(self) -> bytes:
+        """Digest of the table that participants worked on."""
+        return next(iter(self.uploads.values())).table
+
+    @property
+    def context(self) -> bytes:
+        """Digest of all that a sum of the round belongs to."""
+        return self.opening.context(self.charter, self.charter.roster, self.table, self.previous)
+
+    def say(self, member: CommitteeMember, message: CommitteeMessage) -> CommitteeMessage:
+        """Return what a member replies, a refusal included."""
+        return say(member, message, self.charter)
+
+    def show(self, member: CommitteeMember, numbers: Iterable[int]) -> CommitteeMessage:
+        """Have a member review the uploads of some participants."""
+        place = [key.member for key in self.opening.keys].index(member.number)
+        entries = tuple(
+            ReviewEntry(number, self.uploads[number].signed, self.uploads[number].envelopes[place])
+            for number in numbers
+        )
+        return self.say(member, ReviewRequest(self.round, self.opening, self.table, entries))
+
+    def outcome(self, numbers: Iterable[int]) -> Outcome:
+        """Return what a certificate of the round, closed with these uploads, states."""
+        heads = [(n, self.uploads[n].signed.head.digest(self.charter)) for n in numbers]
+        return Outcome(self.round, self.context, set_digest(self.charter, self.context, heads))
+
+    def ask(self, member: CommitteeMember, numbers: Sequence[int]) -> CommitteeMessage:
+        """Ask a member to answer for the sum over some participants."""
+        return self.say(member, AnswerRequest(self.round, tuple(numbers), self.outcome(numbers)))
+
+    def votes(self, members: Iterable[CommitteeMember], outcome: Outcome) -> list[CommitteeMessage]:
+        """Ask members to sign an outcome."""
+        return [self.say(member, VoteRequest(outcome.round, outcome)) for member in members]
+
+    def shares(self, answers: Iterable[AnswerReply]) -> dict[int, ShareSum]:
+        """Return the shares in members' answers: readable where the server opens sums."""
+        terms, numbers = self.charter.terms, committee_layout(self.charter.session).numbers
+        return {
+            one.member: ShareSum.from_bytes(
+                one.share, len(terms.sharing.held_by(one.member)), numbers
+            )
+            for one in answers
+        }
+
+    def opened(
+        self,
+        numbers: Sequence[int],
+        shares: Mapping[int, ShareSum],
+        *,
+        public: PublicPolynomials,
+        before: Int64Array,
+        tags: IntegrityTags,
+        masks: NDArray[np.uint64] | None = None,
+    ) -> Int64Array:
+        """Return the sum of some participants' changes, if these shares open it.
+
+        Parameters
+        ----------
+        public
+            The session's public polynomials.
+        before
+            The table that participants worked on, shape (values,).
+        tags, masks
+            What checks the sum, and what hides the tags: see `open_round_sum`.
+
+        Returns
+        -------
+        ndarray
+            Shape (values,).
+        """
+        layout = committee_layout(self.charter.session)
+        total = zero_words(layout.blocks, layout.size)
+        behind = np.zeros(layout.numbers, dtype=np.uint64)
+        for number in numbers:
+            words, beside = split_numbers(
+                self.uploads[number].words, layout.words_bytes, layout.numbers
+            )
+            add_words(total, unpack_words(words, layout.blocks, layout.size), layout.size)
+            behind += beside
+        return open_round_sum(
+            pack_words(total, layout.size) + pack_numbers(behind),
+            shares,
+            uploads=len(numbers),
+            charter=self.charter,
+            layout=layout,
+            public=public,
+            before=before,
+            tags=tags,
+            masks=masks,
+        ).changes
