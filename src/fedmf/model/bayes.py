@@ -11,25 +11,27 @@ All variances are for ratings on a scale of 4.5 stars; other scales are stretche
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.model.method import (
     RATERS,
+    SUM_BITS,
     Contribution,
     FloatArray,
     FloatTable,
+    Method,
     PrivateStep,
     PublicModel,
     RowGroup,
     RowValues,
+    fraction_bits,
 )
-from fedmf.model.shared_basis import SharedBasis
-from fedmf.model.upper_triangle import from_upper, to_upper
-from fedmf.model.user_posterior import UserPosterior
-from fedmf.ratings import OwnedRatings, RatingScale
+from fedmf.model.symmetric_matrices import SharedBasis, from_upper, to_upper
+from fedmf.ratings import OwnedRatings
 
 ITEMS, GRAM, TOTALS = "items", "gram", "totals"
 STARS = 4.5
@@ -48,26 +50,64 @@ GRAM_LIMIT = 32.0
 # One user's ratings weigh as much as 1,024 in the averages at the most, so that a single user
 # moves them by little and words stay short.
 MOST_WEIGHT = 1024
-SUM_BITS, MOST_FRACTION_BITS = 30, 8
+MOST_FRACTION_BITS = 8
 START_SPREAD = 0.4
 # The average square of the user factors that the first round finds, so that it neither overshoots
 # nor wastes a round.
 START_GRAM = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Bayes:
-    """Variational Bayes for one federation."""
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class UserPosterior:
+    """One user's posterior given the items, and what the user contributes: private, all of it."""
 
-    factors: int
-    """Number d of latent factors."""
-    users: int
-    items: int
-    """Size of the federation: all users, all items of the public catalogue."""
-    scale: RatingScale
-    """The public rating scale."""
-    seed: int = 0
-    """Public seed of the start."""
+    items: FloatArray
+    """W of the rated items, shape (n, d + 1)."""
+    extended: FloatArray
+    """[v_j; 1] of them, shape (n, d + 1)."""
+    errors: FloatArray
+    """e_j, shape (n,)."""
+    mean: FloatArray
+    covariance: FloatArray
+    """[u; b_i], shape (d + 1,), and Phi."""
+
+    @property
+    def vector(self) -> FloatArray:
+        """[u; b_i; 1]."""
+        return np.append(self.mean, 1.0)
+
+    def expected_square(self) -> FloatArray:
+        """Return u+ u+' + [Phi[u,u], 0; 0, 0] with u+ = [u; 1], shape (d + 1, d + 1)."""
+        user = np.append(self.mean[:-1], 1.0)
+        square = np.outer(user, user)
+        square[:-1, :-1] += self.covariance[:-1, :-1]
+        return square
+
+    def item_sums(self, gram: FloatArray, limit: float) -> FloatArray:
+        """Return z_j = e_j u+ - [Phi[u,u] v_j + Phi[u,b]; 0] + C W_j of the rated items."""
+        sums = self.items @ gram + np.outer(self.errors, np.append(self.mean[:-1], 1.0))
+        sums[:, :-1] -= self.extended @ self.covariance[:, :-1]
+        # An entry beyond the limit would stop the training; an outlier is cut off instead.
+        return np.clip(sums, -limit, limit)
+
+    def gram_sum(self, most_weight: int, limit: float) -> FloatArray:
+        """Return the user's part of C: the expected square, times the number of its ratings."""
+        square = self.expected_square()
+        # Scaled as a whole, so that it stays a sum of squares.
+        square *= min(1.0, limit / np.abs(square).max())
+        return min(len(self.errors), most_weight) * square
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bayes(Method):
+    """Variational Bayes."""
+
+    name: ClassVar[str] = "bayes"
+    predicts_ratings: ClassVar[bool] = True
+    # An item's posterior narrows with the number of its raters.
+    needs_raters: ClassVar[bool] = True
+    renews_contribution: ClassVar[bool] = True
+
     noise: float = 0.6
     """tau, the variance of a rating around its expectation."""
     factor_variance: float = 0.008
@@ -80,33 +120,9 @@ class Bayes:
     speeds up the first rounds, and from 1.5 on they oscillate."""
 
     @property
-    def name(self) -> str:
-        """The name of the method."""
-        return "bayes"
-
-    @property
     def vector_length(self) -> int:
         """Factors, the user's bias (1 for items) and 1 (the item's bias)."""
         return self.factors + 2
-
-    @property
-    def predicts_ratings(self) -> bool:
-        """Yes, on the scale that the ratings are on."""
-        return True
-
-    @property
-    def needs_raters(self) -> bool:
-        """Yes: an item's posterior narrows with the number of its raters."""
-        return True
-
-    @property
-    def renews_contribution(self) -> bool:
-        """A contribution is made anew from the ratings in every round."""
-        return True
-
-    def settings(self) -> dict[str, object]:
-        """Return all settings as JSON values."""
-        return {"name": self.name, **asdict(self)}
 
     def row_groups(self) -> tuple[RowGroup, ...]:
         """Return S, a row an item; the upper triangle of the users' Gram sum; and the totals."""
@@ -125,10 +141,6 @@ class Bayes:
             self._shared_group(GRAM, k * (k + 1) // 2, GRAM_LIMIT),
             self._shared_group(TOTALS, 2, STARS / 2),
         )
-
-    def start_table(self) -> FloatTable:
-        """Return zeros: nothing has been summed yet."""
-        return {group.name: np.zeros((group.rows, group.columns)) for group in self.row_groups()}
 
     def decode(
         self,
@@ -184,11 +196,6 @@ class Bayes:
         vectors[:, -1] = 1.0
         return vectors
 
-    def rows_needed(self, ratings: OwnedRatings) -> dict[str, NDArray[np.int64]]:
-        """Return the rated items and everything that is shared."""
-        shared = np.zeros(1, dtype=np.int64)
-        return {ITEMS: ratings.rated_items.astype(np.int64), GRAM: shared, TOTALS: shared}
-
     def setup_contribution(self, ratings: OwnedRatings) -> Contribution:
         """Return the sum of the ratings, from the middle of the scale, and their number."""
         counts = np.diff(ratings.starts)
@@ -196,8 +203,8 @@ class Bayes:
         stars = self._stars(ratings.values) - STARS / 2
         sums = np.bincount(of_user, weights=stars, minlength=len(counts))
         weights = np.minimum(counts, self._most_weight)
-        totals = np.array([[np.sum(sums * weights / np.maximum(counts, 1)), weights.sum()]])
-        return {TOTALS: RowValues(np.zeros(1, dtype=np.int64), totals / self._unit)}
+        totals = np.array([np.sum(sums * weights / np.maximum(counts, 1)), weights.sum()])
+        return {TOTALS: RowValues.of_one_row(totals / self._unit)}
 
     def participant_step(
         self,
@@ -208,34 +215,20 @@ class Bayes:
     ) -> PrivateStep:
         """Return the users' exact posteriors, and their sums."""
         del previous
-        rows = ratings.rated_items.astype(np.int64)
-        places = np.searchsorted(rows, ratings.items)
-        sums = np.zeros((len(rows), self.factors + 1))
+        changes = np.empty((len(ratings), self.factors + 1))
         gram = np.zeros((self.factors + 1, self.factors + 1))
         moved = user_factors.copy()
-        for k in range(len(ratings.users)):
-            own = slice(ratings.starts[k], ratings.starts[k + 1])
+        for k, own in enumerate(ratings.user_slices()):
             user = self._user_posterior(public, ratings.items[own], ratings.values[own])
             moved[k] = user.vector
-            # Nobody rates an item twice, so that each place is there once.
-            sums[places[own]] += user.item_sums(public.statistics["gram"], ITEM_LIMIT)
+            changes[own] = user.item_sums(public.statistics["gram"], ITEM_LIMIT)
             gram += user.gram_sum(self._most_weight, GRAM_LIMIT)
         contribution = {
-            ITEMS: RowValues(rows, sums),
-            GRAM: RowValues(np.zeros(1, dtype=np.int64), to_upper(gram)[np.newaxis] / self._unit),
+            ITEMS: RowValues.summed_by_item(ratings, changes),
+            GRAM: RowValues.of_one_row(to_upper(gram) / self._unit),
             **self.setup_contribution(ratings),
         }
         return PrivateStep(moved, contribution)
-
-    def user_factors(
-        self, public: PublicModel, ratings: OwnedRatings, kept: FloatArray
-    ) -> FloatArray:
-        """Return the users' posterior means given these items: no round is needed for that."""
-        vectors = kept.copy()
-        for k in range(len(ratings.users)):
-            own = slice(ratings.starts[k], ratings.starts[k + 1])
-            vectors[k] = self.fold_in(public, ratings.items[own], ratings.values[own])
-        return vectors
 
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
@@ -291,12 +284,11 @@ class Bayes:
 
     def _shared_group(self, name: str, columns: int, limit_per_rating: float) -> RowGroup:
         limit = limit_per_rating * self._most_weight / self._unit
-        room = SUM_BITS - 1 - math.log2(self.users * limit)
         return RowGroup(
             name=name,
             rows=1,
             columns=columns,
-            fraction_bits=max(0, min(MOST_FRACTION_BITS, math.floor(room))),
+            fraction_bits=fraction_bits(self.users * limit, MOST_FRACTION_BITS),
             limit=limit,
             start_limit=0.0,
             of_items=False,

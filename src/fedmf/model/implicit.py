@@ -16,7 +16,8 @@ updates do.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +27,15 @@ from fedmf.model.method import (
     Contribution,
     FloatArray,
     FloatTable,
+    Method,
     PrivateStep,
     PublicModel,
     RowGroup,
     RowValues,
+    fraction_bits,
 )
-from fedmf.model.shared_basis import SharedBasis
-from fedmf.model.upper_triangle import from_upper, to_upper
-from fedmf.ratings import OwnedRatings, RatingScale
+from fedmf.model.symmetric_matrices import SharedBasis, from_upper, to_upper
+from fedmf.ratings import OwnedRatings
 
 ITEMS, GRAM = "items", "gram"
 ITEM_STREAM = 0
@@ -42,61 +44,28 @@ ITEM_STREAM = 0
 ITEM_LIMIT, ITEM_FRACTION_BITS = 3.9, 11
 # Squared entries of a user vector stayed below 0.9.
 GRAM_LIMIT = 4.0
-SUM_BITS, MOST_FRACTION_BITS = 30, 16
+MOST_FRACTION_BITS = 16
 # The average square of a user vector's length that first rounds find.
 START_GRAM = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Implicit:
-    """Implicit alternating least squares for one federation."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Implicit(Method):
+    """Implicit alternating least squares: an item was rated, or it was not."""
 
-    factors: int
-    """Length d of a user or item vector."""
-    users: int
-    items: int
-    """Size of the federation: all users, all items of the public catalogue."""
-    scale: RatingScale
-    """The public rating scale. Values on it are not used: an item was rated, or it was not."""
-    seed: int = 0
-    """Public seed of the start."""
+    name: ClassVar[str] = "implicit"
+    predicts_ratings: ClassVar[bool] = False
+    # An item's vector is shorter the fewer have met it.
+    needs_raters: ClassVar[bool] = True
+    renews_contribution: ClassVar[bool] = True
+
     alpha: float = 1.0
     """Weight of a pair without an interaction."""
     reg: float = 0.003
     """lambda."""
 
-    @property
-    def name(self) -> str:
-        """The name of the method."""
-        return "implicit"
-
-    @property
-    def vector_length(self) -> int:
-        """Length of user and item vectors: d."""
-        return self.factors
-
-    @property
-    def predicts_ratings(self) -> bool:
-        """No: the larger a score, the sooner the user will meet the item."""
-        return False
-
-    @property
-    def needs_raters(self) -> bool:
-        """Yes: an item's vector is shorter the fewer have met it."""
-        return True
-
-    @property
-    def renews_contribution(self) -> bool:
-        """Yes: it follows from the item factors and the interactions."""
-        return True
-
-    def settings(self) -> dict[str, object]:
-        """Return all settings as JSON values."""
-        return {"name": self.name, **asdict(self)}
-
     def row_groups(self) -> tuple[RowGroup, ...]:
         """Return S, a row an item, and the upper triangle of the users' Gram matrix."""
-        room = SUM_BITS - 1 - math.log2(self.users * GRAM_LIMIT)
         return (
             RowGroup(
                 name=ITEMS,
@@ -112,16 +81,12 @@ class Implicit:
                 name=GRAM,
                 rows=1,
                 columns=self.factors * (self.factors + 1) // 2,
-                fraction_bits=max(0, min(MOST_FRACTION_BITS, math.floor(room))),
+                fraction_bits=fraction_bits(self.users * GRAM_LIMIT, MOST_FRACTION_BITS),
                 limit=GRAM_LIMIT,
                 start_limit=0.0,
                 of_items=False,
             ),
         )
-
-    def start_table(self) -> FloatTable:
-        """Return zeros: nothing has been summed yet."""
-        return {group.name: np.zeros((group.rows, group.columns)) for group in self.row_groups()}
 
     def decode(
         self,
@@ -155,19 +120,10 @@ class Implicit:
             average = START_GRAM / self.factors * unit
         return PublicModel(items, {"average": average, "unseen": self.alpha * items.T @ items})
 
-    def start_user_factors(self, users: NDArray[np.int32]) -> FloatArray:
-        """Return zeros."""
-        return np.zeros((len(users), self.factors))
-
     def rows_needed(self, ratings: OwnedRatings) -> dict[str, NDArray[np.int64]]:
         """Return all rows: a user is told apart from all items that it has not met."""
         del ratings
         return {ITEMS: np.arange(self.items), GRAM: np.zeros(1, dtype=np.int64)}
-
-    def setup_contribution(self, ratings: OwnedRatings) -> Contribution:
-        """Return nothing: the set-up counts who has met what, and no more is needed."""
-        del ratings
-        return {}
 
     def participant_step(
         self,
@@ -181,45 +137,21 @@ class Implicit:
         A user contributes (1 - u.v_j) u + C v_j to each of its items, and u u' to the Gram matrix.
         """
         del previous
-        rows = ratings.rated_items.astype(np.int64)
-        places = np.searchsorted(rows, ratings.items)
         moved = self.user_factors(public, ratings, user_factors)
-        sums = np.zeros((len(rows), self.factors))
+        changes = np.empty((len(ratings), self.factors))
         gram = np.zeros((self.factors, self.factors))
-        for k, user in enumerate(moved):
-            own = slice(ratings.starts[k], ratings.starts[k + 1])
+        for user, own in zip(moved, ratings.user_slices(), strict=True):
             met = public.item_factors[ratings.items[own]]
             change = np.outer(1.0 - met @ user, user) + met @ public.statistics["average"]
             # An entry beyond the limit would stop the training; an outlier is cut off instead.
-            # Nobody meets an item twice, so that each place is there once.
-            sums[places[own]] += np.clip(change, -ITEM_LIMIT, ITEM_LIMIT)
+            changes[own] = np.clip(change, -ITEM_LIMIT, ITEM_LIMIT)
             # Scaled as a whole, so that it stays a square.
             gram += np.outer(user, user) * min(1.0, GRAM_LIMIT / max(1.0, np.max(user**2)))
         contribution = {
-            ITEMS: RowValues(rows, sums),
-            GRAM: RowValues(np.zeros(1, dtype=np.int64), to_upper(gram)[np.newaxis]),
+            ITEMS: RowValues.summed_by_item(ratings, changes),
+            GRAM: RowValues.of_one_row(to_upper(gram)),
         }
         return PrivateStep(moved, contribution)
-
-    def user_factors(
-        self, public: PublicModel, ratings: OwnedRatings, kept: FloatArray
-    ) -> FloatArray:
-        """Return the users' exact vectors given these items: no round is needed for that."""
-        vectors = kept.copy()
-        for k in range(len(ratings.users)):
-            own = slice(ratings.starts[k], ratings.starts[k + 1])
-            vectors[k] = self.fold_in(public, ratings.items[own], ratings.values[own])
-        return vectors
-
-    def prediction_variances(
-        self,
-        public: PublicModel,
-        user_factors: FloatArray,
-        rated: NDArray[np.int32],
-        items: NDArray[np.int32],
-    ) -> None:
-        """Return nothing: point estimates do not know how sure they are."""
-        del public, user_factors, rated, items
 
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray

@@ -8,9 +8,11 @@ never heard of a key: ``federation`` turns its contributions into integers and b
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,8 @@ FloatTable = Mapping[str, FloatArray]
 """Row group name -> float array of shape (rows, columns)."""
 RATERS = "raters"
 """Name of the group that tells how many users rated each item; the federation keeps it."""
+SUM_BITS = 30
+"""Bits of a sum over all users, sign included: every protection holds that many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,8 @@ class RowGroup:
     start_limit: float
     """Largest absolute value in the start table."""
     of_items: bool
-    """Row j belongs to item j, so that whoever sees the row is told something about those who rated
-    the item. Rows of items with too few raters never leave a participant."""
+    """Row j belongs to item j, so that anyone who sees the row learns something about the users who
+    rated the item. Rows of items with too few raters never leave a participant."""
     prior_raters: int | None = None
     """Row j over the number of item j's raters plus this is about equally large for all items, so
     that rows can be rounded alike; None: rows do not grow with their raters."""
@@ -56,6 +60,22 @@ class RowValues:
     """int64 row numbers, ascending, each at most once, shape (k,)."""
     values: FloatArray
     """Their values, shape (k, columns). Every row that is not listed is zero."""
+
+    @classmethod
+    def of_one_row(cls, values: FloatArray) -> RowValues:
+        """Return the values, shape (columns,), of a group that has a single row."""
+        return cls(np.zeros(1, dtype=np.int64), values[np.newaxis])
+
+    @classmethod
+    def summed_by_item(cls, ratings: OwnedRatings, changes: FloatArray) -> RowValues:
+        """Return the sum for each rated item of what its ratings add, one row a rating."""
+        rows = ratings.rated_items.astype(np.int64)
+        places = np.searchsorted(rows, ratings.items)
+        total = np.zeros((len(rows), changes.shape[1]))
+        # Several users of a silo may have rated an item; no user rates one twice.
+        for own in ratings.user_slices():
+            total[places[own]] += changes[own]
+        return cls(rows, total)
 
 
 Contribution = Mapping[str, RowValues]
@@ -110,56 +130,70 @@ class PrivateStep:
 STATISTIC = "statistic_"
 
 
-class Method(Protocol):
-    """A learning method, configured for one federation; every parameter of it is public."""
+def fraction_bits(largest_sum: float, most: int) -> int:
+    """Return the finest fixed-point step, in bits, at which a sum still fits `SUM_BITS`.
 
-    @property
-    def name(self) -> str:
-        """The name that command line, JSON and documentation use."""
-        ...
+    Parameters
+    ----------
+    largest_sum
+        Largest absolute value of an entry of the table, over all users.
+    most
+        Bits beyond which a finer step gains nothing.
+    """
+    return max(0, min(most, math.floor(SUM_BITS - 1 - math.log2(largest_sum))))
 
-    @property
-    def factors(self) -> int:
-        """Number of latent factors d."""
-        ...
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method(ABC):
+    """A learning method, configured for one federation; every parameter of it is public.
+
+    A subclass adds its own parameters as fields and holds the mathematics. What most methods have
+    in common is here, and a method that differs overrides it.
+    """
+
+    name: ClassVar[str]
+    """The name that command line, JSON and documentation use."""
+    predicts_ratings: ClassVar[bool]
+    """Whether products of vectors are ratings; otherwise they only rank."""
+    needs_raters: ClassVar[bool]
+    """Whether `decode` reads the group `RATERS`, which a set-up round fills."""
+    renews_contribution: ClassVar[bool]
+    """Whether a contribution depends only on the public model and the current ratings."""
+
+    factors: int
+    """Number d of latent factors."""
+    users: int
+    items: int
+    """Size of the federation: all users, all items of the public catalogue."""
+    scale: RatingScale
+    """The public rating scale."""
+    seed: int = 0
+    """Public seed of the start."""
+
+    @classmethod
+    def defaults(cls, users: int, scale: RatingScale) -> dict[str, Any]:
+        """Return the parameters whose defaults depend on the federation, by name."""
+        del users, scale
+        return {}
 
     @property
     def vector_length(self) -> int:
-        """Length k of user and item vectors: d, and what the method appends to them."""
-        ...
-
-    @property
-    def scale(self) -> RatingScale:
-        """The public rating scale."""
-        ...
-
-    @property
-    def predicts_ratings(self) -> bool:
-        """Whether products of vectors are ratings; otherwise they are for ranking alone."""
-        ...
-
-    @property
-    def needs_raters(self) -> bool:
-        """Whether `decode` reads the group `RATERS`, which a set-up round fills."""
-        ...
-
-    @property
-    def renews_contribution(self) -> bool:
-        """Whether a contribution depends on the public model and the current ratings alone."""
-        ...
+        """Length k of user and item vectors: d, and what a method appends to them."""
+        return self.factors
 
     def settings(self) -> dict[str, object]:
         """Return all settings as JSON values; `fedmf.model.restore_method` reads them."""
-        ...
+        return {"name": self.name, **asdict(self)}
 
+    @abstractmethod
     def row_groups(self) -> tuple[RowGroup, ...]:
         """Return the method's own rows of the table, group by group."""
-        ...
 
     def start_table(self) -> FloatTable:
-        """Return the method's part of the public table before the first round."""
-        ...
+        """Return the method's part of the public table before the first round: zeros."""
+        return {group.name: np.zeros((group.rows, group.columns)) for group in self.row_groups()}
 
+    @abstractmethod
     def decode(
         self,
         table: FloatTable,
@@ -179,26 +213,33 @@ class Method(Protocol):
             Items, ascending, whose rows the round before renewed, shape (k,); None: all. Other
             items' rows were made in the light of older models.
         """
-        ...
 
     def start_user_factors(self, users: NDArray[np.int32]) -> FloatArray:
-        """Return the user vectors of these user codes before the first round, shape (u, k)."""
-        ...
+        """Return the vectors, shape (u, k), of these user codes before the first round: zeros."""
+        return np.zeros((len(users), self.vector_length))
 
-    def rows_needed(self, ratings: OwnedRatings) -> Mapping[str, NDArray[np.int64]]:
+    def rows_needed(self, ratings: OwnedRatings) -> dict[str, NDArray[np.int64]]:
         """Return, group by group, the table rows that a participant's step reads, ascending.
 
-        Items whose rows are not among them may have anything in their factors.
+        Items whose rows are not among them may have anything in their factors. Unless a method
+        says otherwise, these are the rows of the rated items and all rows that belong to no item.
         """
-        ...
+        rated = ratings.rated_items.astype(np.int64)
+        return {
+            group.name: rated if group.of_items else np.arange(group.rows)
+            for group in self.row_groups()
+        }
 
     def setup_contribution(self, ratings: OwnedRatings) -> Contribution:
-        """Return what a participant contributes in the set-up round.
+        """Return what a participant contributes in the set-up round: nothing.
 
-        Nothing may go to groups of items: nobody knows yet how many rated them.
+        A method that overrides this may not contribute to groups of items: nobody knows yet how
+        many users rated them.
         """
-        ...
+        del ratings
+        return {}
 
+    @abstractmethod
     def participant_step(
         self,
         public: PublicModel,
@@ -220,21 +261,23 @@ class Method(Protocol):
             Its contribution as of that round; None before the first. Rows of items that had too
             few raters were left out of it.
         """
-        ...
 
     def user_factors(
         self, public: PublicModel, ratings: OwnedRatings, kept: FloatArray
     ) -> FloatArray:
         """Return the vectors with which a participant's users predict by this public model.
 
-        They never leave the participant, and finding them takes no round.
+        They never leave the participant, and finding them takes no round: every user is folded in.
 
         Parameters
         ----------
         kept
             The user vectors as of the last round that included the participant.
         """
-        ...
+        vectors = kept.copy()
+        for k, own in enumerate(ratings.user_slices()):
+            vectors[k] = self.fold_in(public, ratings.items[own], ratings.values[own])
+        return vectors
 
     def prediction_variances(
         self,
@@ -252,17 +295,18 @@ class Method(Protocol):
         rated
             Codes of the items it has rated.
         items
-            Codes of the items to say it of.
+            Codes of the items whose ratings are predicted.
 
         Returns
         -------
         numpy.ndarray or None
-            None: the method does not know how sure it is.
+            None: the method finds point estimates and cannot tell how sure it is.
         """
-        ...
+        del public, user_factors, rated, items
+        return None
 
+    @abstractmethod
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:
-        """Return the vector of a new user from its ratings alone, shape (k,)."""
-        ...
+        """Return the vector of a new user from nothing but its ratings, shape (k,)."""

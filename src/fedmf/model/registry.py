@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
@@ -10,10 +10,10 @@ from fedmf.errors import SettingsError, UnknownNameError
 from fedmf.model.bayes import Bayes
 from fedmf.model.implicit import Implicit
 from fedmf.model.method import Method
-from fedmf.model.sgd import Sgd, default_learning_rate
+from fedmf.model.sgd import Sgd
 from fedmf.ratings import RatingScale
 
-METHODS: Mapping[str, Callable[..., Method]] = {"bayes": Bayes, "implicit": Implicit, "sgd": Sgd}
+METHODS: Mapping[str, type[Method]] = {"bayes": Bayes, "implicit": Implicit, "sgd": Sgd}
 FACTS = ("users", "items", "rounds", "scale", "factors", "seed")
 """What every method may know of a federation; a method without use for one has no such field."""
 
@@ -29,7 +29,7 @@ def configure_method(name: str, *, users: int, scale: RatingScale, **settings: A
         The public rating scale.
     settings
         Other facts of the federation, and parameters of the method's class. None stands for the
-        default; that of the learning rate depends on the number of users and on the scale.
+        default, which may depend on the federation (`Method.defaults`).
 
     Raises
     ------
@@ -38,16 +38,14 @@ def configure_method(name: str, *, users: int, scale: RatingScale, **settings: A
     """
     if name not in METHODS:
         raise UnknownNameError.among("method", name, METHODS)
-    given = {"users": users, "scale": scale, **settings}
-    if name == "sgd" and given.get("learning_rate") is None:
-        given["learning_rate"] = default_learning_rate(users, scale)
     own = parameters_of(name)
+    given = {"users": users, "scale": scale, **settings}
     chosen = {
         key: value
         for key, value in given.items()
         if value is not None and (key in own or key not in FACTS)
     }
-    return METHODS[name](**chosen)
+    return METHODS[name](**{**METHODS[name].defaults(users, scale), **chosen})
 
 
 def parameters_of(name: str) -> frozenset[str]:

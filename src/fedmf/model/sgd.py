@@ -8,8 +8,9 @@ of all moves it has ever made: -(learning rate * gradient), round after round.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +19,19 @@ from fedmf.model.method import (
     Contribution,
     FloatArray,
     FloatTable,
+    Method,
     PrivateStep,
     PublicModel,
     RowGroup,
     RowValues,
+    fraction_bits,
 )
 from fedmf.ratings import OwnedRatings, RatingScale
 
 ITEMS = "items"
 # The authors' own step: python-paillier rounds their precision of 1e-5 to 16^-5, which is 2^-20,
-# and their published losses come back to 1e-9. Sums are kept within 30 bits, because every
-# protection holds that many.
+# and their published losses come back to 1e-9.
 MOST_FRACTION_BITS = 20
-SUM_BITS = 30
 # A user moves an entry of an item by 2 * rate * (error * u - lambda * v). Errors are below the
 # largest rating L and, since u.v is a rating, entries about its root at the most: this leaves four
 # times that room, and a sum over all users whose bound does not grow with their number.
@@ -53,72 +54,44 @@ def default_learning_rate(users: int, scale: RatingScale) -> float:
     return min(2.0 / (largest * users), 0.05 / largest)
 
 
-@dataclass(frozen=True, slots=True)
-class Sgd:
-    """The paper's method for one federation."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sgd(Method):
+    """The paper's method."""
 
-    factors: int
-    """Length d of a user or item vector."""
-    users: int
-    items: int
-    """Size of the federation: all users, all items of the public catalogue."""
+    name: ClassVar[str] = "sgd"
+    predicts_ratings: ClassVar[bool] = True
+    # The table is V, no matter who rated what.
+    needs_raters: ClassVar[bool] = False
+    # A contribution is the sum of all moves so far.
+    renews_contribution: ClassVar[bool] = False
+
     rounds: int
     """Number of rounds planned; bounds a contribution."""
-    scale: RatingScale
-    """The public rating scale."""
     learning_rate: float
     """gamma of the paper."""
     reg: float = 0.05
     """lambda of the paper, for users and items alike."""
-    seed: int = 0
-    """Public seed of the start vectors."""
     start: Start = "random"
     """``"random"``: vectors around the constant one whose product is the middle of the scale.
     ``"constant"``: every entry 0.01, as in the authors' prototype; all dimensions then stay
     identical, so the model has rank one."""
 
-    @property
-    def name(self) -> str:
-        """The name of the method."""
-        return "sgd"
-
-    @property
-    def vector_length(self) -> int:
-        """Length of user and item vectors: d."""
-        return self.factors
-
-    @property
-    def predicts_ratings(self) -> bool:
-        """Yes: u.v is a rating."""
-        return True
-
-    @property
-    def needs_raters(self) -> bool:
-        """No: the table is V, whoever rated what."""
-        return False
-
-    @property
-    def renews_contribution(self) -> bool:
-        """A contribution is the sum of all moves so far."""
-        return False
-
-    def settings(self) -> dict[str, object]:
-        """Return all settings as JSON values."""
-        return {"name": self.name, **asdict(self)}
+    @classmethod
+    def defaults(cls, users: int, scale: RatingScale) -> dict[str, Any]:
+        """Return the learning rate for this many users."""
+        return {"learning_rate": default_learning_rate(users, scale)}
 
     def row_groups(self) -> tuple[RowGroup, ...]:
         """Return one group: the item matrix V, shape (items, factors)."""
         largest = max(abs(self.scale.lowest), abs(self.scale.highest))
         limit = self.rounds * ROOM_FOR_MOVES * self.learning_rate * largest**1.5
-        # Rounded up, so that the bound does not depend on the seed's luck.
-        start_limit = math.ceil(float(np.abs(self.start_table()[ITEMS]).max()))
-        room = SUM_BITS - 1 - math.log2(start_limit + self.users * limit)
+        start_limit = _start_limit(self)
         return (
             RowGroup(
                 name=ITEMS,
                 rows=self.items,
                 columns=self.factors,
-                fraction_bits=max(0, min(MOST_FRACTION_BITS, math.floor(room))),
+                fraction_bits=fraction_bits(start_limit + self.users * limit, MOST_FRACTION_BITS),
                 limit=limit,
                 start_limit=start_limit,
                 of_items=True,
@@ -142,9 +115,9 @@ class Sgd:
         return PublicModel(table[ITEMS])
 
     def start_user_factors(self, users: NDArray[np.int32]) -> FloatArray:
-        """Return one vector a user, from the public seed and the user's code alone.
+        """Return one vector a user, which depends only on the public seed and the user's code.
 
-        Who shares a participant or a worker with whom makes no difference, therefore.
+        So it makes no difference which users share a participant or a worker.
         """
         return np.concatenate(
             [
@@ -152,15 +125,6 @@ class Sgd:
                 for user in users
             ]
         )
-
-    def rows_needed(self, ratings: OwnedRatings) -> dict[str, NDArray[np.int64]]:
-        """Return the rated items: the step reads no other vector."""
-        return {ITEMS: ratings.rated_items.astype(np.int64)}
-
-    def setup_contribution(self, ratings: OwnedRatings) -> Contribution:
-        """Return nothing: the start is public."""
-        del ratings
-        return {}
 
     def participant_step(
         self,
@@ -174,23 +138,20 @@ class Sgd:
         As in the authors' prototype the error is taken with the downloaded v_j, u moves first,
         and the gradient of v_j is taken at the new u; V stays as downloaded within the round.
         """
-        rows = ratings.rated_items.astype(np.int64)
         moves = np.empty((len(ratings.items), self.factors))
         moved_users = np.empty_like(user_factors)
-        for k in range(len(ratings.users)):
-            own = slice(ratings.starts[k], ratings.starts[k + 1])
+        for k, own in enumerate(ratings.user_slices()):
             moved_users[k] = self._user_pass(
                 user_factors[k],
                 public.item_factors[ratings.items[own]],
                 ratings.values[own],
                 moves[own],
             )
-        total = np.zeros((len(rows), self.factors))
-        # Two users of a silo may have rated the same item.
-        np.add.at(total, np.searchsorted(rows, ratings.items), moves)
+        total = RowValues.summed_by_item(ratings, moves)
         if previous is not None:
-            total[np.searchsorted(rows, previous[ITEMS].rows)] += previous[ITEMS].values
-        return PrivateStep(moved_users, {ITEMS: RowValues(rows, total)})
+            kept = previous[ITEMS]
+            total.values[np.searchsorted(total.rows, kept.rows)] += kept.values
+        return PrivateStep(moved_users, {ITEMS: total})
 
     def user_factors(
         self, public: PublicModel, ratings: OwnedRatings, kept: FloatArray
@@ -198,16 +159,6 @@ class Sgd:
         """Return the vectors as they are: only rounds move them."""
         del public, ratings
         return kept
-
-    def prediction_variances(
-        self,
-        public: PublicModel,
-        user_factors: FloatArray,
-        rated: NDArray[np.int32],
-        items: NDArray[np.int32],
-    ) -> None:
-        """Return nothing: point estimates do not know how sure they are."""
-        del public, user_factors, rated, items
 
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
@@ -243,6 +194,13 @@ class Sgd:
         return np.full(self.factors, math.sqrt(max(middle, 0.0) / self.factors))
 
 
+@lru_cache(maxsize=16)
+def _start_limit(method: Sgd) -> int:
+    """Return the bound of V before the first round; every participant asks for it again."""
+    # Rounded up, so that the bound does not depend on the seed's luck.
+    return math.ceil(float(np.abs(method.start_table()[ITEMS]).max()))
+
+
 def train_centralised(
     method: Sgd, ratings: OwnedRatings
 ) -> tuple[FloatArray, FloatArray, list[float]]:
@@ -263,8 +221,7 @@ def train_centralised(
     of_user = np.repeat(np.arange(len(ratings.users)), np.diff(ratings.starts))
     losses = []
     for _ in range(method.rounds):
-        for k in range(len(ratings.users)):
-            own = slice(ratings.starts[k], ratings.starts[k + 1])
+        for k, own in enumerate(ratings.user_slices()):
             user = user_factors[k]
             for item, value in zip(ratings.items[own], ratings.values[own], strict=True):
                 vector = item_factors[item]

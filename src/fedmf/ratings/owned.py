@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +66,10 @@ class OwnedRatings:
     # Ratings are private: a representation ends up in logs and tracebacks, so it shows sizes only.
     def __repr__(self) -> str:
         return f"OwnedRatings({len(self.users):,} users, {len(self):,} ratings)"
+
+    def user_slices(self) -> Iterator[slice]:
+        """Yield where each user's ratings stand in `items` and `values`, user after user."""
+        return map(slice, self.starts[:-1], self.starts[1:])
 
     @property
     def rated_items(self) -> npt.NDArray[np.int32]:

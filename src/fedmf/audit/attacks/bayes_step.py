@@ -24,7 +24,7 @@ import numpy as np
 
 from fedmf.model import FloatArray, PublicModel
 from fedmf.model.bayes import STARS, Bayes
-from fedmf.model.shared_basis import SharedBasis
+from fedmf.model.symmetric_matrices import SharedBasis
 from fedmf.protocol import Int64Array
 
 MOST_STEPS = 60

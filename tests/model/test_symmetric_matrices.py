@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from fedmf.model.shared_basis import SharedBasis
-from fedmf.model.upper_triangle import from_upper, to_upper
+from fedmf.model.symmetric_matrices import SharedBasis, from_upper, to_upper
 
 
 @pytest.mark.parametrize("deficient", [False, True])
