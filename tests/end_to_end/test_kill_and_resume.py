@@ -4,12 +4,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from tests.end_to_end.processes import LAST_RESORT, alive, children, fedmf, wait_until
 
 TRAIN = [
     "train",
@@ -30,19 +30,8 @@ TRAIN = [
 ]
 
 
-def fedmf(*arguments: str, folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - our own command line
-        [sys.executable, "-c", "from fedmf.cli.app import main; main()", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def finished(process: subprocess.Popen[str]) -> tuple[str, str]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=LAST_RESORT)
     if process.returncode == 33 and "The session ends here" in " ".join(err.split()):
         # tests/federation/test_committee_crashes.py has this case, at every answer.
         pytest.skip("the kill fell into the milliseconds between two members' answers")
@@ -50,10 +39,12 @@ def finished(process: subprocess.Popen[str]) -> tuple[str, str]:
     return out, err
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not ready() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
+def has_played(run: Path, rounds: int) -> bool:
+    """Whether a run has begun and has a checkpoint of this round or of a later one."""
+    checkpoints = (path.name for path in run.glob("checkpoints/round-*"))
+    return (run / "run.json").exists() and f"round-{rounds:06d}" <= max(
+        checkpoints, default="round-000000"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +65,7 @@ def test_a_killed_run_resumes_to_the_same_table(
     checkpoints = tmp_path / "run" / "checkpoints"
     for rounds in kills:
         process = fedmf(*arguments, "--quiet", folder=tmp_path)
-        due = checkpoints / f"round-{rounds:06d}" if rounds else tmp_path / "run" / "run.json"
-        wait_until(due.exists, process)
+        wait_until(partial(has_played, tmp_path / "run", rounds), process)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         arguments = ["train", "--resume", "run"]
@@ -90,10 +80,9 @@ def test_a_killed_run_resumes_to_the_same_table(
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, expected: str) -> None:
     process = fedmf(*TRAIN, "--out", "run", folder=tmp_path)
-    first = tmp_path / "run" / "checkpoints" / "round-000001"
-    wait_until(first.exists, process)
+    wait_until(lambda: has_played(tmp_path / "run", 1), process)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=LAST_RESORT)
     assert process.returncode == 130
     assert "fedmf train --resume run" in err
     assert "Traceback" not in err
@@ -106,7 +95,7 @@ def test_a_training_goes_on_when_its_reader_has_had_enough(tmp_path: Path, expec
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=120) == 0
+    assert process.wait(timeout=LAST_RESORT) == 0
     assert process.stderr is not None
     process.stderr.close()
     document = json.loads((tmp_path / "run" / "result.json").read_text())
@@ -116,31 +105,9 @@ def test_a_training_goes_on_when_its_reader_has_had_enough(tmp_path: Path, expec
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in Linux' /proc")
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     process = fedmf(*TRAIN, "--rounds", "500", "--out", "run", folder=tmp_path)
-    wait_until((tmp_path / "run" / "checkpoints" / "round-000001").exists, process)
+    wait_until(lambda: has_played(tmp_path / "run", 1), process)
     workers = children(process.pid)
     assert len(workers) >= 2
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 30
-    while any(map(alive, workers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(alive, workers))
-
-
-def children(parent: int) -> list[int]:
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == parent:
-            found.append(int(status.parent.name))
-    return found
-
-
-def alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    wait_until(lambda: not any(map(alive, workers)))

@@ -19,8 +19,10 @@ from fedmf.federation.flower.certificates import (
     make_node_key,
     make_server_certificate,
 )
-from fedmf.federation.flower.folders import ServerFolder
+from fedmf.federation.flower.folders import ServerFolder, SiloFolder
 from fedmf.federation.flower.reaching import check_server, parse_address
+
+PAGE_51 = Path(__file__).parents[3] / "docs" / "errors" / "51.md"
 
 
 @contextmanager
@@ -60,11 +62,20 @@ def test_another_name_is_not_the_server(tmp_path: Path) -> None:
         check_server(f"localhost:{port}", files.authority)
 
 
-def test_another_authority_is_not_the_server(tmp_path: Path) -> None:
-    files = make_server_certificate(tmp_path / "a", ["localhost"])
-    other = make_server_certificate(tmp_path / "b", ["localhost"])
-    with listening(files) as port, pytest.raises(TransportError, match="is not the server that"):
-        check_server(f"localhost:{port}", other.authority)
+def test_another_authority_is_not_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = make_server_certificate(Path("server"), ["localhost"])
+    other = make_server_certificate(Path("another"), ["localhost"])
+    authority = SiloFolder(Path("silo-0")).authority
+    authority.parent.mkdir(parents=True)
+    shutil.copy(other.authority, authority)
+    with listening(files) as port, pytest.raises(TransportError) as caught:
+        check_server(f"localhost:{port}", authority)
+    # The example of the page.
+    shown = PAGE_51.read_text("utf-8").replace("9092", str(port))
+    assert f"\nerror 51: {caught.value}\n" in shown
 
 
 def test_a_silo_may_trust_the_old_and_the_new_authority(tmp_path: Path) -> None:
