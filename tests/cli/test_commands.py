@@ -2,11 +2,14 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import fedmf
 from fedmf.cli.app import app
 from fedmf.cli.train import _next_directory
 
@@ -65,6 +68,7 @@ def test_train_says_what_it_will_do_and_what_came_of_it(run: Any) -> None:
         "fedmf recommend fedmf-runs/001 --user",
     ):
         assert expected in text
+    assert "[bold]" not in text
     assert Path("fedmf-runs/001/result.json").is_file()
 
 
@@ -218,6 +222,8 @@ def test_resume_takes_no_settings(run: Any, trained: str) -> None:
     ran = run("train", "--resume", trained, "--factors", "9", "--seed", "1")
     assert ran.status == 12
     assert "leave out --factors, --seed" in ran.error
+    ran = run("train", "--resume", trained, "--open", "server", "--rounds", "0")
+    assert "leave out --open, --rounds" in ran.error
 
 
 def test_doctor_finds_nothing_missing(run: Any) -> None:
@@ -229,6 +235,23 @@ def test_doctor_finds_nothing_missing(run: Any) -> None:
 
 def test_version(run: Any) -> None:
     assert re.fullmatch(r"fedmf \d+\.\d+\.\d+\n", run("--version").out)
+    assert run("--version").out == f"fedmf {fedmf.__version__}\n"
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["keys"], ["keys", "sign"]])
+def test_help_has_a_short_name(run: Any, command: list[str]) -> None:
+    assert run(*command, "-h").out == run(*command, "--help").out != ""
+
+
+def test_python_runs_the_package() -> None:
+    train = ["train", *SMALL[:-1], "2", "--protection", "none", "--out", "run", "--quiet"]
+    ran = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-m", "fedmf", *train],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "run\n", "")
 
 
 @pytest.mark.parametrize(
@@ -251,6 +274,7 @@ def test_version(run: Any) -> None:
             12,
             "rounds must be a whole number of at least 1",
         ),
+        (["train", "--rounds", "0"], 12, "rounds must be a whole number of at least 1"),
         (["train", "--holdout", "1.5"], 12, "holdout"),
         (["train", "--users", "0"], 12, "users must be at least 1"),
         (["train", "--learning-rate", "-1"], 12, "learning_rate must be a positive number"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+import fedmf
 from fedmf.cli.audit import audit
 from fedmf.cli.bench import bench
+from fedmf.cli.console import commands
 from fedmf.cli.doctor import doctor
 from fedmf.cli.error import error
 from fedmf.cli.evaluate import evaluate
@@ -21,49 +22,29 @@ from fedmf.cli.reproduce import reproduce
 from fedmf.cli.server import server
 from fedmf.cli.train import train
 
-app = typer.Typer(
-    name="fedmf",
-    help="Train a recommender over ratings that never leave their owners.",
-    epilog="Every error has a number, which is the exit status; fedmf error NUMBER says more.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    # A traceback that shows local variables would show secrets.
-    pretty_exceptions_enable=False,
+app = commands(
+    "Train a recommender over ratings that never leave their owners.",
+    *(train, recommend, evaluate, audit, reproduce, report, bench, doctor, error, server, join),
 )
+app.add_typer(keys, name="keys")
+app.add_typer(federation, name="federation")
 
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"fedmf {version('fedmf')}")
+        typer.echo(f"fedmf {fedmf.__version__}")
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(
+    epilog="Every error has a number, which is the exit status; fedmf error NUMBER says more."
+)
 def _root(
     show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     del show_version
-
-
-for command in (
-    train,
-    recommend,
-    evaluate,
-    audit,
-    reproduce,
-    report,
-    bench,
-    doctor,
-    error,
-    server,
-    join,
-):
-    app.command()(command)
-app.add_typer(keys, name="keys")
-app.add_typer(federation, name="federation")
 
 
 def main() -> None:

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from fedmf.audit import AuditSettings, Row, part_names
 from fedmf.audit import audit as run_audit
-from fedmf.cli.console import ends_with_error_number, output, print_json, progress
-from fedmf.ratings import load_ratings
+from fedmf.cli.console import print_answer, progress
+from fedmf.cli.options import Json, RatingsSource
+from fedmf.ratings import Ratings, load_ratings
 
 
-@ends_with_error_number
 def audit(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="RATINGS",
-            help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
-        ),
-    ] = "movielens-small",
+    source: RatingsSource = "movielens-small",
     users: Annotated[int, typer.Option(help="Take the first so many users.")] = 40,
     items: Annotated[int, typer.Option(help="Take the so many most rated items.")] = 200,
     factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 8,
     seed: Annotated[int, typer.Option(help="Public seed of the runs.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Attack every protection with what each adversary really sees; takes a minute or two.
 
@@ -38,6 +35,23 @@ def audit(
     """
     ratings = load_ratings(source).take(users, items)
     settings = AuditSettings(factors=factors, seed=seed)
+    with _bar(quiet=quiet) as after_part:
+        rows = run_audit(ratings, settings, after_part)
+    document = {
+        "dataset": {
+            "name": ratings.name,
+            "users": ratings.n_users,
+            "items": ratings.n_items,
+            "ratings": len(ratings),
+        },
+        "rows": [row.as_json() for row in rows],
+    }
+    print_answer(document, _lines(ratings, rows), as_json=as_json)
+
+
+@contextmanager
+def _bar(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show on standard error which part runs; yield what to call after each part."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -52,27 +66,17 @@ def audit(
             done = names.index(name) + 1
             bar.update(task, completed=done, description=(*names, "done")[done])
 
-        rows = run_audit(ratings, settings, after_part)
-    if as_json:
-        print_json(
-            {
-                "dataset": {
-                    "name": ratings.name,
-                    "users": ratings.n_users,
-                    "items": ratings.n_items,
-                    "ratings": len(ratings),
-                },
-                "rows": [row.as_json() for row in rows],
-            }
-        )
-        return
-    output().print(
-        f"{escape(ratings.name)}: {ratings.n_users:,} users, {ratings.n_items:,} items, "
+        yield after_part
+
+
+def _lines(ratings: Ratings, rows: list[Row]) -> Iterator[RenderableType]:
+    yield (
+        f"{ratings.name}: {ratings.n_users:,} users, {ratings.n_items:,} items, "
         f"{len(ratings):,} ratings\n"
     )
-    output().print(_learnt(rows))
-    output().print(_table(rows))
-    output().print(
+    yield _learnt(rows)
+    yield _table(rows)
+    yield Text.from_markup(
         "[bold]leak[/]: the whole 99.9 % interval lies above chance. [bold]-[/]: no evidence "
         "found at this sample size,\nwhich is no proof. Sums that are opened say more than uploads "
         "that are not: see rows of opened sums.\nWhat each attack does: docs/explanation/attacks.md"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.console import RenderableType
 
 from fedmf.benchmarking import (
     Missing,
@@ -16,7 +16,8 @@ from fedmf.benchmarking import (
     rows_table,
     this_machine,
 )
-from fedmf.cli.console import ends_with_error_number, output, print_json, progress
+from fedmf.cli.console import print_answer, progress
+from fedmf.cli.options import Json
 from fedmf.errors import SettingsError
 from fedmf.protocol.committee.terms import LEAST_COHORT
 
@@ -25,7 +26,6 @@ QUICK_VALUES = 20_000
 LEAST_VALUES = 100
 
 
-@ends_with_error_number
 def bench(
     values: Annotated[
         int, typer.Option(help="Values in the table; whole rows of 100 factors are taken.")
@@ -36,7 +36,7 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="One repeat on a small table: a look, no figures.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure protecting, adding and opening under every protection, per value."""
     problems = []
@@ -58,21 +58,15 @@ def bench(
             repeats=QUICK_REPEATS if quick else REPEATS,
             told=lambda repeat: status.update(f"measuring: {repeat}"),
         )
-    if as_json:
-        print_json(
-            {
-                "rows": [asdict(row) for row in rows],
-                "missing": [asdict(one) for one in missing],
-                "machine": asdict(machine),
-                "participants": participants,
-                "quick": quick,
-            }
-        )
-        return
-    output().print(rows_table(rows))
-    for line in _notes(missing):
-        output().print(line)
-    output().print(f"machine: {machine}")
+    document = {
+        "rows": [asdict(row) for row in rows],
+        "missing": [asdict(one) for one in missing],
+        "machine": asdict(machine),
+        "participants": participants,
+        "quick": quick,
+    }
+    lines: list[RenderableType] = [rows_table(rows), *_notes(missing), f"machine: {machine}"]
+    print_answer(document, lines, as_json=as_json)
 
 
 def _notes(missing: list[Missing]) -> list[str]:
@@ -80,5 +74,5 @@ def _notes(missing: list[Missing]) -> list[str]:
         "protect, add and open of our own run from integers to messages and back: tags, hashes, "
         "envelopes and signatures included; member: one upload at one member of the committee",
         "where fewer values are named, a slice was measured; the cost per value is the same",
-        *(f"left out: {one.name} ({escape(one.reason)})" for one in missing),
+        *(f"left out: {one.name} ({one.reason})" for one in missing),
     ]

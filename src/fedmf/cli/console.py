@@ -1,22 +1,23 @@
-"""What every command shares: where it prints, and how an error ends it."""
+"""How every command prints its answer, and how an error or a signal ends it."""
 
 from __future__ import annotations
 
 import functools
 import json
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Callable
-from typing import ParamSpec
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from fedmf.errors import FedmfError, RunDirectoryError
 
-Parameters = ParamSpec("Parameters")
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 
@@ -34,31 +35,64 @@ class PatientConsole(Console):
 
 def output() -> Console:
     """Return the console for results."""
-    return PatientConsole(highlight=False, soft_wrap=True)
+    return PatientConsole(highlight=False, soft_wrap=True, emoji=False)
 
 
 def progress() -> Console:
     """Return the console for progress and errors: standard error, so that results can be piped."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
-def print_json(document: object) -> None:
-    """Print one JSON document to standard output."""
-    # In ASCII, which every terminal and every pipe can carry.
-    json.dump(document, sys.stdout, indent=1, allow_nan=False)
-    sys.stdout.write("\n")
+def print_lines(console: Console, lines: Iterable[RenderableType]) -> None:
+    """Print lines and tables; a plain line as it is, whatever brackets the names in it have."""
+    for line in lines:
+        console.print(line, markup=not isinstance(line, str))
 
 
-def ends_with_error_number(
-    command: Callable[Parameters, None],
-) -> Callable[Parameters, None]:
+def print_answer(document: object, lines: Iterable[RenderableType], *, as_json: bool) -> None:
+    """Print what a command found to standard output.
+
+    Parameters
+    ----------
+    document
+        JSON values, for programs; the keys are a contract.
+    lines
+        The same for people, as `print_lines` takes it; a generator does not run for nothing.
+    as_json
+        Which of the two.
+    """
+    if as_json:
+        # In ASCII, which every terminal and every pipe can carry.
+        json.dump(document, sys.stdout, indent=1, allow_nan=False)
+        sys.stdout.write("\n")
+    else:
+        print_lines(output(), lines)
+
+
+def commands(help_text: str, *members: Callable[..., None]) -> typer.Typer:
+    """Return commands that share a first word; an error of each becomes its exit status."""
+    group = typer.Typer(
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        # A traceback that shows local variables would show secrets.
+        pretty_exceptions_enable=False,
+    )
+    for command in members:
+        group.command()(_ends_with_error_number(command))
+    return group
+
+
+def _ends_with_error_number(command: Callable[..., None]) -> Callable[..., None]:
     """Wrap a command: an error becomes one sentence on standard error and its exit status."""
 
     @functools.wraps(command)
-    def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+    def wrapped(**options: object) -> None:
         warnings.showwarning = _show_warning
         try:
-            command(*args, **kwargs)
+            command(**options)
         except FedmfError as error:
             raise _ending(error.number, str(error)) from None
         except KeyboardInterrupt:
@@ -77,6 +111,31 @@ def _ending(number: int, message: str) -> typer.Exit:
     progress().print(f"[bold red]error {number}[/]: {escape(message)}")
     progress().print(f"[dim]fedmf error {number} says more[/]")
     return typer.Exit(number)
+
+
+@contextmanager
+def resumable(command: str) -> Iterator[None]:
+    """Have Ctrl-C within a ``with`` block end the program, and say what goes on from there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_lines(progress(), [f"stopped; go on with: {command}"])
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def ends_in_order() -> Iterator[None]:
+    """Treat SIGTERM, which service managers send, as Ctrl-C, so that connections are closed."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def _show_warning(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import gmpy2
 import numpy as np
-import typer
+from rich.console import RenderableType
 from rich.table import Table
 
-from fedmf.cli.console import ends_with_error_number, output, print_json
+from fedmf.cli.console import print_answer
+from fedmf.cli.options import Json
 from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.figures import seconds_text
@@ -28,45 +29,38 @@ AT_ONCE = 20
 CPU_INFORMATION = Path("/proc/cpuinfo")
 
 
-@ends_with_error_number
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
+def doctor(as_json: Json = False) -> None:
     """Print versions, cores, the speed of the primitives, and what is missing."""
     versions = {name: _version(name) for name in PACKAGES}
-    machine = {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": available_cores(),
-        "gmp": gmpy2.mp_version(),
+    found = {
+        "versions": versions,
+        "machine": {
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": available_cores(),
+            "gmp": gmpy2.mp_version(),
+        },
+        "cpu_features": cpu_features(),
+        "paillier_seconds_per_value": {bits: _paillier_speed(bits) for bits in (2048, 3072)},
+        "missing": [name for name, number in versions.items() if number is None],
     }
-    features = cpu_features()
-    speeds = {key_bits: _paillier_speed(key_bits) for key_bits in (2048, 3072)}
-    missing = [name for name, found in versions.items() if found is None]
-    if as_json:
-        print_json(
-            {
-                "versions": versions,
-                "machine": machine,
-                "cpu_features": features,
-                "paillier_seconds_per_value": speeds,
-                "missing": missing,
-            }
-        )
-        return
+    print_answer(found, _lines(found), as_json=as_json)
+
+
+def _lines(found: dict[str, Any]) -> Iterator[RenderableType]:
     about = Table(title="This machine", title_justify="left", show_header=False)
-    shown = {"cpu features": ", ".join(features) or "not known"}
-    for name, value in {**machine, **shown, **versions}.items():
+    shown = {"cpu features": ", ".join(found["cpu_features"]) or "not known"}
+    for name, value in {**found["machine"], **shown, **found["versions"]}.items():
         about.add_row(name, str(value) if value is not None else "missing")
-    output().print(about)
+    yield about
     table = Table(title=f"Paillier, per value in {SLOT_BITS}-bit slots", title_justify="left")
     table.add_column("key")
     for operation in ("encrypt", "add", "decrypt"):
         table.add_column(operation, justify="right")
-    for key_bits, speed in speeds.items():
-        table.add_row(f"{key_bits} bit", *(seconds_text(speed[op]) for op in speed))
-    output().print(table)
-    output().print("missing: " + (", ".join(missing) if missing else "nothing"))
+    for key_bits, speed in found["paillier_seconds_per_value"].items():
+        table.add_row(f"{key_bits} bit", *map(seconds_text, speed.values()))
+    yield table
+    yield f"missing: {', '.join(found['missing']) or 'nothing'}"
 
 
 def cpu_features() -> list[str]:

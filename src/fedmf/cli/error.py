@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from fedmf.cli.console import ends_with_error_number, output
+from fedmf.cli.console import output, print_lines
 from fedmf.errors import UnknownNameError
 
 
-@ends_with_error_number
 def error(
     number: Annotated[int, typer.Argument(help="Number of the error, which is its exit status.")],
 ) -> None:
@@ -30,7 +29,7 @@ def error(
     text = pages[number].read_text("utf-8").rstrip()
     # Links lead from page to page; a terminal has commands and the paths of the repository.
     text = re.sub(r"\]\((\d+)\.md\)", r"](fedmf error \1)", text)
-    output().print(text.replace("](../", "](docs/"), markup=False)
+    print_lines(output(), [text.replace("](../", "](docs/")])
 
 
 def _folder() -> Traversable:

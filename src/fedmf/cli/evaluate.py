@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from fedmf.cli.console import ends_with_error_number, output, print_json
-from fedmf.cli.figures import interval_text
+from fedmf.cli.console import print_answer
+from fedmf.cli.options import Json, TrainedFolder
 from fedmf.cli.trained import ratings_of, trained_model_in
 from fedmf.errors import DataError
 from fedmf.evaluation import Interval, ModelEvaluation, evaluate_model
 from fedmf.ratings import load_ratings
 
-MEASURES = (
-    "rmse",
-    "mae",
-    "ndcg_at_10",
-    "recall_at_10",
-    "mrr_at_10",
-    "hr_at_10",
-    "novelty_at_10",
-)
-NAMES = ("RMSE", "MAE", "NDCG@10", "Recall@10", "MRR@10", "HR@10", "novelty@10 (bits)")
+MEASURES = {
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "ndcg_at_10": "NDCG@10",
+    "recall_at_10": "Recall@10",
+    "mrr_at_10": "MRR@10",
+    "hr_at_10": "HR@10",
+    "novelty_at_10": "novelty@10 (bits)",
+}
 PREDICTORS = {
     "popularity": "most rated first",
     "bias": "user and item bias",
@@ -35,14 +32,13 @@ PREDICTORS = {
 }
 
 
-@ends_with_error_number
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory, or a silo's folder.")],
+    run: TrainedFolder,
     ratings: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Ratings to measure with; default: those held out."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure a model on ratings it has not seen, with 95 % intervals over users."""
     model = trained_model_in(run)
@@ -62,12 +58,8 @@ def evaluate(
             "which a model does not hold; without --ratings they are measured, too"
         )
         found = replace(found, notes=(*found.notes, note))
-    if as_json:
-        print_json(evaluation_json(found))
-        return
-    output().print(_table(found))
-    for note in found.notes:
-        output().print(f"note: {escape(note)}")
+    notes = [f"note: {note}" for note in found.notes]
+    print_answer(_document(found), [_table(found), *notes], as_json=as_json)
 
 
 def _table(found: ModelEvaluation) -> Table:
@@ -76,10 +68,10 @@ def _table(found: ModelEvaluation) -> Table:
     table.add_column("value (95 % interval over users)")
     for predictor in found.baselines:
         table.add_column(PREDICTORS[predictor], justify="right")
-    for measure, name in zip(MEASURES, NAMES, strict=True):
-        if not math.isnan(getattr(found, measure).value):
-            text = interval_text(getattr(found, measure))
-            table.add_row(name, text, *_beside(found, measure))
+    for measure, name in MEASURES.items():
+        interval = getattr(found, measure)
+        if not math.isnan(interval.value):
+            table.add_row(name, _interval_text(interval), *_beside(found, measure))
     coverage = f"{found.coverage_at_10:.4f}"
     table.add_row("coverage@10", coverage, *_beside(found, "coverage_at_10"))
     return table
@@ -90,8 +82,7 @@ def _beside(found: ModelEvaluation, measure: str) -> list[str]:
     return ["" if value is None else f"{value:.4f}" for value in values]
 
 
-def evaluation_json(found: ModelEvaluation) -> dict[str, object]:
-    """Return an evaluation as JSON values."""
+def _document(found: ModelEvaluation) -> dict[str, object]:
     measures: dict[str, object] = {name: _interval_json(getattr(found, name)) for name in MEASURES}
     return {
         **measures,
@@ -101,6 +92,12 @@ def evaluation_json(found: ModelEvaluation) -> dict[str, object]:
         "ratings": found.ratings,
         "notes": list(found.notes),
     }
+
+
+def _interval_text(interval: Interval) -> str:
+    if math.isnan(interval.low):
+        return f"{interval.value:.4f}"
+    return f"{interval.value:.4f}  ({interval.low:.4f} to {interval.high:.4f})"
 
 
 def _interval_json(interval: Interval) -> dict[str, float | None]:

@@ -7,89 +7,50 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from fedmf.cli.console import ends_with_error_number, output, print_json
+from fedmf.cli.console import commands, print_answer
+from fedmf.cli.options import Holdout, Json, ServerFolder, SiloFolder
+from fedmf.cli.settings_options import ChosenSettings, takes_settings
 from fedmf.errors import DataError, RunDirectoryError, SettingsError
-from fedmf.federation import TrainingSettings
-from fedmf.federation.settings import DEFAULT_ROUNDS_TEXT, DEFAULT_SLICES, default_rounds
 from fedmf.federation.silos import CoordinatorSettings, Federation, SiloSettings
 from fedmf.federation.silos.federation import FEDERATION
 from fedmf.federation.silos.own_settings import SILO
 from fedmf.ratings import Id, RatingScale
 
-federation = typer.Typer(
-    help="What organisations agree on before they train, and what each says of itself.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+
+@takes_settings(
+    without=("key_bits", "cohort", "silos", "learning_rate", "reg", "start"),
+    protection="committee, rlwe or none.",
+    committee="Members of the committee: silos 0, 1 and so on.",
+    upload="full: all items. slices: a public slice of them in turn.",
+    seed="Public seed of start and cohorts.",
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-
-
-@federation.command()
-@ends_with_error_number
 def new(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The server's folder.")],
+    folder: ServerFolder,
     catalogue: Annotated[
         Path, typer.Option(metavar="FILE", help="Ids of all items, one on each line.")
     ],
     users: Annotated[
         list[int], typer.Option(help="Users of a silo; once for each, in order of numbers.")
     ],
+    settings: ChosenSettings,
     scale: Annotated[
         str, typer.Option(metavar="LOW:HIGH", help="Lowest and highest rating.")
     ] = "0.5:5",
-    protection: Annotated[str, typer.Option(help="committee, rlwe or none.")] = "committee",
-    committee: Annotated[int, typer.Option(help="Members: silos 0, 1 and so on.")] = 4,
-    threshold: Annotated[int, typer.Option(help="Members that have to answer.")] = 3,
-    opened_by: Annotated[
-        str, typer.Option("--open", help="participants or server open the sums.")
-    ] = "participants",
-    method: Annotated[str, typer.Option(help="bayes, implicit or sgd.")] = "bayes",
-    factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 32,
-    rounds: Annotated[
-        int | None, typer.Option(help="Number of rounds.", show_default=DEFAULT_ROUNDS_TEXT)
-    ] = None,
-    upload: Annotated[
-        str, typer.Option(help="full: all items. slices: a public slice of them in turn.")
-    ] = "full",
-    slices: Annotated[
-        int | None, typer.Option(help="Upload slices: how many.", show_default=str(DEFAULT_SLICES))
-    ] = None,
-    download_bits: Annotated[
-        int | None,
-        typer.Option(help="--open server: bits of a downloaded value.", show_default="exact"),
-    ] = None,
-    min_raters: Annotated[
-        int, typer.Option(help="Rows of items with fewer raters stay out of the table.")
-    ] = 3,
     key_check: Annotated[
         str | None,
         typer.Option(metavar="HEX", help="rlwe: what fedmf keys shared printed.", show_default=""),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Public seed of start and cohorts.")] = 0,
     wait: Annotated[float, typer.Option(help="Seconds for which the server waits.")] = 300.0,
     as_json: Json = False,
 ) -> None:
     """Write the federation file, which every silo gets: public facts, and no rating."""
-    settings = TrainingSettings(
-        protection=protection,
-        committee=committee,
-        threshold=threshold,
-        opened_by=opened_by,
-        method=method,
-        factors=factors,
-        rounds=rounds or default_rounds(upload, slices),
-        upload=upload,
-        slices=slices,
-        download_bits=download_bits,
-        min_raters=min_raters,
-        seed=seed,
-        silos=len(users),
-    )
     made = Federation.make(
-        settings, _item_ids(catalogue), _scale(scale), users, key_check=_key_check(key_check)
+        settings.checked(silos=len(users)),
+        _item_ids(catalogue),
+        _scale(scale),
+        users,
+        key_check=_key_check(key_check),
     )
     if (folder / FEDERATION).exists():
         raise RunDirectoryError(
@@ -99,23 +60,24 @@ def new(
     folder.mkdir(parents=True, exist_ok=True)
     CoordinatorSettings(seconds=wait).write(folder)
     made.write(folder)
-    if as_json:
-        print_json({"federation": str(folder / FEDERATION), "fingerprint": made.fingerprint})
-        return
-    _say(f"federation file, for every silo: {folder / FEDERATION}")
-    _say(f"fingerprint, to compare by voice: {made.fingerprint}")
+    print_answer(
+        {"federation": str(folder / FEDERATION), "fingerprint": made.fingerprint},
+        [
+            f"federation file, for every silo: {folder / FEDERATION}",
+            f"fingerprint, to compare by voice: {made.fingerprint}",
+        ],
+        as_json=as_json,
+    )
 
 
-@federation.command()
-@ends_with_error_number
 def silo(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The silo's folder.")],
+    folder: SiloFolder,
     file: Annotated[
         Path, typer.Option("--federation", metavar="FILE", help="The federation file.")
     ],
     number: Annotated[int, typer.Option(help="The silo's number, from 0.", min=0)],
     ratings: Annotated[str, typer.Option(metavar="RATINGS", help="Its ratings, as for train.")],
-    holdout: Annotated[float, typer.Option(help="Share of ratings kept back to measure.")] = 0.2,
+    holdout: Holdout = 0.2,
     min_cohort: Annotated[
         int, typer.Option(help="It takes part in no rounds that count with fewer silos.")
     ] = 3,
@@ -130,11 +92,19 @@ def silo(
     settings = SiloSettings(number, source, holdout=holdout, min_cohort=min_cohort)
     read.write(folder)
     settings.write(folder)
-    if as_json:
-        print_json({"silo": number, "folder": str(folder), "fingerprint": read.fingerprint})
-        return
-    _say(f"silo {number}: {folder}")
-    _say(f"fingerprint of the federation, to compare by voice: {read.fingerprint}")
+    print_answer(
+        {"silo": number, "folder": str(folder), "fingerprint": read.fingerprint},
+        [
+            f"silo {number}: {folder}",
+            f"fingerprint of the federation, to compare by voice: {read.fingerprint}",
+        ],
+        as_json=as_json,
+    )
+
+
+federation = commands(
+    "What organisations agree on before they train, and what each says of itself.", new, silo
+)
 
 
 def _bytes(path: Path) -> bytes:
@@ -172,7 +142,3 @@ def _key_check(text: str | None) -> bytes | None:
         raise SettingsError(
             f"{text!r} is no check value of a key; make the key with: fedmf keys shared FILE"
         ) from None
-
-
-def _say(text: str) -> None:
-    output().print(escape(text))

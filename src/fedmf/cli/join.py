@@ -6,19 +6,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from fedmf.cli.console import INTERRUPTED, ends_with_error_number, progress
-from fedmf.cli.signals import ends_in_order
+from fedmf.cli.console import ends_in_order, print_lines, progress, resumable
+from fedmf.cli.options import SiloFolder
 from fedmf.errors import FedmfError
 from fedmf.federation.flower import require_flower
 from fedmf.federation.silos import Silo
 from fedmf.federation.silos.resident import serve
 
 
-@ends_with_error_number
 def join(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The silo's folder.")],
+    folder: SiloFolder,
     address: Annotated[
         str | None,
         typer.Option(
@@ -51,11 +49,8 @@ def join(
 
     silo = Silo.open(folder, tell=tell)
     try:
-        with ends_in_order():
+        with resumable(f"fedmf join {folder} --server {address}"), ends_in_order():
             connect(folder, address, silo.respond, events)
-    except KeyboardInterrupt:
-        _say(f"stopped; go on with: fedmf join {folder} --server {address}")
-        raise typer.Exit(INTERRUPTED) from None
     finally:
         silo.close()
 
@@ -63,14 +58,11 @@ def join(
 def _serve_supernode(folder: Path) -> None:
     silo = Silo.open(folder, tell=lambda error: _say(f"error {error.number}: {error}"))
     try:
-        with ends_in_order():
+        with resumable(f"fedmf join {folder}"), ends_in_order():
             serve(silo, folder)
-    except KeyboardInterrupt:
-        _say(f"stopped; go on with: fedmf join {folder}")
-        raise typer.Exit(INTERRUPTED) from None
     finally:
         silo.close()
 
 
 def _say(sentence: str) -> None:
-    progress().print(escape(sentence))
+    print_lines(progress(), [sentence])

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from fedmf.cli.console import ends_with_error_number, output, print_json
-from fedmf.cli.keys_connections import node, server
+from fedmf.cli.console import commands, print_answer
 from fedmf.cli.keys_rosters import adopt, roster, sign
-from fedmf.cli.keys_shared import shared
-from fedmf.cli.keys_show import as_list, show
+from fedmf.cli.keys_show import as_list, show, text_of
+from fedmf.cli.keys_silos import node, server, shared
+from fedmf.cli.options import Json, Name, NewFolder, SealedFile
 from fedmf.crypto.envelopes import DEFAULT_SUITE, ENVELOPE_SUITES
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.participants_key import load_participants_key
@@ -33,22 +32,10 @@ from fedmf.protocol.committee.cards import PersonalKeys
 from fedmf.protocol.committee.enrolment import Enrolment
 from fedmf.protocol.committee.register import Register
 
-keys = typer.Typer(
-    help="Keys, charter and rosters of a federation with a committee.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
-Name = Annotated[str, typer.Option(help="What the others call you.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder to make.")]
-
-
-@keys.command()
-@ends_with_error_number
 def participant(
     name: Name,
-    out: Out,
+    out: NewFolder,
     suite: Annotated[
         str, typer.Option(help=f"Envelope suite of the session: {', '.join(ENVELOPE_SUITES)}.")
     ] = DEFAULT_SUITE,
@@ -58,15 +45,11 @@ def participant(
     _make_keys(PersonalKeys.fresh("participant", name, suite=suite), out, as_json=as_json)
 
 
-@keys.command()
-@ends_with_error_number
-def member(name: Name, out: Out, as_json: Json = False) -> None:
+def member(name: Name, out: NewFolder, as_json: Json = False) -> None:
     """Make the keys of a member of the committee, and the card to send to whoever convenes."""
     _make_keys(PersonalKeys.fresh("member", name), out, as_json=as_json)
 
 
-@keys.command()
-@ends_with_error_number
 def charter(
     session: Annotated[
         Path, typer.Option(metavar="FILE", help="The session: its bytes, or a run.json.")
@@ -77,7 +60,7 @@ def charter(
     participant: Annotated[
         list[Path], typer.Option(metavar="CARD", help="A participant's card; in order of numbers.")
     ],
-    out: Out,
+    out: NewFolder,
     reader: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Reader secret to use.", show_default="a new one"),
@@ -98,29 +81,28 @@ def charter(
     write_register(out, register)
     members = as_list(dict(enumerate(register.members)))
     participants = as_list(register.participants)
-    if as_json:
-        print_json(
-            {
-                "register": str(out),
-                "fingerprint": register.charter.fingerprint,
-                "members": members,
-                "participants": participants,
-            }
-        )
-        return
-    _say(f"register: {out}")
-    _say(f"fingerprint of the charter: {register.charter.fingerprint}")
-    for kind, listed in (("member", members), ("participant", participants)):
-        for one in listed:
-            _say(f"  {kind} {one['number']}: {one['name']}, card {one['fingerprint']}")
     room = register.charter.session.participants - len(participants)
-    _say(f"numbers left for newcomers: {room}")
-    _say("next: send everybody a copy of the folder, and compare by voice the fingerprint of the")
-    _say("charter with everybody, and that of each card with its owner, before anybody accepts it")
+    print_answer(
+        {
+            "register": str(out),
+            "fingerprint": register.charter.fingerprint,
+            "members": members,
+            "participants": participants,
+        },
+        [
+            f"register: {out}",
+            f"fingerprint of the charter: {register.charter.fingerprint}",
+            *(f"  member {text_of(one)}" for one in members),
+            *(f"  participant {text_of(one)}" for one in participants),
+            f"numbers left for newcomers: {room}",
+            "next: send everybody a copy of the folder, and compare by voice the fingerprint of "
+            "the\ncharter with everybody, and that of each card with its owner, before anybody "
+            "accepts it",
+        ],
+        as_json=as_json,
+    )
 
 
-@keys.command()
-@ends_with_error_number
 def accept(
     register: Annotated[
         Path, typer.Argument(metavar="REGISTER", help="The folder that whoever convenes sent.")
@@ -131,13 +113,8 @@ def accept(
     fingerprint: Annotated[
         str, typer.Option(help="The charter's, as you compared it with the others by voice.")
     ],
-    out: Out,
-    sealed: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Your sealed reader secret.", show_default="the register's"
-        ),
-    ] = None,
+    out: NewFolder,
+    sealed: SealedFile = None,
     as_json: Json = False,
 ) -> None:
     """Check a charter against your keys and the fingerprint that you compared, and pin it."""
@@ -148,19 +125,22 @@ def accept(
         None if sealed is None else read_sealed(sealed),
     )
     write_enrolment(out, enrolment)
-    accepted = {
-        "enrolment": str(out),
-        "role": enrolment.keys.role,
-        "number": enrolment.number,
-        "name": enrolment.keys.name,
-        "fingerprint": enrolment.charter.fingerprint,
-        "roster_version": len(enrolment.rosters) + 1,
-    }
-    if as_json:
-        print_json(accepted)
-        return
-    _say(f"accepted: {enrolment.keys.name} is {enrolment.keys.role} {enrolment.number}")
-    _say(f"enrolment, secret: {out}")
+    keys = enrolment.keys
+    print_answer(
+        {
+            "enrolment": str(out),
+            "role": keys.role,
+            "number": enrolment.number,
+            "name": keys.name,
+            "fingerprint": enrolment.charter.fingerprint,
+            "roster_version": len(enrolment.rosters) + 1,
+        },
+        [
+            f"accepted: {keys.name} is {keys.role} {enrolment.number}",
+            f"enrolment, secret: {out}",
+        ],
+        as_json=as_json,
+    )
 
 
 def _reader_secret(path: Path) -> MasterSecret:
@@ -173,24 +153,24 @@ def _reader_secret(path: Path) -> MasterSecret:
 def _make_keys(personal: PersonalKeys, out: Path, *, as_json: bool) -> None:
     write_keys(out, personal)
     card = personal.card()
-    made = {
-        "role": card.role,
-        "name": card.name,
-        "fingerprint": card.fingerprint,
-        "keys": str(out / KEYS),
-        "card": str(out / CARD),
-    }
-    if as_json:
-        print_json(made)
-        return
-    _say(f"keys of {card.role} {card.name}, secret: {made['keys']}")
-    _say(f"card, to send to whoever convenes: {made['card']}")
-    _say(f"fingerprint of the card, to compare by voice: {card.fingerprint}")
+    print_answer(
+        {
+            "role": card.role,
+            "name": card.name,
+            "fingerprint": card.fingerprint,
+            "keys": str(out / KEYS),
+            "card": str(out / CARD),
+        },
+        [
+            f"keys of {card.role} {card.name}, secret: {out / KEYS}",
+            f"card, to send to whoever convenes: {out / CARD}",
+            f"fingerprint of the card, to compare by voice: {card.fingerprint}",
+        ],
+        as_json=as_json,
+    )
 
 
-def _say(text: str) -> None:
-    output().print(escape(text))
-
-
-for command in (roster, sign, adopt, show, shared, server, node):
-    keys.command()(command)
+keys = commands(
+    "Keys, charter and rosters of a federation with a committee.",
+    *(participant, member, charter, accept, roster, sign, adopt, show, shared, server, node),
+)

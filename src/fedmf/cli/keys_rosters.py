@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from fedmf.cli.console import ends_with_error_number, output, print_json, progress
+from fedmf.cli.console import print_answer, print_lines, progress
 from fedmf.cli.keys_show import as_list
+from fedmf.cli.options import EnrolmentFolder, Json, RegisterFolder, SealedFile
 from fedmf.errors import ProtocolError, SettingsError
 from fedmf.federation.enrolment_files import (
     keep_signed_version,
@@ -25,14 +24,7 @@ from fedmf.federation.enrolment_files import (
 from fedmf.protocol.committee.enrolment import check_fingerprint
 from fedmf.protocol.committee.register import Register
 
-RegisterFolder = Annotated[Path, typer.Argument(metavar="REGISTER", help="The register's folder.")]
-EnrolmentFolder = Annotated[
-    Path, typer.Option(metavar="DIR", help="Your enrolment, made by accept.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-
-@ends_with_error_number
 def roster(
     register: RegisterFolder,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the new register.")],
@@ -53,18 +45,18 @@ def roster(
         [read_card(path) for path in add or []], remove or []
     )
     write_register(out, proposed)
-    if as_json:
-        print_json({"register": str(out), **_proposal(proposed)})
-        return
-    _print_proposal(output(), proposed)
-    output().print(escape(f"register with the proposal: {out}"))
-    output().print(
-        f"next: {proposed.signatures_missing} members sign it, one after the other, after they "
-        "compared its fingerprint with you by voice"
+    print_answer(
+        {"register": str(out), **_proposal(proposed)},
+        [
+            *_lines(proposed),
+            f"register with the proposal: {out}",
+            f"next: {proposed.signatures_missing} members sign it, one after the other, after they "
+            "compared its fingerprint with you by voice",
+        ],
+        as_json=as_json,
     )
 
 
-@ends_with_error_number
 def sign(
     register: RegisterFolder,
     enrolment: EnrolmentFolder,
@@ -86,30 +78,23 @@ def sign(
     digest = proposed.newest.digest(proposed.charter)
     check_fingerprint(fingerprint, digest, "proposed roster")
     if not yes:
-        _print_proposal(progress(), proposed)
+        print_lines(progress(), _lines(proposed))
         _confirm("Did you check this with the people themselves, and not by files alone?")
     keep_signed_version(enrolment, proposed)
     write_roster(register, signed.rosters[-1], signed.charter)
-    if as_json:
-        print_json({"register": str(register), "member": mine.number, **_proposal(signed)})
-        return
     missing = signed.signatures_missing
-    output().print(
-        f"signed by member {mine.number}; "
-        + (f"{missing} more to go" if missing else "enough members have signed it")
+    then = f"{missing} more to go" if missing else "enough members have signed it"
+    print_answer(
+        {"register": str(register), "member": mine.number, **_proposal(signed)},
+        [f"signed by member {mine.number}; {then}"],
+        as_json=as_json,
     )
 
 
-@ends_with_error_number
 def adopt(
     register: RegisterFolder,
     enrolment: EnrolmentFolder,
-    sealed: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Your sealed reader secret.", show_default="the register's"
-        ),
-    ] = None,
+    sealed: SealedFile = None,
     as_json: Json = False,
 ) -> None:
     """Go by the newest version of the roster, when enough members have signed it."""
@@ -118,18 +103,15 @@ def adopt(
     )
     renew_enrolment(enrolment, renewed)
     version = len(renewed.rosters) + 1
-    if as_json:
-        print_json(
-            {
-                "enrolment": str(enrolment),
-                "role": renewed.keys.role,
-                "number": renewed.number,
-                "roster_version": version,
-            }
-        )
-        return
-    output().print(
-        f"{renewed.keys.role} {renewed.number} goes by version {version} of the roster now"
+    print_answer(
+        {
+            "enrolment": str(enrolment),
+            "role": renewed.keys.role,
+            "number": renewed.number,
+            "roster_version": version,
+        },
+        [f"{renewed.keys.role} {renewed.number} goes by version {version} of the roster now"],
+        as_json=as_json,
     )
 
 
@@ -143,7 +125,7 @@ def _confirm(question: str) -> None:
         raise ProtocolError("not confirmed, and so nothing was signed")
 
 
-def _proposal(register: Register) -> dict[str, object]:
+def _proposal(register: Register) -> dict[str, Any]:
     came, left = register.changes()
     return {
         "version": register.newest.version,
@@ -155,15 +137,14 @@ def _proposal(register: Register) -> dict[str, object]:
     }
 
 
-def _print_proposal(console: Console, register: Register) -> None:
-    came, left = register.changes()
-    console.print(f"proposed: version {register.newest.version} of the roster")
-    for number in left:
-        console.print(escape(f"  leaves: {number}, {register.participants[number].name}"))
-    for number in came:
-        card = register.participants[number]
-        console.print(escape(f"  comes: {number}, {card.name}, card {card.fingerprint}"))
-    if not came and not left:
-        console.print("  nobody comes or leaves")
-    console.print("  the reader secret is renewed")
-    console.print(f"fingerprint of the proposal: {register.fingerprint}")
+def _lines(register: Register) -> list[str]:
+    proposal = _proposal(register)
+    added, removed = proposal["added"], proposal["removed"]
+    return [
+        f"proposed: version {proposal['version']} of the roster",
+        *(f"  leaves: {one['number']}, {one['name']}" for one in removed),
+        *(f"  comes: {one['number']}, {one['name']}, card {one['fingerprint']}" for one in added),
+        *([] if added or removed else ["  nobody comes or leaves"]),
+        "  the reader secret is renewed",
+        f"fingerprint of the proposal: {proposal['fingerprint']}",
+    ]

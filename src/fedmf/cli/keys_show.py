@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from fedmf.cli.console import ends_with_error_number, output, print_json
+from fedmf.cli.console import print_answer
+from fedmf.cli.options import Json
 from fedmf.crypto.labels import fingerprint
 from fedmf.errors import MessageError
 from fedmf.federation.enrolment_files import (
@@ -31,21 +31,15 @@ from fedmf.protocol.committee.roster import Roster
 from fedmf.protocol.json_documents import Format, format_of
 
 
-@ends_with_error_number
 def show(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A file or folder of fedmf keys.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what a file or folder is, and print the fingerprints to compare; never a secret."""
     described = describe(path)
-    if as_json:
-        print_json(described)
-        return
-    output().print(escape(f"{path} is {described['is']}"))
-    for name, value in described.items():
-        if name != "is":
-            for line in _lines(name, value):
-                output().print(escape(f"  {line}"))
+    what, *rest = described.items()
+    lines = [f"  {line}" for name, value in rest for line in _lines(name, value)]
+    print_answer(described, [f"{path} is {what[1]}", *lines], as_json=as_json)
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -106,6 +100,11 @@ def as_list(cards: Mapping[int, Card]) -> list[dict[str, Any]]:
     ]
 
 
+def text_of(card: Mapping[str, Any]) -> str:
+    """Return one of `as_list` in words."""
+    return f"{card['number']}: {card['name']}, card {card['fingerprint']}"
+
+
 def _lines(name: str, value: Any) -> list[str]:
     words = name.replace("_", " ")
     if not isinstance(value, list):
@@ -113,7 +112,7 @@ def _lines(name: str, value: Any) -> list[str]:
     if not value or not isinstance(value[0], dict):
         return [f"{words}: {', '.join(map(str, value)) or 'nobody'}"]
     who = words.removesuffix("s")
-    return [f"{who} {one['number']}: {one['name']}, card {one['fingerprint']}" for one in value]
+    return [f"{who} {text_of(one)}" for one in value]
 
 
 def _card(card: Card) -> dict[str, Any]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from fedmf.cli.console import ends_with_error_number, output, print_json
+from fedmf.cli.console import print_answer
+from fedmf.cli.options import Json, TrainedFolder
 from fedmf.cli.trained import trained_model_in
 from fedmf.errors import SettingsError
+from fedmf.model import FactorModel, Recommendation
 from fedmf.ratings import load_fold_in_ratings
 
 
-@ends_with_error_number
 def recommend(
-    run: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory, or a silo's folder.")],
+    run: TrainedFolder,
     user: Annotated[
         str | None, typer.Option(metavar="ID", help="A user of the training, by original id.")
     ] = None,
@@ -26,7 +30,7 @@ def recommend(
         typer.Option(metavar="FILE", help="Ratings of a new user: columns item and rating."),
     ] = None,
     n: Annotated[int, typer.Option("-n", help="How many items.", min=1)] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Recommend items that a user has not rated, by predicted rating or score.
 
@@ -42,28 +46,17 @@ def recommend(
         recommended = model.recommend(user, n)
     else:
         recommended = model.fold_in(load_fold_in_ratings(ratings)).recommend(n)
-    if as_json:
-        print_json(
-            {
-                "user": user,
-                "items": [
-                    {
-                        "item": r.item,
-                        "title": r.title,
-                        "score": r.score,
-                        "low": r.low,
-                        "high": r.high,
-                    }
-                    for r in recommended
-                ],
-            }
-        )
-        return
-    scale = model.method.scale
-    table = Table(
-        title=escape(f"For {'the new user' if user is None else f'user {user}'}"),
-        title_justify="left",
+    print_answer(
+        {"user": user, "items": [asdict(one) for one in recommended]},
+        _lines(model, "the new user" if user is None else f"user {user}", recommended),
+        as_json=as_json,
     )
+
+
+def _lines(
+    model: FactorModel, who: str, recommended: list[Recommendation]
+) -> Iterator[RenderableType]:
+    table = Table(title=escape(f"For {who}"), title_justify="left")
     rates = model.method.predicts_ratings
     table.add_column("predicted" if rates else "score", justify="right")
     sure = all(one.low is not None for one in recommended)
@@ -75,8 +68,9 @@ def recommend(
         score = f"{one.score:.{2 if rates else 3}f}"
         interval = [f"{one.low:.1f} to {one.high:.1f}"] if sure else []
         table.add_row(score, *interval, escape(str(one.item)), escape(one.title))
-    output().print(table)
-    output().print(
+    yield table
+    scale = model.method.scale
+    yield (
         f"predicted ratings on the scale {scale.lowest:g} to {scale.highest:g}"
         if rates
         else "scores rank items for this user; they are no ratings, and 1 is that of an item met"

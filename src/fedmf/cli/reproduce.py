@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.markup import escape
 
 from fedmf.benchmarking import this_machine
-from fedmf.cli.console import ends_with_error_number, output, print_json, progress
+from fedmf.cli.console import print_answer, progress
+from fedmf.cli.options import Json
 from fedmf.figures import seconds_text
 from fedmf.reproduce import (
     AUTHORS_DATA,
     FULL,
     QUICK,
     Experiment,
+    Reproduction,
     find_source,
     notes,
     reproduction_json,
@@ -23,7 +27,6 @@ from fedmf.reproduce import (
 )
 
 
-@ends_with_error_number
 def reproduce(
     data: Annotated[
         Path | None,
@@ -36,7 +39,7 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer sizes, smaller slices, one training.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Run the paper's evaluation and say which published figures come back, or are beaten."""
     source, extent = find_source(data), QUICK if quick else FULL
@@ -50,13 +53,12 @@ def reproduce(
         # Where nobody sees a status move, a line for each step tells that it does.
         told = status.update if console.is_terminal else console.print
         found = Experiment(source, extent, told=told).run()
-    if as_json:
-        print_json(reproduction_json(found, source=source, extent=extent, quick=quick))
-        return
-    for table in tables(found):
-        output().print(table)
-    for note in notes():
-        output().print(note)
-    for missing in found.left_out:
-        output().print(f"left out: {escape(missing.name)} ({escape(missing.reason)})")
-    output().print(f"machine: {this_machine()}; {seconds_text(found.seconds)}")
+    document = reproduction_json(found, source=source, extent=extent, quick=quick)
+    print_answer(document, _lines(found), as_json=as_json)
+
+
+def _lines(found: Reproduction) -> Iterator[RenderableType]:
+    yield from tables(found)
+    yield from notes()
+    yield from (f"left out: {missing.name} ({missing.reason})" for missing in found.left_out)
+    yield f"machine: {this_machine()}; {seconds_text(found.seconds)}"

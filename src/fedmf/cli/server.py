@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from fedmf.cli.console import INTERRUPTED, ends_with_error_number, print_json, progress
-from fedmf.cli.signals import ends_in_order
+from fedmf.cli.console import ends_in_order, print_answer, print_lines, progress, resumable
+from fedmf.cli.options import Json, ServerFolder
 from fedmf.federation.flower import require_flower
 from fedmf.federation.silos import Coordinator, RoundEntry
 
@@ -18,12 +16,11 @@ if TYPE_CHECKING:
     from fedmf.federation.silos import SiloTransport
 
 
-@ends_with_error_number
 def server(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The server's folder.")],
+    folder: ServerFolder,
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port for silos.", min=1, max=65535)] = 9092,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Conduct a federation of organisations that join over the network.
 
@@ -57,15 +54,10 @@ def server(
         finally:
             coordinator.close()
 
-    try:
-        with ends_in_order():
-            serve(folder, conduct, events, host=host, port=port)
-    except KeyboardInterrupt:
-        _say(f"stopped; go on with: fedmf server {folder}")
-        raise typer.Exit(INTERRUPTED) from None
-    if as_json:
-        rounds = [json.loads(entry.as_json_line()) for entry in entries]
-        print_json({"folder": str(folder), "rounds": rounds})
+    with resumable(f"fedmf server {folder}"), ends_in_order():
+        serve(folder, conduct, events, host=host, port=port)
+    rounds = [json.loads(entry.as_json_line()) for entry in entries]
+    print_answer({"folder": str(folder), "rounds": rounds}, [], as_json=as_json)
 
 
 def _silos(silos: tuple[int, ...]) -> str:
@@ -73,4 +65,4 @@ def _silos(silos: tuple[int, ...]) -> str:
 
 
 def _say(sentence: str) -> None:
-    progress().print(escape(sentence))
+    print_lines(progress(), [sentence])

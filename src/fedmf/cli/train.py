@@ -7,16 +7,17 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fedmf.cli.console import INTERRUPTED, ends_with_error_number, output, print_json, progress
-from fedmf.cli.train_report import Outcome, print_before, print_outcome, result_json
+from fedmf.cli.console import output, print_answer, print_lines, progress, resumable
+from fedmf.cli.options import Holdout, Json, RatingsSource
+from fedmf.cli.settings_options import ChosenSettings, takes_settings
+from fedmf.cli.train_report import Outcome, lines_before, outcome_lines, result_json
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import OpenError, SettingsError, WorkerError
 from fedmf.evaluation import evaluate_model
@@ -32,11 +33,6 @@ from fedmf.federation import (
     train_locally,
     trained_model,
 )
-from fedmf.federation.settings import (
-    DEFAULT_ROUNDS_TEXT,
-    DEFAULT_SLICES,
-    default_rounds,
-)
 from fedmf.ratings import BUNDLED_NAMES, Ratings
 from fedmf.recommender import available_cores
 
@@ -45,83 +41,18 @@ RUNS = Path("fedmf-runs")
 FREE_WITH_RESUME = {"resume", "workers", "quiet", "as_json"}
 
 
-@ends_with_error_number
+@takes_settings()
 def train(
     context: typer.Context,
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="RATINGS",
-            help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
-        ),
-    ] = "movielens-small",
-    protection: Annotated[
-        str, typer.Option(help="committee, rlwe, paillier or none.")
-    ] = "committee",
-    opened_by: Annotated[
-        str, typer.Option("--open", help="committee: participants or server open the sums.")
-    ] = "participants",
-    committee: Annotated[int, typer.Option(help="Members of the committee.")] = 4,
-    threshold: Annotated[int, typer.Option(help="Members that have to answer.")] = 3,
-    upload: Annotated[
-        str,
-        typer.Option(
-            help="full: all items. slices: a public slice of them in turn. part: rated items only; "
-            "shows which they are."
-        ),
-    ] = "full",
-    slices: Annotated[
-        int | None, typer.Option(help="Upload slices: how many.", show_default=str(DEFAULT_SLICES))
-    ] = None,
-    download_bits: Annotated[
-        int | None,
-        typer.Option(
-            help="Bits of a value in opened tables (none; --open server): 4 to 12, 6 is enough.",
-            show_default="exact",
-        ),
-    ] = None,
-    key_bits: Annotated[
-        int, typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper).")
-    ] = 3072,
-    method: Annotated[
-        str, typer.Option(help="bayes: ratings. implicit: ranking. sgd: the paper's.")
-    ] = "bayes",
-    factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 32,
-    rounds: Annotated[
-        int | None,
-        typer.Option(
-            help="Number of rounds.",
-            show_default=DEFAULT_ROUNDS_TEXT,
-        ),
-    ] = None,
-    cohort: Annotated[
-        int | None, typer.Option(help="Participants in each round.", show_default="all")
-    ] = None,
-    silos: Annotated[
-        int | None,
-        typer.Option(help="Deal the users out to so many silos.", show_default="a user each"),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Public seed of start, cohorts and split.")] = 0,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="sgd: step size.", show_default="from users and scale")
-    ] = None,
-    reg: Annotated[
-        float | None, typer.Option(help="sgd: regularisation.", show_default="0.05")
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(help="sgd: random, or constant as the authors'.", show_default="random"),
-    ] = None,
-    min_raters: Annotated[
-        int, typer.Option(help="Rows of items with fewer raters stay out of the table.")
-    ] = 3,
+    settings: ChosenSettings,
+    source: RatingsSource = "movielens-small",
     users: Annotated[
         int | None, typer.Option(help="Take the first so many users.", show_default="all")
     ] = None,
     items: Annotated[
         int | None, typer.Option(help="Take the so many most rated items.", show_default="all")
     ] = None,
-    holdout: Annotated[float, typer.Option(help="Share of ratings kept back to measure.")] = 0.2,
+    holdout: Holdout = 0.2,
     split: Annotated[str, typer.Option(help="Held out: random, or each user's last.")] = "random",
     workers: Annotated[
         int | None, typer.Option(help="Processes.", show_default="cores", min=1)
@@ -133,7 +64,7 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="Go on with the run in this directory.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the run directory alone.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train on ratings with every participant on this machine.
 
@@ -141,82 +72,71 @@ def train(
     compares with an unprotected run and simple baselines. Ctrl-C leaves a run that --resume goes
     on with.
     """
-    count = workers or available_cores()
     if resume is not None:
         _refuse_options_beside_resume(context)
-        run = RunDirectory.find(resume)
-        ratings, training, heldout = run.ratings()
-        key = run.key()
-        plan = run.plan(training, heldout)
+        started = _Started.again(resume)
     else:
-        settings = TrainingSettings(
-            protection=protection,
-            upload=upload,
-            slices=slices,
-            download_bits=download_bits,
-            committee=committee,
-            threshold=threshold,
-            opened_by=opened_by,
-            key_bits=key_bits,
-            method=method,
-            factors=factors,
-            rounds=rounds or default_rounds(upload, slices),
-            cohort=cohort,
-            silos=silos,
-            seed=seed,
-            learning_rate=learning_rate,
-            reg=reg,
-            start=start,
-            min_raters=min_raters,
-        )
-        data = DataChoice(_located(source), users, items, holdout, split, seed)
+        checked = settings.checked()
+        data = DataChoice(_located(source), users, items, holdout, split, checked.seed)
+        started = _Started.anew(checked, data, out)
+    again = f"fedmf train --resume {started.run.path}"
+    with resumable(again), started.run.locked():
+        try:
+            outcome = _carry_out(
+                started, workers or available_cores(), quiet=quiet, as_json=as_json
+            )
+            document = result_json(outcome)
+            started.run.keep_result(document)
+        except (WorkerError, OSError):
+            print_lines(progress(), [f"the rounds so far are kept: {again}"])
+            raise
+    lines = [str(outcome.run)] if quiet else outcome_lines(outcome)
+    print_answer(document, lines, as_json=as_json)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Started:
+    """A training whose run directory is there."""
+
+    run: RunDirectory
+    plan: TrainingPlan
+    key: ParticipantsKey | None
+    ratings: Ratings
+    training: Ratings
+    heldout: Ratings
+
+    @classmethod
+    def anew(cls, settings: TrainingSettings, data: DataChoice, out: Path | None) -> _Started:
         ratings, training, heldout = data.load()
         plan, key = make_plan(settings, training, measured=len(heldout) > 0)
         run = RunDirectory.create(out or _next_directory(), plan, data, (training, heldout), key)
-    try:
-        with run.locked():
-            outcome = _carry_out(
-                run, plan, key, (ratings, training, heldout), count, quiet, as_json
-            )
-            document = result_json(outcome)
-            run.keep_result(document)
-    except KeyboardInterrupt:
-        progress().print(f"stopped; go on with: fedmf train --resume {escape(str(run.path))}")
-        raise typer.Exit(INTERRUPTED) from None
-    except (WorkerError, OSError):
-        progress().print(
-            f"the rounds so far are kept: fedmf train --resume {escape(str(run.path))}"
-        )
-        raise
-    if as_json:
-        print_json(document)
-    elif quiet:
-        output().print(escape(str(run.path)))
-    else:
-        print_outcome(output(), outcome)
+        return cls(run, plan, key, ratings, training, heldout)
+
+    @classmethod
+    def again(cls, folder: Path) -> _Started:
+        run = RunDirectory.find(folder)
+        ratings, training, heldout = run.ratings()
+        key = run.key()
+        return cls(run, run.plan(training, heldout), key, ratings, training, heldout)
 
 
-def _carry_out(
-    run: RunDirectory,
-    plan: TrainingPlan,
-    key: ParticipantsKey | None,
-    data: tuple[Ratings, Ratings, Ratings],
-    workers: int,
-    quiet: bool,
-    as_json: bool,
-) -> Outcome:
+def _carry_out(started: _Started, workers: int, *, quiet: bool, as_json: bool) -> Outcome:
     """Train with a forecast before and a progress bar during, and measure what came of it."""
     began = time.perf_counter()
-    ratings, training, heldout = data
+    plan, key = started.plan, started.key
+    training, heldout = started.training, started.heldout
     if not quiet:
         predicted = forecast(plan, key, training, heldout, workers=workers)
-        print_before(progress() if as_json else output(), ratings, training, plan, predicted)
+        print_lines(
+            progress() if as_json else output(),
+            lines_before(started.ratings, training, plan, predicted),
+        )
     with _bar("training", plan, quiet=quiet) as after_round:
         result = train_locally(
-            plan, key, training, heldout, workers=workers, run=run, after_round=after_round
+            plan, key, training, heldout, workers=workers, run=started.run, after_round=after_round
         )
     model = trained_model(result, training)
-    run.keep_model(model)
+    started.run.keep_model(model)
     unprotected = None
     if plan.settings.protection != "none":
         with _bar("the same without protection", plan, quiet=quiet) as after_round:
@@ -227,14 +147,14 @@ def _carry_out(
                 f"machine, please report it ({result.table_sha256}, {unprotected.table_sha256})"
             )
     return Outcome(
-        ratings=ratings,
+        ratings=started.ratings,
         training=training,
         heldout=heldout,
         result=result,
-        evaluation=evaluate_model(model, heldout) if len(heldout) else None,
+        evaluation=evaluate_model(model, heldout, training=training) if len(heldout) else None,
         unprotected=unprotected,
         seconds=time.perf_counter() - began,
-        run=run.path,
+        run=started.run.path,
     )
 
 
@@ -282,10 +202,10 @@ def _bar(
 
 def _refuse_options_beside_resume(context: typer.Context) -> None:
     given = [
-        "RATINGS" if name == "source" else "--" + name.replace("_", "-")
-        for name in context.params
-        if name not in FREE_WITH_RESUME
-        and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        "RATINGS" if one.param_type_name == "argument" else one.opts[0]
+        for one in context.command.params
+        if one.name not in FREE_WITH_RESUME
+        and getattr(context.get_parameter_source(str(one.name)), "name", "") == "COMMANDLINE"
     ]
     if given:
         raise SettingsError(

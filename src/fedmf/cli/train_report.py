@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from fedmf.benchmarking.machine import this_machine
-from fedmf.cli.baselines import baselines, popularity
 from fedmf.cli.evaluate import MEASURES
 from fedmf.evaluation import ModelEvaluation
 from fedmf.federation import Forecast, TrainingPlan, TrainingResult, TrainingSettings
@@ -35,7 +36,7 @@ class Outcome:
     result: TrainingResult
     """The protected run."""
     evaluation: ModelEvaluation | None
-    """Of its model on the held-out ratings; None if nothing was held out."""
+    """Of its model, and of baselines, on the held-out ratings; None if nothing was held out."""
     unprotected: TrainingResult | None
     """The same run with protection none; None if that is what `result` is."""
     seconds: float
@@ -44,35 +45,33 @@ class Outcome:
     """The run directory."""
 
 
-def print_before(
-    console: Console, ratings: Ratings, training: Ratings, plan: TrainingPlan, predicted: Forecast
-) -> None:
-    """Print data set, settings, threat model and forecast."""
+def lines_before(
+    ratings: Ratings, training: Ratings, plan: TrainingPlan, predicted: Forecast
+) -> Iterator[RenderableType]:
+    """Return data set, settings, threat model and forecast."""
     settings = plan.settings
-    console.print(
+    yield Text.from_markup(
         f"[bold]{escape(ratings.name)}[/]: {ratings.n_users:,} users, {ratings.n_items:,} items, "
         f"{len(ratings):,} ratings ({ratings.density:.2%} of all pairs), "
         f"{len(ratings) - len(training):,} of them held out"
     )
-    for note in ratings.notes:
-        console.print(f"  note: {escape(note)}")
+    yield from (f"  note: {note}" for note in ratings.notes)
     group = plan.session.shape.groups[0]
     key = f", {settings.key_bits}-bit key" if plan.session.public_key else ""
     cohort = plan.cohort(plan.session.rounds)
-    console.print(
+    yield Text.from_markup(
         f"[bold]{settings.method}[/] with {settings.factors} factors over {settings.rounds} rounds "
         f"of {len(cohort):,} participants; protection [bold]{settings.protection}[/]{key}, "
         f"upload {_upload(settings)}, words of {group.word_bits} bits"
     )
     if plan.counts_raters:
-        console.print(
+        yield (
             f"rows of items with fewer than {plan.min_raters} raters never leave a participant; "
             "a set-up round counts the raters first"
         )
-    console.print("who learns what (each follows the protocol and looks at all it receives):")
-    for threat in _threats(plan):
-        console.print(f"  {threat.adversary}: {threat.learns}")
-    console.print(
+    yield "who learns what (each follows the protocol and looks at all it receives):"
+    yield from (f"  {threat.adversary}: {threat.learns}" for threat in _threats(plan))
+    yield (
         f"forecast: {seconds_text(predicted.participant_seconds)}, "
         f"{bytes_text(predicted.upload_bytes)} up and {bytes_text(predicted.download_bytes)} down "
         "per participant and round; "
@@ -93,29 +92,29 @@ def _threats(plan: TrainingPlan) -> tuple[Threat, ...]:
     return threat_model(plan.session, settings.key_bits, smallest)
 
 
-def print_outcome(console: Console, outcome: Outcome) -> None:
-    """Print errors beside their comparisons, costs, and what to try next."""
+def outcome_lines(outcome: Outcome) -> Iterator[RenderableType]:
+    """Return errors beside their comparisons, costs, and what to try next."""
     if outcome.evaluation is not None:
-        console.print(_accuracy(outcome))
+        yield _accuracy(outcome, outcome.evaluation)
     rounds = len(outcome.result.rounds)
     if rounds < outcome.result.plan.settings.rounds:
-        console.print(f"the training settled: nothing has moved since round {rounds}")
-    console.print(_costs(outcome))
+        yield f"the training settled: nothing has moved since round {rounds}"
+    yield _costs(outcome)
     if outcome.unprotected is not None:
-        console.print(
+        yield (
             "final integer table equals the unprotected run's bit for bit: "
             f"{outcome.result.table_sha256[:16]}..."
         )
     run = shlex.quote(str(outcome.run))
     user = shlex.quote(str(outcome.training.user_ids[0]))
-    console.print(
+    yield Text.from_markup(
         f"[bold]{escape(str(outcome.run))}[/] holds the run "
         f"({seconds_text(outcome.seconds)}); next:"
     )
-    console.print(escape(f"  fedmf recommend {run} --user {user}"))
-    console.print(escape(f"  fedmf evaluate {run}"))
-    console.print(escape(f"  fedmf report {run}"))
-    console.print("  fedmf train YOUR_RATINGS.csv")
+    yield f"  fedmf recommend {run} --user {user}"
+    yield f"  fedmf evaluate {run}"
+    yield f"  fedmf report {run}"
+    yield "  fedmf train YOUR_RATINGS.csv"
 
 
 def result_json(outcome: Outcome) -> dict[str, object]:
@@ -135,7 +134,6 @@ def result_json(outcome: Outcome) -> dict[str, object]:
             "rounds": [record.as_json() for record in outcome.unprotected.rounds],
             "table_sha256": outcome.unprotected.table_sha256,
         }
-    compared = baselines(outcome.training, outcome.heldout)
     return {
         "dataset": {
             "name": outcome.ratings.name,
@@ -151,11 +149,9 @@ def result_json(outcome: Outcome) -> dict[str, object]:
         "rounds": [record.as_json() for record in outcome.result.rounds],
         "final": final,
         "unprotected": unprotected,
-        "baselines": _measured(compared, "rmse"),
-        "baselines_mae": _measured(compared, "mae"),
-        "baselines_ndcg_at_10": None
-        if compared is None
-        else {"popularity": popularity(outcome.training, outcome.heldout)},
+        "baselines": _baselines(found, "rmse"),
+        "baselines_mae": _baselines(found, "mae"),
+        "baselines_ndcg_at_10": _baselines(found, "ndcg_at_10"),
         "table_sha256": outcome.result.table_sha256,
         "seconds": outcome.seconds,
         "run_dir": str(outcome.run),
@@ -163,16 +159,15 @@ def result_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _measured(
-    compared: dict[str, dict[str, float]] | None, measure: str
-) -> dict[str, float] | None:
-    return None if compared is None else {name: one[measure] for name, one in compared.items()}
+def _baselines(found: ModelEvaluation | None, measure: str) -> dict[str, float] | None:
+    """Return a measure of the baselines that have it; None if nothing was held out."""
+    if found is None:
+        return None
+    return {name: one[measure] for name, one in found.baselines.items() if measure in one}
 
 
-def _accuracy(outcome: Outcome) -> Table:
-    found, compared = outcome.evaluation, baselines(outcome.training, outcome.heldout)
-    assert found is not None  # noqa: S101 - print_outcome has asked
-    assert compared is not None  # noqa: S101 - so something was held out
+def _accuracy(outcome: Outcome, found: ModelEvaluation) -> Table:
+    compared = found.baselines
     rates = outcome.result.plan.method.predicts_ratings
     own = found.rmse if rates else found.ndcg_at_10
     table = Table(title=f"On {found.ratings:,} held-out ratings", title_justify="left")
@@ -187,7 +182,7 @@ def _accuracy(outcome: Outcome) -> Table:
         table.add_row("user and item bias, pooled data", f"{compared['bias']['rmse']:.4f}")
         table.add_row("global mean, pooled data", f"{compared['global_mean']['rmse']:.4f}")
     else:
-        first = popularity(outcome.training, outcome.heldout)
+        first = compared["popularity"]["ndcg_at_10"]
         table.add_row("most rated items first, pooled data", f"{first:.4f}")
     return table
 

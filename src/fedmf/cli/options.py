@@ -1,0 +1,39 @@
+"""Options and arguments that several commands take, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+# Ratings, and what was trained on them.
+RatingsSource = Annotated[
+    str,
+    typer.Argument(
+        metavar="RATINGS",
+        help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
+    ),
+]
+Holdout = Annotated[float, typer.Option(help="Share of ratings kept back to measure.")]
+TrainedFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Run directory, or a silo's folder.")
+]
+
+# Federations.
+ServerFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The server's folder.")]
+SiloFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The silo's folder.")]
+
+# Keys.
+Name = Annotated[str, typer.Option(help="What the others call you.")]
+NewFolder = Annotated[Path, typer.Option(metavar="DIR", help="Folder to make.")]
+RegisterFolder = Annotated[Path, typer.Argument(metavar="REGISTER", help="The register's folder.")]
+EnrolmentFolder = Annotated[
+    Path, typer.Option(metavar="DIR", help="Your enrolment, made by accept.")
+]
+SealedFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Your sealed reader secret.", show_default="the register's"),
+]
