@@ -131,19 +131,19 @@ class Ours:
     def __init__(self, training: Ratings, upload: str, key: PrivateKey) -> None:
         settings = replace(SETTINGS, upload=upload, key_bits=key.public.key_bits)
         self.plan = plan = TrainingPlan.make(settings, training, public_key=int(key.public.n))
-        protection = participant_protection(plan.session, key, plan.start_table())
+        self._protection = participant_protection(plan.session, key, plan.start_table())
         self._owned = [training.owned_by(users) for users in plan.members]
         nothing = training.split(0.0)[1]
         self._participants = [
             Participant(
-                ParticipantRole(plan.session, number, protection),
+                ParticipantRole(plan.session, number, self._protection),
                 plan,
                 owned,
                 nothing.owned_by(plan.members[number]),
-                TableReader(plan),
             )
             for number, owned in enumerate(self._owned)
         ]
+        self._readers = [TableReader(plan) for _ in self._owned]
         table = server_protection(plan.session)
         table.start(plan.start_table())
         self._server = Server(plan.session, table)
@@ -156,10 +156,12 @@ class Ours:
         self._server.open_round(range(len(self._participants)))
         server = time.perf_counter() - start
         users, uploads = [], []
-        for participant in self._participants:
+        for participant, reader in zip(self._participants, self._readers, strict=True):
             start = time.perf_counter()
             message = TableMessage.from_bytes(table, session)
-            uploads.append(participant.take_part(message).to_bytes(session))
+            opened = self._protection.open(message.payload, participant.rows_needed())
+            reading = reader.read(message.round, opened)
+            uploads.append(participant.take_part(message.round, reading).to_bytes(session))
             users.append(time.perf_counter() - start)
         start = time.perf_counter()
         for upload in uploads:
@@ -167,7 +169,7 @@ class Ours:
         closing = self._server.close_round()
         server += time.perf_counter() - start
         for participant in self._participants:
-            participant.settle(closing)
+            participant.hear_closing(closing)
         return Iteration(max(users), server)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ from fedmf.federation.local.roles import make_server
 from fedmf.federation.participant_states import read_states
 from fedmf.model import FloatTable, Method, PublicModel
 from fedmf.model.sgd import Sgd
-from fedmf.protocol import PROTECTIONS, ClosingMessage, fresh_key
+from fedmf.protocol import PROTECTIONS, Change, ClosingMessage, fresh_key
 from fedmf.protocol.compact_words import table_bytes
 from fedmf.protocol.plain_words import decode_words
 from fedmf.ratings import Ratings, load_ratings
@@ -133,6 +134,14 @@ def play(
     )
     engine.restore(keeper.folder, keeper.closings)
     return Training(plan, engine, server, records=keeper.records, **options).run()
+
+
+def last_contributions(plan: TrainingPlan, engine: Engine) -> dict[int, Change | None]:
+    """Return what each participant's included uploads have come to."""
+    with TemporaryDirectory() as folder:
+        engine.save(Path(folder))
+        states = read_states(Path(folder), plan.codec.shape, range(len(plan.members)))
+    return {number: state.contribution for number, state in states.items()}
 
 
 class EngineContract:
@@ -386,7 +395,7 @@ class EngineContract:
             with pytest.raises(MessageError):
                 engine.distribute(b"no table")
             with pytest.raises(MessageError):
-                engine.settle(b"no closing")
+                engine.deliver_closing(b"no closing")
             with pytest.raises(ProtocolError):
                 engine.opened_table()
             with pytest.raises(FedmfError):

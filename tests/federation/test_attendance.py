@@ -23,7 +23,7 @@ from fedmf.federation import (
 from fedmf.federation.local.roles import make_server
 from fedmf.protocol import PROTECTIONS, Change, Int64Array, fresh_key
 from fedmf.ratings import OwnedRatings, Ratings
-from tests.contracts.engine_contract import Keyed
+from tests.contracts.engine_contract import Keyed, last_contributions
 
 DATA = DataChoice("movielens-small", users=22, items=40)
 # A committee lets newcomers and leavers pass in batches of its smallest cohort: 9 of 21 or 22.
@@ -54,9 +54,7 @@ def played(
     with LocalEngine(plan, keyed.key, *parts) as engine:
         server = make_server(plan.session, keyed.key, plan.start_table())
         result = Training(plan, engine, server, attendance=attendance).run()
-        assert engine._host is not None
-        members = engine._host._participants.items()
-        return result, {number: one.state.contribution for number, one in members}
+        return result, last_contributions(plan, engine)
 
 
 def summed(plan: TrainingPlan, contributions: dict[int, Change | None]) -> list[Int64Array]:

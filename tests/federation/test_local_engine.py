@@ -8,7 +8,7 @@ import pytest
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import WorkerError
 from fedmf.federation import Engine, LocalEngine, TrainingPlan
-from fedmf.federation.local.process import _born_with
+from fedmf.federation.local.process import HostProcess, _born_with
 from fedmf.ratings import Ratings
 from tests.contracts.engine_contract import EngineContract, Keyed, play, split
 
@@ -33,8 +33,10 @@ class TestThreeProcesses(EngineContract):
     ) -> None:
         plan = self.plan(split, keyed)
         with LocalEngine(plan, keyed.key, *split, workers=2) as engine:
-            engine._processes[1]._process.kill()
-            engine._processes[1]._process.join()
+            second = engine._hosts[1]
+            assert isinstance(second, HostProcess)
+            second._process.kill()
+            second._process.join()
             with pytest.raises(WorkerError, match=r"died \(exit code -9\).*fewer workers"):
                 engine.user_factors()
 
@@ -43,7 +45,7 @@ class TestThreeProcesses(EngineContract):
     ) -> None:
         plan = self.plan(split, keyed, silos=3)
         with LocalEngine(plan, keyed.key, *split, workers=5) as engine:
-            assert len(engine._processes) == 3
+            assert len(engine._hosts) == 3
             result = play(plan, keyed, engine)
             assert result.user_factors.shape == (split[0].n_users, 4)
 

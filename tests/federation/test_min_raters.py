@@ -17,7 +17,7 @@ from fedmf.model import RATERS
 from fedmf.protocol import Int64Array, UploadMessage
 from fedmf.protocol.none import NoneServer
 from fedmf.ratings import Ratings, load_ratings
-from tests.contracts.engine_contract import UNPROTECTED, play
+from tests.contracts.engine_contract import UNPROTECTED, last_contributions, play
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,7 @@ def contributions(
     """Train, and return what each participant in truth contributed to the items."""
     with LocalEngine(plan, None, *split) as engine:
         result = play(plan, UNPROTECTED, engine)
-        assert engine._host is not None
-        states = [one.state.contribution for one in engine._host._participants.values()]
+        states = last_contributions(plan, engine).values()
     contributed = []
     for state in states:
         assert state is not None

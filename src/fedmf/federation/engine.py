@@ -1,4 +1,4 @@
-"""The seam between rounds and transport: an engine carries messages to participants and back."""
+"""The seams of a round: what carries its messages, and the simulated participants behind it."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ class Uploaded:
     protecting the change."""
 
 
-class Engine(Protocol):
+class Carrier(Protocol):
     """Carries the server's messages to all participants and their uploads back.
 
-    Results do not depend on the engine, nor on how many processes it uses: every participant's
-    step depends on the table and on its own state alone, and the server's sum has no order.
+    Results do not depend on what carries: every participant's step depends on the table and on its
+    own state alone, and the server's sum has no order.
     """
 
     def distribute(self, table: bytes) -> Observation:
-        """Hand a table message to everybody; return how well its model fits."""
+        """Hand a table message to everybody; return how well its model fits, as far as is known."""
         ...
 
     def consult(self, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
@@ -74,7 +74,7 @@ class Engine(Protocol):
         """
         ...
 
-    def open_round(self, opening: bytes) -> None:
+    def begin_round(self, opening: bytes) -> None:
         """Tell everybody how the round begins, where the protection has something to say."""
         ...
 
@@ -92,13 +92,17 @@ class Engine(Protocol):
         """
         ...
 
-    def settle(self, closing: bytes) -> None:
+    def deliver_closing(self, closing: bytes) -> None:
         """Hand the closing message of the round to everybody."""
         ...
 
     def table_copy(self) -> bytes:
         """Return the last distributed table as a participant seals it for those who come late."""
         ...
+
+
+class Population(Protocol):
+    """All participants of a federation that is simulated, and what they hold."""
 
     def replace_ratings(self, number: int, training: OwnedRatings, heldout: OwnedRatings) -> None:
         """Give a participant other ratings of the same users from the next round on.
@@ -148,3 +152,7 @@ class Engine(Protocol):
     def close(self) -> None:
         """Let go of processes and keys."""
         ...
+
+
+class Engine(Carrier, Population, Protocol):
+    """A federation that is simulated whole: its participants, and what carries their messages."""

@@ -1,6 +1,6 @@
 """A participant, one user or a silo of many: where the learning and the secrecy wing meet.
 
-`Participant.take_part` is the walk of one rating, from the downloaded table to the upload.
+`Participant.take_part` is the walk of one rating, from the opened table to the upload.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fedmf.errors import FixedPointRangeError, SettingsError
 from fedmf.federation.measurement import ERRORS
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.table_codec import difference
-from fedmf.federation.table_reader import Reading, TableReader
+from fedmf.federation.table_reader import Reading
 from fedmf.model import RATERS, Contribution, FloatArray, PrivateStep, PublicModel, RowValues
 from fedmf.protocol import (
     Change,
@@ -21,7 +21,6 @@ from fedmf.protocol import (
     Int64Array,
     ParticipantRole,
     Rows,
-    TableMessage,
     UploadMessage,
 )
 from fedmf.ratings import OwnedRatings
@@ -50,8 +49,6 @@ class Participant:
         What the participant learns from.
     heldout
         What it keeps back to measure with; the same users in the same order.
-    reader
-        Reads the tables; participants in one process can share it.
     """
 
     def __init__(
@@ -60,33 +57,37 @@ class Participant:
         plan: TrainingPlan,
         training: OwnedRatings,
         heldout: OwnedRatings,
-        reader: TableReader,
     ) -> None:
         self._role = role
         self._plan = plan
         self._training = training
         self._heldout = heldout
-        self._reader = reader
         self._rows_needed = plan.rows_read(training, heldout)
         self.state = ParticipantState(plan.method.start_user_factors(training.users), None)
         self._pending: ParticipantState | None = None
         self._predicting: tuple[PublicModel, FloatArray, FloatArray] | None = None
 
-    def take_part(self, message: TableMessage) -> UploadMessage:
+    def take_part(self, round_number: int, reading: Reading) -> UploadMessage:
         """Return this round's upload; the participant itself changes only when it is included.
+
+        Parameters
+        ----------
+        round_number
+            The round of the session, void ones counted.
+        reading
+            What its opened table says.
 
         Raises
         ------
         FixedPointRangeError
             The contribution is out of range, as with a learning rate that is too high. Nothing
             has been protected.
-        ProtocolError, MessageError, OpenError
-            The table is not the one that is due, or does not open.
+        ProtocolError
+            The table is not the one that is due.
         """
-        opened = self._role.receive_table(message, self.rows_needed())
+        self._role.receive_opened(round_number)
         # Void rounds taught nobody anything; in learning, they never were.
         number = self._role.counted_rounds + 1
-        reading = self._reader.read(number, opened)
         step = self._step(number, reading.model)
         contribution = {
             **self._with_enough_raters(step.contribution, reading.raters),
@@ -126,7 +127,7 @@ class Participant:
         self._rows_needed = self._plan.rows_read(training, heldout)
         self._predicting = None
 
-    def leave(self, message: TableMessage) -> UploadMessage:
+    def leave(self, round_number: int) -> UploadMessage:
         """Return an upload that takes back all that this participant ever contributed.
 
         Once it is included, the table is, bit for bit, the sum of the others' last contributions.
@@ -135,10 +136,10 @@ class Participant:
 
         Raises
         ------
-        ProtocolError, MessageError, OpenError
-            The table is not the one that is due, or does not open.
+        ProtocolError
+            The table of this round of the session is not the one that is due.
         """
-        self._role.receive_table(message, self.rows_needed())
+        self._role.receive_opened(round_number)
         previous = self.state.contribution
         travelling = self._plan.session.schedule.load(self._role.counted_rounds + 1).part
         left = travelling.updated(previous, self._plan.codec.nothing())
@@ -158,8 +159,8 @@ class Participant:
         self._role.restore_upload()
         self._pending = pending
 
-    def settle(self, message: ClosingMessage) -> bool:
-        """Hear the closing of a round: keep what was included, forget what was not."""
+    def hear_closing(self, message: ClosingMessage) -> bool:
+        """Keep what a closing includes, forget what it does not; return whether it is included."""
         included = self._role.receive_closing(message)
         if included and self._pending is not None:
             self.state = self._pending

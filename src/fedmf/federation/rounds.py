@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from fedmf.errors import FedmfError
-from fedmf.federation.engine import Uploaded
+from fedmf.federation.engine import Carrier
 from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, member_name, participant_name
 from fedmf.protocol import ClosingMessage, Server
-
-
-class Carrier(Protocol):
-    """What a round needs of an engine; see `fedmf.federation.engine.Engine`."""
-
-    def consult(self, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
-        """Hand messages to members of the committee; yield their replies."""
-        ...
-
-    def open_round(self, opening: bytes) -> None:
-        """Tell everybody how the round begins."""
-        ...
-
-    def collect(
-        self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
-    ) -> Iterator[Uploaded]:
-        """Have participants take part; yield their uploads."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +118,7 @@ class RoundPlayer:
             opening = self._server.open_round(cohort)
         if opening:
             self._transcript.record(number, SERVER, EVERYBODY, "opening", opening)
-            self._carrier.open_round(opening)
+            self._carrier.begin_round(opening)
         return opening
 
     def _collect(

@@ -261,7 +261,7 @@ class Training:
         played = self._player.play(cohort, leaving, self._frozen)
         self._frozen = b""
         closing = played.closing
-        self._engine.settle(played.data)
+        self._engine.deliver_closing(played.data)
         handed_out = self._distribute()
         if not closing.counts(self._plan.session):
             return None, handed_out

@@ -69,11 +69,25 @@ class ParticipantRole:
         MessageError, OpenError
             The table is malformed, damaged or does not open under this participant's key.
         """
-        if message.round != self.round:
-            raise ProtocolError(f"the table of round {message.round} in round {self.round}")
+        self._check_due(message.round)
         table = self._protection.open(message.payload, rows)
         self._has_table = True
         return table
+
+    def receive_opened(self, round_number: int) -> None:
+        """Take note that the table of a round was opened once for all participants here.
+
+        Raises
+        ------
+        ProtocolError
+            The table is of another round.
+        """
+        self._check_due(round_number)
+        self._has_table = True
+
+    def _check_due(self, round_number: int) -> None:
+        if round_number != self.round:
+            raise ProtocolError(f"the table of round {round_number} in round {self.round}")
 
     def upload(self, change: Change, *, leaving: bool = False) -> UploadMessage:
         """Protect the change of this round.

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from multiprocessing.connection import wait
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
 from fedmf.crypto.participants_key import ParticipantsKey
+from fedmf.errors import FedmfError
 from fedmf.federation.engine import Observation, Uploaded
 from fedmf.federation.local.host import HostedParticipant, ParticipantHost
-from fedmf.federation.local.process import HostProcess
+from fedmf.federation.local.process import CalledHost, HostHere, HostProcess, ready
 from fedmf.federation.local.roles import make_members
 from fedmf.federation.participant_states import PENDING, STATES
 from fedmf.federation.plan import TrainingPlan
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import IntegerTable
 from fedmf.ratings import OwnedRatings, Ratings
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class LocalEngine:
@@ -58,15 +61,12 @@ class LocalEngine:
             for number, users in enumerate(plan.members)
         ]
         shares = _balanced(hosted, min(workers, len(hosted)))
-        self._host: ParticipantHost | None = None
-        self._processes: list[HostProcess] = []
-        if len(shares) == 1:
-            self._host = ParticipantHost(plan, key, hosted)
-            return
+        called = HostHere if len(shares) == 1 else HostProcess
+        self._hosts: list[CalledHost] = []
         with ExitStack() as undo:
             undo.callback(self.close)
             for share in shares:
-                self._processes.append(HostProcess(plan, key, share))
+                self._hosts.append(called(plan, key, share))
             undo.pop_all()
 
     def __enter__(self) -> LocalEngine:
@@ -80,139 +80,117 @@ class LocalEngine:
     ) -> None:
         self.close()
 
+    # What carries messages; see `Carrier`.
+
     def distribute(self, table: bytes) -> Observation:
         """Hand a table message to everybody; return how well its model fits."""
-        if self._host:
-            return self._host.distribute(table)
-        return sum(self._ask_all("distribute", table), start=Observation())
+        return sum(self._all(ParticipantHost.distribute, table), start=Observation())
 
     def consult(self, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
         """Hand messages to members of the committee, who live in this process."""
         for member, request in requests.items():
             yield member, self._members[member].respond(request)
 
-    def open_round(self, opening: bytes) -> None:
+    def begin_round(self, opening: bytes) -> None:
         """Tell everybody how the round begins."""
-        if self._host:
-            self._host.open_round(opening)
-        else:
-            self._ask_all("open_round", opening)
+        self._all(ParticipantHost.begin_round, opening)
 
     def collect(
         self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
     ) -> Iterator[Uploaded]:
         """Have these participants take part; yield their uploads as they come."""
-        members = list(cohort)
-        if self._host:
-            yield from self._host.collect(members, leaving)
-            return
-        for process in self._processes:
-            process.ask("collect", members, leaving)
-        busy = {process.connection: process for process in self._processes}
+        members, busy = list(cohort), list(self._hosts)
+        for host in busy:
+            host.collect(members, leaving)
         while busy:
-            for connection in wait(list(busy)):
-                uploaded = busy[connection].upload()  # type: ignore[index]
+            for host in ready(busy):
+                uploaded = host.upload()
                 if uploaded is None:
-                    del busy[connection]  # type: ignore[arg-type]
+                    busy.remove(host)
                 else:
                     yield uploaded
 
-    def settle(self, closing: bytes) -> None:
+    def deliver_closing(self, closing: bytes) -> None:
         """Hand the closing message of the round to everybody."""
-        if self._host:
-            self._host.settle(closing)
-        else:
-            self._ask_all("settle", closing)
+        self._all(ParticipantHost.hear_closing, closing)
 
     def table_copy(self) -> bytes:
         """Return the last distributed table as a participant seals it for those who come late."""
-        if self._host:
-            return self._host.table_copy()
-        copy: bytes = self._ask_first("table_copy")
-        return copy
+        return self._first(ParticipantHost.table_copy)
+
+    # What the simulated participants hold; see `Population`.
 
     def replace_ratings(self, number: int, training: OwnedRatings, heldout: OwnedRatings) -> None:
         """Give a participant other ratings of the same users from the next round on."""
-        if self._host:
-            self._host.replace_ratings(number, training, heldout)
-        else:
-            self._ask_all("replace_ratings", number, training, heldout)
+        self._all(ParticipantHost.replace_ratings, number, training, heldout)
 
     def opened_table(self) -> IntegerTable:
         """Return the last distributed table as a participant opened it."""
-        if self._host:
-            return self._host.opened_table()
-        table: IntegerTable = self._ask_first("opened_table")
-        return table
+        return self._first(ParticipantHost.opened_table)
 
     def public_model(self) -> PublicModel:
         """Return the public model that the last distributed table stands for."""
-        if self._host:
-            return self._host.public_model()
-        model: PublicModel = self._ask_first("public_model")
-        return model
+        return self._first(ParticipantHost.public_model)
 
     def user_factors(self) -> FloatArray:
         """Return the vectors with which users predict by it, in the order of the user codes."""
-        parts: dict[int, FloatArray] = {}
-        for part in [self._host.user_factors()] if self._host else self._ask_all("user_factors"):
-            parts.update(part)
         vectors = np.empty((sum(map(len, self._plan.members)), self._plan.method.vector_length))
-        for number, users in enumerate(self._plan.members):
-            vectors[users] = parts[number]
+        for part in self._all(ParticipantHost.user_factors):
+            for number, own in part.items():
+                vectors[self._plan.members[number]] = own
         return vectors
 
     def save(self, folder: Path) -> None:
         """Write the public model and all private states into a folder of a checkpoint."""
-        if self._host:
-            self._host.save_public_model(folder)
-            self._host.save(folder / f"{STATES}-0.npz")
-            return
-        self._ask_first("save_public_model", folder)
-        self._ask_to_write("save", folder, STATES)
+        self._first(ParticipantHost.save_public_model, folder)
+        self._write(ParticipantHost.save, folder, STATES)
 
     def save_pending(self, folder: Path) -> None:
         """Write what participants have uploaded and await the closing of into a folder."""
-        if self._host:
-            self._host.save_pending(folder / f"{PENDING}-0.npz")
-        else:
-            self._ask_to_write("save_pending", folder, PENDING)
+        self._write(ParticipantHost.save_pending, folder, PENDING)
 
     def restore_pending(self, folder: Path) -> None:
         """Take what `save_pending` wrote, after `restore`."""
-        if self._host:
-            self._host.restore_pending(folder)
-        else:
-            self._ask_all("restore_pending", folder)
+        self._all(ParticipantHost.restore_pending, folder)
 
     def restore(self, folder: Path, closings: Sequence[bytes]) -> None:
         """Take the states that `save` wrote, by an engine with any number of processes."""
-        if self._host:
-            self._host.restore(folder, closings)
-        else:
-            self._ask_all("restore", folder, list(closings))
+        self._all(ParticipantHost.restore, folder, list(closings))
 
     def close(self) -> None:
         """End the worker processes."""
-        for process in self._processes:
-            process.close()
-        self._processes = []
+        for host in self._hosts:
+            host.close()
+        self._hosts = []
 
-    def _ask_to_write(self, command: str, folder: Path, kind: str) -> None:
-        """Have each process write a file of its own, all at once."""
-        for k, process in enumerate(self._processes):
-            process.ask(command, folder / f"{kind}-{k}.npz")
-        for process in self._processes:
-            process.answer()
+    def _first(
+        self, act: Callable[Concatenate[ParticipantHost, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Have one host do something that all would do alike."""
+        return self._hosts[0].ask(act, *args, **named)()
 
-    def _ask_first(self, command: str, *arguments: object) -> Any:
-        self._processes[0].ask(command, *arguments)
-        return self._processes[0].answer()
+    def _all(
+        self, act: Callable[Concatenate[ParticipantHost, P], T], *args: P.args, **named: P.kwargs
+    ) -> list[T]:
+        """Have all hosts do something, each at the same time as the others."""
+        return _answers([host.ask(act, *args, **named) for host in self._hosts])
 
-    def _ask_all(self, command: str, *arguments: object) -> list[Any]:
-        for process in self._processes:
-            process.ask(command, *arguments)
-        return [process.answer() for process in self._processes]
+    def _write(self, act: Callable[[ParticipantHost, Path], None], folder: Path, kind: str) -> None:
+        """Have each host write a file of its own."""
+        _answers([host.ask(act, folder / f"{kind}-{k}.npz") for k, host in enumerate(self._hosts)])
+
+
+def _answers(waiting: Sequence[Callable[[], T]]) -> list[T]:
+    """Wait for all answers, so that none stays in its pipe; then raise the first of the errors."""
+    answers, errors = [], []
+    for wait_for in waiting:
+        try:
+            answers.append(wait_for())
+        except FedmfError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return answers
 
 
 def _balanced(hosted: Sequence[HostedParticipant], shares: int) -> list[list[HostedParticipant]]:

@@ -27,13 +27,10 @@ from fedmf.federation.ranking import rank
 from fedmf.federation.table_reader import Reading, TableReader
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
-    Change,
     ClosingMessage,
     IntegerTable,
     ParticipantProtection,
     ParticipantRole,
-    Protected,
-    Rows,
     TableMessage,
 )
 from fedmf.ratings import OwnedRatings
@@ -75,14 +72,15 @@ class ParticipantHost:
     ) -> None:
         self._plan = plan
         self._owned = {one.number: one for one in hosted}
-        self._protection = SharedOpening(
-            protection or participants_half(plan.session, key, plan.start_table(), self._owned)
+        self._protection = protection or participants_half(
+            plan.session, key, plan.start_table(), self._owned
         )
         self._reader = TableReader(plan)
         self._participants = self._made(closings=())
-        self._message: TableMessage | None = None
         self._counted_rounds = 0
+        self._round = 0
         self._reading: Reading | None = None
+        self._opening_seconds = 0.0
         self._table: IntegerTable = ()
         self._table_round = 0
         self._has_settled = False
@@ -90,10 +88,12 @@ class ParticipantHost:
     def distribute(self, table: bytes) -> Observation:
         """Open a table message for everybody here and measure its model."""
         message = TableMessage.from_bytes(table, self._plan.session)
+        start = time.process_time()
         opened = self._protection.open(message.payload)
+        self._opening_seconds = time.process_time() - start
         self._note(opened)
-        self._message = message
         self._reading = reading = self._reader.read(self._counted_rounds + 1, opened)
+        self._round = message.round
         observation = Observation(summed=reading.errors, has_settled=self._has_settled)
         for number, owned in self._owned.items():
             vectors = self._participants[number].user_factors(reading.model)
@@ -108,7 +108,7 @@ class ParticipantHost:
             )
         self._table, self._table_round = opened, self._counted_rounds
 
-    def open_round(self, opening: bytes) -> None:
+    def begin_round(self, opening: bytes) -> None:
         """Tell everybody here how the round begins."""
         self._protection.begin(opening)
 
@@ -119,32 +119,31 @@ class ParticipantHost:
 
         Whose table has not moved since its last upload yields nothing: an upload would be refused.
         """
-        if self._message is None:
-            raise ProtocolError("a round before any table was distributed")
+        reading = self._read()
         for number in cohort:
             if number not in self._participants or not self._protection.has_moved(number):
                 continue
             participant = self._participants[number]
             start = time.process_time()
             message = (
-                participant.leave(self._message)
+                participant.leave(self._round)
                 if number in leaving
-                else participant.take_part(self._message)
+                else participant.take_part(self._round, reading)
             )
             upload = message.to_bytes(self._plan.session)
             seconds = time.process_time() - start
             # The table was opened once for all who live here; each is charged what it would have
             # opened by itself.
-            opening = self._protection.seconds_for(participant.rows_needed())
-            yield Uploaded(number, upload, seconds + opening)
+            share = self._protection.work(participant.rows_needed()) / self._protection.work()
+            yield Uploaded(number, upload, seconds + share * self._opening_seconds)
 
-    def settle(self, closing: bytes) -> None:
+    def hear_closing(self, closing: bytes) -> None:
         """Tell everybody here how the round ended."""
         message = ClosingMessage.from_bytes(closing, self._plan.session)
         self._protection.hear(message)
         self._counted_rounds += message.counts(self._plan.session)
         for participant in self._participants.values():
-            participant.settle(message)
+            participant.hear_closing(message)
 
     def table_copy(self) -> bytes:
         """Return the last distributed table, sealed for participants who come late."""
@@ -158,9 +157,8 @@ class ParticipantHost:
 
     def opened_table(self) -> IntegerTable:
         """Return the last distributed table."""
-        if self._message is None:
-            raise ProtocolError("no table was distributed yet")
-        return self._protection.open(self._message.payload)
+        self._read()
+        return self._table
 
     def _observed(
         self, owned: HostedParticipant, vectors: FloatArray, public: PublicModel
@@ -175,9 +173,13 @@ class ParticipantHost:
 
     def public_model(self) -> PublicModel:
         """Return the public model of the last distributed table."""
+        return self._read().model
+
+    def _read(self) -> Reading:
+        """Return what the last distributed table says."""
         if self._reading is None:
             raise ProtocolError("no table was distributed yet")
-        return self._reading.model
+        return self._reading
 
     def user_factors(self) -> dict[int, FloatArray]:
         """Return the vectors with which each participant's users predict by it."""
@@ -228,70 +230,6 @@ class ParticipantHost:
                 plan,
                 one.training,
                 one.heldout,
-                self._reader,
             )
             for number, one in self._owned.items()
         }
-
-
-class SharedOpening(ParticipantProtection):
-    """Opens each table once, whole, for all participants of a process.
-
-    Parameters
-    ----------
-    protection
-        What really opens and protects.
-    """
-
-    def __init__(self, protection: ParticipantProtection) -> None:
-        super().__init__(protection.session)
-        self._protection = protection
-        self._payload: bytes | None = None
-        self._table: IntegerTable = ()
-        self._seconds = 0.0
-
-    def protect(
-        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
-    ) -> Protected:
-        """Protect a change."""
-        return self._protection.protect(
-            change, round_number=round_number, participant=participant, leaving=leaving
-        )
-
-    def has_moved(self, participant: int) -> bool:
-        """Return whether the table is another one than the participant's last upload went into."""
-        return self._protection.has_moved(participant)
-
-    def begin(self, opening_message: bytes) -> None:
-        """Hear how a round begins."""
-        self._protection.begin(opening_message)
-
-    def copy(self) -> bytes:
-        """Return the table, sealed for participants who come late."""
-        return self._protection.copy()
-
-    def hear(self, closing: ClosingMessage) -> None:
-        """Take note of a closing."""
-        self._protection.hear(closing)
-
-    def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
-        """Return the whole table, whichever rows are asked for."""
-        del rows
-        if payload is not self._payload:
-            start = time.process_time()
-            self._table = self._protection.open(payload)
-            self._seconds = time.process_time() - start
-            self._payload = payload
-        return self._table
-
-    def work(self, rows: Rows | None = None) -> int:
-        """Return the units of work of these rows."""
-        return self._protection.work(rows)
-
-    def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of an upload's payload that holds these rows."""
-        return self._protection.payload_bytes(rows)
-
-    def seconds_for(self, rows: Rows) -> float:
-        """Return the processor seconds that opening these rows alone would have taken."""
-        return self._seconds * self.work(rows) / self.work()

@@ -1,4 +1,4 @@
-"""A worker process that hosts participants, and the pipe to it.
+"""Calling hosts of participants: one in this process, or one in a worker at the end of a pipe.
 
 The participants' key crosses the pipe as raw bytes, never pickled and never on disk. Uploads cross
 it as raw bytes, too: pickling them would copy a megabyte four times more.
@@ -14,11 +14,11 @@ import socket
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.connection import Connection, wait
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from fedmf.crypto.paillier_numbers import WeakKeyWarning
 from fedmf.crypto.participants_key import (
@@ -30,6 +30,9 @@ from fedmf.errors import FedmfError, RunDirectoryError, WorkerError
 from fedmf.federation.engine import Uploaded
 from fedmf.federation.local.host import HostedParticipant, ParticipantHost
 from fedmf.federation.plan import TrainingPlan
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # Spawn behaves alike on every platform and carries no locks or threads of the parent over.
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -48,8 +51,83 @@ _ENVIRONMENT = {
 }
 
 
+class CalledHost(Protocol):
+    """A host of participants, wherever it is."""
+
+    @property
+    def connection(self) -> Connection | None:
+        """The pipe that answers come out of; None in this process, where they are there at once."""
+        ...
+
+    def ask(
+        self, act: Callable[Concatenate[ParticipantHost, P], T], *args: P.args, **named: P.kwargs
+    ) -> Callable[[], T]:
+        """Have the host do something; return a function that waits for the answer.
+
+        That function raises what the host raised, and `WorkerError` where its process died or
+        failed in a way that nobody expected.
+        """
+        ...
+
+    def collect(self, cohort: Sequence[int], leaving: frozenset[int]) -> None:
+        """Have participants take part; see `upload`."""
+        ...
+
+    def upload(self) -> Uploaded | None:
+        """Wait for the next upload after `collect`; None: there are no more."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the host; it keeps nothing that a checkpoint lacks."""
+        ...
+
+
+def ready(hosts: Sequence[CalledHost]) -> list[CalledHost]:
+    """Wait until some of the hosts that were asked to collect have something to say."""
+    pipes = {host.connection: host for host in hosts if host.connection is not None}
+    if len(pipes) < len(hosts):
+        return [host for host in hosts if host.connection is None]
+    return [pipes[pipe] for pipe in wait(list(pipes))]  # type: ignore[index]
+
+
+class HostHere:
+    """A host in this process.
+
+    Parameters
+    ----------
+    plan, key, hosted
+        As for `ParticipantHost`.
+    """
+
+    connection = None
+
+    def __init__(
+        self, plan: TrainingPlan, key: ParticipantsKey | None, hosted: Sequence[HostedParticipant]
+    ) -> None:
+        self._host = ParticipantHost(plan, key, hosted)
+        self._uploads: Iterator[Uploaded] = iter(())
+
+    def ask(
+        self, act: Callable[Concatenate[ParticipantHost, P], T], *args: P.args, **named: P.kwargs
+    ) -> Callable[[], T]:
+        """Do it now."""
+        answer = act(self._host, *args, **named)
+        return lambda: answer
+
+    def collect(self, cohort: Sequence[int], leaving: frozenset[int]) -> None:
+        """Have participants take part one by one, as their uploads are asked for."""
+        self._uploads = self._host.collect(cohort, leaving)
+
+    def upload(self) -> Uploaded | None:
+        """Return the next upload."""
+        return next(self._uploads, None)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 class HostProcess:
-    """The parent's end: asks, and receives answers or errors.
+    """The parent's end of a worker process.
 
     Parameters
     ----------
@@ -73,40 +151,20 @@ class HostProcess:
         except OSError as error:
             raise self._died() from error
 
-    def ask(self, command: str, *arguments: object) -> None:
-        """Send a command without waiting for its answer."""
-        try:
-            self.connection.send((command, arguments))
-        except OSError as error:
-            raise self._died() from error
+    def ask(
+        self, act: Callable[Concatenate[ParticipantHost, P], T], *args: P.args, **named: P.kwargs
+    ) -> Callable[[], T]:
+        """Send what to do, without waiting for the answer."""
+        self._send(act.__name__, *args, **named)
+        return self._answer
 
-    def answer(self) -> Any:
-        """Wait for the next answer.
-
-        Raises
-        ------
-        FedmfError
-            The command raised it over there.
-        WorkerError
-            The process died, or failed in a way that nobody expected.
-        """
-        try:
-            kind, value = self.connection.recv()
-        except (EOFError, OSError) as error:
-            raise self._died() from error
-        if kind == "error":
-            raise value
-        return value
+    def collect(self, cohort: Sequence[int], leaving: frozenset[int]) -> None:
+        """Have participants take part one after the other, as fast as they can."""
+        self._send(ParticipantHost.collect.__name__, cohort, leaving)
 
     def upload(self) -> Uploaded | None:
-        """Wait for the next upload after ``collect`` was asked for; None: there are no more.
-
-        Raises
-        ------
-        FedmfError, WorkerError
-            As for `answer`.
-        """
-        announced: Uploaded | None = self.answer()
+        """Wait for the next upload."""
+        announced: Uploaded | None = self._answer()
         if announced is None:
             return None
         try:
@@ -115,10 +173,25 @@ class HostProcess:
             raise self._died() from error
 
     def close(self) -> None:
-        """End the process; it keeps nothing that a checkpoint lacks."""
+        """End the process."""
         self.connection.close()
         self._process.terminate()
         self._process.join()
+
+    def _send(self, command: str, *arguments: object, **named: object) -> None:
+        try:
+            self.connection.send((command, arguments, named))
+        except OSError as error:
+            raise self._died() from error
+
+    def _answer(self) -> Any:
+        try:
+            kind, value = self.connection.recv()
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+        if kind == "error":
+            raise value
+        return value
 
     def _died(self) -> WorkerError:
         self._process.join(timeout=1)
@@ -175,8 +248,7 @@ def _serve(connection: Connection) -> None:
         key = _received_key(key_bytes) if key_bytes else None
         host = ParticipantHost(plan, key, hosted)
         while True:
-            command, arguments = connection.recv()
-            connection.send(_answer(host, connection, command, arguments))
+            connection.send(_answer(host, connection, *connection.recv()))
 
 
 def _received_key(data: bytes) -> ParticipantsKey:
@@ -187,40 +259,23 @@ def _received_key(data: bytes) -> ParticipantsKey:
 
 
 def _answer(
-    host: ParticipantHost, connection: Connection, command: str, arguments: tuple[Any, ...]
+    host: ParticipantHost,
+    connection: Connection,
+    command: str,
+    arguments: tuple[Any, ...],
+    named: dict[str, Any],
 ) -> tuple[str, object]:
-    commands: dict[str, Callable[..., object]] = {
-        "distribute": host.distribute,
-        "open_round": host.open_round,
-        "settle": host.settle,
-        "replace_ratings": host.replace_ratings,
-        "table_copy": host.table_copy,
-        "opened_table": host.opened_table,
-        "public_model": host.public_model,
-        "user_factors": host.user_factors,
-        "save": host.save,
-        "save_pending": host.save_pending,
-        "restore_pending": host.restore_pending,
-        "save_public_model": host.save_public_model,
-        "restore": host.restore,
-        "collect": lambda cohort, leaving: _stream(host, connection, cohort, leaving),
-    }
     try:
-        return "value", commands[command](*arguments)
+        answer = getattr(host, command)(*arguments, **named)
+        if command == ParticipantHost.collect.__name__:
+            for uploaded in answer:
+                connection.send(("value", replace(uploaded, message=b"")))
+                connection.send_bytes(uploaded.message)
+            answer = None
+        return "value", answer
     except FedmfError as error:
         return "error", error
     except OSError as error:
         return "error", RunDirectoryError(f"a worker cannot write: {error.strerror}")
     except Exception:  # noqa: BLE001 - whatever it is, the parent has to hear of it
         return "error", WorkerError(f"a worker process failed:\n{traceback.format_exc()}")
-
-
-def _stream(
-    host: ParticipantHost,
-    connection: Connection,
-    cohort: Iterable[int],
-    leaving: frozenset[int],
-) -> None:
-    for uploaded in host.collect(cohort, leaving):
-        connection.send(("value", replace(uploaded, message=b"")))
-        connection.send_bytes(uploaded.message)

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fedmf.errors import MessageError, ProtocolError, RunDirectoryError
-from fedmf.federation.engine import Uploaded
+from fedmf.federation.engine import Observation, Uploaded
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.history import History
 from fedmf.federation.silos.messages import (
@@ -34,6 +34,7 @@ from fedmf.federation.silos.messages import (
     error_from_bytes,
 )
 from fedmf.federation.silos.transport import SiloTransport
+from fedmf.protocol import ClosingMessage
 from fedmf.protocol.committee.charter import Charter
 from fedmf.protocol.committee.exchange import (
     AnswerRequest,
@@ -61,7 +62,7 @@ class Traffic:
 
 
 class SiloCarrier:
-    """Carries the messages of rounds to silos; see `fedmf.federation.rounds.Carrier`.
+    """Carries the messages of rounds to silos; see `fedmf.federation.engine.Carrier`.
 
     Parameters
     ----------
@@ -81,6 +82,8 @@ class SiloCarrier:
         Under a committee, how many have to be there in the first round; None: the whole cohort.
     standings
         How far silos are, as a checkpoint knows.
+    closings
+        How the rounds ended that are over, void ones included.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class SiloCarrier:
         patience: int,
         begin_with: int | None,
         standings: Mapping[int, Standing],
+        closings: Sequence[ClosingMessage],
     ) -> None:
         self._federation = federation
         self._charter = charter
@@ -108,12 +112,15 @@ class SiloCarrier:
         self._present: set[int] = set()
         self._is_first = True
         self._opening = b""
-        self.counted = 0
-        """Rounds that the table includes."""
-        self.closed = 0
-        """Rounds that have closed, the void ones included."""
+        self._closed = len(closings)
+        self._counted = sum(closing.counts(federation.session) for closing in closings)
         self.traffic = Traffic()
         """What was carried since somebody last put a new one here."""
+
+    def distribute(self, table: bytes) -> Observation:
+        """Keep a table message, which goes out to each silo when uploads are asked for."""
+        self._history.keep_table(self._closed + 1, table)
+        return Observation()
 
     def consult(self, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
         """Hand messages to members of the committee; yield their replies."""
@@ -145,7 +152,7 @@ class SiloCarrier:
             self._take_early(member, said[answered_at.get(member, -1) + 1 :])
         self._check_newcomers()
 
-    def open_round(self, opening: bytes) -> None:
+    def begin_round(self, opening: bytes) -> None:
         """Note how the round begins; it goes out when uploads are asked for."""
         self._opening = opening
 
@@ -171,25 +178,36 @@ class SiloCarrier:
                 break
         else:
             raise ProtocolError(
-                f"round {self.closed + 1} has {len(uploads)} uploads, and it takes {least} "
+                f"round {self._closed + 1} has {len(uploads)} uploads, and it takes {least} "
                 f"({self._complaints(missing)}); nothing is lost: run the coordinator again when "
                 "enough silos are there"
             )
         for silo, message in uploads.items():
             yield Uploaded(silo, message, math.nan)
 
+    def deliver_closing(self, closing: bytes) -> None:
+        """Keep how the round ended; each silo hears it before the next table."""
+        self._closed += 1
+        self._history.keep_closing(self._closed, closing)
+        session = self._federation.session
+        self._counted += ClosingMessage.from_bytes(closing, session).counts(session)
+
+    def table_copy(self) -> bytes:
+        """Raise ProtocolError: who comes late is handed all tables that were missed."""
+        raise ProtocolError("silos give the server no copies of the table")
+
     def _least(self, cohort: int) -> int:
         """Return how many uploads it takes to go on."""
         if self._charter is None:
             return self._federation.smallest_cohort
-        if self.counted:
+        if self._counted:
             # Members see to it: a round with too few of them is void.
             return 0
         return cohort if self._begin_with is None else min(cohort, self._begin_with)
 
     def _upload_requests(self, cohort: Iterable[int]) -> dict[int, _Parts]:
         opening = [(Part.OPENING, self._opening)] if self._opening else []
-        upload = (Part.UPLOAD, u32(self.closed + 1))
+        upload = (Part.UPLOAD, u32(self._closed + 1))
         return {
             silo: [*missing, *opening, upload] for silo, missing in self._missing(cohort).items()
         }
@@ -206,7 +224,7 @@ class SiloCarrier:
         for silo in silos:
             standing = self.standings.get(silo, Standing())
             try:
-                found[silo] = self._history.missing(standing, self.closed)
+                found[silo] = self._history.missing(standing, self._closed)
             except RunDirectoryError as error:
                 self.traffic.errors[silo] = str(error)
         return found
@@ -222,7 +240,7 @@ class SiloCarrier:
     def _taken_early(self, requests: Mapping[int, bytes]) -> dict[int, bytes]:
         """Return the early keys of the round that begins, if they are enough; forget all."""
         early, self._early = self._early, {}
-        number = self.closed + 1
+        number = self._closed + 1
         ready = {
             member: reply
             for member, reply in early.items()
@@ -237,7 +255,7 @@ class SiloCarrier:
         """Ask for keys of the next round, too, wherever somebody is there."""
         if self._charter is None:
             return
-        wish = EarlyKeyRequest(self.closed + 2).to_bytes(self._charter)
+        wish = EarlyKeyRequest(self._closed + 2).to_bytes(self._charter)
         for member, silo in enumerate(self._federation.members):
             if member in asked or silo in self._present:
                 asked.setdefault(member, []).append(wish)
@@ -288,10 +306,10 @@ class SiloCarrier:
         standing = reply.one(Part.STANDING)
         if standing is not None:
             found = Standing.from_bytes(standing)
-            if found.settled > self.closed:
+            if found.settled > self._closed:
                 raise ProtocolError(
                     f"silo {silo} has heard how {found.settled} rounds ended, and here "
-                    f"{self.closed} have: this coordinator's folder was put back in time; go on "
+                    f"{self._closed} have: this coordinator's folder was put back in time; go on "
                     "with the newest one, or begin a new session"
                 )
             self.standings[silo] = found

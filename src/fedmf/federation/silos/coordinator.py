@@ -79,8 +79,8 @@ class Coordinator:
             settings.patience,
             settings.begin_with,
             {} if checkpoint is None else checkpoint.standings,
+            self._server.closings,
         )
-        self._note_closed()
         self._refused: dict[int, str] = {}
         self._player = RoundPlayer(
             self._server, self._carrier, Transcript(), self._state.keep_frozen, self._refuse
@@ -125,7 +125,7 @@ class Coordinator:
         entries = []
         void = 0
         if not self._server.closings:
-            self._history.keep_table(1, self._table())
+            self._carrier.distribute(self._table())
         while not self._server.is_over:
             entry = self._round()
             entries.append(entry)
@@ -157,9 +157,8 @@ class Coordinator:
             if not reasons or reasons in str(error):
                 raise
             raise ProtocolError(f"{error} ({reasons})") from error
-        self._history.keep_closing(played.round, played.data)
-        self._note_closed()
-        self._history.keep_table(played.round + 1, self._table())
+        self._carrier.deliver_closing(played.data)
+        self._carrier.distribute(self._table())
         entry = self._entry(played, cohort, time.monotonic() - start)
         closings = [one.to_bytes(self.federation.session) for one in self._server.closings]
         size = self._log.append(entry)
@@ -168,10 +167,6 @@ class Coordinator:
         )
         self._history.forget(self._carrier.table_of_all())
         return entry
-
-    def _note_closed(self) -> None:
-        self._carrier.closed = len(self._server.closings)
-        self._carrier.counted = self._server.counted_rounds
 
     def _entry(self, played: Played, cohort: Iterable[int], seconds: float) -> RoundEntry:
         traffic, included = self._carrier.traffic, played.closing.included

@@ -237,7 +237,7 @@ class Silo:
                 f"federation file says at least {least}"
             )
         self._halfway = True
-        self._host.settle(data)
+        self._host.hear_closing(data)
         self._held = Held([*self._held.closings, data])
 
     def _open_table(self, data: bytes) -> None:
@@ -262,7 +262,7 @@ class Silo:
                 f"round {self.standing.settled + 1} is opened for a second time, otherwise than "
                 "when this silo uploaded; it uploads once in a round"
             )
-        self._host.open_round(data)
+        self._host.begin_round(data)
         self._held.opening = data
 
     def _upload(self, data: bytes) -> bytes:

@@ -107,7 +107,7 @@ class SiloState:
             if held.table:
                 host.distribute(held.table)
             if held.opening:
-                host.open_round(held.opening)
+                host.begin_round(held.opening)
             host.restore_pending(folder)
         except RunDirectoryError:
             raise
