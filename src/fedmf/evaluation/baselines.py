@@ -24,7 +24,7 @@ from fedmf.evaluation._checks import (
 
 @dataclass(frozen=True, slots=True)
 class GlobalMean:
-    """Predict the mean of all training ratings, whoever rates whatever."""
+    """Predict the mean of all training ratings, for every user and item."""
 
     mean: float
     """Mean training rating, in units of the rating scale."""
@@ -169,7 +169,7 @@ class Popularity:
         order = np.argsort(-self.scores, kind="stable")
         lists = np.full((len(rated), n), -1, dtype=np.int64)
         for row, items in zip(lists, rated, strict=True):
-            # A user's own items take so many of the first places at most.
+            # The user's own items take at most that many of the first places.
             first = order[: n + len(items)]
             best = first[~np.isin(first, items)][:n]
             row[: len(best)] = best

@@ -26,25 +26,18 @@ _DRAWS_IN_MEMORY = 1 << 22  # 32 MB of user numbers, however many users there ar
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with an interval around it that is meant to hold the true figure.
-
-    Attributes
-    ----------
-    low, high
-        Ends of the interval, in the unit of `value`.
-    value
-        The figure itself, from all users.
-    confidence
-        Share of such intervals, over repetitions with new users, that hold the true figure.
-    n
-        Number of users behind the figure.
-    """
+    """A figure with an interval around it that is meant to hold the true figure."""
 
     low: float
+    """Lower end of the interval, in the unit of `value`."""
     value: float
+    """The figure itself, from all users."""
     high: float
+    """Upper end of the interval, in the unit of `value`."""
     confidence: float
+    """Share of such intervals, over repetitions with new users, that hold the true figure."""
     n: int
+    """Number of users behind the figure."""
 
 
 def bootstrap_interval(
@@ -110,12 +103,8 @@ def bootstrap_ratio(
         Sum over each user's test ratings, such as of absolute errors, float64 (n,).
     counts
         Number of each user's test ratings, (n,), at least 1.
-    samples
-        Number of times that n users are drawn with replacement.
-    confidence
-        Share of intervals that are meant to hold the true figure.
-    rng
-        Source of the draws; the same state gives the same interval.
+    samples, confidence, rng
+        As of `bootstrap_interval`.
 
     Returns
     -------
@@ -127,7 +116,7 @@ def bootstrap_ratio(
     DataError
         If there are fewer than two users, sums that are negative or not finite, or counts below 1.
     SettingsError
-        If `confidence` is not between 0 and 1, or `samples` too small to show its ends.
+        As `bootstrap_interval`.
     """
     totals = np.asarray(sums, dtype=np.float64)
     sizes = np.asarray(counts, dtype=np.float64)

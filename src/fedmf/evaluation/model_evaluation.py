@@ -30,9 +30,9 @@ class ModelEvaluation:
     """How a model does on unseen ratings.
 
     Errors are of predictions clipped to the scale, and NaN where the method predicts no ratings.
-    Rankings are over the whole catalogue less what
-    a user had rated in training; every unseen rating counts as relevant, whatever its stars.
-    Intervals are 95 % bootstrap intervals over users; of one user alone they are NaN.
+    Rankings are over the whole catalogue less what a user had rated in training; every unseen
+    rating counts as relevant, however low it is. Intervals are 95 % bootstrap intervals over
+    users; with a single user they are NaN.
     """
 
     rmse: Interval
@@ -52,6 +52,18 @@ class ModelEvaluation:
     users: int
     ratings: int
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class _Measured:
+    """The ratings that count."""
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    values: NDArray[np.float64]
+    """The model's codes of users and items, and the ratings, each of shape (n,)."""
+    notes: tuple[str, ...]
+    """Sentences on what was left out."""
 
 
 def evaluate_model(
@@ -76,9 +88,45 @@ def evaluate_model(
     DataError
         No rating is left of a user and an item that the model knows.
     """
-    users = _codes(unseen.user_ids, model.user_ids)[unseen.users]
-    items = _codes(unseen.item_ids, model.item_ids)[unseen.items]
-    known = (users >= 0) & (items >= 0)
+    measured = _measured(model, unseen)
+    users, counts = np.unique(measured.users, return_counts=True)
+    unknown = Interval(math.nan, math.nan, math.nan, 0.95, len(users))
+    rng = np.random.default_rng(seed)
+    rmse_interval, mae_interval = _rating_intervals(model, measured, rng) or (unknown, unknown)
+    order = np.argsort(measured.users, kind="stable")
+    relevant = np.split(measured.items[order], np.cumsum(counts)[:-1])
+    raters = Popularity.fit(model.rated_items, len(model.item_ids))
+    rated = np.split(model.rated_items, model.rated_starts[1:-1])
+    popular = raters.rank([rated[user] for user in users], 10)
+    baselines = {
+        "popularity": {
+            name: float(figures.mean())
+            for name, figures in _ranking(model, raters, popular, relevant).items()
+            if len(figures)
+        }
+        | {"coverage_at_10": coverage_at(10, popular, len(model.item_ids))}
+    }
+    if training is not None:
+        baselines |= _rating_baselines(model, training, measured)
+    ranked = model.rank(users, 10)
+    return ModelEvaluation(
+        rmse=rmse_interval,
+        mae=mae_interval,
+        **{
+            name: _interval(bootstrap_interval, figures, rng=rng) if len(figures) else unknown
+            for name, figures in _ranking(model, raters, ranked, relevant).items()
+        },
+        coverage_at_10=coverage_at(10, ranked, len(model.item_ids)),
+        baselines=baselines,
+        users=len(users),
+        ratings=len(measured.values),
+        notes=measured.notes,
+    )
+
+
+def _measured(model: FactorModel, unseen: Ratings) -> _Measured:
+    """Return the ratings of pairs that the model knows and was not trained on."""
+    users, items, known = _known(model, unseen)
     notes = []
     if not known.all():
         notes.append(
@@ -100,43 +148,25 @@ def evaluate_model(
             f"{int((known & seen).sum()):,} ratings are of pairs that the model was trained on; "
             "they were left out"
         )
-    known &= ~seen
-    if not known.any():
+    left = known & ~seen
+    if not left.any():
         raise DataError("the model was trained on all of these ratings; none is left to measure")
-    users, items, values = users[known], items[known], unseen.values[known]
-    errors = values - model.predict(users, items)
-    who, position, counts = np.unique(users, return_inverse=True, return_counts=True)
+    return _Measured(users[left], items[left], unseen.values[left], tuple(notes))
+
+
+def _rating_intervals(
+    model: FactorModel, measured: _Measured, rng: np.random.Generator
+) -> tuple[Interval, Interval] | None:
+    """Return RMSE and MAE; None where the method predicts no ratings."""
+    if not model.method.predicts_ratings:
+        return None
+    errors = measured.values - model.predict(measured.users, measured.items)
+    _, position, counts = np.unique(measured.users, return_inverse=True, return_counts=True)
     squared = np.bincount(position, weights=errors**2)
     absolute = np.bincount(position, weights=np.abs(errors))
-    relevant = np.split(items[np.argsort(position, kind="stable")], np.cumsum(counts)[:-1])
-    rng = np.random.default_rng(seed)
-    rates, unknown = model.method.predicts_ratings, Interval(*(math.nan,) * 3, 0.95, len(who))
-    raters = Popularity.fit(model.rated_items, len(model.item_ids))
-    rated = np.split(model.rated_items, model.rated_starts[1:-1])
-    popular = raters.rank([rated[user] for user in who], 10)
-    baselines = {
-        "popularity": {
-            name: float(figures.mean())
-            for name, figures in _ranking(model, raters, popular, relevant).items()
-            if len(figures)
-        }
-        | {"coverage_at_10": coverage_at(10, popular, len(model.item_ids))}
-    }
-    if training is not None:
-        baselines |= _rating_baselines(model, training, users, items, values)
-    ranked = model.rank(who, 10)
-    return ModelEvaluation(
-        rmse=_interval(bootstrap_rmse, squared, counts, rng=rng) if rates else unknown,
-        mae=_interval(bootstrap_ratio, absolute, counts, rng=rng) if rates else unknown,
-        **{
-            name: _interval(bootstrap_interval, figures, rng=rng) if len(figures) else unknown
-            for name, figures in _ranking(model, raters, ranked, relevant).items()
-        },
-        coverage_at_10=coverage_at(10, ranked, len(model.item_ids)),
-        baselines=baselines,
-        users=len(who),
-        ratings=len(values),
-        notes=tuple(notes),
+    return (
+        _interval(bootstrap_rmse, squared, counts, rng=rng),
+        _interval(bootstrap_ratio, absolute, counts, rng=rng),
     )
 
 
@@ -158,15 +188,9 @@ def _ranking(
 
 
 def _rating_baselines(
-    model: FactorModel,
-    training: Ratings,
-    users: NDArray[np.int32],
-    items: NDArray[np.int32],
-    values: NDArray[np.float64],
+    model: FactorModel, training: Ratings, measured: _Measured
 ) -> dict[str, dict[str, float]]:
-    their_users = _codes(training.user_ids, model.user_ids)[training.users]
-    their_items = _codes(training.item_ids, model.item_ids)[training.items]
-    known = (their_users >= 0) & (their_items >= 0)
+    their_users, their_items, known = _known(model, training)
     bias = UserItemBias.fit(
         their_users[known],
         their_items[known],
@@ -175,13 +199,24 @@ def _rating_baselines(
         len(model.item_ids),
     )
     predicted = {
-        "bias": bias.predict(users, items),
-        "global_mean": GlobalMean.fit(training.values[known]).predict(users, items),
+        "bias": bias.predict(measured.users, measured.items),
+        "global_mean": GlobalMean.fit(training.values[known]).predict(
+            measured.users, measured.items
+        ),
     }
     return {
-        name: {"rmse": rmse(values, one), "mae": mae(values, one)}
+        name: {"rmse": rmse(measured.values, one), "mae": mae(measured.values, one)}
         for name, one in predicted.items()
     }
+
+
+def _known(
+    model: FactorModel, ratings: Ratings
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
+    """Return the model's codes of users and items of ratings, and where it knows both."""
+    users = _codes(ratings.user_ids, model.user_ids)[ratings.users]
+    items = _codes(ratings.item_ids, model.item_ids)[ratings.items]
+    return users, items, (users >= 0) & (items >= 0)
 
 
 def _codes(ids: tuple[Id, ...], known: tuple[Id, ...]) -> NDArray[np.int32]:
@@ -195,6 +230,6 @@ def _interval(
 ) -> Interval:
     if len(figures[0]) > 1:
         return bootstrap(*figures, rng=rng)
-    # One user alone shows no spread: the bootstrap of the user twice has the right value.
+    # A single user shows no spread: the bootstrap of the user twice has the right value.
     twice = bootstrap(*(np.repeat(figure, 2) for figure in figures), rng=rng)
     return replace(twice, low=math.nan, high=math.nan, n=1)

@@ -120,10 +120,8 @@ def novelty_at(k: int, ranked: CodeArray, raters: NDArray[np.integer], n_users: 
 
     Parameters
     ----------
-    k
-        Number of places that count.
-    ranked
-        Recommended item codes, integers (users, length) or (length,), with length >= k.
+    k, ranked
+        As of `ndcg_at`.
     raters
         Number of users who rated each item in training, integers (n_items,).
     n_users
@@ -162,10 +160,8 @@ def coverage_at(k: int, ranked: CodeArray, n_items: int) -> float:
 
     Parameters
     ----------
-    k
-        Number of places that count.
-    ranked
-        Recommended item codes, integers (users, length) or (length,), with length >= k.
+    k, ranked
+        As of `ndcg_at`.
     n_items
         Size of the catalogue; all codes are smaller.
 

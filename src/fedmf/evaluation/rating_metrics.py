@@ -32,22 +32,7 @@ def rmse(actual: ArrayLike, predicted: ArrayLike) -> float:
 def mae(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Mean absolute error over all ratings, ``mean(|actual - predicted|)``.
 
-    Parameters
-    ----------
-    actual
-        Ratings that were given, float64 (n,).
-    predicted
-        Predictions for the same ratings in the same order, float64 (n,).
-
-    Returns
-    -------
-    float
-        In units of the rating scale; 0 is perfect.
-
-    Raises
-    ------
-    DataError
-        If the arrays are empty, differ in length or hold NaN or infinity.
+    Parameters, unit and errors are those of `rmse`.
     """
     return float(np.mean(np.abs(_errors(actual, predicted))))
 

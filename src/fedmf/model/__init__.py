@@ -1,6 +1,12 @@
 """The learning wing: factor models and the methods that train them, in plain numpy."""
 
-from fedmf.model.factor_model import FactorModel, NewUser, best_items
+from fedmf.model.factor_model import (
+    FactorModel,
+    NewUser,
+    Prediction,
+    Recommendation,
+    best_items,
+)
 from fedmf.model.files import load_model, save_model
 from fedmf.model.method import (
     RATERS,
@@ -13,7 +19,6 @@ from fedmf.model.method import (
     RowGroup,
     RowValues,
 )
-from fedmf.model.prediction import Prediction, Recommendation
 from fedmf.model.registry import METHODS, configure_method, restore_method
 
 __all__ = [

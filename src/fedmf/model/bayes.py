@@ -264,7 +264,7 @@ class Bayes(Method):
     def _star(self) -> float:
         """What a star is on the scale of these ratings."""
         length = self.scale.highest - self.scale.lowest
-        # On a scale of one point every rating is 0 stars, whatever a star is.
+        # On a scale of one point every rating is 0 stars, however long a star is.
         return length / STARS if length > 0 else 1.0
 
     @property

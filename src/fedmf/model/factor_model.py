@@ -11,8 +11,39 @@ from numpy.typing import NDArray
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
 from fedmf.model.method import FloatArray, Method, PublicModel
-from fedmf.model.prediction import CONFIDENCE, Prediction, Recommendation
 from fedmf.ratings import Id
+
+CONFIDENCE = 0.9
+"""Probability of the intervals unless another one is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One recommended item."""
+
+    item: Id
+    title: str
+    """Its original id, and its title."""
+    score: float
+    """Its predicted rating, or its score with methods that only rank."""
+    low: float | None = None
+    high: float | None = None
+    """Ends of the interval that holds the user's rating with a probability of 0.9; None with
+    methods that do not know how sure they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A prediction, and how sure it is."""
+
+    value: float
+    """The predicted rating, or the score with methods that only rank."""
+    low: float | None
+    high: float | None
+    """Ends of the interval that holds the rating with a probability of `confidence`; None with
+    methods that do not know how sure they are."""
+    confidence: float
+    """Strictly between 0 and 1."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -67,7 +98,7 @@ class FactorModel:
         """
         best = np.full((len(users), n), -1, dtype=np.int64)
         for k, user in enumerate(users):
-            chosen = self._best(self.user_factors[user], self._rated_by(int(user)), n)
+            chosen = best_items(self.public, self.user_factors[user], self._rated_by(int(user)), n)
             best[k, : len(chosen)] = chosen
         return best
 
@@ -131,7 +162,7 @@ class FactorModel:
         """
         if n < 1:
             raise SettingsError(f"at least 1 item can be recommended, not {n}")
-        best = self._best(user_factors, rated, n)
+        best = best_items(self.public, user_factors, rated, n)
         return [
             Recommendation(item, self.titles.get(item, str(item)), one.value, one.low, one.high)
             for item, one in zip(
@@ -140,11 +171,6 @@ class FactorModel:
                 strict=True,
             )
         ]
-
-    def _best(
-        self, user_factors: FloatArray, rated: NDArray[np.int32], n: int
-    ) -> NDArray[np.int64]:
-        return best_items(self.public, user_factors, rated, n)
 
     def predictions(
         self,
@@ -167,7 +193,7 @@ class FactorModel:
         Raises
         ------
         SettingsError
-            A probability that is none.
+            `confidence` is not between 0 and 1.
         """
         if not 0.0 < confidence < 1.0:
             raise SettingsError(f"confidence lies strictly between 0 and 1; {confidence} does not")
@@ -193,7 +219,7 @@ class FactorModel:
         UnknownNameError
             The model does not know the user or the item.
         SettingsError
-            A probability that is none.
+            `confidence` is not between 0 and 1.
         """
         code, chosen = self.user_code(user), np.array([self.item_code(item)])
         rated = self._rated_by(code)
@@ -273,7 +299,7 @@ class NewUser:
         UnknownNameError
             The model does not know the item.
         SettingsError
-            A probability that is none.
+            `confidence` is not between 0 and 1.
         """
         chosen = np.array([self.model.item_code(item)])
         return self.model.predictions(self.factors, self.rated, chosen, confidence)[0]

@@ -1,7 +1,7 @@
 """Model files: a folder of JSON and plain arrays, loaded without training data or pickle.
 
 ``model.json`` holds settings and catalogue, ``items.npz`` the public model, ``users.npz``
-what belongs to the users held here. Whoever passes a model on leaves ``users.npz`` out.
+what belongs to the users held here. Leave ``users.npz`` out when you pass a model on.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def load_model(folder: Path) -> FactorModel:
     Raises
     ------
     ModelFileError
-        The folder is no model, of another version, or damaged.
+        The folder is not a model, of another version, or damaged.
     """
     if not (folder / "model.json").is_file():
         raise ModelFileError(f"{folder} is not a saved model: it holds no model.json")

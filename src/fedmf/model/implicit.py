@@ -1,7 +1,7 @@
 """Method `implicit`: ranking from what people viewed, clicked, bought or rated at all.
 
-Every rating counts as one interaction, whatever its value. Loss (iALS: Hu, Koren, Volinsky 2008, in
-the form of Rendle, Krichene, Zhang, Koren, "Revisiting the Performance of iALS on Item
+Every rating counts as one interaction; its value is not used. Loss (iALS: Hu, Koren, Volinsky 2008,
+in the form of Rendle, Krichene, Zhang, Koren, "Revisiting the Performance of iALS on Item
 Recommendation Benchmarks", 2022): the sum over interactions of (1 - u_i.v_j)^2, plus alpha times
 the sum over all pairs of (u_i.v_j)^2, plus
 
@@ -156,7 +156,7 @@ class Implicit(Method):
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:
-        """Return the exact vector of a user who has met these items, whatever their ratings."""
+        """Return the exact vector of a user who has met these items; ratings are not used."""
         del values
         met = public.item_factors[items]
         precision = met.T @ met + public.statistics["unseen"]

@@ -44,7 +44,7 @@ def folder_files(path: Path) -> FileSet:
 
 
 def zip_files(path: Path) -> FileSet:
-    """Return the files in a zip archive, in whatever folders.
+    """Return the files in a zip archive, from all of its folders.
 
     Raises
     ------

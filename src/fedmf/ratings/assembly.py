@@ -1,6 +1,7 @@
 """From unchecked columns to a rating table: every check, then scale and duplicates."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,16 @@ from fedmf.ratings.identifiers import Id
 from fedmf.ratings.scale import RatingScale
 from fedmf.ratings.table import Ratings
 from fedmf.ratings.unchecked import UncheckedTable
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class _Columns:
+    user_ids: tuple[Id, ...]
+    item_ids: tuple[Id, ...]
+    users: npt.NDArray[np.int32]
+    items: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float64]
+    timestamps: npt.NDArray[np.int64] | None
 
 
 def assembled(
@@ -37,8 +48,32 @@ def assembled(
     DataError
         If anything is wrong with the table; lists everything that is.
     """
-    columns, problems = table.columns, table.problems
     notes: list[str] = []
+    columns = _checked(table, scale, notes)
+    kept = _last_of_each_pair(columns.users, columns.items, columns.timestamps)
+    if len(kept) < len(columns.values):
+        notes.append(_about_duplicates(len(columns.values) - len(kept)))
+    values = columns.values[kept]
+    lowest, highest = float(values.min()), float(values.max())
+    if lowest == highest:
+        notes.append(f"all ratings are {lowest:g}: nothing can be learned from their differences")
+    return Ratings(
+        name=name,
+        user_ids=columns.user_ids,
+        item_ids=columns.item_ids,
+        users=columns.users[kept],
+        items=columns.items[kept],
+        values=values,
+        timestamps=None if columns.timestamps is None else columns.timestamps[kept],
+        titles={one: titles[one] for one in columns.item_ids if one in titles} if titles else {},
+        scale=scale or RatingScale(lowest, highest),
+        notes=tuple(notes),
+    )
+
+
+def _checked(table: UncheckedTable, scale: RatingScale | None, notes: list[str]) -> _Columns:
+    """Return the columns of a table in which every cell is fit; add notes on what was noticed."""
+    columns, problems = table.columns, table.problems
     ids = {
         role: checked_ids(columns[role], problems, notes)
         for role in ("user", "item")
@@ -56,28 +91,9 @@ def assembled(
         if len(values) == 0:
             problems.add("there is not a single rating in it; add some")
     problems.raise_if_any()
-
     items, item_ids = ids["item"]
     users, user_ids = ids.get("user", (np.zeros(len(items), dtype=np.int32), ("",)))
-    kept = _last_of_each_pair(users, items, timestamps)
-    if len(kept) < len(values):
-        notes.append(_about_duplicates(len(values) - len(kept)))
-    values = values[kept]
-    lowest, highest = float(values.min()), float(values.max())
-    if lowest == highest:
-        notes.append(f"all ratings are {lowest:g}: nothing can be learned from their differences")
-    return Ratings(
-        name=name,
-        user_ids=user_ids,
-        item_ids=item_ids,
-        users=users[kept],
-        items=items[kept],
-        values=values,
-        timestamps=None if timestamps is None else timestamps[kept],
-        titles={one: titles[one] for one in item_ids if one in titles} if titles else {},
-        scale=scale or RatingScale(lowest, highest),
-        notes=tuple(notes),
-    )
+    return _Columns(user_ids, item_ids, users, items, values, timestamps)
 
 
 def _last_of_each_pair(

@@ -10,17 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fedmf.ratings.arrow_arrays import (
-    is_empty,
-    is_null,
-    is_number_type,
-    plain_array,
-    to_floats,
-    to_numpy,
-)
 from fedmf.ratings.identifiers import Id
-from fedmf.ratings.problems import Problems, shortened
-from fedmf.ratings.unchecked import UncheckedColumn
+from fedmf.ratings.unchecked import Problems, UncheckedColumn, shortened
 
 # Above this, neighbouring whole numbers share one float64.
 LARGEST_EXACT_FLOAT = 2**53
@@ -34,20 +25,20 @@ def checked_ids(
     """Return codes in order of first appearance, int32 (n,), and the identifier of each code.
 
     Identifiers are whole numbers if all of them are (as numbers, or as text such as ``42`` that
-    reads the same when it is written again), otherwise text. Text like ``007`` therefore stays
+    reads the same when it is written again), otherwise text. So text like ``007`` stays
     text, and a column of both kinds becomes text, which a note says.
     """
-    cells = plain_array(column.cells)
+    cells = _plain_array(column.cells)
     if pa.types.is_floating(cells.type):
-        numbers = to_floats(cells)
-        _report(column, problems, is_null(cells), NO_VALUE)
-        bad = ~is_null(cells) & ~_is_whole(numbers)
+        numbers = _to_floats(cells)
+        _report(column, problems, _is_null(cells), NO_VALUE)
+        bad = ~_is_null(cells) & ~_is_whole(numbers)
         _report(column, problems, bad, "{} is no identifier; use whole numbers or text")
         cells = pa.array(np.where(_is_whole(numbers), numbers, 0).astype(np.int64))
     elif pa.types.is_large_string(cells.type) or pa.types.is_null(cells.type):
-        _report(column, problems, is_empty(cells), NO_VALUE)
+        _report(column, problems, _is_empty(cells), NO_VALUE)
     elif pa.types.is_integer(cells.type):
-        _report(column, problems, is_null(cells), NO_VALUE)
+        _report(column, problems, _is_null(cells), NO_VALUE)
     else:
         problems.add(_unusable(column, "identifiers", "whole numbers or text"))
         return np.full(len(cells), -1, dtype=np.int32), ()
@@ -57,7 +48,9 @@ def checked_ids(
 
 def _codes(encoded: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     """Return the codes of a dictionary array, -1 for null."""
-    codes: npt.NDArray[np.int32] = np.nan_to_num(to_numpy(encoded.indices), nan=-1).astype(np.int32)
+    codes: npt.NDArray[np.int32] = np.nan_to_num(_to_numpy(encoded.indices), nan=-1).astype(
+        np.int32
+    )
     return codes
 
 
@@ -80,13 +73,13 @@ def _identifiers(column: UncheckedColumn, distinct: pa.Array, notes: list[str]) 
 
 def checked_values(column: UncheckedColumn, problems: Problems) -> npt.NDArray[np.float64]:
     """Return ratings as finite float64, shape (n,)."""
-    cells = plain_array(column.cells)
-    empty = is_empty(cells)
+    cells = _plain_array(column.cells)
+    empty = _is_empty(cells)
     _report(column, problems, empty, NO_VALUE)
     if pa.types.is_large_string(cells.type):
         values = _each_text(cells, float)
-    elif is_number_type(cells.type):
-        values = to_floats(cells)
+    elif _is_number_type(cells.type):
+        values = _to_floats(cells)
     else:
         if not pa.types.is_null(cells.type):
             problems.add(_unusable(column, "ratings", "numbers"))
@@ -102,21 +95,21 @@ def checked_timestamps(column: UncheckedColumn, problems: Problems) -> npt.NDArr
     Whole numbers are seconds already. Dates and times are taken as UTC unless they name another
     time zone, and lose their fraction of a second.
     """
-    cells = plain_array(column.cells)
-    empty = is_empty(cells)
+    cells = _plain_array(column.cells)
+    empty = _is_empty(cells)
     _report(column, problems, empty, NO_VALUE)
     kind = cells.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         unit = kind.unit if pa.types.is_timestamp(kind) else "s"
         moments = cells if pa.types.is_timestamp(kind) else cells.cast(pa.timestamp("s"))
-        ticks = to_numpy(moments.cast(pa.int64()).fill_null(0))
+        ticks = _to_numpy(moments.cast(pa.int64()).fill_null(0))
         ticks_per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
         floored: npt.NDArray[np.int64] = np.floor_divide(ticks, ticks_per_second)
         return floored
     if pa.types.is_large_string(kind):
         seconds = _each_text(cells, _seconds)
-    elif is_number_type(kind):
-        seconds = to_floats(cells)
+    elif _is_number_type(kind):
+        seconds = _to_floats(cells)
     else:
         if not pa.types.is_null(kind):
             problems.add(_unusable(column, "timestamps", "whole seconds or dates with times"))
@@ -144,7 +137,7 @@ def _is_whole(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
 def _each_text(cells: pa.Array, parse: Callable[[str], float]) -> npt.NDArray[np.float64]:
     """Parse text into numbers; NaN stands for null and for what `parse` refuses."""
     try:
-        return to_floats(cells)
+        return _to_floats(cells)
     except pa.ArrowInvalid:
         pass
 
@@ -192,3 +185,51 @@ def _unusable(column: UncheckedColumn, needed: str, instead: str) -> str:
         f"column {column.name!r} holds {column.cells.type} values, which cannot be {needed}; "
         f"convert it to {instead}"
     )
+
+
+def _plain_array(cells: pa.ChunkedArray) -> pa.Array:
+    """Return one array without dictionaries and views, so that text is always large_string."""
+    if not pa.types.is_dictionary(cells.type):
+        return cells.cast(_plain_type(cells.type)).combine_chunks()
+    values = [_plain_array(pa.chunked_array([chunk.dictionary])) for chunk in cells.chunks]
+    taken = [
+        value.take(chunk.indices.cast(pa.int64()))
+        for value, chunk in zip(values, cells.chunks, strict=True)
+    ]
+    return pa.chunked_array(taken, _plain_type(cells.type.value_type)).combine_chunks()
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    is_text = pa.types.is_string(kind) or pa.types.is_string_view(kind)
+    return pa.large_string() if is_text else kind
+
+
+def _to_numpy(cells: pa.Array) -> npt.NDArray[Any]:
+    """Return numbers as numpy array; a null makes the others float64 and is NaN."""
+    # to_numpy imports pandas wherever that is installed, which takes longer than loading the
+    # bundled ratings. Only columns without nulls can go another way; those with nulls are errors.
+    return cells.to_numpy(zero_copy_only=False) if cells.null_count else np.from_dlpack(cells)
+
+
+def _is_number_type(kind: pa.DataType) -> bool:
+    """Return whether cells of this type are numbers; truth values are not."""
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+
+def _to_floats(cells: pa.Array) -> npt.NDArray[np.float64]:
+    """Return numbers as float64; a null becomes NaN."""
+    return _to_numpy(cells.cast(pa.float64(), safe=False))
+
+
+def _is_null(cells: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return which cells are null or NaN."""
+    return _to_numpy(cells.is_null(nan_is_null=True).cast(pa.uint8())).astype(np.bool_)
+
+
+def _is_empty(cells: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return which cells are null, or text without a character."""
+    empty = _is_null(cells)
+    if pa.types.is_large_string(cells.type):
+        empty |= _to_numpy(pc.binary_length(cells)) == 0
+    return empty

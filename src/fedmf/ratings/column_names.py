@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fedmf.ratings.problems import Problems, listed
+from fedmf.ratings.unchecked import Problems, listed
 
 COMMON_NAMES: Mapping[str, frozenset[str]] = {
     "user": frozenset(

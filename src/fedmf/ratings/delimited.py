@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from fedmf.ratings.column_names import Wanted, find_columns
-from fedmf.ratings.problems import Problems
-from fedmf.ratings.unchecked import UncheckedColumn, UncheckedTable
+from fedmf.ratings.unchecked import Problems, UncheckedColumn, UncheckedTable
 
 DELIMITERS = ",;\t|"
 HEADER_BYTES = 1 << 16

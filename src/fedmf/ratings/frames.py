@@ -10,8 +10,7 @@ import pyarrow.parquet
 
 from fedmf.errors import DataError
 from fedmf.ratings.column_names import Wanted, find_columns
-from fedmf.ratings.problems import Problems
-from fedmf.ratings.unchecked import UncheckedColumn, UncheckedTable
+from fedmf.ratings.unchecked import Problems, UncheckedColumn, UncheckedTable
 
 
 def _row_name(row: int) -> str:
@@ -65,7 +64,13 @@ def read_frame(frame: Any, wanted: Mapping[str, Wanted]) -> UncheckedTable:
             f"ratings cannot be read from a {type(frame).__name__}; give a path, the name of a "
             "bundled data set, or a frame of pandas, polars or Arrow"
         )
-    return _chosen_columns(pa.table(frame), wanted, problems)
+    table = pa.table(frame)
+    names = table.column_names
+    columns = {
+        role: UncheckedColumn(names[place], table.column(place))
+        for role, place in find_columns(names, wanted, problems).items()
+    }
+    return UncheckedTable(columns, problems)
 
 
 def _pandas_columns(
@@ -87,14 +92,3 @@ def _pandas_columns(
         else:
             columns[role] = UncheckedColumn(name, table.column(0))
     return columns
-
-
-def _chosen_columns(
-    table: pa.Table, wanted: Mapping[str, Wanted], problems: Problems
-) -> UncheckedTable:
-    names = table.column_names
-    places = find_columns(names, wanted, problems)
-    columns = {
-        role: UncheckedColumn(names[place], table.column(place)) for role, place in places.items()
-    }
-    return UncheckedTable(columns, problems)

@@ -12,7 +12,7 @@ def index_of(ids: Sequence[Id]) -> dict[Id, int]:
 
 
 def find_code(wanted: Id, index: Mapping[Id, int]) -> int | None:
-    """Return the code of `wanted`, or None if nobody has that identifier.
+    """Return the code of `wanted`, or None if there is no such identifier.
 
     Command lines only know text, so ``"1"`` finds the identifier 1; and 1 finds ``"1"`` where the
     identifiers of a table are text.

@@ -23,22 +23,15 @@ RATING_COLUMNS = ("user", "item", "rating", "timestamp")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Two files: the ratings, and the titles of the items.
-
-    Parameters
-    ----------
-    ratings, titles
-        Names of the files.
-    delimiter
-        What separates fields: of the ratings, of the titles.
-    title_columns
-        Names of the columns of the titles; None where both files have headers.
-    """
+    """Two files: the ratings, and the titles of the items."""
 
     ratings: str
     titles: str
+    """Names of the files."""
     delimiters: tuple[str, str]
+    """What separates fields: of the ratings, of the titles."""
     title_columns: tuple[str, ...] | None
+    """Names of the columns of the titles; None where both files have headers."""
 
 
 LAYOUTS = (
@@ -123,7 +116,7 @@ def _text(
 
 
 def _utf8_bytes(files: FileSet, path: str, delimiter: str) -> bytes:
-    """Return a file as UTF-8; 100k and 1m are Latin-1, and some copies of 10m are, too."""
+    """Return a file as UTF-8; 100k, 1m and some copies of 10m are Latin-1."""
     data = files.read(path)
     if delimiter == "::":
         data = data.replace(b"::", b"\t")

@@ -1,14 +1,29 @@
-"""What one participant owns: the ratings of one user, or of the many users of a silo."""
+"""What one participant owns: the ratings of one user, or of the many users of a silo.
+
+Ratings are in arrays that nobody can change by accident.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fedmf.ratings.arrays import frozen
+
+def frozen(values: npt.ArrayLike, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """Return `values` as a read-only, contiguous, one-dimensional array of `dtype`.
+
+    An array that is still writeable is copied, so that the caller's own array stays writeable and
+    later changes to it cannot reach the copy.
+    """
+    array = np.ascontiguousarray(values, dtype=dtype)
+    if array.flags.writeable:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)

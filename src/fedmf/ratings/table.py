@@ -1,5 +1,7 @@
 """The rating table: original identifiers beside dense codes, immutable once it is built."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,13 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
-from fedmf.ratings.arrays import frozen
-from fedmf.ratings.digest import content_digest
 from fedmf.ratings.identifiers import Id, find_code, index_of
-from fedmf.ratings.owned import OwnedRatings
+from fedmf.ratings.owned import OwnedRatings, frozen
+from fedmf.ratings.parts import (
+    any_held_out,
+    check_sizes,
+    first_with_enough,
+    last_held_out,
+    most_rated,
+    renumbered,
+)
 from fedmf.ratings.scale import RatingScale
-from fedmf.ratings.selection import check_sizes, first_with_enough, most_rated, renumbered
-from fedmf.ratings.splits import any_held_out, last_held_out
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -272,10 +278,36 @@ class Ratings:
         return OwnedRatings.gathered(users, *self.rows_by_user, self.items, self.values)
 
     def sha256(self) -> str:
-        """Return the SHA-256 of the content, in hexadecimal; `content_digest` says of what."""
-        return content_digest(
-            self.user_ids, self.item_ids, self.users, self.items, self.values, self.timestamps
+        """Return the SHA-256 of the content, in hexadecimal, the same on every machine.
+
+        The meaning of this digest must not change. It covers these bytes in this order:
+
+        1. a header, one line of compact JSON in UTF-8 that ends in a line feed:
+           ``["fedmf ratings 1", user_ids, item_ids, number of ratings, has timestamps]``;
+        2. user codes and then item codes, int32 little-endian;
+        3. ratings, float64 little-endian;
+        4. timestamps in seconds, int64 little-endian, if there are any.
+
+        The name, titles, scale and notes are left out: they change neither training nor its result.
+        """
+        header = json.dumps(
+            [
+                "fedmf ratings 1",
+                self.user_ids,
+                self.item_ids,
+                len(self),
+                self.timestamps is not None,
+            ],
+            ensure_ascii=False,
+            separators=(",", ":"),
         )
+        digest = hashlib.sha256(header.encode() + b"\n")
+        digest.update(self.users.astype("<i4").tobytes())
+        digest.update(self.items.astype("<i4").tobytes())
+        digest.update(self.values.astype("<f8").tobytes())
+        if self.timestamps is not None:
+            digest.update(self.timestamps.astype("<i8").tobytes())
+        return digest.hexdigest()
 
     def _rows(self, rows: npt.NDArray[np.bool_]) -> "Ratings":
         return replace(
