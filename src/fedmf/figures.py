@@ -1,4 +1,4 @@
-"""How sizes and durations read in few characters."""
+"""How figures read in few characters: a hyphen stands for what there is none of."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def seconds_text(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def measure_text(value: float, digits: int = 4) -> str:
+    """Return an error or another measure of a model or an attack."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"

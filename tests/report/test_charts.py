@@ -5,8 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedmf.report.bar_chart import LONGEST, Bar, bar_chart
-from fedmf.report.line_chart import BOTTOM, TOP, Curve, Level, line_chart, ticks
+from fedmf.report.charts import (
+    BOTTOM,
+    LONGEST,
+    TOP,
+    Bar,
+    Curve,
+    Level,
+    bar_chart,
+    line_chart,
+    ticks,
+)
 from tests.report.html import Node, parse
 
 FIGURES = st.floats(1e-6, 1e6)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from fedmf.federation import RoundRecord
-from fedmf.report.line_chart import Curve, Level, line_chart
-from fedmf.report.markup import Markup, element, joined
+from fedmf.figures import measure_text
+from fedmf.report.charts import Curve, Level, line_chart
+from fedmf.report.markup import Markup, element, facts, joined, table
 from fedmf.report.reading import Run
-from fedmf.report.tables import facts, table
 
 MEASURES = (
     ("Held-out RMSE", "rmse"),
@@ -85,7 +85,7 @@ def _predictors(run: Run) -> Markup:
     return table(
         f"After round {run.rounds[-1].round}",
         ("predictor", "RMSE", "MAE"),
-        [(label, figure(rmse), figure(mae)) for label, rmse, mae in rows],
+        [(label, measure_text(rmse), measure_text(mae)) for label, rmse, mae in rows],
         numbers=(1, 2),
     )
 
@@ -94,9 +94,6 @@ def _ranking(run: Run) -> Markup:
     if run.result is None or run.result.final is None:
         return joined()
     final = run.result.final
-    return facts((label, figure(final[name])) for name, label in RANKING.items() if name in final)
-
-
-def figure(value: float) -> str:
-    """Return an error or measure with four digits; a hyphen where there is none."""
-    return f"{value:.4f}" if math.isfinite(value) else "-"
+    return facts(
+        (label, measure_text(final[name])) for name, label in RANKING.items() if name in final
+    )

@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 
 from fedmf.federation import RoundRecord
 from fedmf.figures import bytes_text, seconds_text
-from fedmf.report.bar_chart import Bar, bar_chart
-from fedmf.report.markup import Markup, element, joined
+from fedmf.report.charts import Bar, bar_chart
+from fedmf.report.markup import Markup, element, joined, table
 from fedmf.report.reading import Run
-from fedmf.report.tables import table
 
 SECONDS = {
     "participant_seconds_median": "participant",

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from importlib.resources import files
 
-from fedmf.figures import bytes_text, seconds_text
-from fedmf.report.accuracy import accuracy, figure
+from fedmf.figures import bytes_text, measure_text, seconds_text
+from fedmf.report.accuracy import accuracy
 from fedmf.report.costs import costs, median
 from fedmf.report.markup import Markup, element, joined
 from fedmf.report.reading import Run
@@ -111,11 +111,11 @@ def _tiles(run: Run) -> list[Markup]:
 def _error_tile(run: Run) -> Markup:
     last = run.rounds[-1]
     if not math.isfinite(last.rmse):
-        return _tile("training loss", figure(last.training_loss), "nothing was held out")
+        return _tile("training loss", measure_text(last.training_loss), "nothing was held out")
     beside = "on held-out ratings"
     if run.result is not None and run.result.unprotected:
-        beside = f"{figure(run.result.unprotected[-1].rmse)} unprotected"
-    return _tile("RMSE", figure(last.rmse), beside)
+        beside = f"{measure_text(run.result.unprotected[-1].rmse)} unprotected"
+    return _tile("RMSE", measure_text(last.rmse), beside)
 
 
 def _tile(name: str, value: str, beside: str) -> Markup:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,10 @@ from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation import DataChoice, RoundRecord, RunDirectory, TrainingSettings
 from fedmf.federation.enrolment_files import CHARTER, read_charter
 from fedmf.protocol import Session
-from fedmf.report.audit_rows import AuditRow, read_audit
-from fedmf.report.transcript_digests import RoundOfTranscript, read_transcript
 
 TRIES = 5
 """A training that goes on replaces its checkpoint now and then, also while it is being read."""
+AUDIT_TEXTS = ("protection", "upload", "adversary", "attack", "target", "metric")
 NOT_LEARNED = {"round": 0, **dict.fromkeys(("rmse", "mae", "training_loss", "summed_rmse"))}
 """What the set-up has no figures for."""
 
@@ -42,6 +44,42 @@ class Result:
     """Wall time of all."""
     machine: Mapping[str, Any]
     """What it ran on."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One attack of one adversary; the names are those of ``fedmf audit --json``."""
+
+    protection: str
+    upload: str
+    adversary: str
+    attack: str
+    target: str
+    metric: str
+    """What was attacked, by whom, how, for what, and what `value` measures."""
+    value: float
+    chance: float
+    """The figure, and the same for somebody who has seen no upload; NaN where there is none."""
+    n: int
+    """Sample size."""
+    holds: bool
+    """Whether the attack found nothing."""
+    setting: str = ""
+    """Circumstances; may be empty."""
+
+
+@dataclass(slots=True)
+class RoundOfTranscript:
+    """The messages of a round."""
+
+    round: int
+    """Number in the session: a set-up round and void rounds count."""
+    kinds: Counter[str] = field(default_factory=Counter)
+    """How many messages of each kind."""
+    size: int = 0
+    """Bytes of all of them."""
+    digest: Any = field(default_factory=hashlib.sha256, repr=False)
+    """SHA-256 of the round's lines in the file, line ends included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +143,9 @@ def read_run(path: Path) -> Run:
         setup=setup,
         rounds=rounds,
         result=finished,
-        transcript=read_transcript(path / "transcript.jsonl", transcript_bytes),
+        transcript=_transcript(path / "transcript.jsonl", transcript_bytes),
         charter_fingerprint=_charter_fingerprint(path, directory.session),
-        audit=read_audit(path / "audit.json"),
+        audit=_audit(path / "audit.json"),
     )
 
 
@@ -156,6 +194,66 @@ def _result(values: Mapping[str, Any]) -> Result:
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     # Null stands for what a method has not: errors of one that only ranks.
     return {name: float(value) for name, value in values.items() if value is not None}
+
+
+def _audit(path: Path) -> tuple[AuditRow, ...]:
+    """Return the rows of an ``audit.json``; none if there is no such file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ()
+    try:
+        return tuple(_audit_row(values) for values in json.loads(text)["rows"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunDirectoryError(
+            f"{path} is no audit: {type(error).__name__} at {error}; "
+            "write it again with fedmf audit --json, or remove it"
+        ) from error
+
+
+def _audit_row(values: Mapping[str, Any]) -> AuditRow:
+    if not isinstance(values["holds"], bool):
+        raise TypeError("holds, which is true or false")
+    return AuditRow(
+        **{name: str(values[name]) for name in AUDIT_TEXTS},
+        value=_figure(values["value"]),
+        chance=_figure(values["chance"]),
+        n=int(values["n"]),
+        holds=values["holds"],
+        setting=str(values.get("setting", "")),
+    )
+
+
+def _figure(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _transcript(path: Path, at_most: int | None = None) -> tuple[RoundOfTranscript, ...]:
+    """Return the rounds of a ``transcript.jsonl``, ascending; none if there is no such file.
+
+    Of the file so many bytes at most are read, which end with a line; None: all.
+    """
+    if not path.exists():
+        return ()
+    rounds: dict[int, RoundOfTranscript] = {}
+    left = path.stat().st_size if at_most is None else at_most
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            left -= len(line)
+            if left < 0:
+                break
+            try:
+                entry = json.loads(line)
+                one = rounds.setdefault(entry["round"], RoundOfTranscript(int(entry["round"])))
+                one.kinds[str(entry["kind"])] += 1
+                one.size += int(entry["bytes"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise RunDirectoryError(
+                    f"{path} is damaged: line {number} is none of a transcript; restore the file "
+                    "from a copy"
+                ) from error
+            one.digest.update(line)
+    return tuple(rounds[number] for number in sorted(rounds))
 
 
 def _charter_fingerprint(path: Path, session: Session) -> str:

@@ -6,11 +6,9 @@ import math
 from pathlib import Path
 
 from fedmf.federation import RoundRecord
-from fedmf.figures import bytes_text, seconds_text
-from fedmf.report.accuracy import figure
-from fedmf.report.markup import Markup, element, joined
+from fedmf.figures import bytes_text, measure_text, seconds_text
+from fedmf.report.markup import Markup, element, facts, joined, table
 from fedmf.report.reading import Run
-from fedmf.report.tables import facts, table
 
 READ_ON = (
     ("docs/explanation/protections.md", "what each protection hides, and from whom"),
@@ -120,9 +118,9 @@ def read_on() -> Markup:
 def _row(one: RoundRecord, *, has_members: bool) -> list[str]:
     return [
         str(one.round) if one.round else "set-up",
-        figure(one.rmse),
-        figure(one.mae),
-        figure(one.training_loss),
+        measure_text(one.rmse),
+        measure_text(one.mae),
+        measure_text(one.training_loss),
         seconds_text(one.participant_seconds_median),
         seconds_text(one.participant_seconds_max),
         seconds_text(one.server_seconds),

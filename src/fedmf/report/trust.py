@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from fedmf.figures import bytes_text
+from fedmf.figures import bytes_text, measure_text
 from fedmf.protocol.threat_model import threat_model
-from fedmf.report.audit_rows import AuditRow
-from fedmf.report.markup import Markup, element, joined
-from fedmf.report.reading import Run
-from fedmf.report.tables import facts, table
+from fedmf.report.markup import Markup, element, facts, joined, table
+from fedmf.report.reading import AuditRow, Run
 
 
 def threats(run: Run) -> Markup:
@@ -75,8 +72,8 @@ def _attacks(caption: str, rows: Sequence[AuditRow]) -> Markup:
             f"{row.attack}; {row.setting}" if row.setting else row.attack,
             row.target,
             row.metric,
-            _figure(row.value),
-            _figure(row.chance),
+            measure_text(row.value, 3),
+            measure_text(row.chance, 3),
             f"{row.n:,}",
         ]
         for row in rows
@@ -89,10 +86,6 @@ def _attacks(caption: str, rows: Sequence[AuditRow]) -> Markup:
     return table(
         caption, headings, cells, numbers=(first, first + 1, first + 2), style="prose audit"
     )
-
-
-def _figure(value: float) -> str:
-    return f"{value:.3f}" if math.isfinite(value) else "-"
 
 
 def _parameters(run: Run) -> list[tuple[str, str]]:

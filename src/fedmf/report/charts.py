@@ -1,20 +1,22 @@
-"""A line chart over rounds as inline SVG; colours come from the page's style sheet."""
+"""Charts as inline SVG, a title above, a legend below; colours come from the style sheet."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fedmf.report.figure import figure, line
 from fedmf.report.markup import Markup, element
 
 WIDTH, HEIGHT = 400, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 392, 12, 206
+"""Of the lines of a chart over rounds."""
 MOST_DOTS = 40
 """With more points dots run into each other."""
 FAR = 4
 """A level that makes the picture so many times as high as it was lies far off."""
+LONGEST, HEADING, BAR, GAP = 285, 20, 14, 16
+"""Of bars and their groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,14 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
     def y(value: float) -> float:
         return BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP)
 
-    parts = [line(LEFT, y(mark), RIGHT, y(mark), "grid") for mark in marks]
+    parts = [_line(LEFT, y(mark), RIGHT, y(mark), "grid") for mark in marks]
     digits = _digits(marks)
     parts += [_text(LEFT - 7, y(mark) + 4, f"{mark:.{digits}f}", "end") for mark in marks]
     whole = sorted({round(mark) for mark in ticks(first, last, 6) if first <= mark <= max(rounds)})
     parts += [_text(x(mark), BOTTOM + 18, str(mark), "middle") for mark in whole]
-    parts.append(line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis"))
+    parts.append(_line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis"))
     parts.append(_text((LEFT + RIGHT) / 2, HEIGHT - 6, "round", "middle"))
-    parts += [line(LEFT, y(one.value), RIGHT, y(one.value), one.style) for one in shown]
+    parts += [_line(LEFT, y(one.value), RIGHT, y(one.value), one.style) for one in shown]
     for curve in curves:
         places = [(x(number), y(value)) for number, value in curve.points]
         path = " ".join(f"{across:.1f},{down:.1f}" for across, down in places)
@@ -90,14 +92,7 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
     for one in levels:
         place = "" if one in shown else f", {'above' if one.value > high else 'below'} the picture"
         named.append((f"{one.label}: {one.value:.4f}{place}", one.style))
-    picture = element(
-        "svg",
-        *parts,
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        role="img",
-        aria_label=f"{title} in each round. {ends}",
-    )
-    return figure(title, picture, named)
+    return _figure(title, parts, HEIGHT, f"{title} in each round. {ends}", named)
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:
@@ -113,6 +108,67 @@ def ticks(low: float, high: float, about: int) -> list[float]:
     step = next(power * k for k in (1, 2, 5, 10) if power * k >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [k * step for k in range(first, last + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A figure with the class of its bar in the style sheet."""
+
+    style: str
+    value: float
+
+
+def bar_chart(
+    title: str,
+    groups: Sequence[tuple[str, Sequence[Bar]]],
+    text: Callable[[float], str],
+    legend: Mapping[str, str],
+) -> Markup:
+    """Return a chart with a title; all bars of it have one scale, from zero.
+
+    Parameters
+    ----------
+    title
+        What the bars show.
+    groups
+        What is compared, each with its bars; NaN leaves a bar out.
+    text
+        Writes a value.
+    legend
+        Label of each class of bars.
+    """
+    longest = max(
+        (bar.value for _, bars in groups for bar in bars if not math.isnan(bar.value)), default=0.0
+    )
+    parts, down = [], 0.0
+    spoken = []
+    for name, bars in groups:
+        parts.append(element("text", name, x=0, y=f"{down + 14:.1f}", class_="name"))
+        down += HEADING
+        for bar in bars:
+            if math.isnan(bar.value):
+                continue
+            # A hair at least, so that small is not taken for nothing.
+            length = max(1.5, LONGEST * bar.value / longest) if longest else 1.5
+            parts.append(
+                element(
+                    "rect",
+                    class_=bar.style,
+                    x=0,
+                    y=f"{down:.1f}",
+                    width=f"{length:.1f}",
+                    height=BAR,
+                )
+            )
+            parts.append(
+                element("text", text(bar.value), x=f"{length + 6:.1f}", y=f"{down + BAR - 2.5:.1f}")
+            )
+            spoken.append(f"{name}, {legend[bar.style]}: {text(bar.value)}")
+            down += BAR + 3
+        down += GAP
+    spoken_text = f"{title}. {'; '.join(spoken)}"
+    named = [(label, style) for style, label in legend.items()]
+    return _figure(title, parts, max(down - GAP, 1), spoken_text, named)
 
 
 def _levels_near(values: Sequence[float], levels: Sequence[Level]) -> list[Level]:
@@ -134,3 +190,42 @@ def _digits(marks: Sequence[float]) -> int:
 
 def _text(x: float, y: float, text: str, anchor: str) -> Markup:
     return element("text", text, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)
+
+
+def _figure(
+    title: str,
+    parts: Iterable[Markup],
+    height: float,
+    spoken: str,
+    legend: Iterable[tuple[str, str]],
+) -> Markup:
+    """Return a figure.
+
+    Parameters
+    ----------
+    title
+        What it shows.
+    parts, height
+        The SVG.
+    spoken
+        What a screen reader says of the picture.
+    legend
+        Labels, each with the class of its line in the style sheet; they wrap as text does.
+    """
+    size = f"0 0 {WIDTH} {height:.0f}"
+    picture = element("svg", *parts, viewBox=size, role="img", aria_label=spoken)
+    named = (
+        element(
+            "li",
+            element("svg", _line(0, 6, 26, 6, style), viewBox="0 0 26 12", aria_hidden="true"),
+            element("span", label),
+        )
+        for label, style in legend
+    )
+    legends = element("ul", *named, class_="legend")
+    return element("figure", element("figcaption", title), picture, legends)
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:
+    ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
+    return element("line", class_=style, **{name: f"{at:.1f}" for name, at in ends.items()})
