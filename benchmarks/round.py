@@ -40,7 +40,7 @@ from fedmf.benchmarking import (
     this_machine,
 )
 from fedmf.federation.local.played_round import PlayedRound
-from fedmf.protocol.committee.terms import LEAST_COHORT
+from fedmf.protocol.committee_terms import LEAST_COHORT
 
 FACTORS = 100
 ITEMS = (40, 160, 640, 2560)

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from fedmf.benchmarking import played_session, random_change, this_machine
-from fedmf.protocol.committee.terms import LEAST_COHORT
+from fedmf.protocol.committee_terms import LEAST_COHORT
 
 FACTORS = 100
 GOAL = 2000

@@ -37,9 +37,9 @@ from fedmf.federation.silos import (
     SiloSettings,
 )
 from fedmf.model import load_model
-from fedmf.protocol.committee.cards import PersonalKeys
-from fedmf.protocol.committee.enrolment import Enrolment
-from fedmf.protocol.committee.register import Register
+from fedmf.protocol.enrolment.directory import KeyDirectory
+from fedmf.protocol.enrolment.enrolment import Enrolment
+from fedmf.protocol.enrolment.personal_keys import PersonalKeys
 from fedmf.ratings import Ratings, load_ratings
 
 SILOS = 3
@@ -61,7 +61,7 @@ def make_folders(path: Path, ratings: Ratings, settings: TrainingSettings) -> No
     connection.silos.mkdir()
     members = [PersonalKeys.fresh("member", f"member {silo}") for silo in range(SILOS)]
     participants = [PersonalKeys.fresh("participant", f"silo {silo}") for silo in range(SILOS)]
-    register = Register.convene(
+    register = KeyDirectory.convene(
         federation.session, [one.card() for one in members], [one.card() for one in participants]
     )
     (server / CHARTER).write_bytes(register.charter.to_bytes())

@@ -20,7 +20,7 @@ from fedmf.audit.observables import Adversary, Observables
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import SettingsError
-from fedmf.protocol.committee.participant import reader_envelope_key
+from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.ratings import OwnedRatings, Ratings
 from tests.audit.runs_for_attacks import (
     ENOUGH,

@@ -18,11 +18,12 @@ from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolErro
 from fedmf.federation.enrolment_files import read_enrolment, read_register
 from fedmf.protocol import ClosingMessage, ParticipantRole
 from fedmf.protocol.committee.closing import ClosingProof
-from fedmf.protocol.committee.enrolment import Enrolment
+from fedmf.protocol.committee.enrolled import enrolled_member, enrolled_participant
 from fedmf.protocol.committee.member import SHARE
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.reader import reader_envelope_key
+from fedmf.protocol.enrolment.enrolment import Enrolment
+from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from tests.protocol.committee.world import World, make_session, random_changes, untouched
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "enrol-participants-and-members.md"
@@ -56,7 +57,7 @@ class Enrolled(World):
         self.charter = members[0].charter
         self.session = self.charter.session
         self.start = self.session.shape.zeros()
-        self.members = [one.member(ForgetfulLog()) for one in members]
+        self.members = [enrolled_member(one, ForgetfulLog()) for one in members]
         self.protections: dict[int, CommitteeParticipant] = {}
         self.roles: dict[int, ParticipantRole] = {}
         for enrolment in participants:
@@ -68,7 +69,7 @@ class Enrolled(World):
 
     def join(self, enrolment: Enrolment, closings: Sequence[ClosingMessage] = ()) -> None:
         """Let a participant in, who hears first how the rounds before it ended."""
-        protection = enrolment.protection(self.start)
+        protection = enrolled_participant(enrolment, self.start)
         role = ParticipantRole(self.session, enrolment.number, protection)
         for closing in closings:
             role.receive_closing(closing)

@@ -16,7 +16,7 @@ from fedmf.protocol import (
     participant_protection,
     server_protection,
 )
-from fedmf.protocol.committee.terms import CommitteeTerms, OpenedBy
+from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
 from fedmf.protocol.compact_words import (
     DownloadTerms,
     as_opened,

@@ -30,7 +30,6 @@ from fedmf.protocol import (
     TableShape,
 )
 from fedmf.protocol.committee.certificate import Certificate, Outcome
-from fedmf.protocol.committee.charter import Charter
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
@@ -44,11 +43,13 @@ from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.participant import CommitteeParticipant, reader_envelope_key
+from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.sum_opening import public_polynomials, servers_tags
 from fedmf.protocol.committee.table_payload import Form, TablePayload
-from fedmf.protocol.committee.terms import CommitteeTerms
-from fedmf.protocol.committee.votes import MemberSignature
+from fedmf.protocol.committee_terms import CommitteeTerms
+from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
+from fedmf.protocol.enrolment.votes import MemberSignature
 from fedmf.protocol.plain_words import encode_words
 
 Reply = TypeVar("Reply", bound=CommitteeMessage)

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
     from fedmf.crypto.rlwe_public import PublicPolynomials
     from fedmf.protocol import Int64Array, UploadMessage
-    from fedmf.protocol.committee.charter import Charter
     from fedmf.protocol.committee.member import CommitteeMember
     from fedmf.protocol.committee.message import CommitteeMessage
     from fedmf.protocol.committee.opening import OpeningMessage
+    from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.integrity_tags import IntegrityTags
 
 _REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}

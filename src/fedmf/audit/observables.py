@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fedmf.crypto.participants_key import ParticipantsKey
     from fedmf.federation import Entry, TrainingPlan
     from fedmf.protocol import Session
-    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter
     from fedmf.ratings import OwnedRatings
 
 

@@ -19,7 +19,7 @@ from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.federation.local.played_round import PlayedRound, PlayedSession
 from fedmf.protocol import Change, GroupShape, RowChange, Session, TableShape, fresh_key
-from fedmf.protocol.committee.terms import LEAST_COHORT, CommitteeTerms, OpenedBy
+from fedmf.protocol.committee_terms import LEAST_COHORT, CommitteeTerms, OpenedBy
 
 FACTORS = 100
 """Columns of the table, as in the paper."""

@@ -28,9 +28,9 @@ from fedmf.federation.enrolment_files import (
     write_keys,
     write_register,
 )
-from fedmf.protocol.committee.cards import PersonalKeys
-from fedmf.protocol.committee.enrolment import Enrolment
-from fedmf.protocol.committee.register import Register
+from fedmf.protocol.enrolment.directory import KeyDirectory
+from fedmf.protocol.enrolment.enrolment import Enrolment
+from fedmf.protocol.enrolment.personal_keys import PersonalKeys
 
 
 def participant(
@@ -72,7 +72,7 @@ def charter(
     Whoever does this could read every opened sum. So it is a participant, and never whoever runs
     the server.
     """
-    register = Register.convene(
+    register = KeyDirectory.convene(
         read_session(session),
         [read_card(path) for path in member],
         [read_card(path) for path in participant],

@@ -21,8 +21,8 @@ from fedmf.federation.enrolment_files import (
     write_register,
     write_roster,
 )
-from fedmf.protocol.committee.enrolment import check_fingerprint
-from fedmf.protocol.committee.register import Register
+from fedmf.protocol.enrolment.directory import KeyDirectory
+from fedmf.protocol.enrolment.enrolment import check_fingerprint
 
 
 def roster(
@@ -75,7 +75,7 @@ def sign(
         raise SettingsError("--json answers no questions: give --yes, too, when you have checked")
     mine, proposed = read_enrolment(enrolment), read_register(register)
     signed = mine.signed(proposed)
-    digest = proposed.newest.digest(proposed.charter)
+    digest = proposed.charter.roster_digest(proposed.newest)
     check_fingerprint(fingerprint, digest, "proposed roster")
     if not yes:
         print_lines(progress(), _lines(proposed))
@@ -125,7 +125,7 @@ def _confirm(question: str) -> None:
         raise ProtocolError("not confirmed, and so nothing was signed")
 
 
-def _proposal(register: Register) -> dict[str, Any]:
+def _proposal(register: KeyDirectory) -> dict[str, Any]:
     came, left = register.changes()
     return {
         "version": register.newest.version,
@@ -137,7 +137,7 @@ def _proposal(register: Register) -> dict[str, Any]:
     }
 
 
-def _lines(register: Register) -> list[str]:
+def _lines(register: KeyDirectory) -> list[str]:
     proposal = _proposal(register)
     added, removed = proposal["added"], proposal["removed"]
     return [

@@ -24,10 +24,11 @@ from fedmf.federation.enrolment_files import (
     read_register,
     read_sealed,
 )
-from fedmf.protocol.committee.cards import Card
-from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.register import Register, roster_from_document
-from fedmf.protocol.committee.roster import Roster
+from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.directory import KeyDirectory
+from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
+from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.enrolment.roster_chain import roster_from_document
 from fedmf.protocol.json_documents import Format, format_of
 
 
@@ -92,7 +93,7 @@ def describe(path: Path) -> dict[str, Any]:
             raise MessageError(f"{path} is no file of fedmf keys")
 
 
-def as_list(cards: Mapping[int, Card]) -> list[dict[str, Any]]:
+def as_list(cards: Mapping[int, PublicKeyBundle]) -> list[dict[str, Any]]:
     """Return number, name and fingerprint of each card."""
     return [
         {"number": number, "name": card.name, "fingerprint": card.fingerprint}
@@ -115,7 +116,7 @@ def _lines(name: str, value: Any) -> list[str]:
     return [f"{who} {text_of(one)}" for one in value]
 
 
-def _card(card: Card) -> dict[str, Any]:
+def _card(card: PublicKeyBundle) -> dict[str, Any]:
     suite = {"suite": card.suite} if card.suite else {}
     return {"role": card.role, "name": card.name, "fingerprint": card.fingerprint, **suite}
 
@@ -137,12 +138,12 @@ def _charter(charter: Charter) -> dict[str, Any]:
 def _roster(roster: Roster, charter: Charter) -> dict[str, Any]:
     return {
         "version": roster.version,
-        "fingerprint": fingerprint(roster.digest(charter)),
+        "fingerprint": fingerprint(charter.roster_digest(roster)),
         "participants": [n for n, key in enumerate(roster.keys) if key is not None],
     }
 
 
-def _register(register: Register) -> dict[str, Any]:
+def _register(register: KeyDirectory) -> dict[str, Any]:
     current = {
         number: card
         for number, card in register.participants.items()

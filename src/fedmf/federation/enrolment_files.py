@@ -23,12 +23,17 @@ from pathlib import Path
 
 from fedmf.crypto.key_file import read_key_file, write_key_file
 from fedmf.errors import FedmfError, KeyMaterialError, MessageError, ProtocolError, SettingsError
-from fedmf.protocol.committee.cards import Card, PersonalKeys
-from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.enrolment import Enrolment
-from fedmf.protocol.committee.register import Register, roster_from_document, roster_to_document
-from fedmf.protocol.committee.roster import SignedRoster
-from fedmf.protocol.committee.sealed_reader import SealedReader
+from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.directory import KeyDirectory
+from fedmf.protocol.enrolment.enrolment import Enrolment
+from fedmf.protocol.enrolment.personal_keys import PersonalKeys
+from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
+from fedmf.protocol.enrolment.reader_secret import SealedReader
+from fedmf.protocol.enrolment.roster_chain import (
+    SignedRoster,
+    roster_from_document,
+    roster_to_document,
+)
 from fedmf.protocol.json_documents import Format
 from fedmf.protocol.session import Session
 from fedmf.store.atomic import new_folder, write_file
@@ -64,7 +69,7 @@ def read_keys(path: Path) -> PersonalKeys:
     return PersonalKeys.from_bytes(read_key_file(path), str(path))
 
 
-def read_card(path: Path) -> Card:
+def read_card(path: Path) -> PublicKeyBundle:
     """Read a card from its file, or from the folder that it lies in.
 
     Raises
@@ -75,10 +80,10 @@ def read_card(path: Path) -> Card:
         A key on it is none.
     """
     path = path / CARD if path.is_dir() else path
-    return Card.from_bytes(read_public(path, Format.CARD.kind), str(path))
+    return PublicKeyBundle.from_bytes(read_public(path, Format.CARD.kind), str(path))
 
 
-def write_register(folder: Path, register: Register) -> None:
+def write_register(folder: Path, register: KeyDirectory) -> None:
     """Make a folder with a register.
 
     Raises
@@ -100,7 +105,7 @@ def write_register(folder: Path, register: Register) -> None:
             write_file(filling / SEALED / f"participant-{number}.json", sealed.to_bytes())
 
 
-def read_register(folder: Path) -> Register:
+def read_register(folder: Path) -> KeyDirectory:
     """Read a register; what of the reader secrets is not there is left out.
 
     Raises
@@ -116,7 +121,7 @@ def read_register(folder: Path) -> Register:
         raise MessageError(f"{folder / CARDS} does not hold the cards of all members")
     cards = {number: read_card(path) for number, path in participants.items()}
     try:
-        return Register(
+        return KeyDirectory(
             charter,
             tuple(read_card(path) for path in members.values()),
             cards,
@@ -209,7 +214,7 @@ def read_enrolment(folder: Path) -> Enrolment:
     return Enrolment.from_bytes(data, charter, read_rosters(folder, charter), str(path))
 
 
-def keep_signed_version(folder: Path, register: Register) -> None:
+def keep_signed_version(folder: Path, register: KeyDirectory) -> None:
     """Make durable, before a member's signature leaves, which version of the roster it signs.
 
     With two rosters of one version, each signed, whoever hands them out could show either to whom
@@ -229,7 +234,7 @@ def keep_signed_version(folder: Path, register: Register) -> None:
     """
     version = register.newest.version
     path = folder / f"signed-{version}.json"
-    digest = register.newest.digest(register.charter).hex().encode()
+    digest = register.charter.roster_digest(register.newest).hex().encode()
     if not path.exists():
         write_key_file(path, digest)
     if read_key_file(path) != digest:

@@ -20,7 +20,7 @@ from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.table_codec import TableCodec
 from fedmf.model import RATERS, Method, RowGroup, configure_method
 from fedmf.protocol import IntegerTable, Rows, Session, check_session
-from fedmf.protocol.committee.terms import LEAST_COHORT, CommitteeTerms, OpenedBy
+from fedmf.protocol.committee_terms import LEAST_COHORT, CommitteeTerms, OpenedBy
 from fedmf.protocol.compact_words import DownloadTerms
 from fedmf.protocol.session import Upload
 from fedmf.protocol.slices import SliceTerms

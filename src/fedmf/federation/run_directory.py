@@ -42,7 +42,7 @@ from fedmf.federation.training import RoundRecord
 from fedmf.federation.transcript import Transcript
 from fedmf.model import FactorModel, load_model, save_model
 from fedmf.protocol import Session
-from fedmf.protocol.committee.charter import Charter
+from fedmf.protocol.enrolment.charter import Charter
 from fedmf.ratings import Ratings
 from fedmf.store.atomic import new_folder, remove_folder, write_file
 from fedmf.store.lock import locked

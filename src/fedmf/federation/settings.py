@@ -9,7 +9,7 @@ from fedmf.errors import SettingsError, UnknownNameError
 from fedmf.model import METHODS
 from fedmf.model.registry import parameters_of
 from fedmf.protocol import PROTECTIONS, UPLOADS
-from fedmf.protocol.committee.terms import OPENED_BY
+from fedmf.protocol.committee_terms import OPENED_BY
 from fedmf.protocol.compact_words import LEAST_BITS, MOST_BITS
 from fedmf.protocol.json_fields import JsonFields
 

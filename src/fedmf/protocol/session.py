@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Annotated, Literal
 
 from fedmf.errors import SettingsError
-from fedmf.protocol.committee.terms import CommitteeTerms
+from fedmf.protocol.committee_terms import CommitteeTerms
 from fedmf.protocol.compact_words import DownloadTerms
 from fedmf.protocol.json_documents import Format, JsonDocument
 from fedmf.protocol.json_fields import OMITTED, TEXT, Named, Spelling, as_list, list_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fedmf.protocol.committee.terms import CommitteeTerms
+from fedmf.protocol.committee_terms import CommitteeTerms
 from fedmf.protocol.session import Session
 
 SIZES = "nothing but message sizes"

@@ -28,6 +28,8 @@ from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 
 import numpy as np
 
+from fedmf.crypto.labels import HASH_BYTES
+from fedmf.crypto.signatures import SIGNATURE_BYTES
 from fedmf.errors import MessageError
 from fedmf.protocol.framing import BodyReader, sized, u32
 
@@ -192,6 +194,8 @@ def _nothing(body: BodyReader, known: Known) -> Any:
 _ABSENT = Form(lambda _: b"", _nothing)
 Given = Annotated[T, _ABSENT]
 U32 = Annotated[int, Form(u32, lambda body, _: body.number())]
+Digest = Annotated[bytes, fixed(HASH_BYTES)]
+Signature = Annotated[bytes, fixed(SIGNATURE_BYTES)]
 Rest = Annotated[bytes, Form(bytes, lambda body, _: body.rest())]
 """All that is left."""
 

@@ -26,9 +26,9 @@ from fedmf.federation.silos import (
     SiloSettings,
 )
 from fedmf.federation.silos.silo_ratings import silo_ratings
-from fedmf.protocol.committee.cards import PersonalKeys
-from fedmf.protocol.committee.enrolment import Enrolment
-from fedmf.protocol.committee.register import Register
+from fedmf.protocol.enrolment.directory import KeyDirectory
+from fedmf.protocol.enrolment.enrolment import Enrolment
+from fedmf.protocol.enrolment.personal_keys import PersonalKeys
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale, load_ratings
 from tests.contracts.engine_contract import Dropping
 
@@ -164,7 +164,7 @@ class Town:
         members = [
             PersonalKeys.fresh("member", f"member {k}") for k in range(len(self.federation.members))
         ]
-        register = Register.convene(
+        register = KeyDirectory.convene(
             session, [keys.card() for keys in members], [keys.card() for keys in participants]
         )
         self.charter = register.charter

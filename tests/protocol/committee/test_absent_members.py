@@ -16,7 +16,7 @@ from fedmf.protocol.committee.exchange import (
     VoteReply,
     VoteRequest,
 )
-from fedmf.protocol.committee.terms import OpenedBy
+from fedmf.protocol.committee_terms import OpenedBy
 from fedmf.protocol.framing import kind_of
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import Tamper, World, random_changes

@@ -15,7 +15,7 @@ from fedmf.errors import FedmfError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, ParticipantRole, RowChange
 from fedmf.protocol.committee.exchange import AnswerReply, AnswerRequest, VoteReply
 from fedmf.protocol.committee.sum_opening import LyingMemberWarning
-from fedmf.protocol.committee.terms import OPENED_BY, OpenedBy
+from fedmf.protocol.committee_terms import OPENED_BY, OpenedBy
 from fedmf.protocol.framing import kind_of
 from tests.protocol.committee.liars import LIES, false_answer
 from tests.protocol.committee.world import SHAPE, World, random_change

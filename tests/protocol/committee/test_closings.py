@@ -15,7 +15,7 @@ from fedmf.protocol.committee.certificate import Certificate, Outcome
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import VoteRequest
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
-from fedmf.protocol.committee.votes import MemberSignature
+from fedmf.protocol.enrolment.votes import MemberSignature
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import World, random_changes
 

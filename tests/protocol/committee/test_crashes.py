@@ -12,7 +12,7 @@ from fedmf.protocol import ClosingMessage, RowChange
 from fedmf.protocol.committee.server import CommitteeServer
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.spool import MemorySpool
-from fedmf.protocol.committee.terms import OpenedBy
+from fedmf.protocol.committee_terms import OpenedBy
 from tests.protocol.committee.world import World, random_changes
 
 ALL = range(5)

@@ -16,7 +16,6 @@ from fedmf.crypto.share_sum import ShareSum, subset_bytes
 from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, Session, TableMessage, UploadMessage
 from fedmf.protocol.committee.certificate import Outcome
-from fedmf.protocol.committee.charter import Charter
 from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
@@ -32,9 +31,11 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.roster import Roster, SignedRoster, sign_roster
 from fedmf.protocol.committee.table_payload import TableCopy, TablePayload
 from fedmf.protocol.committee.upload import CommitteePayload
+from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.enrolment.roster_chain import SignedRoster, sign_roster
 from fedmf.protocol.framing import CHECKSUM_BYTES, HEADER, frame, kind_of
 from tests.protocol.committee.world import World, random_changes
 
@@ -96,7 +97,7 @@ def recorded() -> Recorded:
         closing.to_bytes(world.session),
         world.server.table_message().to_bytes(world.session),
         frozen,
-        SignedRoster(new, old.digest(world.charter), signatures),
+        SignedRoster(new, world.charter.roster_digest(old), signatures),
     )
 
 

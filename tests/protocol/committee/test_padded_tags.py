@@ -12,7 +12,7 @@ from fedmf.protocol import Int64Array
 from fedmf.protocol.committee.reader import Reader
 from fedmf.protocol.committee.sum_opening import committee_layout
 from fedmf.protocol.committee.table_payload import Form, TablePayload
-from fedmf.protocol.committee.terms import OPENED_BY, OpenedBy
+from fedmf.protocol.committee_terms import OPENED_BY, OpenedBy
 from fedmf.protocol.framing import u32
 from fedmf.protocol.integrity_tags import IntegrityTags, split_numbers
 from tests.protocol.committee.adversary import Adversary

@@ -15,9 +15,9 @@ from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol import IntegerTable, RowChange, UploadMessage
 from fedmf.protocol.committee.exchange import ReviewEntry, ReviewReply
 from fedmf.protocol.committee.member import CommitteeMember, _Reviewed, _Round
-from fedmf.protocol.committee.roster import Roster
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee.upload import SignedHead
+from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.plain_words import encode_words
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import (

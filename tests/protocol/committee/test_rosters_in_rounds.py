@@ -12,11 +12,14 @@ from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol import ClosingMessage, ParticipantRole, RowChange, UploadMessage
-from fedmf.protocol.committee import roster as rosters
 from fedmf.protocol.committee.closing import ClosingProof
-from fedmf.protocol.committee.participant import CommitteeParticipant, reader_envelope_key
-from fedmf.protocol.committee.roster import Roster, SignedRoster
-from fedmf.protocol.committee.votes import MemberSignature
+from fedmf.protocol.committee.participant import CommitteeParticipant
+from fedmf.protocol.enrolment import roster_chain as rosters
+from fedmf.protocol.enrolment.charter import ROSTER_LABEL
+from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
+from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.enrolment.roster_chain import SignedRoster
+from fedmf.protocol.enrolment.votes import MemberSignature
 from tests.protocol.committee.world import World, make_session, random_changes
 
 LEAVER, STAY, JOIN = 0, (1, 2, 3, 4), (5, 6, 7)
@@ -40,10 +43,10 @@ class Changing(World):
 
     def signed_by(self, keys: Sequence[SigningKey]) -> SignedRoster:
         """Return version 2 with signatures in the name of the first members."""
-        previous = self.charter.roster.digest(self.charter)
-        digest = self.next.digest(self.charter)
+        previous = self.charter.roster_digest(self.charter.roster)
+        digest = self.charter.roster_digest(self.next)
         votes = (
-            MemberSignature(number, key.sign(rosters.LABEL, previous, digest))
+            MemberSignature(number, key.sign(ROSTER_LABEL, previous, digest))
             for number, key in enumerate(keys)
         )
         return SignedRoster(self.next, previous, tuple(votes))
@@ -284,7 +287,7 @@ def test_rosters_change_where_the_server_opens_as_well() -> None:
         rosters.sign_roster(key, number, new, old, world.charter)
         for number, key in enumerate(world.member_keys)
     )
-    signed = SignedRoster(new, old.digest(world.charter), votes)
+    signed = SignedRoster(new, world.charter.roster_digest(old), votes)
     for chain in (world.server.rosters, *(member.rosters for member in world.members)):
         chain.adopt(signed)
     for protection in world.protections.values():

@@ -5,8 +5,9 @@ import pytest
 
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import ProtocolError
-from fedmf.protocol.committee.reader import reader_envelope_key
-from fedmf.protocol.committee.roster import Roster, SignedRoster, sign_roster
+from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
+from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.enrolment.roster_chain import SignedRoster, sign_roster
 from tests.protocol.committee.world import World, random_change, random_changes
 
 
@@ -18,7 +19,7 @@ def rotate(world: World) -> tuple[SignedRoster, MasterSecret]:
     votes = tuple(
         sign_roster(world.member_keys[n], n, roster, old, world.charter) for n in range(3)
     )
-    return SignedRoster(roster, old.digest(world.charter), votes), reader
+    return SignedRoster(roster, world.charter.roster_digest(old), votes), reader
 
 
 def adopt_everywhere(world: World) -> None:

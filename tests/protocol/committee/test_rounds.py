@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedmf.errors import ProtocolError
-from fedmf.protocol.committee.terms import OpenedBy
+from fedmf.protocol.committee_terms import OpenedBy
 from tests.protocol.committee.world import World, random_changes
 
 

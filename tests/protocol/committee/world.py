@@ -21,16 +21,17 @@ from fedmf.protocol import (
     TableShape,
     UploadMessage,
 )
-from fedmf.protocol.committee.charter import Charter
 from fedmf.protocol.committee.exchange import KeyRequest
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.participant import CommitteeParticipant, reader_envelope_key
+from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.server import CommitteeServer
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.spool import MemorySpool
-from fedmf.protocol.committee.terms import CommitteeTerms, OpenedBy
+from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
+from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 
 # The second group is too wide for words, so that its values travel beside them.
 SHAPE = TableShape((GroupShape("items", 6, 5, 24), GroupShape("sums", 3, 2, 45)))

@@ -14,9 +14,9 @@ from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.signatures import SigningKey
 from fedmf.protocol import Session
-from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.participant import reader_envelope_key
-from fedmf.protocol.committee.terms import CommitteeTerms
+from fedmf.protocol.committee_terms import CommitteeTerms
+from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 
 
 class LocalKeyring(SecretMaterial):

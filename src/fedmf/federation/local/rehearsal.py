@@ -10,7 +10,7 @@ from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.local.played_round import PlayedSession
 from fedmf.protocol import RowChange, Session, UploadMessage
-from fedmf.protocol.committee.terms import LEAST_COHORT
+from fedmf.protocol.committee_terms import LEAST_COHORT
 from fedmf.protocol.framing import FRAME_BYTES
 
 

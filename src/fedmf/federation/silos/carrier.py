@@ -35,7 +35,6 @@ from fedmf.federation.silos.messages import (
 )
 from fedmf.federation.silos.transport import SiloTransport
 from fedmf.protocol import ClosingMessage
-from fedmf.protocol.committee.charter import Charter
 from fedmf.protocol.committee.exchange import (
     AnswerRequest,
     EarlyKeyRequest,
@@ -43,6 +42,7 @@ from fedmf.protocol.committee.exchange import (
     KeyRequest,
     ReviewRequest,
 )
+from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.framing import HEADER, kind_of, u32
 
 _Parts = list[tuple[str, bytes]]

@@ -23,10 +23,10 @@ from fedmf.federation.silos.transport import SiloTransport
 from fedmf.federation.training import MOST_VOID_ROUNDS
 from fedmf.federation.transcript import Transcript
 from fedmf.protocol import ClosingMessage, Server, server_protection
-from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.roster import SignedRoster
 from fedmf.protocol.committee.server import CommitteeServer
 from fedmf.protocol.committee.server_table import CommitteeTable
+from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.roster_chain import SignedRoster
 from fedmf.store.lock import locked
 from fedmf.store.spool import FileSpool
 

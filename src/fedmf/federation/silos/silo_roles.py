@@ -11,8 +11,9 @@ from fedmf.federation.enrolment_files import read_enrolment
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.own_settings import SiloSettings
 from fedmf.protocol import ParticipantProtection, participant_protection
-from fedmf.protocol.committee.enrolment import Enrolment
+from fedmf.protocol.committee.enrolled import enrolled_member, enrolled_participant
 from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol.enrolment.enrolment import Enrolment
 from fedmf.store.append_log import AppendLog
 
 MEMBER_LOG = "member.log"
@@ -49,7 +50,7 @@ def participant_half(
             f"the charter names the owner of these keys as {enrolment.keys.role} "
             f"{enrolment.number}, and this is silo and participant {settings.silo}"
         )
-    return enrolment.protection(start)
+    return enrolled_participant(enrolment, start)
 
 
 def member_role(
@@ -71,7 +72,7 @@ def member_role(
             f"the federation file makes silo {settings.silo} member {number} of the committee, and "
             f"these are the keys of {enrolment.keys.role} {enrolment.number}"
         )
-    return enrolment.member(AppendLog(folder / MEMBER_LOG))
+    return enrolled_member(enrolment, AppendLog(folder / MEMBER_LOG))
 
 
 def _enrolment(federation: Federation, folder: Path) -> Enrolment:

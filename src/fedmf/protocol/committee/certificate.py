@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 from fedmf.crypto.labels import HASH_BYTES, labelled_hash
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.message import Digest
-from fedmf.protocol.committee.votes import Votes, check_votes
+from fedmf.protocol.enrolment.votes import Votes, check_votes
 from fedmf.protocol.framing import u32
-from fedmf.protocol.wire import U32, Record
+from fedmf.protocol.wire import U32, Digest, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter
 
 LABEL = "outcome"
 NOTHING = bytes(HASH_BYTES)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import Certificate, set_digest
 from fedmf.protocol.committee.exchange import AnswerReply
-from fedmf.protocol.committee.message import Digest, members
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.wire import Record, many, times, when
+from fedmf.protocol.enrolment.charter import members
+from fedmf.protocol.wire import Digest, Record, many, times, when
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.certificate import Outcome
-    from fedmf.protocol.committee.charter import Charter
-    from fedmf.protocol.committee.roster import RosterChain
+    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.roster_chain import RosterChain
     from fedmf.protocol.messages import ClosingMessage
 
 

@@ -22,21 +22,27 @@ from fedmf.crypto.share_sum import subset_bytes
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import Certificate, Outcome
-from fedmf.protocol.committee.message import (
-    CommitteeMessage,
-    Digest,
-    Signature,
-    members,
-    participants,
-)
+from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.committee.sum_opening import committee_pads
 from fedmf.protocol.committee.upload import MOST_ENVELOPE_BYTES, Envelope, SignedHead
+from fedmf.protocol.enrolment.charter import members, participants
 from fedmf.protocol.framing import u32
-from fedmf.protocol.wire import U32, Known, Record, ascending, many, sized_bytes, text, when
+from fedmf.protocol.wire import (
+    U32,
+    Digest,
+    Known,
+    Record,
+    Signature,
+    ascending,
+    many,
+    sized_bytes,
+    text,
+    when,
+)
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter
 
 MOST_REASON_BYTES = 1000
 ANSWER_LABEL = "answer"

@@ -35,7 +35,6 @@ from fedmf.protocol.committee.exchange import (
 from fedmf.protocol.committee.member_log import MemberLog, Memory
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import RoundKey
-from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
 from fedmf.protocol.committee.sum_opening import committee_pads
 from fedmf.protocol.committee.upload import (
     Kind,
@@ -43,11 +42,13 @@ from fedmf.protocol.committee.upload import (
     envelope_context,
     envelope_seeds,
 )
+from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.framing import HEADER, kind_of
 
 if TYPE_CHECKING:
     from fedmf.crypto.randomness import KeyRandomness
-    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter
 
 SEEDS = "seeds"
 SHARE = "share of a sum"

@@ -18,7 +18,7 @@ from fedmf.protocol.wire import Known
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter
 
 _OWNER, _KEY, _ANSWER, _VOTE = b"O", b"K", b"A", b"V"
 

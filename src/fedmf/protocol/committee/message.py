@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from fedmf.crypto.labels import HASH_BYTES
-from fedmf.crypto.signatures import SIGNATURE_BYTES
 from fedmf.protocol.framing import frame, unframe
-from fedmf.protocol.wire import Declared, Given, Known, fixed
+from fedmf.protocol.wire import Declared, Given
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.charter import Charter
-
-Digest = Annotated[bytes, fixed(HASH_BYTES)]
-Signature = Annotated[bytes, fixed(SIGNATURE_BYTES)]
-
-
-def members(known: Known) -> int:
-    """Return how many members there are."""
-    count: int = known.charter.terms.members
-    return count
-
-
-def participants(known: Known) -> int:
-    """Return how many participants the session has room for."""
-    count: int = known.charter.session.participants
-    return count
+    from fedmf.protocol.enrolment.charter import Charter
 
 
 @dataclass(frozen=True, slots=True)

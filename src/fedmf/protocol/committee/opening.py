@@ -16,13 +16,14 @@ from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import Outcome
-from fedmf.protocol.committee.message import CommitteeMessage, Signature, members
+from fedmf.protocol.committee.message import CommitteeMessage
+from fedmf.protocol.enrolment.charter import members
 from fedmf.protocol.framing import sized, u32
-from fedmf.protocol.wire import U32, Record, many, sized_bytes
+from fedmf.protocol.wire import U32, Record, Signature, many, sized_bytes
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.charter import Charter
-    from fedmf.protocol.committee.roster import Roster
+    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.roster import Roster
 
 LABEL = "round key"
 MOST_KEY_BYTES = 4096
@@ -113,7 +114,7 @@ class OpeningMessage(CommitteeMessage):
             "context",
             charter.digest,
             u32(self.round),
-            roster.digest(charter),
+            charter.roster_digest(roster),
             b"".join(u32(key.member) + sized(key.public) for key in self.keys),
             table,
             b"" if previous is None else previous.to_bytes(),

@@ -18,13 +18,7 @@ from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolErro
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.member import SEEDS
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.reader import (
-    ClosedRound,
-    Reader,
-    plain_table_digest,
-    reader_envelope_key,
-)
-from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster
+from fedmf.protocol.committee.reader import ClosedRound, Reader, plain_table_digest
 from fedmf.protocol.committee.standing import Sent, Standing
 from fedmf.protocol.committee.sum_opening import (
     committee_layout,
@@ -44,6 +38,9 @@ from fedmf.protocol.committee.upload import (
     words_digest,
 )
 from fedmf.protocol.compact_words import as_opened, decode_table
+from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
+from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.framing import u32
 from fedmf.protocol.integrity_tags import pack_numbers
 from fedmf.protocol.lattice_layout import LatticeLayout
@@ -55,7 +52,7 @@ if TYPE_CHECKING:
 
     from fedmf.crypto.signatures import SigningKey
     from fedmf.protocol.committee.certificate import Outcome
-    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.messages import ClosingMessage
     from fedmf.protocol.table import Change, Int64Array, IntegerTable
 

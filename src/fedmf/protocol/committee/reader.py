@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
+from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.share_sum import ShareSum
@@ -20,25 +20,20 @@ from fedmf.protocol.committee.sum_opening import (
     tag_context,
     warn_of_liars,
 )
+from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.protocol.framing import u32
 from fedmf.protocol.integrity_tags import IntegrityTags
 
 if TYPE_CHECKING:
     from fedmf.crypto.master_secret import MasterSecret
     from fedmf.crypto.rlwe_public import PublicPolynomials
-    from fedmf.protocol.committee.charter import Charter
     from fedmf.protocol.committee.closing import SumProof
-    from fedmf.protocol.committee.roster import Roster
+    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.roster import Roster
     from fedmf.protocol.messages import ClosingMessage
     from fedmf.protocol.table import Int64Array
 
 COPY = "copy of the table"
-READER_KEY = "reader envelope key"
-
-
-def reader_envelope_key(reader: MasterSecret, charter_suite: str) -> EnvelopeKey:
-    """Return the envelope key of a reader secret; its public half stands in the roster."""
-    return EnvelopeKey(reader.derive(READER_KEY), suite=charter_suite)
 
 
 def plain_table_digest(words: bytes, charter: Charter, tag_secret: bytes = b"") -> bytes:

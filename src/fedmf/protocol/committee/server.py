@@ -30,7 +30,6 @@ from fedmf.protocol.committee.exchange import (
     VoteRequest,
 )
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.roster import RosterChain, SignedRoster
 from fedmf.protocol.committee.server_round import (
     ANSWERS_WELCOME,
     VOTES_ASKED,
@@ -43,15 +42,16 @@ from fedmf.protocol.committee.server_round import (
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.sum_opening import committee_pads
 from fedmf.protocol.committee.upload import CommitteePayload, Kind
-from fedmf.protocol.committee.votes import MemberSignature
+from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
+from fedmf.protocol.enrolment.votes import MemberSignature
 from fedmf.protocol.framing import kind_of
 from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.server import Server
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.charter import Charter
-    from fedmf.protocol.committee.roster import Roster
     from fedmf.protocol.committee.spool import Spool
+    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.roster import Roster
     from fedmf.protocol.messages import UploadMessage
 
 

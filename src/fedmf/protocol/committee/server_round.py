@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.message import Digest, participants
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.committee.upload import Nonce, SignedHead
-from fedmf.protocol.wire import U32, Record, Rest, many
+from fedmf.protocol.enrolment.charter import participants
+from fedmf.protocol.wire import U32, Digest, Record, Rest, many
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.exchange import AnswerReply
-    from fedmf.protocol.committee.votes import MemberSignature
+    from fedmf.protocol.enrolment.votes import MemberSignature
 
 
 class Stage(enum.Enum):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from fedmf.crypto.rlwe_words import Words
     from fedmf.crypto.share_sum import ShareSum
-    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.table import Int64Array, IntegerTable
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fedmf.crypto.share_sum import ShareSum
-    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.session import Session
     from fedmf.protocol.table import Int64Array, TableShape
 

@@ -18,12 +18,22 @@ from fedmf.crypto.keystream import KEY_BYTES as SEED_BYTES
 from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.message import Digest, Signature
 from fedmf.protocol.framing import u32
-from fedmf.protocol.wire import Given, Known, Record, Rest, fixed, one_of, sized_bytes, times
+from fedmf.protocol.wire import (
+    Digest,
+    Given,
+    Known,
+    Record,
+    Rest,
+    Signature,
+    fixed,
+    one_of,
+    sized_bytes,
+    times,
+)
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter
 
 LABEL = "upload"
 MOST_ENVELOPE_BYTES = 16_384

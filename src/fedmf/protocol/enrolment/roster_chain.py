@@ -1,94 +1,20 @@
-"""Rosters: which participants there are, version after version, signed by members alone."""
+"""Versions of the roster, each signed by members alone, and the chain that they make."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
-from fedmf.crypto.labels import labelled_hash
-from fedmf.crypto.signatures import PUBLIC_KEY_BYTES, SigningKey, check_public_signature_key
-from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
-from fedmf.protocol.committee.message import Digest, participants
-from fedmf.protocol.committee.votes import MemberSignature, Votes, check_votes
-from fedmf.protocol.framing import BodyReader, sized, u32
-from fedmf.protocol.wire import Form, Known, Record
-
-if TYPE_CHECKING:
-    from fedmf.protocol.committee.charter import Charter
-
-LABEL = "roster"
-MOST_READER_KEY_BYTES = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Roster:
-    """One version of the list of participants.
-
-    Raises
-    ------
-    SettingsError
-        A version below 1, or no reader key.
-    KeyMaterialError
-        A key that is none.
-    """
-
-    version: int
-    """From 1; version 1 stands in the charter."""
-    keys: tuple[bytes | None, ...]
-    """The participants' public signature keys by their numbers; None for a number whose owner has
-    left. Later versions append: a number never goes to anybody else, since whatever is known of a
-    number, above all what it has contributed, belongs to its first owner."""
-    reader_key: bytes
-    """Public envelope key whose secret half the participants of this version share. It changes with
-    every version, so that whoever has left reads nothing that comes after."""
-
-    def __post_init__(self) -> None:
-        if self.version < 1:
-            raise SettingsError(f"roster versions count from 1, this is {self.version}")
-        for key in self.keys:
-            if key is not None:
-                check_public_signature_key(key)
-        if not 1 <= len(self.reader_key) <= MOST_READER_KEY_BYTES:
-            raise SettingsError("a roster has a reader key")
-
-    def key_of(self, participant: int) -> bytes:
-        """Return a participant's public signature key.
-
-        Raises
-        ------
-        ProtocolError
-            The roster does not list the participant.
-        """
-        key = self.keys[participant] if participant < len(self.keys) else None
-        if key is None:
-            raise ProtocolError(
-                f"participant {participant} is not in version {self.version} of the roster"
-            )
-        return key
-
-    def to_bytes(self) -> bytes:
-        """Return the roster as bytes."""
-        keys = [b"\0" * PUBLIC_KEY_BYTES if key is None else key for key in self.keys]
-        return b"".join([u32(self.version), sized(self.reader_key), u32(len(keys)), *keys])
-
-    @classmethod
-    def read(cls, reader: BodyReader, *, most_participants: int) -> Roster:
-        """Read a roster out of a body; raise MessageError if there is none."""
-        version = reader.number()
-        reader_key = reader.sized(at_most=MOST_READER_KEY_BYTES)
-        keys = [
-            reader.take(PUBLIC_KEY_BYTES) for _ in range(reader.count(at_most=most_participants))
-        ]
-        try:
-            return cls(version, tuple(key if any(key) else None for key in keys), reader_key)
-        except (SettingsError, KeyMaterialError) as error:
-            raise MessageError(str(error)) from error
-
-    def digest(self, charter: Charter) -> bytes:
-        """Return the hash that names this version under its charter."""
-        return labelled_hash(LABEL, charter.digest, self.to_bytes())
+from fedmf.crypto.signatures import PUBLIC_KEY_BYTES, SigningKey
+from fedmf.errors import MessageError, ProtocolError
+from fedmf.protocol.enrolment.charter import ROSTER_LABEL, Charter, participants
+from fedmf.protocol.enrolment.roster import MOST_READER_KEY_BYTES, Roster
+from fedmf.protocol.enrolment.votes import MemberSignature, Votes, check_votes
+from fedmf.protocol.framing import BodyReader, sized
+from fedmf.protocol.json_documents import Format, JsonDocument
+from fedmf.protocol.wire import Digest, Form, Known, Record
 
 
 def _roster_to_bytes(roster: Roster) -> bytes:
@@ -132,8 +58,8 @@ def sign_roster(
         Its reader key is none.
     """
     _check_succession(roster, previous, charter)
-    parts = (previous.digest(charter), roster.digest(charter))
-    return MemberSignature(member, key.sign(LABEL, *parts))
+    parts = (charter.roster_digest(previous), charter.roster_digest(roster))
+    return MemberSignature(member, key.sign(ROSTER_LABEL, *parts))
 
 
 class RosterChain:
@@ -198,15 +124,15 @@ class RosterChain:
             Fewer than t members signed it.
         """
         self.check_next(signed.roster)
-        previous = self.newest.digest(self._charter)
+        previous = self._charter.roster_digest(self.newest)
         if signed.previous != previous:
             raise ProtocolError("a roster that follows on another one than the newest")
         check_votes(
             signed.signatures,
             self._charter,
-            LABEL,
+            ROSTER_LABEL,
             previous,
-            signed.roster.digest(self._charter),
+            self._charter.roster_digest(signed.roster),
         )
         self._versions.append(signed.roster)
 
@@ -237,3 +163,35 @@ def _check_succession(roster: Roster, previous: Roster, charter: Charter) -> Non
             f"a signature key stands twice in version {roster.version} of the roster, or is a "
             "member's"
         )
+
+
+@dataclass(frozen=True)
+class _WrittenRoster(JsonDocument):
+    FORMAT = Format.ROSTER
+
+    charter: bytes
+    """Digest of the charter."""
+    signed: bytes
+    """The version of the roster, with its signatures."""
+
+
+def roster_to_document(signed: SignedRoster, charter: Charter) -> bytes:
+    """Return a version of the roster as canonical JSON."""
+    return _WrittenRoster(charter.digest, signed.to_bytes()).to_bytes()
+
+
+def roster_from_document(
+    data: bytes, charter: Charter, what: str = "what was received"
+) -> SignedRoster:
+    """Return the version of the roster that a document holds.
+
+    Raises
+    ------
+    MessageError
+        It holds none, or one under another charter.
+    """
+    written = _WrittenRoster.from_bytes(data, what)
+    if written.charter != charter.digest:
+        raise MessageError(f"{what}: this version of the roster is under another charter")
+    with written.refusing(what):
+        return SignedRoster.from_bytes(written.signed, charter=charter)

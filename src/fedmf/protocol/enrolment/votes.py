@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from fedmf.crypto.signatures import check_signature
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.message import Signature, members
-from fedmf.protocol.wire import U32, Record, many
+from fedmf.protocol.enrolment.charter import members
+from fedmf.protocol.wire import U32, Record, Signature, many
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,20 @@ Votes = Annotated[tuple[MemberSignature, ...], many(members)]
 
 
 def check_votes(
-    votes: Sequence[MemberSignature], charter: Charter, label: str, *statement: bytes
+    votes: Sequence[MemberSignature],
+    charter: Charter,
+    label: str,
+    *statement: bytes,
+    enough: bool = True,
 ) -> None:
-    """Check that at least t different members signed a statement.
+    """Check that different members signed a statement, and enough of them.
+
+    Parameters
+    ----------
+    label, statement
+        What they signed.
+    enough
+        Whether at least t have to have signed it.
 
     Raises
     ------
@@ -41,7 +52,7 @@ def check_votes(
     signed = {vote.member for vote in votes}
     if len(signed) != len(votes) or not signed <= set(range(charter.terms.members)):
         raise MessageError("signatures of unknown members, or two of the same one")
-    if len(votes) < charter.terms.threshold:
+    if enough and len(votes) < charter.terms.threshold:
         raise MessageError(
             f"{len(votes)} signatures where {charter.terms.threshold} members have to sign"
         )

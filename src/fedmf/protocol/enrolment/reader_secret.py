@@ -5,21 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
 from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
-from fedmf.protocol.committee.reader import reader_envelope_key
 from fedmf.protocol.framing import u32
 from fedmf.protocol.json_documents import Format, JsonDocument
 from fedmf.protocol.json_fields import U32
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.cards import Card, PersonalKeys
-    from fedmf.protocol.committee.charter import Charter
-    from fedmf.protocol.committee.roster import Roster
+    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.personal_keys import PersonalKeys
+    from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
+    from fedmf.protocol.enrolment.roster import Roster
 
 LABEL = "reader secret"
+READER_KEY = "reader envelope key"
+
+
+def reader_envelope_key(reader: MasterSecret, charter_suite: str) -> EnvelopeKey:
+    """Return the envelope key of a reader secret; its public half stands in the roster."""
+    return EnvelopeKey(reader.derive(READER_KEY), suite=charter_suite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,15 @@ class SealedReader(JsonDocument):
 
     @classmethod
     def seal(
-        cls, reader: MasterSecret, participant: int, card: Card, roster: Roster, charter: Charter
+        cls,
+        reader: MasterSecret,
+        participant: int,
+        card: PublicKeyBundle,
+        roster: Roster,
+        charter: Charter,
     ) -> SealedReader:
         """Seal the secret for a participant."""
-        digest = roster.digest(charter)
+        digest = charter.roster_digest(roster)
         public = EnvelopePublicKey(card.envelope_key, suite=card.suite)
         return cls(
             digest, participant, public.seal(reader.to_bytes(), LABEL, digest, u32(participant))
@@ -66,7 +77,7 @@ class SealedReader(JsonDocument):
         KeyMaterialError
             It does not open with these keys, or is not the secret of this roster.
         """
-        digest = roster.digest(charter)
+        digest = charter.roster_digest(roster)
         if (self.participant, self.roster) != (participant, digest):
             raise MessageError(
                 f"this reader secret is sealed for participant {self.participant} of some roster; "

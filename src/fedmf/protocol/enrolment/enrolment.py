@@ -10,20 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
-from fedmf.protocol.committee.cards import PersonalKeys
-from fedmf.protocol.committee.member import CommitteeMember
-from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.roster import RosterChain, SignedRoster
-from fedmf.protocol.committee.sealed_reader import SealedReader, check_reader
+from fedmf.protocol.enrolment.personal_keys import PersonalKeys
+from fedmf.protocol.enrolment.reader_secret import SealedReader, check_reader
+from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.json_documents import Format, JsonDocument, as_text
 from fedmf.protocol.json_fields import U32
 
 if TYPE_CHECKING:
-    from fedmf.crypto.randomness import KeyRandomness
-    from fedmf.protocol.committee.charter import Charter
-    from fedmf.protocol.committee.member_log import MemberLog
-    from fedmf.protocol.committee.register import Register
-    from fedmf.protocol.table import IntegerTable
+    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.directory import KeyDirectory
 
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
@@ -99,7 +94,7 @@ class Enrolment(SecretMaterial):
     @classmethod
     def accept(
         cls,
-        register: Register,
+        register: KeyDirectory,
         keys: PersonalKeys,
         typed_fingerprint: str,
         sealed: SealedReader | None = None,
@@ -141,7 +136,7 @@ class Enrolment(SecretMaterial):
         reader = _reader(register, keys, number, sealed)
         return cls(keys, number, register.charter, register.rosters, reader)
 
-    def adopt(self, register: Register, sealed: SealedReader | None = None) -> Enrolment:
+    def adopt(self, register: KeyDirectory, sealed: SealedReader | None = None) -> Enrolment:
         """Return this enrolment under the register's newest version of the roster.
 
         No fingerprint is needed: it goes by the signatures of t members of the pinned charter.
@@ -167,7 +162,7 @@ class Enrolment(SecretMaterial):
         reader = _reader(register, self.keys, self.number, sealed)
         return Enrolment(self.keys, self.number, self.charter, register.rosters, reader)
 
-    def check_history(self, register: Register) -> None:
+    def check_history(self, register: KeyDirectory) -> None:
         """Check that a register continues what this enrolment goes by.
 
         Raises
@@ -191,7 +186,7 @@ class Enrolment(SecretMaterial):
                     "anything else"
                 )
 
-    def signed(self, register: Register) -> Register:
+    def signed(self, register: KeyDirectory) -> KeyDirectory:
         """Return the register with this member's signature under its proposal.
 
         A member signs one roster of each version and no other. Whoever calls this sees to that
@@ -211,39 +206,6 @@ class Enrolment(SecretMaterial):
         self.check_history(register)
         return register.signed(self.number, self.keys.signing_key)
 
-    def protection(
-        self, start: IntegerTable, randomness: KeyRandomness | None = None
-    ) -> CommitteeParticipant:
-        """Return the participant's half of the protection.
-
-        Raises
-        ------
-        ProtocolError
-            It is a member's enrolment.
-        """
-        if self.keys.role != "participant":
-            raise ProtocolError(f"this is the enrolment of member {self.number}")
-        keys = {self.number: self.keys.signing_key}
-        return CommitteeParticipant(
-            self.charter, keys, self.reader, start, randomness, self.rosters
-        )
-
-    def member(self, log: MemberLog, randomness: KeyRandomness | None = None) -> CommitteeMember:
-        """Return the member's role.
-
-        Raises
-        ------
-        ProtocolError
-            It is a participant's enrolment.
-        KeyMaterialError
-            The log is another's.
-        """
-        if self.keys.role != "member":
-            raise ProtocolError(f"this is the enrolment of participant {self.number}")
-        return CommitteeMember(
-            self.charter, self.number, self.keys.signing_key, log, randomness, self.rosters
-        )
-
     def to_bytes(self) -> bytes:
         """Return what has to stay secret and pinned, as canonical JSON.
 
@@ -255,7 +217,7 @@ class Enrolment(SecretMaterial):
             self.keys,
             self.number,
             b"" if self.reader is None else self.reader.to_bytes(),
-            roster.digest(self.charter),
+            self.charter.roster_digest(roster),
             roster.version,
         ).to_bytes()
 
@@ -323,7 +285,7 @@ def check_fingerprint(typed: str, digest: bytes, what: str) -> None:
 
 
 def _reader(
-    register: Register, keys: PersonalKeys, number: int, sealed: SealedReader | None
+    register: KeyDirectory, keys: PersonalKeys, number: int, sealed: SealedReader | None
 ) -> MasterSecret | None:
     if keys.role == "member" or not register.charter.terms.blind:
         return None

@@ -10,16 +10,18 @@ from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
-from fedmf.protocol.committee.cards import Card, PersonalKeys
-from fedmf.protocol.committee.enrolment import Enrolment, check_fingerprint
-from fedmf.protocol.committee.reader import reader_envelope_key
-from fedmf.protocol.committee.register import Register
-from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster, sign_roster
-from fedmf.protocol.committee.sealed_reader import SealedReader
-from fedmf.protocol.committee.terms import CommitteeTerms
-from fedmf.protocol.committee.votes import MemberSignature
-from tests.protocol.committee.people import People, newcomer
+from fedmf.protocol.committee.enrolled import enrolled_member, enrolled_participant
+from fedmf.protocol.committee_terms import CommitteeTerms
+from fedmf.protocol.enrolment.directory import KeyDirectory
+from fedmf.protocol.enrolment.enrolment import Enrolment, check_fingerprint
+from fedmf.protocol.enrolment.personal_keys import PersonalKeys
+from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
+from fedmf.protocol.enrolment.reader_secret import SealedReader, reader_envelope_key
+from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster, sign_roster
+from fedmf.protocol.enrolment.votes import MemberSignature
 from tests.protocol.committee.world import make_session
+from tests.protocol.enrolment.people import People, newcomer
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def people() -> People:
 
 def test_a_card_comes_back_and_has_a_fingerprint_of_its_own() -> None:
     one, two = newcomer("North").card(), newcomer("North").card()
-    assert Card.from_bytes(one.to_bytes()) == one
+    assert PublicKeyBundle.from_bytes(one.to_bytes()) == one
     assert one.fingerprint.replace(" ", "") == labelled_hash("card", one.to_bytes()).hex()
     assert one.fingerprint != two.fingerprint
 
@@ -57,7 +59,7 @@ def test_an_envelope_key_that_everybody_can_open_is_refused_on_a_card() -> None:
     keys = newcomer()
     weak = bytes(32)
     with pytest.raises(KeyMaterialError, match="keeps anything secret"):
-        Card("participant", "West", keys.signing_key.public, weak, "x25519", bytes(64))
+        PublicKeyBundle("participant", "West", keys.signing_key.public, weak, "x25519", bytes(64))
 
 
 def test_personal_keys_come_back_and_do_not_print() -> None:
@@ -90,7 +92,7 @@ def test_everything_wrong_with_the_cards_is_said_at_once(people: People) -> None
     members = [keys.card() for keys in people.members]
     north, south = (keys.card() for keys in people.participants[:2])
     with pytest.raises(SettingsError) as refused:
-        Register.convene(people.session, members[:3], [north, north, members[3]])
+        KeyDirectory.convene(people.session, members[:3], [north, north, members[3]])
     for expected in (
         "3 members' cards for a committee of 4",
         "the card of 'North' is there twice",
@@ -98,11 +100,11 @@ def test_everything_wrong_with_the_cards_is_said_at_once(people: People) -> None
     ):
         assert expected in str(refused.value)
     with pytest.raises(SettingsError, match="2 participants, and no round with fewer than 3"):
-        Register.convene(people.session, members, [north, south])
+        KeyDirectory.convene(people.session, members, [north, south])
     three = [keys.card() for keys in people.participants[:3]]
     with pytest.raises(SettingsError, match="room for 2"):
-        Register.convene(make_session(2), members, three)
-    Register.convene(make_session(3), members, three)
+        KeyDirectory.convene(make_session(2), members, three)
+    KeyDirectory.convene(make_session(3), members, three)
 
 
 def test_one_key_under_two_names_is_refused(people: People) -> None:
@@ -111,7 +113,7 @@ def test_one_key_under_two_names_is_refused(people: People) -> None:
     members = [keys.card() for keys in people.members]
     cards = [north.card(), people.participants[1].card(), alias.card()]
     with pytest.raises(SettingsError, match="the key of 'Alias' is 'North''s, too"):
-        Register.convene(people.session, members, cards)
+        KeyDirectory.convene(people.session, members, cards)
 
 
 def test_cards_of_another_suite_than_the_sessions_are_refused(people: People) -> None:
@@ -119,14 +121,14 @@ def test_cards_of_another_suite_than_the_sessions_are_refused(people: People) ->
     session = dataclasses.replace(people.session, committee=terms)
     members = [keys.card() for keys in people.members]
     with pytest.raises(SettingsError, match="--suite mlkem768-x25519"):
-        Register.convene(session, members, [keys.card() for keys in people.participants])
+        KeyDirectory.convene(session, members, [keys.card() for keys in people.participants])
 
 
 def test_quantum_safe_cards_serve_a_session_of_their_suite(people: People) -> None:
     terms = CommitteeTerms(4, 3, "participants", 1, 3, suite="mlkem768-x25519")
     session = dataclasses.replace(people.session, committee=terms)
     three = [PersonalKeys.fresh("participant", n, suite=terms.suite) for n in "NSE"]
-    register = Register.convene(
+    register = KeyDirectory.convene(
         session, [k.card() for k in people.members], [k.card() for k in three]
     )
     assert people.enrolled(three[2], register).number == 2
@@ -135,7 +137,7 @@ def test_quantum_safe_cards_serve_a_session_of_their_suite(people: People) -> No
 def test_only_a_session_with_a_committee_has_a_charter(people: People) -> None:
     session = dataclasses.replace(people.session, protection="rlwe", committee=None)
     with pytest.raises(SettingsError, match="only protection committee"):
-        Register.convene(session, [], [])
+        KeyDirectory.convene(session, [], [])
 
 
 def test_where_the_server_opens_there_is_no_reader_secret() -> None:
@@ -143,7 +145,7 @@ def test_where_the_server_opens_there_is_no_reader_secret() -> None:
     assert people.register.sealed == {}
     enrolment = people.enrolled(people.participants[0])
     assert enrolment.reader is None
-    enrolment.protection(people.session.shape.zeros())
+    enrolled_participant(enrolment, people.session.shape.zeros())
 
 
 def test_an_existing_reader_secret_may_be_used(people: People) -> None:
@@ -152,7 +154,7 @@ def test_an_existing_reader_secret_may_be_used(people: People) -> None:
         [k.card() for k in people.members],
         [k.card() for k in people.participants],
     )
-    register = Register.convene(people.session, members, three, reader)
+    register = KeyDirectory.convene(people.session, members, three, reader)
     enrolment = people.enrolled(people.participants[1], register)
     assert enrolment.reader is not None
     assert enrolment.reader.to_bytes() == reader.to_bytes()
@@ -181,7 +183,7 @@ def test_a_charter_that_somebody_exchanged_is_not_accepted(people: People) -> No
         [k.card() for k in people.members],
         [k.card() for k in people.participants],
     )
-    theirs = Register.convene(people.session, members, three, MasterSecret.fresh())
+    theirs = KeyDirectory.convene(people.session, members, three, MasterSecret.fresh())
     with pytest.raises(KeyMaterialError, match="another fingerprint"):
         Enrolment.accept(theirs, mine, people.register.charter.fingerprint)
     # What the comparison is for: with the fingerprint of the same file everything else fits.
@@ -240,9 +242,9 @@ def test_members_have_no_protection_and_participants_no_committee_role(people: P
     member = people.enrolled(people.members[0])
     participant = people.enrolled(people.participants[0])
     with pytest.raises(ProtocolError, match="enrolment of member 0"):
-        member.protection(people.session.shape.zeros())
+        enrolled_participant(member, people.session.shape.zeros())
     with pytest.raises(ProtocolError, match="enrolment of participant 0"):
-        participant.member([])  # type: ignore[arg-type]
+        enrolled_member(participant, [])  # type: ignore[arg-type]
 
 
 # Rosters
@@ -383,7 +385,7 @@ def next_roster(people: People, keys: tuple[bytes | None, ...]) -> SignedRoster:
     """Return version 2 with these keys, signed by three members who look at nothing."""
     charter = people.register.charter
     roster = Roster(2, keys, EnvelopeKey.fresh().public)
-    parts = (charter.roster.digest(charter), roster.digest(charter))
+    parts = (charter.roster_digest(charter.roster), charter.roster_digest(roster))
     votes = tuple(
         MemberSignature(number, one.signing_key.sign("roster", *parts))
         for number, one in enumerate(people.members[:3])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fedmf.protocol.committee.cards import PersonalKeys
-from fedmf.protocol.committee.enrolment import Enrolment
-from fedmf.protocol.committee.register import Register
-from fedmf.protocol.committee.terms import OpenedBy
+from fedmf.protocol.committee_terms import OpenedBy
+from fedmf.protocol.enrolment.directory import KeyDirectory
+from fedmf.protocol.enrolment.enrolment import Enrolment
+from fedmf.protocol.enrolment.personal_keys import PersonalKeys
 from tests.protocol.committee.world import make_session
 
 MEMBERS = ("University", "Ombudsman", "Foundation", "Auditor")
@@ -19,17 +19,17 @@ class People:
         self.session = make_session(room, opened_by=opened_by)
         self.members = [PersonalKeys.fresh("member", name) for name in MEMBERS]
         self.participants = [PersonalKeys.fresh("participant", name) for name in PARTICIPANTS]
-        self.register = Register.convene(
+        self.register = KeyDirectory.convene(
             self.session,
             [keys.card() for keys in self.members],
             [keys.card() for keys in self.participants],
         )
 
-    def enrolled(self, keys: PersonalKeys, register: Register | None = None) -> Enrolment:
+    def enrolled(self, keys: PersonalKeys, register: KeyDirectory | None = None) -> Enrolment:
         register = register or self.register
         return Enrolment.accept(register, keys, register.charter.fingerprint)
 
-    def signed(self, register: Register, *members: int) -> Register:
+    def signed(self, register: KeyDirectory, *members: int) -> KeyDirectory:
         for member in members:
             register = register.signed(member, self.members[member].signing_key)
         return register

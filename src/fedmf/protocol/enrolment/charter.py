@@ -10,10 +10,14 @@ from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import fingerprint, labelled_hash
 from fedmf.crypto.signatures import check_public_signature_key
 from fedmf.errors import SettingsError
-from fedmf.protocol.committee.roster import Roster
-from fedmf.protocol.committee.terms import CommitteeTerms
+from fedmf.protocol.committee_terms import CommitteeTerms
+from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.json_documents import Format, JsonDocument, as_text
 from fedmf.protocol.session import Session
+from fedmf.protocol.wire import Known
+
+ROSTER_LABEL = "roster"
+"""Of what is hashed and signed of later versions of the roster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +87,23 @@ class Charter(JsonDocument):
         """SHA-256 under a label of its own over the canonical bytes."""
         return labelled_hash("charter", self.to_bytes())
 
+    def roster_digest(self, roster: Roster) -> bytes:
+        """Return the hash that names a version of the roster under this charter."""
+        return labelled_hash(ROSTER_LABEL, self.digest, roster.to_bytes())
+
     @property
     def fingerprint(self) -> str:
         """The digest in groups of four hexadecimal digits, to read out and compare."""
         return fingerprint(self.digest)
+
+
+def members(known: Known) -> int:
+    """Return how many members there are, for what is read under a charter."""
+    count: int = known.charter.terms.members
+    return count
+
+
+def participants(known: Known) -> int:
+    """Return how many participants the session has room for, for what is read under a charter."""
+    count: int = known.charter.session.participants
+    return count

@@ -10,9 +10,9 @@ import pytest
 from fedmf.crypto.envelopes import EnvelopeKey
 from fedmf.errors import KeyMaterialError, MessageError, SettingsError
 from fedmf.protocol import GroupShape, Session, TableShape
-from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.roster import Roster
-from fedmf.protocol.committee.terms import CommitteeTerms
+from fedmf.protocol.committee_terms import CommitteeTerms
+from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.roster import Roster
 from tests.protocol.committee.world import World, make_session, random_changes
 
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from fedmf.federation.enrolment_files import write_enrolment, write_keys, write_register
-from tests.protocol.committee.people import People
+from tests.protocol.enrolment.people import People
 
 
 def labelled(label: str, *parts: bytes) -> bytes:

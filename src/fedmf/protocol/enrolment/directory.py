@@ -13,24 +13,22 @@ from typing import TYPE_CHECKING
 
 from fedmf.crypto.labels import fingerprint
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.signatures import check_signature
 from fedmf.errors import MessageError, ProtocolError, SettingsError
-from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.reader import reader_envelope_key
-from fedmf.protocol.committee.roster import LABEL as ROSTER_LABEL
-from fedmf.protocol.committee.roster import Roster, RosterChain, SignedRoster, sign_roster
-from fedmf.protocol.committee.sealed_reader import SealedReader
-from fedmf.protocol.json_documents import Format, JsonDocument
+from fedmf.protocol.enrolment.charter import ROSTER_LABEL, Charter
+from fedmf.protocol.enrolment.reader_secret import SealedReader, reader_envelope_key
+from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster, sign_roster
+from fedmf.protocol.enrolment.votes import check_votes
 
 if TYPE_CHECKING:
     from fedmf.crypto.signatures import SigningKey
-    from fedmf.protocol.committee.cards import Card, Role
-    from fedmf.protocol.committee.terms import CommitteeTerms
+    from fedmf.protocol.committee_terms import CommitteeTerms
+    from fedmf.protocol.enrolment.public_keys import PublicKeyBundle, Role
     from fedmf.protocol.session import Session
 
 
 @dataclass(frozen=True)
-class Register:
+class KeyDirectory:
     """Charter, rosters, cards and sealed reader secrets of one federation.
 
     Raises
@@ -43,9 +41,9 @@ class Register:
 
     charter: Charter
     """The charter."""
-    members: tuple[Card, ...]
+    members: tuple[PublicKeyBundle, ...]
     """The members' cards, by number."""
-    participants: Mapping[int, Card]
+    participants: Mapping[int, PublicKeyBundle]
     """The cards of all participants that there ever were, by number."""
     rosters: tuple[SignedRoster, ...]
     """The versions of the roster after the charter's. The last one may still be a proposal, short
@@ -61,10 +59,13 @@ class Register:
         if self.rosters:
             last = self.rosters[-1]
             before.check_next(last.roster)
-            digests = before.newest.digest(self.charter), last.roster.digest(self.charter)
-            if last.previous != digests[0]:
+            statement = (
+                self.charter.roster_digest(before.newest),
+                self.charter.roster_digest(last.roster),
+            )
+            if last.previous != statement[0]:
                 raise ProtocolError("a roster that follows on another one than the newest")
-            _check_signatures(last, digests, self.charter)
+            check_votes(last.signatures, self.charter, ROSTER_LABEL, *statement, enough=False)
         keys = dict(self._all_keys())
         if {number: card.signature_key for number, card in self.participants.items()} != keys:
             raise MessageError("the participants' cards are not those of the keys in the roster")
@@ -73,10 +74,10 @@ class Register:
     def convene(
         cls,
         session: Session,
-        members: Sequence[Card],
-        participants: Sequence[Card],
+        members: Sequence[PublicKeyBundle],
+        participants: Sequence[PublicKeyBundle],
         reader: MasterSecret | None = None,
-    ) -> Register:
+    ) -> KeyDirectory:
         """Return the register of a new federation.
 
         Whoever calls this knows the reader secret. So it is one of the participants, and never
@@ -134,7 +135,7 @@ class Register:
         """What to compare about the last version: in groups of four hexadecimal digits."""
         if not self.rosters:
             return self.charter.fingerprint
-        return fingerprint(self.newest.digest(self.charter))
+        return fingerprint(self.charter.roster_digest(self.newest))
 
     @property
     def chain_before(self) -> RosterChain:
@@ -171,7 +172,7 @@ class Register:
         left = [n for n, key in enumerate(old) if key is not None and new[n] is None]
         return [n for n in range(len(old), len(new)) if new[n] is not None], left
 
-    def propose(self, add: Sequence[Card], remove: Iterable[int]) -> Register:
+    def propose(self, add: Sequence[PublicKeyBundle], remove: Iterable[int]) -> KeyDirectory:
         """Return the register with the next version of the roster, which nobody has signed.
 
         It has a new reader secret, sealed for everybody on it. Without anybody to add or remove,
@@ -222,7 +223,7 @@ class Register:
         )
         everybody = {**self.participants, **dict(enumerate(add, len(old)))}
         listed = {n: everybody[n] for n, key in enumerate(keys) if key is not None}
-        proposal = SignedRoster(roster, self.newest.digest(self.charter), ())
+        proposal = SignedRoster(roster, self.charter.roster_digest(self.newest), ())
         return replace(
             self,
             participants=everybody,
@@ -230,7 +231,7 @@ class Register:
             sealed=_sealed(reader, roster, listed, self.charter),
         )
 
-    def signed(self, member: int, key: SigningKey) -> Register:
+    def signed(self, member: int, key: SigningKey) -> KeyDirectory:
         """Return the register with one member's signature under the proposal.
 
         Raises
@@ -254,52 +255,8 @@ class Register:
             yield from ((n, key) for n, key in enumerate(roster.keys) if key is not None)
 
 
-@dataclass(frozen=True)
-class _WrittenRoster(JsonDocument):
-    FORMAT = Format.ROSTER
-
-    charter: bytes
-    """Digest of the charter."""
-    signed: bytes
-    """The version of the roster, with its signatures."""
-
-
-def roster_to_document(signed: SignedRoster, charter: Charter) -> bytes:
-    """Return a version of the roster as canonical JSON."""
-    return _WrittenRoster(charter.digest, signed.to_bytes()).to_bytes()
-
-
-def roster_from_document(
-    data: bytes, charter: Charter, what: str = "what was received"
-) -> SignedRoster:
-    """Return the version of the roster that a document holds.
-
-    Raises
-    ------
-    MessageError
-        It holds none, or one under another charter.
-    """
-    written = _WrittenRoster.from_bytes(data, what)
-    if written.charter != charter.digest:
-        raise MessageError(f"{what}: this version of the roster is under another charter")
-    with written.refusing(what):
-        return SignedRoster.from_bytes(written.signed, charter=charter)
-
-
-def _check_signatures(
-    signed: SignedRoster, statement: tuple[bytes, bytes], charter: Charter
-) -> None:
-    """Check whatever signatures there are; `RosterChain.adopt` counts them, too."""
-    members = [vote.member for vote in signed.signatures]
-    if len(set(members)) != len(members) or not set(members) <= set(range(charter.terms.members)):
-        raise MessageError("signatures of unknown members, or two of the same one")
-    for vote in signed.signatures:
-        public = charter.member_keys[vote.member]
-        check_signature(public, vote.signature, ROSTER_LABEL, *statement)
-
-
 def _sealed(
-    reader: MasterSecret, roster: Roster, cards: Mapping[int, Card], charter: Charter
+    reader: MasterSecret, roster: Roster, cards: Mapping[int, PublicKeyBundle], charter: Charter
 ) -> dict[int, SealedReader]:
     if not charter.terms.blind:
         return {}
@@ -309,7 +266,9 @@ def _sealed(
     }
 
 
-def _card_problems(cards: Sequence[Card], role: Role, terms: CommitteeTerms) -> list[str]:
+def _card_problems(
+    cards: Sequence[PublicKeyBundle], role: Role, terms: CommitteeTerms
+) -> list[str]:
     problems = [
         f"the card of {card.name!r} is a {card.role}'s where a {role}'s is due"
         for card in cards
@@ -338,7 +297,7 @@ def _count_problems(count: int, numbers: int, session: Session, terms: Committee
     return problems
 
 
-def _repeated(cards: Sequence[Card]) -> list[str]:
+def _repeated(cards: Sequence[PublicKeyBundle]) -> list[str]:
     owners: dict[bytes, str] = {}
     problems = []
     for card in cards:

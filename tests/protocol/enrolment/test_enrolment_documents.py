@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedmf.errors import KeyMaterialError, MessageError
-from fedmf.protocol.committee.cards import Card, PersonalKeys
-from fedmf.protocol.committee.charter import Charter
-from fedmf.protocol.committee.enrolment import Enrolment
-from fedmf.protocol.committee.register import roster_from_document, roster_to_document
-from fedmf.protocol.committee.sealed_reader import SealedReader
+from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.enrolment import Enrolment
+from fedmf.protocol.enrolment.personal_keys import PersonalKeys
+from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
+from fedmf.protocol.enrolment.reader_secret import SealedReader
+from fedmf.protocol.enrolment.roster_chain import roster_from_document, roster_to_document
 from fedmf.protocol.json_documents import format_of
-from tests.protocol.committee.people import People
+from tests.protocol.enrolment.people import People
 
 PEOPLE = People()
 CHARTER = PEOPLE.register.charter
@@ -26,10 +27,10 @@ ENROLMENT = PEOPLE.enrolled(PEOPLE.participants[1], RENEWED)
 KEYS = PEOPLE.participants[1]
 
 DOCUMENTS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
-    "card": (KEYS.card().to_bytes(), lambda data: Card.from_bytes(data).to_bytes()),
+    "card": (KEYS.card().to_bytes(), lambda data: PublicKeyBundle.from_bytes(data).to_bytes()),
     "member's card": (
         PEOPLE.members[0].card().to_bytes(),
-        lambda data: Card.from_bytes(data).to_bytes(),
+        lambda data: PublicKeyBundle.from_bytes(data).to_bytes(),
     ),
     "keys": (KEYS.to_bytes(), lambda data: PersonalKeys.from_bytes(data).to_bytes()),
     "charter": (CHARTER.to_bytes(), lambda data: Charter.from_bytes(data).to_bytes()),
