@@ -120,7 +120,7 @@ def test_from_empty_folders_to_rounds_and_a_new_roster_that_shuts_out_who_left()
 
     signed = read_register(Path("register-2")).rosters[0]
     south, south_role = world.protections.pop(1), world.roles.pop(1)
-    world.server.rosters.adopt(signed)
+    world.committee.rosters.adopt(signed)
     for member in world.members:
         member.rosters.adopt(signed)
     for number, name in staying.items():
@@ -138,7 +138,7 @@ def test_from_empty_folders_to_rounds_and_a_new_roster_that_shuts_out_who_left()
     with pytest.raises(KeyMaterialError, match="another reader key"):
         south.adopt(signed, first[1].reader)
     with pytest.raises(ProtocolError, match="not in version 2"):
-        world.server.rosters.newest.key_of(1)
+        world.committee.rosters.newest.key_of(1)
 
     # Newcomers hear how the rounds before ended, get a copy, and take part.
     world.server.keep_copy(world.protections[0].copy())

@@ -106,6 +106,11 @@ def test_server_refuses_what_is_out_of_order(
     server.receive(uploads[0])
     with pytest.raises(ProtocolError, match="second upload"):
         server.receive(uploads[0])
+    server.freeze()
+    with pytest.raises(ProtocolError, match="after the deadline of round 1"):
+        server.receive(uploads[0])
+    with pytest.raises(ProtocolError, match="no open round to freeze"):
+        server.freeze()
     server.close_round()
     server.open_round([1])
     with pytest.raises(ProtocolError, match="round 1 in round 2"):

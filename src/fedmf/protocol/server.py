@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from fedmf.errors import ProtocolError
+from fedmf.protocol.members import Members
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
 from fedmf.protocol.protection import ServerProtection
 from fedmf.protocol.session import Session
@@ -27,6 +28,8 @@ class Server:
         The server's half of the protection, with a started or restored table.
     closings
         The closings of the rounds so far.
+    members
+        Whom to consult; nobody unless given.
     """
 
     def __init__(
@@ -34,13 +37,17 @@ class Server:
         session: Session,
         protection: ServerProtection,
         closings: Iterable[ClosingMessage] = (),
+        members: Members | None = None,
     ) -> None:
         self.session = session
         self.closings = list(closings)
+        self.members = members or Members(protection)
+        self.members.note(self.closings)
         self._spent_nonces = {nonce for closing in self.closings for nonce in closing.nonces}
         self._protection = protection
         self._cohort: frozenset[int] | None = None
-        self._included: dict[int, bytes] = {}
+        self._frozen = False
+        self._received: dict[int, bytes] = {}
 
     @property
     def counted_rounds(self) -> int:
@@ -60,17 +67,16 @@ class Server:
     @property
     def needs_copy(self) -> bool:
         """Whether a participant has to give the server a copy of the table for late ones."""
-        return False
+        return self.members.needs_copy
 
     def keep_copy(self, copy: bytes) -> None:
-        """Keep a participant's copy of the table."""
-        del copy
-        raise ProtocolError("this server holds the table itself")
+        """Keep a participant's copy of the table; raise MessageError if it is none."""
+        self.members.keep_copy(copy, self.counted_rounds)
 
     @property
     def is_void(self) -> bool:
         """Whether the round under way is known to be void; then only `close_round` is left."""
-        return False
+        return self.members.is_void
 
     def table_message(self) -> TableMessage:
         """Return the table after the last closed round, for everybody."""
@@ -86,19 +92,22 @@ class Server:
         ProtocolError
             A round is open already, or all rounds are over.
         """
+        self._check_that_a_round_may_begin()
+        self.members.prepare(self.next_round)
+
+    def _check_that_a_round_may_begin(self) -> None:
         if self._cohort is not None:
             raise ProtocolError(f"round {self.next_round} is still open")
         if self.is_over:
             raise ProtocolError(f"all {self.session.rounds} rounds of the session are over")
 
     def requests(self) -> Mapping[int, bytes]:
-        """Return messages for members of a committee, by member; none when all was asked."""
-        return {}
+        """Return messages for members of a committee, by member; see `Members.requests`."""
+        return self.members.requests()
 
     def hear(self, member: int, reply: bytes) -> None:
         """Take note of a member's reply."""
-        del reply
-        raise ProtocolError(f"member {member} speaks in a session without a committee")
+        self.members.hear(member, reply)
 
     def open_round(self, cohort: Iterable[int]) -> bytes:
         """Begin the next round for these participants.
@@ -111,16 +120,18 @@ class Server:
         Raises
         ------
         ProtocolError
-            A round is open already, all rounds are over, or the cohort is empty or unknown.
+            A round is open already, all rounds are over, the cohort is empty or unknown, or members
+            have to be asked first.
         """
-        Server.prepare_round(self)
+        self._check_that_a_round_may_begin()
         participants = frozenset(cohort)
         if not participants or not all(
             0 <= one < self.session.participants for one in participants
         ):
             raise ProtocolError("a cohort is one or more of the session's participants")
-        self._cohort, self._included = participants, {}
-        return b""
+        opening = self.members.open(self.counted_rounds + 1)
+        self._cohort, self._frozen, self._received = participants, False, {}
+        return opening
 
     def receive(self, data: bytes) -> int:
         """Check one upload and add it.
@@ -140,11 +151,13 @@ class Server:
         MessageError
             Malformed, damaged, of another session or of the wrong size.
         ProtocolError
-            No round is open, or the upload is for another round, from outside the cohort, or the
-            participant's second one.
+            No round is open or its set of uploads is frozen, or the upload is for another round,
+            from outside the cohort, or the participant's second one.
         """
         if self._cohort is None:
             raise ProtocolError("an upload while no round is open")
+        if self._frozen:
+            raise ProtocolError(f"an upload after the deadline of round {self.next_round}")
         upload = UploadMessage.from_bytes(data, self.session)
         if upload.round != self.next_round:
             raise ProtocolError(f"an upload for round {upload.round} in round {self.next_round}")
@@ -152,52 +165,64 @@ class Server:
             raise ProtocolError(
                 f"participant {upload.participant} is not in the cohort of the round"
             )
-        if upload.participant in self._included:
+        if upload.participant in self._received:
             raise ProtocolError(f"a second upload of participant {upload.participant} in the round")
         if upload.nonce in self._spent_nonces:
             raise ProtocolError(
                 f"participant {upload.participant} uses the nonce of another upload"
             )
-        self._add(upload)
-        self._included[upload.participant] = upload.nonce
+        self.members.add(upload, self.counted_rounds + 1)
+        self._received[upload.participant] = upload.nonce
         if upload.nonce:
             self._spent_nonces.add(upload.nonce)
         return upload.participant
 
     def freeze(self) -> None:
         """End the time for uploads: the set of those that may count is known now."""
-        if self._cohort is None:
+        if self._cohort is None or self._frozen:
             raise ProtocolError("there is no open round to freeze")
+        self._frozen = True
+        self.members.freeze()
 
     def settle(self) -> None:
         """Ask for whatever closing the round takes."""
+        self.members.settle()
 
     def frozen(self) -> bytes:
         """Return the frozen round, to go on after a crash; empty where there is nothing to ask."""
-        return b""
+        return self.members.frozen()
 
     def restore_frozen(self, data: bytes) -> None:
-        """Take a round that `frozen` returned; go on with `settle`."""
-        del data
-        raise ProtocolError("this server freezes nothing")
+        """Take a round that `frozen` returned; go on with `settle`.
+
+        Raises
+        ------
+        MessageError
+            The bytes are damaged, or of another round; nothing has changed.
+        ProtocolError
+            A round is under way, or this server freezes nothing.
+        """
+        if self._cohort is not None:
+            raise ProtocolError(f"round {self.next_round} is under way")
+        counted_round = self.counted_rounds + 1
+        self._cohort = self.members.restore_frozen(data, self.next_round, counted_round)
+        self._frozen, self._received = True, {}
 
     def close_round(self) -> ClosingMessage:
-        """End the round: say whose uploads it includes."""
-        if self._cohort is None:
-            raise ProtocolError("there is no open round to close")
-        closing = self._closing()
+        """End the round: say whose uploads it includes.
+
+        Raises
+        ------
+        ProtocolError, OpenError
+            There is none to end, or it cannot end yet, or at all; see `Members.closing`.
+        """
+        received = None if self._cohort is None else self._received
+        closing = self.members.closing(self.next_round, received)
         self._cohort = None
         self.closings.append(closing)
+        self.members.note(self.closings)
         return closing
 
     def payload(self) -> bytes:
         """Return the protected table, exactly, for a checkpoint."""
         return self._protection.payload()
-
-    def _add(self, upload: UploadMessage) -> None:
-        self._protection.add(upload.payload, upload.rows, counted_round=self.counted_rounds + 1)
-
-    def _closing(self) -> ClosingMessage:
-        included = tuple(sorted(self._included))
-        nonces = tuple(self._included[number] for number in included if self.session.nonce_bytes)
-        return ClosingMessage(self.next_round, included, nonces)

@@ -23,7 +23,7 @@ class Adversary(DishonestRound):
 
     def __init__(self, world: World, uploads: Mapping[int, UploadMessage]) -> None:
         assert world.opening is not None
-        previous = world.server._previous
+        previous = world.committee.previous
         outcome = None if previous is None else previous.outcome
         super().__init__(world.charter, world.opening, outcome)
         self.world = world
@@ -52,7 +52,7 @@ class Adversary(DishonestRound):
         reader, masks = participant._reader, None
         said = list(answers.values())
         if reader is None:
-            tags = servers_tags(self.world.server._table._tag_secret, self.charter)
+            tags = servers_tags(self.world.committee._table._tag_secret, self.charter)
         else:
             tags, masks = reader.tags(), np.zeros((), dtype=np.uint64)
             for number in numbers:

@@ -89,7 +89,7 @@ def test_answers_that_get_lost_leave_their_members_out_of_the_next_round() -> No
     assert include(world, 1) == ()
     world.from_member = world.to_member = absent([])
     assert include(world, 2) == (0, 1, 2, 3, 4)
-    assert world.server.refusals[0] == "round 1 ended otherwise than this member saw"
+    assert world.committee.refusals[0] == "round 1 ended otherwise than this member saw"
     assert world.opening is not None
     assert [key.member for key in world.opening.keys] == [1, 2, 3]
     include(world, 3)
@@ -196,7 +196,7 @@ def test_replies_that_are_none_count_as_refusals() -> None:
     world = World(5)
     world.from_member = lambda member, data: b"nonsense" if member == 2 else data
     assert include(world, 1) == (0, 1, 2, 3, 4)
-    assert "a message has at least" in world.server.refusals[2]
+    assert "a message has at least" in world.committee.refusals[2]
     world.check_tables()
 
 
@@ -210,7 +210,7 @@ def test_replies_in_anothers_name_count_as_refusals() -> None:
 
     world.from_member = as_member_zero
     assert include(world, 1) == (0, 1, 2, 3, 4)
-    assert world.server.refusals[3] == "not a reply of member 3 in round 1"
+    assert world.committee.refusals[3] == "not a reply of member 3 in round 1"
     world.check_tables()
 
 
@@ -219,7 +219,7 @@ def test_replies_that_nobody_asked_for_count_as_refusals() -> None:
     world.collect(changes(1))
     vote = world.members[0].vote(VoteRequest(1, Adversary(world, world.sent).outcome([0])))
     world.server.hear(0, vote.to_bytes(world.charter))
-    assert world.server.refusals[0] == "a message of kind 12, which nobody asked for"
+    assert world.committee.refusals[0] == "a message of kind 12, which nobody asked for"
 
 
 def test_votes_for_another_outcome_count_as_refusals() -> None:
@@ -238,7 +238,7 @@ def test_votes_for_another_outcome_count_as_refusals() -> None:
     world.to_member = absent([0, 1, 2, 3], [AnswerRequest.KIND])
     assert include(world, 1) == ()
     assert len(outcomes) == 1
-    assert world.server.refusals[0] == "member 0 signed another outcome"
+    assert world.committee.refusals[0] == "member 0 signed another outcome"
 
 
 def test_members_without_a_key_that_is_one_stay_out() -> None:
@@ -258,5 +258,5 @@ def test_members_without_a_key_that_is_one_stay_out() -> None:
     assert include(world, 1) == (0, 1, 2, 3, 4)
     assert world.opening is not None
     assert [key.member for key in world.opening.keys] == [0, 2, 3]
-    assert "is none that keeps anything secret" in world.server.refusals[1]
+    assert "is none that keeps anything secret" in world.committee.refusals[1]
     world.check_tables()

@@ -161,11 +161,11 @@ class Federation(RuleBasedStateMachine):
     @rule(luck=LUCK)
     def uploads_come_again(self, luck: Random) -> None:
         data = luck.choice(list(self.sent))
-        before = self.world.server._table.round_words()
+        before = self.world.committee._table.round_words()
         try:
             self.arrives(data)
         except FedmfError:
-            assert self.world.server._table.round_words() == before
+            assert self.world.committee._table.round_words() == before
         else:
             # One that was lost on its way, and comes in time after all.
             assert self.phase == "uploads"
@@ -193,9 +193,9 @@ class Federation(RuleBasedStateMachine):
     @rule()
     def server_crashes(self) -> None:
         server = self.world.server
-        payload = server._table.payload()
+        payload = server.payload()
         self.world.server = self.world.fresh_server(server.closings)
-        self.world.server._table.restore(payload)
+        self.world.committee._table.restore(payload)
         if self.phase == "frozen":
             self.world.server.restore_frozen(self.frozen)
 
@@ -224,7 +224,7 @@ class Federation(RuleBasedStateMachine):
             return
         except ProtocolError:
             # Closed with too few answers: the session ends.
-            assert len(world.server._now.answers) < 3
+            assert len(world.committee.now.answers) < 3
             self.over = True
             return
         for number in sorted(self.online):

@@ -180,9 +180,6 @@ def test_forged_closings_are_refused_and_the_true_one_is_heard(
 
 def test_a_void_round_includes_nobody(world: World) -> None:
     world.hand_out()
-    server = world.server
-    server.prepare_round()
-    server._ask_to_void()
     votes = [member.vote(VoteRequest(1, Outcome(1))) for member in world.members]
     certificate = Certificate(
         Outcome(1), tuple(MemberSignature(vote.member, vote.vote) for vote in votes)
@@ -263,7 +260,7 @@ def test_round_keys_that_members_did_not_sign_are_refused(world: World) -> None:
     own = RoundKey.signed(0, world.member_keys[0].public, 1, SigningKey.fresh(), world.charter)
     malformed = RoundKey.signed(0, b"short", 1, world.member_keys[0], world.charter)
     stranger = RoundKey.signed(9, b"", 1, world.member_keys[0], world.charter)
-    keys = tuple(world.server._now.keys[member] for member in range(1, 4))
+    keys = tuple(world.committee.now.keys[member] for member in range(1, 4))
     for wrong, error in ((own, MessageError), (malformed, KeyMaterialError)):
         opening = OpeningMessage(1, 1, (wrong, *keys))
         for protection in world.protections.values():
@@ -290,8 +287,8 @@ def test_participants_that_were_told_of_other_members_stop(world: World) -> None
     changes = random_changes(np.random.default_rng(1), ALL)
     world.hand_out()
     world.open_round(ALL)
-    assert world.server._now.opening is not None
-    fewer = replace(world.server._now.opening, keys=world.server._now.opening.keys[:3])
+    assert world.committee.now.opening is not None
+    fewer = replace(world.committee.now.opening, keys=world.committee.now.opening.keys[:3])
     world.protections[4].begin(fewer.to_bytes(world.charter))
     world.changes = changes
     for number in ALL:

@@ -121,7 +121,7 @@ def test_batches_that_complaints_make_too_small_are_left_out(rng: np.random.Gene
     world.spoil_envelopes(6)
     closing = world.close()
     assert closing.included == (0, 1, 2, 3)
-    assert set(world.server.complaints.values()) == {(6,)}
+    assert set(world.committee.complaints.values()) == {(6,)}
     world.check_tables()
 
 

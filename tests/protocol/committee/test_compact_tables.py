@@ -9,6 +9,7 @@ import numpy as np
 from fedmf.protocol import ClosingMessage
 from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.reader import plain_table_digest
+from fedmf.protocol.committee.server import committee_server
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.table_payload import OPENED_TABLE_EXTRA, Form, TablePayload
 from fedmf.protocol.compact_words import DownloadTerms, as_opened, table_bytes
@@ -71,9 +72,7 @@ def test_a_restored_server_goes_on_from_the_exact_table() -> None:
     restored = CommitteeTable(world.charter)
     restored.start(world.start)
     restored.restore(world.server.payload())
-    world.server = type(world.server)(
-        world.charter, restored, world.server._spool, world.server.closings
-    )
+    world.server = committee_server(restored, world.committee._spool, world.server.closings)
     assert world.server.table_message() == sent
     play(world, 2)
     check_opened(world)

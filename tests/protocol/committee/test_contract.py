@@ -47,7 +47,7 @@ class CommitteeExchange(Exchange):
     def __init__(self, world: World) -> None:
         self.world = world
         self.protection = world.fresh_protection(EVERYBODY)
-        super().__init__(self.protection, world.server._table)
+        super().__init__(self.protection, world.committee._table)
         self._sent: dict[int, UploadMessage] = {}
         self._open = False
 
@@ -81,8 +81,8 @@ class CommitteeExchange(Exchange):
         """Go on with a new server that knows what the old one keeps in a checkpoint."""
         payload, closings = self.server.payload(), self.world.server.closings
         self.world.server = self.world.fresh_server(closings)
-        self.world.server._table.restore(payload)
-        self.server = self.world.server._table
+        self.world.committee._table.restore(payload)
+        self.server = self.world.committee._table
 
     def reopened(self, payload: bytes) -> IntegerTable:
         """Open a table as a participant that has the one before it."""
@@ -155,7 +155,7 @@ class CommitteeContract(ProtectionContract):
         world = exchange.world
         for _ in range(3):
             exchange.send(random_change(rng))
-        world.opening = world.server._now.opening
+        world.opening = world.committee.now.opening
         world.server.freeze()
         world.consult()
         server = Adversary(world, exchange._sent)

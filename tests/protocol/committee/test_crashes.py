@@ -9,7 +9,7 @@ import pytest
 
 from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import ClosingMessage, RowChange
-from fedmf.protocol.committee.server import CommitteeServer
+from fedmf.protocol.committee.server import committee_server
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.spool import MemorySpool
 from fedmf.protocol.committee_terms import OpenedBy
@@ -41,7 +41,7 @@ def crash(world: World) -> None:
     read = [
         ClosingMessage.from_bytes(one.to_bytes(world.session), world.session) for one in closings
     ]
-    world.server = CommitteeServer(world.charter, table, MemorySpool(), read)
+    world.server = committee_server(table, MemorySpool(), read)
 
 
 def go_on(world: World) -> None:
@@ -92,11 +92,11 @@ def test_no_other_set_is_answered_for_after_a_crash() -> None:
         world.members[member].respond(request)
     crash(world)
     world.server.restore_frozen(kept)
-    del world.server._now.included[4]
+    del world.committee.now.included[4]
     world.server.settle()
     with pytest.raises(ProtocolError, match="cannot end: 0 of the 3"):
         world.consult()
-    assert all("another outcome" in why for why in world.server.refusals.values())
+    assert all("another outcome" in why for why in world.committee.refusals.values())
 
 
 @pytest.mark.parametrize("frozen_before", [False, True])
@@ -229,7 +229,7 @@ def test_participants_that_vanish_count_for_nothing_and_come_back() -> None:
     closing = world.close()
     assert closing.included == (0, 4, 5)
     world.check_tables()
-    world.server._table.keep_copy(world.protections[0].copy(), 1)
+    world.committee._table.keep_copy(world.protections[0].copy(), 1)
     for number, (role, protection) in gone.items():
         assert role.receive_closing(closing) is False
         world.roles[number], world.protections[number] = role, protection

@@ -55,7 +55,7 @@ def shifted(world: World, words: Words, by: int = 1) -> Words:
 
 def upload_words(world: World, number: int) -> Words:
     layout = committee_layout(world.session)
-    sent = world.server._spool.take(number)[: layout.words_bytes]
+    sent = world.committee._spool.take(number)[: layout.words_bytes]
     return unpack_words(sent, layout.blocks, layout.size)
 
 
@@ -102,7 +102,7 @@ def test_sums_of_other_uploads_do_not_open_with_the_tags_that_they_brought(
 ) -> None:
     world = World(5)
     words = damage(world, closed(world))
-    tags, own = tags_of(world, content(world)), tags_of(world, world.server._spool.take(0))
+    tags, own = tags_of(world, content(world)), tags_of(world, world.committee._spool.take(0))
     tags = tags - own if damage is without_one else tags + own
     for protection in world.protections.values():
         with pytest.raises(OpenError, match="does not open"):
@@ -122,7 +122,9 @@ def test_words_do_not_open_with_other_tags(lie: str) -> None:
         "exchanged": np.append(tags[:count][::-1], tags[count:]),
         "scaled": tags + of_tags * tags,
         "made up": np.append(made_up, tags[count:]),
-        "another's": np.append(tags_of(world, world.server._spool.take(0))[:count], tags[count:]),
+        "another's": np.append(
+            tags_of(world, world.committee._spool.take(0))[:count], tags[count:]
+        ),
         "none": tags - of_tags * tags,
     }[lie]
     for protection in world.protections.values():

@@ -61,7 +61,7 @@ def deliver(world: World, server: Adversary) -> None:
 def everybody_opens_without_the_crook(world: World) -> None:
     closing = world.close()
     assert closing.included == ALL[1:]
-    assert world.server.complaints[0] == (CROOK,)
+    assert world.committee.complaints[0] == (CROOK,)
     world.check_tables()
 
 
@@ -140,7 +140,7 @@ def test_different_seeds_for_different_members_are_complained_about(world: World
     deliver(world, server)
     closing = world.close()
     assert closing.included == ALL[1:]
-    assert world.server.complaints == {0: (), 1: (), 2: (), 3: (CROOK,)}
+    assert world.committee.complaints == {0: (), 1: (), 2: (), 3: (CROOK,)}
     world.check_tables()
 
 
@@ -159,10 +159,10 @@ def test_the_server_refuses_envelopes_and_words_that_were_not_signed(world: Worl
         (replace(payload, table=bytes(32)), "another context"),
     ):
         sent = replace(world.sent[CROOK], payload=wrong.to_bytes())
-        before = world.server._table.round_words()
+        before = world.committee._table.round_words()
         with pytest.raises(MessageError, match=message):
             world.server.receive(sent.to_bytes(world.session))
-        assert world.server._table.round_words() == before
+        assert world.committee._table.round_words() == before
     deliver(world, server)
     assert world.close().included == ALL
 
@@ -174,12 +174,12 @@ def test_words_of_the_wrong_size_are_refused(world: World) -> None:
     head = replace(payload.signed.head, words=labelled_hash("words", longer))
     signed = SignedHead.signed(head, payload.envelopes, world.signing_keys[CROOK], world.charter)
     wrong = replace(payload, words=longer, signed=signed)
-    before = world.server._table.round_words()
+    before = world.committee._table.round_words()
     with pytest.raises(MessageError, match="words and the 10 numbers behind them are"):
         world.server.receive(
             replace(world.sent[CROOK], payload=wrong.to_bytes()).to_bytes(world.session)
         )
-    assert world.server._table.round_words() == before
+    assert world.committee._table.round_words() == before
 
 
 def test_signatures_of_others_are_refused(world: World) -> None:

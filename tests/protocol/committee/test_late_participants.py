@@ -44,7 +44,7 @@ def played(rounds: int, *, copy: bool = True) -> World:
         world.round(changes(number), lost=ALL if number == 2 else [])
     world.check_tables()
     if copy:
-        world.server._table.keep_copy(world.protections[1].copy(), 1)
+        world.committee._table.keep_copy(world.protections[1].copy(), 1)
     return world
 
 
@@ -69,16 +69,16 @@ def test_the_copy_serves_those_who_hold_the_table_as_well() -> None:
     world.close()
     first = world.protections[0]
     first.open(world.server.payload())
-    world.server._table.keep_copy(first.copy(), 1)
+    world.committee._table.keep_copy(first.copy(), 1)
     world.check_tables()
 
 
 def test_a_copy_can_be_given_again() -> None:
     world = played(3)
-    world.server._table.keep_copy(world.protections[0].copy(), 1)
+    world.committee._table.keep_copy(world.protections[0].copy(), 1)
     world.round(changes(9))
     world.check_tables()
-    world.server._table.keep_copy(world.protections[2].copy(), 1)
+    world.committee._table.keep_copy(world.protections[2].copy(), 1)
     come_in(world, 0)
     world.check_tables()
 
@@ -95,7 +95,7 @@ def test_without_a_copy_a_late_participant_waits_and_changes_nothing() -> None:
     with pytest.raises(ProtocolError, match="hands out a copy"):
         role.receive_table(world.server.table_message())
     assert protection._table_round == 0
-    world.server._table.keep_copy(world.protections[1].copy(), 1)
+    world.committee._table.keep_copy(world.protections[1].copy(), 1)
     role.receive_table(world.server.table_message())
 
 
@@ -162,9 +162,9 @@ def test_the_server_keeps_no_copy_for_another_round() -> None:
     assert copy.round == 3
     for wrong in (replace(copy, round=1).to_bytes(), b"", b"abc"):
         with pytest.raises(MessageError):
-            world.server._table.keep_copy(wrong, 1)
+            world.committee._table.keep_copy(wrong, 1)
     with pytest.raises(MessageError, match="not a sealed copy"):
-        World(5).server._table.keep_copy(TableCopy(0, b"").to_bytes(), 1)
+        World(5).committee._table.keep_copy(TableCopy(0, b"").to_bytes(), 1)
 
 
 def test_there_is_no_copy_before_the_first_sum_nor_where_the_server_opens() -> None:
@@ -185,7 +185,7 @@ def test_a_sum_never_goes_onto_another_table_than_its_round_had() -> None:
         world.check_tables()
     with pytest.raises(ProtocolError, match="table that round 3 worked on is not here"):
         behind.open(world.server.payload())
-    world.server._table.keep_copy(world.protections[1].copy(), 1)
+    world.committee._table.keep_copy(world.protections[1].copy(), 1)
     np.testing.assert_array_equal(
         SHAPE.flat(behind.open(world.server.payload())), SHAPE.flat(world.expected)
     )
@@ -218,7 +218,7 @@ def test_digests_of_tables_are_keyed_where_the_server_must_not_know_the_table() 
     assert own == blind.protections[1]._table_digest(start) != plain
     assert own != World(5).protections[0]._table_digest(start)
     opened.hand_out()
-    secret = opened.server._table._tag_secret
+    secret = opened.committee._table._tag_secret
     plain = plain_table_digest(encode_words(SHAPE, SHAPE.zeros()), opened.charter, secret)
     assert opened.protections[0]._table_digest(start) == plain
     assert plain != plain_table_digest(encode_words(SHAPE, SHAPE.zeros()), opened.charter)

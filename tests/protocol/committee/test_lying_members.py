@@ -42,7 +42,7 @@ def test_liars_are_named_and_the_sum_is_exact(
     if opened_by == "server" and how == "no sum":
         # The server sees that before it opens anything.
         world.close()
-        assert list(world.server.refusals) == liars
+        assert list(world.committee.refusals) == liars
         world.check_tables()
         return
     if opened_by == "server":

@@ -31,6 +31,7 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
+from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.table_payload import TableCopy, TablePayload
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.enrolment.charter import Charter
@@ -279,7 +280,7 @@ def test_members_answer_anything_with_a_refusal_and_remember_nothing_of_it(
 def test_servers_refuse_damaged_uploads_and_stay_as_they_were(data: st.DataObject) -> None:
     world = fresh_round()
     sent = world.sent[4].to_bytes(world.session)
-    before = world.server._table.round_words()
+    before = world.committee._table.round_words()
     body = body_of(sent)
     head = data.draw(damaged(body[:2000])) + body[2000:]
     for wrong in (data.draw(damaged(sent)), frame(world.session, sent[5], 1, head)):
@@ -287,8 +288,8 @@ def test_servers_refuse_damaged_uploads_and_stay_as_they_were(data: st.DataObjec
             continue
         with pytest.raises(REFUSED):
             world.server.receive(wrong)
-    assert world.server._table.round_words() == before
-    assert sorted(world.server._now.uploads) == [0, 1, 2, 3]
+    assert world.committee._table.round_words() == before
+    assert sorted(world.committee.now.uploads) == [0, 1, 2, 3]
     assert world.server._spent_nonces == {world.sent[n].nonce for n in (0, 1, 2, 3)}
 
 
@@ -304,15 +305,20 @@ def fresh_round() -> World:
 @given(data=st.data())
 def test_servers_take_damaged_replies_for_refusals(data: st.DataObject) -> None:
     world = fresh_round()
-    before = (world.server._stage, dict(world.server._now.keys), dict(world.server._now.votes))
+    now = world.committee.now
+    before = (
+        now.stage,
+        dict(now.keys),
+        dict(now.votes),
+    )
     world.server.hear(1, data.draw(damaged(recorded().said[KeyReply.KIND])))
     world.server.hear(1, data.draw(st.binary(max_size=200)))
     assert before == (
-        world.server._stage,
-        dict(world.server._now.keys),
-        dict(world.server._now.votes),
+        now.stage,
+        dict(now.keys),
+        dict(now.votes),
     )
-    assert world.server.refusals[1]
+    assert world.committee.refusals[1]
 
 
 @FEW
@@ -320,13 +326,15 @@ def test_servers_take_damaged_replies_for_refusals(data: st.DataObject) -> None:
 def test_damaged_frozen_rounds_change_nothing(data: st.DataObject) -> None:
     known = recorded()
     server = known.world.fresh_server(known.world.server.closings[:1])
-    words = server._table.round_words()
+    table = server.members.table
+    assert isinstance(table, CommitteeTable)
+    words = table.round_words()
     wrong = data.draw(damaged(known.frozen[:700])) + known.frozen[700:]
     try:
         server.restore_frozen(wrong)
     except REFUSED:
         assert server.frozen() == b""
-        assert server._table.round_words() == words
+        assert table.round_words() == words
     else:
         assert server.frozen() == wrong
 

@@ -134,7 +134,7 @@ def test_a_member_signs_what_its_log_holds_and_nothing_else(world: World) -> Non
 
 def test_no_key_without_the_certificate_of_the_round_before(world: World) -> None:
     first = world.round(random_changes(np.random.default_rng(1), ALL))
-    certificate = world.server._previous
+    certificate = world.committee.previous
     assert first.round == 1
     assert certificate is not None
     few = Certificate(certificate.outcome, certificate.votes[:2])

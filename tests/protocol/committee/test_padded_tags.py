@@ -159,7 +159,7 @@ def test_nobody_uploads_without_the_tag_secret_of_a_server_that_opens() -> None:
 
 def test_members_are_never_told_the_tag_secret() -> None:
     world = World(5, opened_by="server")
-    secret = world.server._table._tag_secret
+    secret = world.committee._table._tag_secret
     told: list[bytes] = []
 
     def listening(_: int, data: bytes) -> bytes:

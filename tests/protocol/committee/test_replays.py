@@ -54,8 +54,8 @@ def moves(table: IntegerTable, last: Mapping[int, list[RowChange]]) -> dict[int,
 def replay(world: World) -> None:
     """Include all but the victim, then hand out the table once more that they worked on."""
     world.round(moves(SHAPE.zeros(), {}), lost=[VICTIM])
-    words = world.server._table._tag_secret + encode_words(SHAPE, SHAPE.zeros())
-    world.server._table._payload = TablePayload(Form.PLAIN, 1, words)
+    words = world.committee._table._tag_secret + encode_words(SHAPE, SHAPE.zeros())
+    world.committee._table._payload = TablePayload(Form.PLAIN, 1, words)
     last = {number: contribution(SHAPE.zeros(), number) for number in OTHERS}
     world.collect(moves(SHAPE.zeros(), last))
 

@@ -52,7 +52,7 @@ class Changing(World):
         return SignedRoster(self.next, previous, tuple(votes))
 
     def adopt(self) -> None:
-        self.server.rosters.adopt(self.signed)
+        self.committee.rosters.adopt(self.signed)
         for member in self.members:
             member.rosters.adopt(self.signed)
         for number in STAY:
@@ -180,13 +180,13 @@ def test_a_roster_that_the_server_signs_is_refused(world: Changing, signers: int
     few = replace(forged, signatures=forged.signatures[:signers])
     for wrong in (forged, few):
         for adopt in (
-            world.server.rosters.adopt,
+            world.committee.rosters.adopt,
             world.members[0].rosters.adopt,
             lambda signed: world.protections[1].adopt(signed, world.reader),
         ):
             with pytest.raises(MessageError, match="signature"):
                 adopt(wrong)
-    assert world.server.rosters.newest.version == 1
+    assert world.committee.rosters.newest.version == 1
     assert world.protections[1].rosters.newest.version == 1
     world.round(changes(range(5), 2))
     world.check_tables()
@@ -199,7 +199,7 @@ def test_made_up_participants_join_where_nobody_looks_at_signatures(
     monkeypatch.setattr(rosters, "check_votes", lambda *_: None)
     world.signed = world.signed_by([SigningKey.fresh()] * 3)
     world.adopt()
-    assert world.server.rosters.newest.key_of(JOIN[0]) == world.new_keys[JOIN[0]].public
+    assert world.committee.rosters.newest.key_of(JOIN[0]) == world.new_keys[JOIN[0]].public
 
 
 @pytest.mark.parametrize("when", ["before the opening", "while it is open"])
@@ -224,7 +224,7 @@ def test_members_review_under_the_roster_that_the_round_was_opened_under(
         world.collect(changes(range(5), 2))
         world.server.freeze()
         world.consult()
-        world.server.rosters.adopt(world.signed)
+        world.committee.rosters.adopt(world.signed)
         for member in world.members:
             member.rosters.adopt(world.signed)
         with pytest.raises(ProtocolError, match="while round 2 is open"):
@@ -243,7 +243,7 @@ def test_a_server_goes_on_under_the_roster_of_a_frozen_round(world: Changing) ->
     world.consult()
     kept = world.server.frozen()
     world.server = world.fresh_server(world.server.closings)
-    world.server.rosters.adopt(world.signed)
+    world.committee.rosters.adopt(world.signed)
     world.server.restore_frozen(kept)
     world.server.settle()
     world.consult()
@@ -288,7 +288,7 @@ def test_rosters_change_where_the_server_opens_as_well() -> None:
         for number, key in enumerate(world.member_keys)
     )
     signed = SignedRoster(new, world.charter.roster_digest(old), votes)
-    for chain in (world.server.rosters, *(member.rosters for member in world.members)):
+    for chain in (world.committee.rosters, *(member.rosters for member in world.members)):
         chain.adopt(signed)
     for protection in world.protections.values():
         protection.adopt(signed, None)

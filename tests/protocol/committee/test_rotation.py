@@ -24,7 +24,7 @@ def rotate(world: World) -> tuple[SignedRoster, MasterSecret]:
 
 def adopt_everywhere(world: World) -> None:
     signed, reader = rotate(world)
-    world.server.rosters.adopt(signed)
+    world.committee.rosters.adopt(signed)
     for member in world.members:
         member.rosters.adopt(signed)
     for protection in world.protections.values():

@@ -64,7 +64,7 @@ def test_a_round_can_be_prepared_again_before_it_opens() -> None:
     for _ in range(2):
         world.server.prepare_round()
         world.consult()
-        keys.append(dict(world.server._now.keys))
+        keys.append(dict(world.committee.now.keys))
     assert keys[0] == keys[1]
     world.round(random_changes(np.random.default_rng(1), range(5)))
     world.check_tables()

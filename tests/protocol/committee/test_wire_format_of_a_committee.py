@@ -132,10 +132,10 @@ def test_the_stranger_complains_and_refuses_as_the_page_says() -> None:
     world.collect(random_changes(np.random.default_rng(1), range(4)))
     world.spoil_envelopes(0)
     closing = world.close()
-    assert world.server.complaints == dict.fromkeys(range(4), (0,))
+    assert world.committee.complaints == dict.fromkeys(range(4), (0,))
     assert closing.included == (1, 2, 3)
-    assert not world.server.refusals
+    assert not world.committee.refusals
     assert here.member._signed
-    too_early = KeyRequest(3, world.server._previous).to_bytes(world.charter)
+    too_early = KeyRequest(3, world.committee.previous).to_bytes(world.charter)
     refusal = Refusal.from_bytes(here.member.respond(too_early), world.charter)
     assert refusal == Refusal(3, STRANGER, "not the last certificate")

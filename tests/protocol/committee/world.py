@@ -16,6 +16,7 @@ from fedmf.protocol import (
     IntegerTable,
     ParticipantRole,
     RowChange,
+    Server,
     Session,
     TableMessage,
     TableShape,
@@ -26,7 +27,7 @@ from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.server import CommitteeServer
+from fedmf.protocol.committee.server import CommitteeMembers, committee_server
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.spool import MemorySpool
 from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
@@ -160,17 +161,23 @@ class World:
         reader = self.reader if self.charter.terms.blind else None
         return CommitteeParticipant(self.charter, keys, reader, self.start)
 
-    def fresh_server(self, closings: Sequence[ClosingMessage] = ()) -> CommitteeServer:
+    def fresh_server(self, closings: Sequence[ClosingMessage] = ()) -> Server:
         table = CommitteeTable(self.charter)
         table.start(self.start)
         if self.start_payload:
             table.restore(self.start_payload)
         self.start_payload = table.payload()
-        return CommitteeServer(self.charter, table, MemorySpool(), closings)
+        return committee_server(table, MemorySpool(), closings)
+
+    @property
+    def committee(self) -> CommitteeMembers:
+        """The members as the server sees them."""
+        assert isinstance(self.server.members, CommitteeMembers)
+        return self.server.members
 
     def key_request(self, round_number: int) -> KeyRequest:
         """Return the request that begins a round."""
-        previous = self.server._previous if round_number > 1 else None
+        previous = self.committee.previous if round_number > 1 else None
         return KeyRequest(round_number, previous)
 
     def consult(self) -> None:
@@ -211,9 +218,9 @@ class World:
 
     def spoil_envelopes(self, number: int) -> None:
         """Damage a participant's envelopes between the server and its members."""
-        upload = self.server._now.uploads[number]
+        upload = self.committee.now.uploads[number]
         spoilt = tuple(bytes(len(envelope)) for envelope in upload.envelopes)
-        self.server._now.uploads[number] = replace(upload, envelopes=spoilt)
+        self.committee.now.uploads[number] = replace(upload, envelopes=spoilt)
 
     def settle(self) -> ClosingMessage:
         """Freeze, settle and close the round."""

@@ -21,7 +21,7 @@ from fedmf.protocol import (
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.server import CommitteeServer
+from fedmf.protocol.committee.server import committee_server
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.store.append_log import AppendLog
 from fedmf.store.spool import FileSpool
@@ -63,7 +63,7 @@ def make_server(
     if payload is not None:
         protection.restore(payload)
     if isinstance(protection, CommitteeTable):
-        return CommitteeServer(protection.charter, protection, FileSpool(), closings)
+        return committee_server(protection, FileSpool(), closings)
     return Server(session, protection, closings)
 
 

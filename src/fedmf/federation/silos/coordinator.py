@@ -23,7 +23,7 @@ from fedmf.federation.silos.transport import SiloTransport
 from fedmf.federation.training import MOST_VOID_ROUNDS
 from fedmf.federation.transcript import Transcript
 from fedmf.protocol import ClosingMessage, Server, server_protection
-from fedmf.protocol.committee.server import CommitteeServer
+from fedmf.protocol.committee.server import committee_server
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.roster_chain import SignedRoster
@@ -170,8 +170,7 @@ class Coordinator:
 
     def _entry(self, played: Played, cohort: Iterable[int], seconds: float) -> RoundEntry:
         traffic, included = self._carrier.traffic, played.closing.included
-        server = self._server
-        committee = server if isinstance(server, CommitteeServer) else None
+        members = self._server.members
         return RoundEntry(
             round=played.round,
             void=not played.closing.counts(self.federation.session),
@@ -182,8 +181,8 @@ class Coordinator:
             bytes_sent=traffic.sent,
             bytes_received=traffic.received,
             errors=self._errors(),
-            refusals=dict(committee.refusals) if committee else {},
-            complaints=dict(committee.complaints) if committee else {},
+            refusals=dict(members.refusals),
+            complaints=dict(members.complaints),
         )
 
     def _errors(self) -> dict[int, str]:
@@ -240,7 +239,7 @@ def _server(
         protection.restore(checkpoint.server_payload)
         closings = [ClosingMessage.from_bytes(one, session) for one in checkpoint.closings]
     if isinstance(protection, CommitteeTable):
-        return CommitteeServer(protection.charter, protection, FileSpool(), closings, rosters)
+        return committee_server(protection, FileSpool(), closings, rosters)
     return Server(session, protection, closings)
 
 

@@ -72,6 +72,11 @@ class KeyReply(CommitteeMessage):
     KIND: ClassVar[int] = 6
     key: RoundKey
 
+    @property
+    def member(self) -> int:
+        """Who made it."""
+        return self.key.member
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewEntry(Record):

@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from fedmf.errors import MessageError
+from fedmf.protocol.committee.certificate import Outcome, set_digest
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
-from fedmf.protocol.committee.upload import Nonce, SignedHead
+from fedmf.protocol.committee.upload import Kind, Nonce, SignedHead
 from fedmf.protocol.enrolment.charter import participants
 from fedmf.protocol.wire import U32, Digest, Record, Rest, many
 
 if TYPE_CHECKING:
+    from fedmf.protocol.committee.certificate import Certificate
     from fedmf.protocol.committee.exchange import AnswerReply
+    from fedmf.protocol.committee.server_table import CommitteeTable
+    from fedmf.protocol.committee.spool import Spool
+    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.roster import Roster
+    from fedmf.protocol.enrolment.roster_chain import RosterChain
     from fedmf.protocol.enrolment.votes import MemberSignature
 
 
 class Stage(enum.Enum):
-    """How far the round is; each stage that ends in ASKED waits for members."""
+    """How far the round is."""
 
     BETWEEN = enum.auto()
     KEYS = enum.auto()
-    KEYS_ASKED = enum.auto()
     READY = enum.auto()
     UPLOADS = enum.auto()
     REVIEW = enum.auto()
-    REVIEW_ASKED = enum.auto()
     FROZEN = enum.auto()
     ANSWERS = enum.auto()
-    ANSWERS_ASKED = enum.auto()
-    CLOSING_VOTES_ASKED = enum.auto()
+    CLOSING_VOTES = enum.auto()
     CLOSED = enum.auto()
     VOIDING = enum.auto()
-    VOIDING_ASKED = enum.auto()
     VOID = enum.auto()
-
-
-ANSWERS_WELCOME = (Stage.ANSWERS_ASKED, Stage.CLOSING_VOTES_ASKED)
-VOTES_ASKED = (Stage.CLOSING_VOTES_ASKED, Stage.VOIDING_ASKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,16 @@ class FrozenRound(Record):
 class ServerRound:
     """The round under way: what members, by number, and participants have said so far."""
 
+    charter: Charter
+    rosters: RosterChain
+    table: CommitteeTable
+    spool: Spool
+    number: int
+    previous: Certificate | None
+    """How the round before ended."""
+    stage: Stage = Stage.BETWEEN
+    asked: bool = False
+    """Whether members have been asked what there is to ask at this stage."""
     keys: dict[int, RoundKey] = field(default_factory=dict)
     """The members' keys of the round."""
     opening: OpeningMessage | None = None
@@ -91,7 +101,7 @@ class ServerRound:
     """What was received, by participant."""
     contexts: dict[bytes, bytes] = field(default_factory=dict)
     """The round's context, by digest of the table that it would be of."""
-    table: bytes = b""
+    worked_on: bytes = b""
     """Digest of the table that most uploads worked on."""
     reviewers: set[int] = field(default_factory=set)
     complaints: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -111,20 +121,64 @@ class ServerRound:
         assert self.opening is not None  # noqa: S101 - stages come in order
         return self.opening
 
-    def frozen(self, words: bytes) -> FrozenRound:
-        """Return what goes on after a crash, with the sum of the round's words."""
-        included = tuple(self.included[participant] for participant in sorted(self.included))
-        return FrozenRound(self.opened, self.table, included, words)
+    @property
+    def roster(self) -> Roster:
+        """The version that the round was opened under, even if there is a newer one by now."""
+        return self.rosters.version(self.opened.roster_version)
 
-    @classmethod
-    def of(cls, frozen: FrozenRound) -> ServerRound:
-        """Return the round that was frozen."""
-        keys = {key.member: key for key in frozen.opening.keys}
-        included = {upload.participant: upload for upload in frozen.included}
-        return cls(
-            opening=frozen.opening,
-            keys=keys,
-            reviewers=set(keys),
-            table=frozen.table,
-            included=included,
-        )
+    def context(self, table: bytes) -> bytes:
+        """Return the round's context for those who work on a table."""
+        if table not in self.contexts:
+            previous = None if self.previous is None else self.previous.outcome
+            self.contexts[table] = self.opened.context(self.charter, self.roster, table, previous)
+        return self.contexts[table]
+
+    def outcome(self) -> Outcome:
+        """Return what is stated when the round ends at this stage: void, or with the frozen set."""
+        if self.stage in (Stage.VOIDING, Stage.VOID):
+            return Outcome(self.number)
+        listed = ((one, self.included[one].digest) for one in sorted(self.included))
+        context = self.context(self.worked_on)
+        return Outcome(self.number, context, set_digest(self.charter, context, listed))
+
+    def leave_out(self, uploads: set[int]) -> None:
+        """Take the words of some uploads out again."""
+        for participant in uploads & self.uploads.keys():
+            self.table.remove(self.spool.take(participant))
+            del self.uploads[participant]
+
+    def leave_out_other_tables(self) -> None:
+        """Leave out whatever did not work on the table that most uploads worked on."""
+        tables = Counter(upload.table for upload in self.uploads.values())
+        if tables:
+            self.worked_on = tables.most_common(1)[0][0]
+        self.leave_out({one for one, up in self.uploads.items() if up.table != self.worked_on})
+
+    def leave_out_small_batches(self) -> bool:
+        """Leave out batches that members would refuse; return whether enough uploads are left."""
+        least = self.charter.terms.smallest_cohort
+        for kind in (Kind.FIRST, Kind.LEAVE):
+            batch = {one for one, up in self.uploads.items() if up.signed.head.kind == kind}
+            if len(batch) < least:
+                self.leave_out(batch)
+        return len(self.uploads) >= least
+
+    def freeze_set(self) -> None:
+        """Fix which uploads the sum is of."""
+        heads = {one: upload.signed.head for one, upload in self.uploads.items()}
+        self.included = {
+            one: Included(one, head.digest(self.charter), head.nonce) for one, head in heads.items()
+        }
+
+    def frozen(self) -> FrozenRound:
+        """Return what is needed to go on after a crash."""
+        included = tuple(self.included[participant] for participant in sorted(self.included))
+        return FrozenRound(self.opened, self.worked_on, included, self.table.round_words())
+
+    def restore(self, frozen: FrozenRound) -> None:
+        """Be the round that was frozen."""
+        self.opening, self.worked_on = frozen.opening, frozen.table
+        self.keys = {key.member: key for key in frozen.opening.keys}
+        self.reviewers = set(self.keys)
+        self.included = {upload.participant: upload for upload in frozen.included}
+        self.stage = Stage.FROZEN

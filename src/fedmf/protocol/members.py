@@ -1,0 +1,145 @@
+"""Whom the server consults in its rounds: nobody, unless the protection has a committee."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableSequence
+
+from fedmf.errors import ProtocolError
+from fedmf.protocol.messages import ClosingMessage, UploadMessage
+from fedmf.protocol.protection import ServerProtection
+
+
+class Members:
+    """Nobody: there is nothing to ask, and every upload that was received counts.
+
+    A committee overrides what it has a say in. The server calls, in each round, ``prepare -> open
+    -> add … add -> freeze -> settle -> closing -> note``, and asks for `requests` in between.
+
+    Parameters
+    ----------
+    table
+        What the uploads are added to.
+    """
+
+    needs_copy = False
+    """Whether a participant has to give the server a copy of the table for late ones."""
+
+    def __init__(self, table: ServerProtection) -> None:
+        self.table = table
+
+    @property
+    def is_void(self) -> bool:
+        """Whether the round under way is known to be void."""
+        return False
+
+    @property
+    def complaints(self) -> Mapping[int, tuple[int, ...]]:
+        """Whom members complained about in this round, by member: their uploads are left out."""
+        return {}
+
+    @property
+    def refusals(self) -> Mapping[int, str]:
+        """What members gave as reasons in this round, by member."""
+        return {}
+
+    def keep_copy(self, copy: bytes, counted_round: int) -> None:
+        """Keep a participant's copy of the table after so many counted rounds.
+
+        Raises
+        ------
+        MessageError
+            It is none, or of another round.
+        ProtocolError
+            No copy is needed.
+        """
+        del copy, counted_round
+        raise ProtocolError("this server holds the table itself")
+
+    def prepare(self, round_number: int) -> None:
+        """Prepare a round."""
+        del round_number
+
+    def requests(self) -> Mapping[int, bytes]:
+        """Return messages for members, by member; none when all was asked.
+
+        Raises
+        ------
+        ProtocolError
+            Too few members are there to end the round in any way. The next call asks those again
+            that are missing.
+        """
+        return {}
+
+    def hear(self, member: int, reply: bytes) -> None:
+        """Take note of a member's reply; what is no proper reply counts as a refusal."""
+        del reply
+        raise ProtocolError(f"member {member} speaks in a session without a committee")
+
+    def open(self, counted_round: int) -> bytes:
+        """Begin the round, as this one of those that count; return a message for everybody.
+
+        Raises
+        ------
+        ProtocolError
+            Members have to be asked first.
+        """
+        del counted_round
+        return b""
+
+    def add(self, upload: UploadMessage, counted_round: int) -> None:
+        """Check an upload and add it to the table; on any error the table is as before.
+
+        Raises
+        ------
+        MessageError
+            The upload is malformed, or not what its participant signed.
+        """
+        self.table.add(upload.payload, upload.rows, counted_round=counted_round)
+
+    def freeze(self) -> None:
+        """End the time for uploads."""
+
+    def settle(self) -> None:
+        """Ask for whatever closing the round takes."""
+
+    def frozen(self) -> bytes:
+        """Return the frozen round, to go on after a crash; empty where there is nothing to ask."""
+        return b""
+
+    def restore_frozen(self, data: bytes, round_number: int, counted_round: int) -> frozenset[int]:
+        """Take a round that `frozen` returned; return its participants.
+
+        Raises
+        ------
+        MessageError
+            The bytes are damaged, or of another round; nothing has changed.
+        """
+        del data, round_number, counted_round
+        raise ProtocolError("this server freezes nothing")
+
+    def closing(self, round_number: int, received: Mapping[int, bytes] | None) -> ClosingMessage:
+        """Return how the round ends.
+
+        Parameters
+        ----------
+        received
+            The nonces of the uploads that were received, by participant; None where no round is
+            open, which only a void one may be.
+
+        Raises
+        ------
+        ProtocolError
+            There is none, or members have not signed its end yet, or too few of them answered to
+            open its sum: the session ends then.
+        OpenError
+            The server is to open the sum, and it does not open: the session ends then.
+        """
+        if received is None:
+            raise ProtocolError("there is no open round to close")
+        included = tuple(sorted(received))
+        nonces = tuple(received[number] for number in included if received[number])
+        return ClosingMessage(round_number, included, nonces)
+
+    def note(self, closings: MutableSequence[ClosingMessage]) -> None:
+        """Take note of the last of the closings so far; drop what nobody asks the others for."""
+        del closings
