@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from fedmf.crypto.paillier import PrivateKey
+from fedmf.ratings import Ratings, load_ratings
 
 # A deadline would be a timing assertion, and machines are noisy.
 settings.register_profile("fedmf", deadline=None)
@@ -33,6 +34,12 @@ def other_weak_key() -> PrivateKey:
 def ml_latest_small() -> Path:
     """Return the folder of MovieLens ml-latest-small, which lies beside the checkout."""
     return _shared("ml-latest-small")
+
+
+@pytest.fixture(scope="session")
+def latest_small(ml_latest_small: Path) -> Ratings:
+    """Return the ratings of MovieLens ml-latest-small."""
+    return load_ratings(ml_latest_small)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What every learning method must do. A method gets these tests by saying how it is configured."""
+"""What every learning method must do. A method gets these tests by naming itself."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from fedmf.model import (
     Method,
     PublicModel,
     RowValues,
+    configure_method,
     restore_method,
 )
 from fedmf.ratings import OwnedRatings, Ratings, load_ratings
@@ -45,15 +46,13 @@ def zeros(method: Method) -> FloatTable:
 
 
 class MethodContract:
-    """Inherit and set what a small training should reach."""
+    """Inherit, name the method and set what a small training should reach."""
 
+    name: ClassVar[str]
+    """The method's name in the registry."""
     quality_range: ClassVar[tuple[float, float]]
     """After 12 rounds on the split above: held-out RMSE of methods that predict ratings, NDCG@10
     of those that only rank."""
-
-    def configured(self, training: Ratings) -> Method:
-        """Return the method with its defaults for these ratings and 12 rounds."""
-        raise NotImplementedError
 
     @pytest.fixture
     def training(self, split: tuple[Ratings, Ratings]) -> Ratings:
@@ -61,7 +60,15 @@ class MethodContract:
 
     @pytest.fixture
     def method(self, training: Ratings) -> Method:
-        return self.configured(training)
+        """Return the method with its defaults for these ratings and 12 rounds."""
+        return configure_method(
+            self.name,
+            users=training.n_users,
+            items=training.n_items,
+            rounds=ROUNDS,
+            scale=training.scale,
+            factors=8,
+        )
 
     def some(self, training: Ratings, *users: int) -> OwnedRatings:
         return training.owned_by(np.array(users, dtype=np.int32))
@@ -123,7 +130,7 @@ class MethodContract:
         needed = {**method.rows_needed(owned), RATERS: owned.rated_items.astype(np.int64)}
 
         def hidden(table: FloatTable) -> FloatTable:
-            # Whoever does not open a row finds something else in its place.
+            # A participant that does not open a row finds something else in its place.
             blank = {name: np.full_like(part, 7.0) for name, part in table.items()}
             for name, part in table.items():
                 blank[name][needed[name]] = part[needed[name]]

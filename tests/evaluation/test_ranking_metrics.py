@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import numpy as np
@@ -18,6 +19,7 @@ from fedmf.evaluation import (
     reciprocal_rank,
 )
 
+AT_K = (ndcg_at, recall_at, hit_rate_at)
 Codes = NDArray[np.int64]
 Case = tuple[int, Codes, list[Codes], int]
 
@@ -104,7 +106,7 @@ def test_vectorised_metrics_agree_with_sets_and_loops(case: Case) -> None:
 @given(cases())
 def test_all_metrics_stay_between_0_and_1_without_tolerance(case: Case) -> None:
     k, ranked, relevant, n_items = case
-    for metric in (ndcg_at, recall_at, hit_rate_at):
+    for metric in AT_K:
         per_user = metric(k, ranked, relevant)
         assert per_user.shape == (len(relevant),)
         assert per_user.dtype == np.float64
@@ -133,7 +135,7 @@ def test_order_of_users_and_names_of_items_do_not_matter(case: Case, random: Ran
     users, codes = rng.permutation(len(relevant)), rng.permutation(n_items)
     renamed = np.where(ranked >= 0, codes[ranked], -1)[users]
     liked = [rng.permutation(codes[relevant[user]]) for user in users]
-    for metric in (ndcg_at, recall_at, hit_rate_at):
+    for metric in AT_K:
         assert metric(k, renamed, liked).tolist() == metric(k, ranked, relevant)[users].tolist()
     assert coverage_at(k, renamed, n_items) == coverage_at(k, ranked, n_items)
 
@@ -147,19 +149,14 @@ def test_ndcg_rises_with_every_place_that_a_hit_climbs() -> None:
 @given(cases())
 def test_places_after_k_change_nothing(case: Case) -> None:
     k, ranked, relevant, n_items = case
-    for metric in (ndcg_at, recall_at, hit_rate_at):
+    for metric in AT_K:
         assert metric(k, ranked[:, :k], relevant).tolist() == metric(k, ranked, relevant).tolist()
     assert coverage_at(k, ranked[:, :k], n_items) == coverage_at(k, ranked, n_items)
 
 
 @pytest.mark.parametrize(
     "metric",
-    [
-        lambda ranked, relevant: ndcg_at(2, ranked, relevant),
-        lambda ranked, relevant: recall_at(2, ranked, relevant),
-        lambda ranked, relevant: hit_rate_at(2, ranked, relevant),
-        reciprocal_rank,
-    ],
+    [*(partial(metric, 2) for metric in AT_K), reciprocal_rank],
 )
 @pytest.mark.parametrize(
     ("ranked", "relevant", "complaint"),

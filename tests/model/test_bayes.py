@@ -6,29 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedmf.model import RATERS, Contribution, FloatArray, Method, PublicModel, configure_method
+from fedmf.model import FloatArray, Method, PublicModel
 from fedmf.model.bayes import ITEM_LIMIT, STARS, Bayes
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale, load_ratings
-from tests.contracts.method_contract import ROUNDS, MethodContract, apply, split
-
-__all__ = ["split"]
+from tests.contracts.method_contract import MethodContract
+from tests.model.small_federation import ITEMS, RATINGS, USERS, D, largest_shares, ratings_of, train
 
 HALF_STARS = RatingScale(0.5, 5.0)
-D = 3
 
 
 class TestBayes(MethodContract):
+    name: ClassVar[str] = "bayes"
     quality_range: ClassVar[tuple[float, float]] = (0.80, 0.85)
-
-    def configured(self, training: Ratings) -> Method:
-        return configure_method(
-            "bayes",
-            users=training.n_users,
-            items=training.n_items,
-            rounds=ROUNDS,
-            scale=training.scale,
-            factors=8,
-        )
 
     def test_new_users_and_members_are_the_same(
         self, method: Method, training: Ratings, public: PublicModel
@@ -40,21 +29,12 @@ class TestBayes(MethodContract):
 
 
 def make(**changed: Any) -> Bayes:
-    settings: dict[str, Any] = {"factors": D, "users": 5, "items": 6, "scale": HALF_STARS}
-    return Bayes(**{**settings, **changed})
+    return Bayes(**{"factors": D, "users": USERS, "items": ITEMS, "scale": HALF_STARS, **changed})
 
 
 def some_ratings(scale: RatingScale = HALF_STARS, seed: int = 0) -> OwnedRatings:
-    """Return 5 users' ratings of 6 items; the last item has one rater."""
-    rng = np.random.default_rng(seed)
-    rated = [
-        np.array(items) for items in ([0, 1, 2, 5], [0, 2, 3], [1, 2, 3, 4], [0, 4], [1, 3, 4])
-    ]
-    stars = [rng.uniform(0.0, 1.0, len(items)) for items in rated]
-    values = scale.lowest + (scale.highest - scale.lowest) * np.concatenate(stars)
-    starts = np.concatenate(([0], np.cumsum([len(items) for items in rated])))
-    users = np.arange(5, dtype=np.int32)
-    return OwnedRatings(users, starts, np.concatenate(rated).astype(np.int32), values)
+    stars = np.random.default_rng(seed).uniform(0.0, 1.0, RATINGS)
+    return ratings_of(scale.lowest + (scale.highest - scale.lowest) * stars)
 
 
 def one(ratings: OwnedRatings, user: int) -> OwnedRatings:
@@ -67,26 +47,14 @@ def one(ratings: OwnedRatings, user: int) -> OwnedRatings:
     )
 
 
-def train(
-    method: Bayes, ratings: OwnedRatings, rounds: int, least: int = 1
-) -> tuple[PublicModel, Contribution]:
-    """Train in floats, everybody in every round; return the last contributions' sum, too."""
-    counts = np.bincount(ratings.items, minlength=method.items).astype(float)
-    raters = {RATERS: np.where(counts >= least, counts, 0.0)[:, np.newaxis]}
-    table = apply(method.start_table(), [method.setup_contribution(ratings)])
-    public = method.decode({**table, **raters}, None)
-    vectors = method.start_user_factors(ratings.users)
-    contribution: Contribution = {}
-    for _ in range(rounds):
-        contribution = method.participant_step(public, ratings, vectors, None).contribution
-        table = apply(method.start_table(), [contribution])
-        table["items"][raters[RATERS][:, 0] == 0] = 0.0
-        public = method.decode({**table, **raters}, public)
-    return public, contribution
-
-
 def means_of(method: Bayes, public: PublicModel) -> FloatArray:
     return method._means(public, slice(None))
+
+
+def prior_of(method: Bayes) -> FloatArray:
+    return np.diag(
+        [method.noise / method.factor_variance] * D + [method.noise / method.item_bias_variance]
+    )
 
 
 def user_by_hand(
@@ -95,7 +63,7 @@ def user_by_hand(
     """Return mean [u; b] and covariance of one user, and its part of C, item by item in loops."""
     tau, mean = method.noise, public.statistics["mean"][0]
     means, gram = means_of(method, public), public.statistics["gram"]
-    prior = np.diag([tau / method.factor_variance] * D + [tau / method.item_bias_variance])
+    prior = prior_of(method)
     precision = np.diag([tau] * D + [tau / method.user_bias_variance])
     right = np.zeros(D + 1)
     for item, value in zip(ratings.items, ratings.values, strict=True):
@@ -137,9 +105,7 @@ def test_rounds_end_where_the_exact_update_of_every_item_ends() -> None:
     method, ratings = make(), some_ratings()
     public, _ = train(method, ratings, rounds=400)
     means, mean = means_of(method, public), public.statistics["mean"][0]
-    prior = np.diag(
-        [method.noise / method.factor_variance] * D + [method.noise / method.item_bias_variance]
-    )
+    prior = prior_of(method)
     # The update of mean-field variational Bayes with every item's own sum over its raters in the
     # place of n_j C: no item may move any more.
     for item in range(method.items):
@@ -160,9 +126,7 @@ def test_the_variance_of_a_prediction_by_hand() -> None:
     public, _ = train(method, ratings, rounds=3)
     own = one(ratings, 2)
     found, covariance, square = user_by_hand(method, public, own)
-    prior = np.diag(
-        [method.noise / method.factor_variance] * D + [method.noise / method.item_bias_variance]
-    )
+    prior = prior_of(method)
     expected = []
     for item in (0, 5):
         w = np.append(means_of(method, public)[item, :D], 1.0)
@@ -251,19 +215,10 @@ def test_an_outlier_is_cut_off_at_the_limit() -> None:
 
 def test_contributions_on_real_ratings_stay_far_from_the_limits() -> None:
     ratings = load_ratings("movielens-small")
-    everybody = ratings.owned_by(range(ratings.n_users))
     method = make(factors=16, users=ratings.n_users, items=ratings.n_items, scale=ratings.scale)
-    public, _ = train(method, everybody, rounds=4)
-    largest = {"items": 0.0, "gram": 0.0}
-    for user in range(ratings.n_users):
-        own = one(everybody, user)
-        vectors = method.start_user_factors(own.users)
-        contribution = method.participant_step(public, own, vectors, None).contribution
-        for name in largest:
-            largest[name] = max(largest[name], float(np.abs(contribution[name].values).max()))
-    groups = {group.name: group for group in method.row_groups()}
-    assert 2.0 < largest["items"] < groups["items"].limit / 2
-    assert largest["gram"] < groups["gram"].limit / 2
+    shares = largest_shares(method, ratings)
+    assert 2.0 / ITEM_LIMIT < shares["items"] < 1 / 2
+    assert shares["gram"] < 1 / 2
 
 
 def test_heavy_users_weigh_as_much_as_the_heaviest_that_count() -> None:

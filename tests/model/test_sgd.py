@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 
 from fedmf.errors import SettingsError, UnknownNameError
-from fedmf.model import Method, PublicModel, RowValues, configure_method, restore_method
+from fedmf.model import PublicModel, RowValues, configure_method, restore_method
 from fedmf.model.sgd import Sgd, default_learning_rate
-from fedmf.ratings import OwnedRatings, Ratings, RatingScale
-from tests.contracts.method_contract import ROUNDS, MethodContract, split
-
-__all__ = ["split"]
+from fedmf.ratings import OwnedRatings, RatingScale
+from tests.contracts.method_contract import MethodContract
 
 STARS = RatingScale(0.5, 5.0)
 
@@ -36,17 +34,8 @@ def make(**changed: Any) -> Sgd:
 
 
 class TestSgd(MethodContract):
+    name: ClassVar[str] = "sgd"
     quality_range: ClassVar[tuple[float, float]] = (0.80, 0.92)
-
-    def configured(self, training: Ratings) -> Method:
-        return configure_method(
-            "sgd",
-            users=training.n_users,
-            items=training.n_items,
-            rounds=ROUNDS,
-            scale=training.scale,
-            factors=8,
-        )
 
 
 def test_one_step_by_hand() -> None:

@@ -17,12 +17,9 @@ from fedmf.model import (
     PublicModel,
     RowGroup,
     RowValues,
-    configure_method,
 )
-from fedmf.ratings import OwnedRatings, Ratings, RatingScale
-from tests.contracts.method_contract import ROUNDS, MethodContract, split
-
-__all__ = ["split"]
+from fedmf.ratings import OwnedRatings, RatingScale
+from tests.contracts.method_contract import MethodContract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +72,12 @@ class Biases(Method):
 
 
 class TestBiases(MethodContract):
+    name: ClassVar[str] = "biases"
     quality_range: ClassVar[tuple[float, float]] = (0.80, 0.92)
 
     @pytest.fixture(autouse=True)
     def registered(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(METHODS, "biases", Biases)
-
-    def configured(self, training: Ratings) -> Method:
-        return configure_method(
-            "biases",
-            users=training.n_users,
-            items=training.n_items,
-            rounds=ROUNDS,
-            scale=training.scale,
-            factors=1,
-        )
 
 
 def test_a_method_without_its_mathematics_cannot_be_made() -> None:

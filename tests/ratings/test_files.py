@@ -10,21 +10,15 @@ import pytest
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
 from fedmf.ratings import Id, RatingScale, load_ratings
-from tests.ratings.movielens_files import write_zip
+from tests.ratings.small_files import write_file, write_zip
 from tests.ratings.small_tables import rows_of
 
 TEXT = "user,item,rating,timestamp\nann,dune,4.5,20\nbob,emma,3,10\n"
 ROWS: list[tuple[Id, Id, float]] = [("ann", "dune", 4.5), ("bob", "emma", 3.0)]
 
 
-def write_csv(folder: Path, text: str, name: str = "books.csv") -> Path:
-    path = folder / name
-    path.write_bytes(text.encode())
-    return path
-
-
 def test_a_csv_file_is_read(tmp_path: Path) -> None:
-    ratings = load_ratings(str(write_csv(tmp_path, TEXT)))
+    ratings = load_ratings(str(write_file(tmp_path, TEXT)))
     assert rows_of(ratings) == ROWS
     assert ratings.timestamps is not None
     assert ratings.timestamps.tolist() == [20, 10]
@@ -33,10 +27,9 @@ def test_a_csv_file_is_read(tmp_path: Path) -> None:
 
 
 def test_compressed_files_are_read(tmp_path: Path) -> None:
-    packed = tmp_path / "books.csv.gz"
-    packed.write_bytes(gzip.compress(TEXT.encode()))
+    packed = write_file(tmp_path, gzip.compress(TEXT.encode()), "books.csv.gz")
     zipped = write_zip(tmp_path / "books.csv.zip", {"in/any folder.csv": TEXT.encode()})
-    tabbed = write_csv(tmp_path, TEXT.replace(",", "\t"), "books.tsv")
+    tabbed = write_file(tmp_path, TEXT.replace(",", "\t"), "books.tsv")
     for path in (packed, zipped, tabbed):
         ratings = load_ratings(path)
         assert (ratings.name, rows_of(ratings)) == ("books", ROWS)
@@ -52,7 +45,7 @@ def test_parquet_files_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_the_delimiter_is_found_from_the_header(delimiter: str, tmp_path: Path) -> None:
-    ratings = load_ratings(write_csv(tmp_path, TEXT.replace(",", delimiter)))
+    ratings = load_ratings(write_file(tmp_path, TEXT.replace(",", delimiter)))
     assert rows_of(ratings) == ROWS
 
 
@@ -69,24 +62,24 @@ def test_the_delimiter_is_found_from_the_header(delimiter: str, tmp_path: Path) 
     ids=["BOM", "CRLF", "blank lines", "spaces", "no last line end", "quotes"],
 )
 def test_common_ways_to_write_csv_make_no_difference(text: str, tmp_path: Path) -> None:
-    assert rows_of(load_ratings(write_csv(tmp_path, text))) == ROWS
+    assert rows_of(load_ratings(write_file(tmp_path, text))) == ROWS
 
 
 def test_quoted_fields_may_hold_delimiters_quotes_and_line_breaks(tmp_path: Path) -> None:
     text = 'user,item,rating,review\nann,"a ""b"", c",1,"two\nlines"\n'
-    assert rows_of(load_ratings(write_csv(tmp_path, text))) == [("ann", 'a "b", c', 1.0)]
+    assert rows_of(load_ratings(write_file(tmp_path, text))) == [("ann", 'a "b", c', 1.0)]
 
 
 def test_whole_numbers_become_int_and_everything_else_stays_text(tmp_path: Path) -> None:
     text = "user,item,rating\n-3,007,1\n0,7,2\n12,8,3\n"
-    ratings = load_ratings(write_csv(tmp_path, text))
+    ratings = load_ratings(write_file(tmp_path, text))
     assert ratings.user_ids == (-3, 0, 12)
     assert ratings.item_ids == ("007", "7", "8")
 
 
 def test_identifiers_of_mixed_types_become_text_with_a_note(tmp_path: Path) -> None:
     text = "user,item,rating\n1,dune,1\n2,17,2\n3,18,3\n"
-    ratings = load_ratings(write_csv(tmp_path, text))
+    ratings = load_ratings(write_file(tmp_path, text))
     assert ratings.item_ids == ("dune", "17", "18")
     assert ratings.item_code(17) == 1
     assert ratings.notes == (
@@ -97,7 +90,7 @@ def test_identifiers_of_mixed_types_become_text_with_a_note(tmp_path: Path) -> N
 
 def test_codes_follow_first_appearance_in_the_file(tmp_path: Path) -> None:
     text = "user,item,rating\n9,z,1\n2,a,2\n9,a,3\n5,m,4\n"
-    ratings = load_ratings(write_csv(tmp_path, text))
+    ratings = load_ratings(write_file(tmp_path, text))
     assert (ratings.user_ids, ratings.item_ids) == ((9, 2, 5), ("z", "a", "m"))
     assert ratings.users.tolist() == [0, 1, 0, 2]
     assert ratings.items.tolist() == [0, 1, 1, 2]
@@ -105,7 +98,7 @@ def test_codes_follow_first_appearance_in_the_file(tmp_path: Path) -> None:
 
 def test_the_last_duplicate_in_the_file_wins_without_timestamps(tmp_path: Path) -> None:
     text = "user,item,rating\n1,a,1\n1,b,2\n1,a,3\n2,a,4\n1,a,5\n"
-    ratings = load_ratings(write_csv(tmp_path, text))
+    ratings = load_ratings(write_file(tmp_path, text))
     assert rows_of(ratings) == [(1, "b", 2.0), (2, "a", 4.0), (1, "a", 5.0)]
     assert ratings.item_ids == ("a", "b")
     assert ratings.notes == ("2 duplicate ratings: the last one of each user and item was kept",)
@@ -113,7 +106,7 @@ def test_the_last_duplicate_in_the_file_wins_without_timestamps(tmp_path: Path) 
 
 def test_the_last_duplicate_in_time_wins_with_timestamps(tmp_path: Path) -> None:
     text = "user,item,rating,timestamp\n1,a,1,9\n1,b,2,5\n1,a,3,8\n2,b,1,4\n2,b,2,4\n"
-    ratings = load_ratings(write_csv(tmp_path, text))
+    ratings = load_ratings(write_file(tmp_path, text))
     assert rows_of(ratings) == [(1, "a", 1.0), (1, "b", 2.0), (2, "b", 2.0)]
     assert ratings.timestamps is not None
     assert ratings.timestamps.tolist() == [9, 5, 4]
@@ -129,13 +122,13 @@ def test_dates_and_times_become_seconds(tmp_path: Path) -> None:
         "1,e,1,1969-12-31 23:59:59.5\n"
         "1,f,1,77\n"
     )
-    ratings = load_ratings(write_csv(tmp_path, text))
+    ratings = load_ratings(write_file(tmp_path, text))
     assert ratings.timestamps is not None
     assert ratings.timestamps.tolist() == [86400, 60, 5, 0, -1, 77]
 
 
 def test_equal_ratings_are_allowed_and_noted(tmp_path: Path) -> None:
-    ratings = load_ratings(write_csv(tmp_path, "user,item,rating\n1,a,3\n2,a,3\n"))
+    ratings = load_ratings(write_file(tmp_path, "user,item,rating\n1,a,3\n2,a,3\n"))
     assert ratings.scale == RatingScale(3, 3)
     assert ratings.notes == ("all ratings are 3: nothing can be learned from their differences",)
 
@@ -150,19 +143,19 @@ def test_equal_ratings_are_allowed_and_noted(tmp_path: Path) -> None:
     ],
 )
 def test_common_column_names_are_recognised(header: str, tmp_path: Path) -> None:
-    ratings = load_ratings(write_csv(tmp_path, header + "\nann,dune,4.5,20\nbob,emma,3,10\n"))
+    ratings = load_ratings(write_file(tmp_path, header + "\nann,dune,4.5,20\nbob,emma,3,10\n"))
     assert rows_of(ratings) == ROWS
     assert ratings.timestamps is not None
 
 
 def test_the_default_name_wins_over_common_ones(tmp_path: Path) -> None:
     text = "user_id,user,item,movie,rating\nx,ann,dune,y,4.5\nx,bob,emma,y,3\n"
-    assert rows_of(load_ratings(write_csv(tmp_path, text))) == ROWS
+    assert rows_of(load_ratings(write_file(tmp_path, text))) == ROWS
 
 
 def test_columns_can_be_named(tmp_path: Path) -> None:
     text = "who,what,how much,when,date\nann,dune,4.5,20,-\nbob,emma,3,10,-\n"
-    path = write_csv(tmp_path, text)
+    path = write_file(tmp_path, text)
     named = partial(load_ratings, path, user="who", item="what", rating="how much")
     ratings = named(timestamp="when")
     assert rows_of(ratings) == ROWS
@@ -171,7 +164,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
 
 
 def test_a_scale_is_taken_over(tmp_path: Path) -> None:
-    path = write_csv(tmp_path, TEXT)
+    path = write_file(tmp_path, TEXT)
     for scale in ((1, 5), RatingScale(1, 5)):
         assert load_ratings(path, scale=scale).scale == RatingScale(1, 5)
     with pytest.raises(SettingsError, match="upside down"):
@@ -191,19 +184,18 @@ def test_a_word_that_is_no_file_is_an_unknown_data_set() -> None:
 
 def test_an_unknown_kind_of_file_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'\.xlsx' are not known here; give one of \.csv"):
-        load_ratings(write_csv(tmp_path, TEXT, "books.xlsx"))
+        load_ratings(write_file(tmp_path, TEXT, "books.xlsx"))
 
 
 @pytest.mark.parametrize("name", ["books.csv.gz", "books.csv.zip", "books.zip", "books.parquet"])
 def test_a_file_that_is_not_what_its_name_says_is_refused(name: str, tmp_path: Path) -> None:
-    path = write_csv(tmp_path, TEXT, name)
+    path = write_file(tmp_path, TEXT, name)
     with pytest.raises(DataError, match=rf"{name} is (damaged|not a readable Parquet file)"):
         load_ratings(path)
 
 
 def test_a_gzip_that_ends_early_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "books.csv.gz"
-    path.write_bytes(gzip.compress(TEXT.encode())[:-9])
+    path = write_file(tmp_path, gzip.compress(TEXT.encode())[:-9], "books.csv.gz")
     with pytest.raises(DataError, match="is damaged"):
         load_ratings(path)
 
@@ -225,7 +217,7 @@ def test_a_file_that_may_not_be_read_is_refused(
     def refuse(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    path = write_csv(tmp_path, TEXT)
+    path = write_file(tmp_path, TEXT)
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(DataError, match=r"books\.csv cannot be read: Permission denied"):
         load_ratings(path)
@@ -238,7 +230,7 @@ def test_a_zip_with_several_tables_is_refused(tmp_path: Path) -> None:
 
 
 def test_loading_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    bad: Any = write_csv(tmp_path, "user,item,rating\n1,a,x\n")
+    bad: Any = write_file(tmp_path, "user,item,rating\n1,a,x\n")
     with warnings.catch_warnings(record=True) as caught:
         load_ratings("movielens-small")
         with pytest.raises(DataError):

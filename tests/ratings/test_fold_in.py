@@ -5,27 +5,21 @@ import pytest
 
 from fedmf.errors import DataError, UnknownNameError
 from fedmf.ratings import load_fold_in_ratings
-from tests.ratings.movielens_files import write_zip
-
-
-def write(folder: Path, text: str) -> Path:
-    path = folder / "me.csv"
-    path.write_text(text)
-    return path
+from tests.ratings.small_files import write_file, write_zip
 
 
 def test_a_user_column_is_not_needed(tmp_path: Path) -> None:
-    path = write(tmp_path, "item,rating\n260,5\n1,3.5\n")
+    path = write_file(tmp_path, "item,rating\n260,5\n1,3.5\n")
     assert load_fold_in_ratings(str(path)) == [(260, 5.0), (1, 3.5)]
 
 
 def test_one_user_may_be_named(tmp_path: Path) -> None:
-    path = write(tmp_path, "userId,movieId,stars\nme,dune,5\nme,emma,3.5\n")
+    path = write_file(tmp_path, "userId,movieId,stars\nme,dune,5\nme,emma,3.5\n")
     assert load_fold_in_ratings(path) == [("dune", 5.0), ("emma", 3.5)]
 
 
 def test_several_users_are_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, "user,item,rating\n1,a,5\n2,a,3.5\n")
+    path = write_file(tmp_path, "user,item,rating\n1,a,5\n2,a,3.5\n")
     with pytest.raises(DataError, match="holds ratings of 2 users"):
         load_fold_in_ratings(path)
 
@@ -36,14 +30,14 @@ def test_frames_and_named_columns_are_welcome() -> None:
 
 
 def test_the_last_rating_of_an_item_wins(tmp_path: Path) -> None:
-    path = write(tmp_path, "item,rating\n1,1\n2,2\n1,3\n")
+    path = write_file(tmp_path, "item,rating\n1,1\n2,2\n1,3\n")
     assert load_fold_in_ratings(path) == [(2, 2.0), (1, 3.0)]
-    path = write(tmp_path, "item,rating,timestamp\n1,1,9\n2,2,5\n1,3,8\n")
+    path = write_file(tmp_path, "item,rating,timestamp\n1,1,9\n2,2,5\n1,3,8\n")
     assert load_fold_in_ratings(path) == [(1, 1.0), (2, 2.0)]
 
 
 def test_problems_are_named_with_their_line(tmp_path: Path) -> None:
-    path = write(tmp_path, "item,rating\n1,7\n,2\n3,x\n")
+    path = write_file(tmp_path, "item,rating\n1,7\n,2\n3,x\n")
     with pytest.raises(DataError) as caught:
         load_fold_in_ratings(path, scale=(1, 5))
     for where in ("line 2, column 'rating': '7' is outside", "line 3, column 'item'", "line 4"):
@@ -52,7 +46,7 @@ def test_problems_are_named_with_their_line(tmp_path: Path) -> None:
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no column for the item and rating"):
-        load_fold_in_ratings(write(tmp_path, "a,b\n1,2\n"))
+        load_fold_in_ratings(write_file(tmp_path, "a,b\n1,2\n"))
 
 
 def test_a_zip_needs_exactly_one_table(tmp_path: Path) -> None:

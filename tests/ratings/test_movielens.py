@@ -4,7 +4,7 @@ import pytest
 
 from fedmf.errors import DataError
 from fedmf.ratings import Ratings, RatingScale, load_ratings
-from tests.ratings.movielens_files import (
+from tests.ratings.small_files import (
     LAYOUTS,
     RATINGS,
     TITLES,

@@ -2,18 +2,31 @@ import copy
 import pickle
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
-from fedmf.ratings import Ratings, RatingScale
+from fedmf.ratings import Id, Ratings, RatingScale
 from tests.ratings.small_tables import rows_of, table
 
 FILMS = table(
     [(7, 20, 4.0), (7, 10, 2.5), (3, 20, 5.0)],
     titles={20: "Jumanji (1995)"},
 )
+
+
+def of_columns(
+    users: Sequence[int],
+    items: Sequence[int],
+    values: npt.ArrayLike,
+    item_ids: tuple[Id, ...] = ("x",),
+) -> Ratings:
+    codes = (np.array(users, dtype=np.int32), np.array(items, dtype=np.int32))
+    numbers = np.asarray(values, dtype=np.float64)
+    return Ratings("odd", ("a", "b"), item_ids, *codes, numbers, None, {}, RatingScale(1, 5))
 
 
 def test_sizes_and_density_count_users_items_and_pairs() -> None:
@@ -35,17 +48,7 @@ def test_arrays_are_read_only() -> None:
 
 def test_the_callers_array_stays_writeable_and_apart() -> None:
     values = np.array([3.0])
-    one = Ratings(
-        "one",
-        (1,),
-        (1,),
-        np.array([0], dtype=np.int32),
-        np.array([0], dtype=np.int32),
-        values,
-        None,
-        {},
-        RatingScale(1, 5),
-    )
+    one = of_columns([0], [0], values)
     values[0] = 5.0
     assert one.values[0] == 3.0
 
@@ -93,23 +96,12 @@ def test_columns_that_do_not_fit_are_refused(
     users: list[int], items: list[int], values: list[float], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
-        Ratings(
-            "odd",
-            ("a", "b"),
-            ("x",),
-            np.array(users, dtype=np.int32),
-            np.array(items, dtype=np.int32),
-            np.array(values),
-            None,
-            {},
-            RatingScale(1, 5),
-        )
+        of_columns(users, items, values)
 
 
 def test_an_identifier_that_occurs_twice_is_refused() -> None:
-    none = np.zeros(0, dtype=np.int32)
     with pytest.raises(DataError, match="item identifier occurs twice"):
-        Ratings("odd", (), (5, 5), none, none, np.zeros(0), None, {}, RatingScale(1, 5))
+        of_columns([], [], [], item_ids=(5, 5))
 
 
 @pytest.mark.parametrize("limits", [(5, 1), (float("nan"), 5), (0, float("inf"))])

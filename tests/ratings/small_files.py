@@ -1,4 +1,4 @@
-"""Tiny data sets in the layouts of MovieLens, with the oddities of the real ones."""
+"""Tiny files: tables, and data sets in the layouts of MovieLens with all their oddities."""
 
 import zipfile
 from collections.abc import Callable, Mapping
@@ -46,11 +46,18 @@ LAYOUTS: Mapping[str, Callable[[], Mapping[str, bytes]]] = {
 }
 
 
+def write_file(folder: Path, data: str | bytes, name: str = "books.csv") -> Path:
+    """Write a file, byte by byte as given."""
+    path = folder / name
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> Path:
     """Write the files into a new folder."""
     folder.mkdir(parents=True)
     for name, data in files.items():
-        (folder / name).write_bytes(data)
+        write_file(folder, data, name)
     return folder
 
 
