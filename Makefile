@@ -9,7 +9,7 @@ FLOWER_TESTS := tests/test_locks.py tests/federation/flower \
 PIP = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes --only-binary :all:
 
-.PHONY: demo test test-flower check docs lock clean help
+.PHONY: demo test test-flower check docs reference lock clean help
 
 help:
 	@echo "make demo   train on the bundled MovieLens ratings (sets up $(VENV) first)"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-flower  the tests over Flower alone, in $(FLOWER)"
 	@echo "make check  the checks alone: format, lint, types, import directions"
 	@echo "make docs   build the documentation into site/; begin with site/index.html"
+	@echo "make reference  write the reference pages of docs/ that come from the code"
 	@echo "make lock   renew locks/*.txt from pyproject.toml (maintainers)"
 
 demo: $(VENV)/run.installed
@@ -41,6 +42,9 @@ check: $(VENV)/dev.installed
 docs: $(VENV)/dev.installed
 	$(BIN)/mkdocs build --strict
 	@echo "site/index.html is the documentation; open it in a browser"
+
+reference: $(VENV)/dev.installed
+	$(BIN)/python -m scripts.reference_pages
 
 $(VENV)/created $(FLOWER)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
