@@ -20,7 +20,7 @@ BLOCKS = [
 def run(*arguments: str, folder: Path) -> str:
     ended = subprocess.run(  # noqa: S603 - our own pages
         [sys.executable, "-W", "error", *arguments],
-        cwd=folder, capture_output=True, text=True, timeout=300, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     return ended.stdout

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,14 @@ pytest.importorskip("flwr", reason="Flower is an extra")
 
 from fedmf.federation.flower.certificates import make_node_key, make_server_certificate
 from fedmf.federation.silos import CoordinatorSettings
-from tests.federation.flower.organisations import free_port, superlink_of, wait_for
+from tests.federation.flower.organisations import (
+    IMPORTING,
+    LAST_RESORT,
+    free_port,
+    superlink_of,
+    wait_for,
+    wait_for_all_but,
+)
 from tests.federation.silos.town import SILOS, Town
 
 
@@ -36,10 +42,17 @@ class TownOverFlower:
             own = make_node_key(self.town.folder(silo))
             shutil.copy(server.authority, own.authority)
             shutil.copy(own.node_public_key, server.silos / f"{silo}.pub")
-        CoordinatorSettings(seconds=20, patience=6).write(self.town.coordinator_folder)
+        self.away_file = path / "away.txt"
+        self.away()
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
-        code = "from fedmf.cli.app import main; main()"
+    def away(self, *silos: int) -> None:
+        """Say which silos the server need not wait for; it asks once only while there are any."""
+        self.away_file.write_text(" ".join(map(str, silos)))
+        settings = CoordinatorSettings(patience=1 if silos else 6)
+        settings.write(self.town.coordinator_folder)
+
+    def start(self, *command: str, before: str = "") -> subprocess.Popen[bytes]:
+        code = f"{before}from fedmf.cli.app import main; main()"
         with (self.town.path / "said.txt").open("ab") as said:
             process = subprocess.Popen(  # noqa: S603 - our own command line
                 [sys.executable, "-c", code, *command], stdout=said, stderr=said
@@ -48,7 +61,15 @@ class TownOverFlower:
         return process
 
     def server(self) -> subprocess.Popen[bytes]:
-        return self.start("server", str(self.town.coordinator_folder), "--port", str(self.port))
+        return self.start(
+            "server",
+            str(self.town.coordinator_folder),
+            "--port",
+            str(self.port),
+            before=f"{IMPORTING} from pathlib import Path; "
+            f"from {wait_for_all_but.__module__} import wait_for_all_but; "
+            f"wait_for_all_but(Path({str(self.away_file)!r})); ",
+        )
 
     def join(self, silo: int) -> subprocess.Popen[bytes]:
         return self.start("join", str(self.town.folder(silo)), "--server", f"localhost:{self.port}")
@@ -72,7 +93,7 @@ class TownOverFlower:
             if process.poll() is None:
                 process.terminate()
         for process in self.started:
-            process.wait(30)
+            process.wait(LAST_RESORT)
 
 
 @pytest.fixture
@@ -90,22 +111,21 @@ def test_after_kills_and_with_too_few_members_the_table_is_that_of_its_history(
     town.wait_until(lambda: len(town.rounds()) >= 1)
     silos[3].kill()
     silos[3].wait()
-    time.sleep(1.0)
     silos[3] = town.join(3)
     town.wait_until(lambda: len(town.rounds()) >= 3)
     os.kill(superlink_of(server), signal.SIGKILL)
-    assert server.wait(60) == 51, town.said()
+    assert server.wait(LAST_RESORT) == 51, town.said()
     # Two members are left, where three have to answer: what is under way waits for the others.
     for silo in (2, 3):
         silos[silo].kill()
         silos[silo].wait()
-    CoordinatorSettings(seconds=5, patience=1).write(town.town.coordinator_folder)
-    assert town.server().wait(120) == 33, town.said()
+    town.away(2, 3)
+    assert town.server().wait(LAST_RESORT) == 33, town.said()
     assert "2 of the 3 members that have to sign are there" in town.said()
-    CoordinatorSettings(seconds=20, patience=6).write(town.town.coordinator_folder)
+    town.away()
     for silo in (2, 3):
         silos[silo] = town.join(silo)
-    assert town.server().wait(180) == 0, town.said()
+    assert town.server().wait(LAST_RESORT) == 0, town.said()
     town.stop()
     counted = [one for one in town.rounds() if not one["void"]]
     assert len(counted) == 5

@@ -35,7 +35,7 @@ def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
     # Not with --quiet: it hides warnings from --strict, too.
     return subprocess.run(  # noqa: S603 - our own pages
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
-        cwd=root, capture_output=True, text=True, timeout=300, check=False,
+        cwd=root, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
 
 

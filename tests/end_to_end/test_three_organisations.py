@@ -41,11 +41,12 @@ def organisations(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [
             "/usr/bin/env",
             "timeout",
-            "240",
+            "900",
             "/bin/bash",
             "-eu",
             "-c",
-            script.replace("9092", str(port)),
+            # It waits for silos as long as it takes, too.
+            script.replace("9092", str(port)).replace("--wait 120", "--wait 600"),
         ],
         cwd=folder,
         env=os.environ | {"PATH": f"{commands}:{os.environ['PATH']}"},

@@ -118,4 +118,4 @@ def chromium(profile: Path) -> Iterator[Tab]:
             tab.ask("Browser.close")
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=300)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,10 @@ from fedmf.federation.flower.certificates import make_node_key, make_server_cert
 if TYPE_CHECKING:
     from fedmf.federation.silos import SiloTransport
 
-PATIENCE = 60.0
-HERE = Path(__file__)
+LAST_RESORT = 600.0
+"""Seconds after which an exchange or a test gives up; what is well takes less than a tenth."""
+IMPORTING = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r}); "
+"""What a process starts with that needs this module."""
 
 
 def free_port() -> int:
@@ -31,7 +33,7 @@ def free_port() -> int:
 
 def wait_for(what: Callable[[], bool], who: Callable[[], str]) -> None:
     """Wait until something holds; fail with what the processes said."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LAST_RESORT
     while not what():
         assert time.monotonic() < deadline, who()
         time.sleep(0.05)
@@ -71,26 +73,25 @@ class Organisations:
         """Start a server that makes these exchanges; see `main` below."""
         return self._play("serve", "server", str(self.port), json.dumps(plan))
 
-    def join(self, silo: int, *, pause: float = 0.0) -> subprocess.Popen[str]:
-        """Start a silo that answers after a pause."""
-        return self._play("join", self.silo(silo).name, f"localhost:{self.port}", str(pause))
+    def join(self, silo: int, *, until: str = "") -> subprocess.Popen[str]:
+        """Start a silo that keeps its answers back until there is a file of this name."""
+        return self._play("join", self.silo(silo).name, f"localhost:{self.port}", until)
+
+    def say(self, name: str) -> None:
+        """Make the file for which a silo or an exchange waits."""
+        (self.folder / name).touch()
 
     def _play(self, *arguments: str) -> subprocess.Popen[str]:
-        root = HERE.parents[3]
-        return self.start(
-            sys.executable,
-            "-c",
-            f"import sys; sys.path.insert(0, {str(root)!r}); "
-            "from tests.federation.flower.organisations import main; main()",
-            *arguments,
-        )
+        code = f"{IMPORTING} from {__name__} import main; main()"
+        return self.start(sys.executable, "-c", code, *arguments)
 
     def events(self, who: str, event: str) -> list[dict[str, Any]]:
         """Return what a server or a silo told of an event so far."""
         path = self.folder / who / "flower" / "events.jsonl"
         if not path.exists():
             return []
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        # The last line may be half written.
+        lines = [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
         return [line for line in lines if line["event"] == event]
 
     def wait_until(self, who: str, event: str, count: int = 1) -> None:
@@ -106,7 +107,7 @@ class Organisations:
     def end(self, process: subprocess.Popen[str]) -> tuple[int, str]:
         """Wait for the end of a process; return its status and output."""
         try:
-            said, _ = process.communicate(timeout=PATIENCE)
+            said, _ = process.communicate(timeout=LAST_RESORT)
         except subprocess.TimeoutExpired:
             raise AssertionError(self.told("a process", "its end")) from None
         return process.returncode, said
@@ -125,18 +126,49 @@ def superlink_of(server: subprocess.Popen[Any]) -> int:
     return int(children[0])
 
 
+def wait_for_all_but(away: Path) -> None:
+    """Have this process's transport wait for ever, but for silos in a file not at all."""
+    from fedmf.federation.flower.transport import GridTransport
+
+    whole = GridTransport.exchange
+
+    def exchange(
+        self: GridTransport, requests: Mapping[int, bytes], *, seconds: float
+    ) -> Iterator[tuple[int, bytes]]:
+        del seconds
+        gone = set(map(int, away.read_text("ascii").split()))
+        there = {silo: request for silo, request in requests.items() if silo not in gone}
+        yield from whole(self, there, seconds=LAST_RESORT)
+
+    GridTransport.exchange = exchange  # type: ignore[method-assign]
+
+
 def say(sentence: str) -> None:
     """Print a sentence at once."""
     sys.stdout.write(f"{sentence}\n")
     sys.stdout.flush()
 
 
+@dataclass(frozen=True)
+class Clock:
+    """Real time for a transport, until there is a file; then no time is left."""
+
+    over: Path
+    """The file."""
+
+    def monotonic(self) -> float:
+        return time.monotonic() + (2 * LAST_RESORT if self.over.is_file() else 0.0)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
 def main() -> None:
     """Play a server or a silo.
 
     A server exchanges what its plan says, an entry for each exchange: the silos that are asked,
-    the bytes that each gets, and the seconds it has; it tells who answered rightly. A silo answers
-    with its request and its own name.
+    the bytes that each gets, and the name of the file that ends it; it tells who answered rightly.
+    A silo answers with its request and its own name.
     """
     # The test's own process does not need what these import.
     from fedmf.errors import FedmfError
@@ -147,16 +179,20 @@ def main() -> None:
     events = Events(Path(folder) / "flower" / "events.jsonl", say)
 
     def conduct(transport: SiloTransport) -> None:
+        from fedmf.federation.flower import transport as module
+
         for step in json.loads(told):
+            vars(module)["time"] = Clock(Path(step["over"]))
             requests = {silo: bytes([silo]) * step["bytes"] for silo in step["silos"]}
             right = {}
-            for silo, reply in transport.exchange(requests, seconds=step["seconds"]):
+            for silo, reply in transport.exchange(requests, seconds=LAST_RESORT):
                 right[silo] = reply == requests[silo] + f"silo-{silo}".encode()
             events.record("exchanged", right=sorted(silo for silo in right if right[silo]))
 
     def respond(request: bytes) -> bytes:
         events.record("asked", bytes=len(request))
-        time.sleep(float(told))
+        while told and not Path(told).exists():
+            time.sleep(0.05)
         return request + Path(folder).name.encode()
 
     try:

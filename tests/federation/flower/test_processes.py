@@ -44,13 +44,13 @@ def organisations(tmp_path: Path) -> Iterator[Organisations]:
 def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Organisations]:
     """Return organisations whose server waits for a silo that never comes."""
     with ended(Organisations(tmp_path_factory.mktemp("listening"))) as them:
-        them.serve([step([0], seconds=600.0)])
+        them.serve([step([0])])
         them.wait_until("server", "listening")
         yield them
 
 
-def step(silos: list[int], size: int = 100, seconds: float = 60.0) -> dict[str, object]:
-    return {"silos": silos, "bytes": size, "seconds": seconds}
+def step(silos: list[int], size: int = 100, over: str = "") -> dict[str, object]:
+    return {"silos": silos, "bytes": size, "over": over}
 
 
 def test_three_silos_answer_small_and_large_messages(organisations: Organisations) -> None:
@@ -68,7 +68,7 @@ def test_three_silos_answer_small_and_large_messages(organisations: Organisation
 def test_a_silo_killed_over_a_request_answers_it_when_it_is_back(
     organisations: Organisations,
 ) -> None:
-    doomed = organisations.join(1, pause=50.0)
+    doomed = organisations.join(1, until="it is killed")
     others = [organisations.join(silo) for silo in (0, 2)]
     server = organisations.serve([step(ALL), step(ALL)])
     organisations.wait_until("silo-1", "asked")
@@ -85,8 +85,13 @@ def test_a_late_silo_is_missing_and_its_late_answer_harms_nothing(
     organisations: Organisations,
 ) -> None:
     for silo in ALL:
-        organisations.join(silo, pause=8.0 if silo == 2 else 0.0)
-    server = organisations.serve([step([0, 1]), step(ALL, seconds=5.0), step(ALL)])
+        organisations.join(silo, until="too late" if silo == 2 else "")
+    server = organisations.serve([step([0, 1]), step(ALL, over="over"), step(ALL)])
+    organisations.wait_until("silo-2", "asked")
+    organisations.wait_until("server", "answered", count=4)
+    organisations.say("over")
+    organisations.wait_until("server", "silent")
+    organisations.say("too late")
     status, said = organisations.end(server)
     assert status == 0, said
     exchanged = organisations.events("server", "exchanged")
@@ -99,7 +104,7 @@ def test_a_killed_superlink_ends_the_server_and_silos_find_the_next_one(
 ) -> None:
     for silo in ALL:
         organisations.join(silo)
-    server = organisations.serve([step(ALL), step([9], seconds=120.0)])
+    server = organisations.serve([step(ALL), step([9])])
     organisations.wait_until("server", "exchanged")
     os.kill(superlink_of(server), signal.SIGKILL)
     status, said = organisations.end(server)
@@ -111,7 +116,7 @@ def test_a_killed_superlink_ends_the_server_and_silos_find_the_next_one(
 
 
 def test_a_killed_server_takes_its_superlink_with_it(organisations: Organisations) -> None:
-    server = organisations.serve([step(ALL, seconds=120.0)])
+    server = organisations.serve([step(ALL)])
     organisations.wait_until("server", "listening")
     server.kill()
     server.wait()
@@ -136,7 +141,7 @@ def test_a_silo_with_a_key_that_nobody_registered_is_not_admitted(
 ) -> None:
     own = make_node_key(listening.folder / "stranger")
     shutil.copy(listening.folder / "server" / "flower" / "authority.pem", own.authority)
-    stranger = listening._play("join", "stranger", f"localhost:{listening.port}", "0")
+    stranger = listening._play("join", "stranger", f"localhost:{listening.port}", "")
     status, said = listening.end(stranger)
     assert status == 51
     assert "does not admit this silo" in said

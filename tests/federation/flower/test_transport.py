@@ -56,7 +56,7 @@ def node(silo: int, log: Log, respond: Callable[[bytes], bytes] | None = None) -
 
 
 def exchange(
-    grid: PaperGrid, log: Log, requests: dict[int, bytes], seconds: float = 5.0
+    grid: PaperGrid, log: Log, requests: dict[int, bytes], seconds: float = 60.0
 ) -> dict[int, bytes]:
     over = GridTransport(grid, KEYS, log.events, pause=0.001)
     return dict(over.exchange(requests, seconds=seconds))
