@@ -12,7 +12,7 @@ from fedmf.audit.opening import bytes_by_item, opened, opened_tables, uploads
 from fedmf.audit.runs import play
 from fedmf.audit.suite import without_user
 from fedmf.federation import TrainingSettings
-from fedmf.protocol.committee.sum_opening import committee_layout
+from fedmf.protocol.committee.layout import committee_layout
 from fedmf.protocol.rlwe import part_layouts
 from tests.audit.runs_for_attacks import (
     ENOUGH,

@@ -19,7 +19,7 @@ from fedmf.federation.enrolment_files import read_enrolment, read_register
 from fedmf.protocol import ClosingMessage, ParticipantRole
 from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.enrolled import enrolled_member, enrolled_participant
-from fedmf.protocol.committee.member import SHARE
+from fedmf.protocol.committee.exchange import SHARE
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.enrolment.enrolment import Enrolment

@@ -39,12 +39,13 @@ from fedmf.protocol.committee.exchange import (
     ReviewReply,
     VoteReply,
 )
+from fedmf.protocol.committee.layout import public_polynomials
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.sum_opening import public_polynomials, servers_tags
+from fedmf.protocol.committee.sums import servers_tags
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee_terms import CommitteeTerms
 from fedmf.protocol.enrolment.charter import Charter

@@ -21,7 +21,8 @@ from fedmf.protocol.committee.exchange import (
     VoteReply,
     VoteRequest,
 )
-from fedmf.protocol.committee.sum_opening import committee_layout, open_round_sum
+from fedmf.protocol.committee.layout import committee_layout
+from fedmf.protocol.committee.sums import open_round_sum
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.framing import kind_of
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers

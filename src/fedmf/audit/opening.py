@@ -27,13 +27,9 @@ from fedmf.protocol import (
     participant_protection,
     server_protection,
 )
+from fedmf.protocol.committee.layout import committee_layout, committee_pads, public_polynomials
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.sum_opening import (
-    committee_layout,
-    committee_pads,
-    public_polynomials,
-)
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.integrity_tags import split_numbers
 from fedmf.protocol.rlwe import part_layouts

@@ -6,7 +6,7 @@ from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import KeyMaterialError, UnknownNameError
-from fedmf.protocol.committee.sum_opening import committee_pads
+from fedmf.protocol.committee.layout import committee_pads
 from fedmf.protocol.none import NoneParticipant, NoneServer
 from fedmf.protocol.paillier import PaillierParticipant, PaillierServer
 from fedmf.protocol.protection import ParticipantProtection, ServerProtection

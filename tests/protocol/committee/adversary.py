@@ -12,7 +12,7 @@ from fedmf.protocol import Int64Array, UploadMessage
 from fedmf.protocol.committee.certificate import Certificate, Outcome
 from fedmf.protocol.committee.exchange import AnswerReply, VoteReply
 from fedmf.protocol.committee.member import CommitteeMember
-from fedmf.protocol.committee.sum_opening import servers_tags
+from fedmf.protocol.committee.sums import servers_tags
 from fedmf.protocol.enrolment.votes import MemberSignature
 from fedmf.protocol.framing import u32
 from tests.protocol.committee.world import World

@@ -6,9 +6,8 @@ import numpy as np
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.share_sum import ShareSum
-from fedmf.protocol.committee.exchange import ANSWER_LABEL, AnswerReply, answer_statement
-from fedmf.protocol.committee.member import SHARE
-from fedmf.protocol.committee.sum_opening import committee_layout
+from fedmf.protocol.committee.exchange import ANSWER_LABEL, SHARE, AnswerReply, answer_statement
+from fedmf.protocol.committee.layout import committee_layout
 from fedmf.protocol.framing import kind_of
 from tests.protocol.committee.world import World
 

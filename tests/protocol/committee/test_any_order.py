@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fedmf.errors import FedmfError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, ParticipantRole, RowChange
 from fedmf.protocol.committee.exchange import AnswerReply, AnswerRequest, VoteReply
-from fedmf.protocol.committee.sum_opening import LyingMemberWarning
+from fedmf.protocol.committee.sums import LyingMemberWarning
 from fedmf.protocol.committee_terms import OPENED_BY, OpenedBy
 from fedmf.protocol.framing import kind_of
 from tests.protocol.committee.liars import LIES, false_answer
@@ -142,7 +142,7 @@ class Federation(RuleBasedStateMachine):
         rng = np.random.default_rng(luck.getrandbits(32))
         for number in sorted(self.online - self.uploaded):
             role, protection = self.world.roles[number], self.world.protections[number]
-            if not role._has_table or protection._opening is None or luck.random() > 0.9:
+            if not role._has_table or protection._now is None or luck.random() > 0.9:
                 continue
             change = random_change(rng)
             gone = leaving and number in protection._standing.worked_on
@@ -208,7 +208,7 @@ class Federation(RuleBasedStateMachine):
             return
         chosen = tuple(n for n in sorted(held.uploads) if luck.random() < 0.8)
         asked = self.world.members[member]
-        request = AnswerRequest(held.number, chosen, asked._outcome(held, chosen))
+        request = AnswerRequest(held.number, chosen, held.outcome(chosen))
         self.note(member, asked.respond(request.to_bytes(self.world.charter)))
 
     def finish(self) -> None:

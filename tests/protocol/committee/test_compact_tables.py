@@ -8,7 +8,7 @@ import numpy as np
 
 from fedmf.protocol import ClosingMessage
 from fedmf.protocol.committee.closing import ClosingProof
-from fedmf.protocol.committee.reader import plain_table_digest
+from fedmf.protocol.committee.layout import plain_table_digest
 from fedmf.protocol.committee.server import committee_server
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.table_payload import OPENED_TABLE_EXTRA, Form, TablePayload

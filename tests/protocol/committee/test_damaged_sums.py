@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
 from fedmf.errors import MessageError, OpenError
-from fedmf.protocol.committee.sum_opening import committee_layout
+from fedmf.protocol.committee.layout import committee_layout
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from tests.protocol.committee.world import World, random_changes

@@ -12,11 +12,11 @@ from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import MessageError
-from fedmf.protocol.committee import member as members_view
-from fedmf.protocol.committee import participant as participants_view
+from fedmf.protocol.committee import member_round as members_view
+from fedmf.protocol.committee import sealed_upload as participants_view
 from fedmf.protocol.committee.exchange import ReviewReply
-from fedmf.protocol.committee.member import SEEDS
 from fedmf.protocol.committee.upload import (
+    SEEDS,
     CommitteePayload,
     Head,
     SignedHead,

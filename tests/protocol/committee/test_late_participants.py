@@ -13,8 +13,8 @@ import pytest
 
 from fedmf.errors import MessageError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, ParticipantRole, RowChange, TableMessage
+from fedmf.protocol.committee.layout import plain_table_digest
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.reader import plain_table_digest
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.plain_words import encode_words
 from tests.protocol.committee.world import SHAPE, World, random_changes

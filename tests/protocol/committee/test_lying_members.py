@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fedmf.errors import OpenError
-from fedmf.protocol.committee.sum_opening import LyingMemberWarning
+from fedmf.protocol.committee.sums import LyingMemberWarning
 from fedmf.protocol.committee_terms import OpenedBy
 from tests.protocol.committee.liars import LIES, false_answer
 from tests.protocol.committee.world import SHAPE, World, random_changes

@@ -386,7 +386,7 @@ def test_participants_refuse_damaged_openings(data: st.DataObject) -> None:
     for wrong in (data.draw(damaged(whole)), frame(known.world.session, whole[5], 1, body)):
         with pytest.raises(REFUSED):
             late.begin(wrong)
-        assert late._opening is None
+        assert late._now is None
 
 
 @FEW

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from fedmf.crypto.padded_key import PaddedKey
 from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import Int64Array
-from fedmf.protocol.committee.reader import Reader
-from fedmf.protocol.committee.sum_opening import committee_layout
+from fedmf.protocol.committee.layout import committee_layout
+from fedmf.protocol.committee.sealed_upload import OpenRound
+from fedmf.protocol.committee.sums import Reader
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee_terms import OPENED_BY, OpenedBy
 from fedmf.protocol.framing import u32
@@ -47,7 +48,8 @@ def tags_if(server: Adversary, number: int, change: Int64Array) -> Tags:
     nonce = server.uploads[number].signed.head.nonce
     protection = server.world.protections[0]
     _, beside = committee_layout(protection.session).split(change)
-    return protection._tags_of(change, beside, server.context, number, nonce)
+    now = OpenRound(server.opening, server.context, server.table, 1)
+    return protection._tags_of(now, number, change, beside, nonce)
 
 
 def numbers_if(server: Adversary, number: int, change: Int64Array) -> Tags:

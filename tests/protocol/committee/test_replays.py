@@ -14,7 +14,8 @@ from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol import IntegerTable, RowChange, UploadMessage
 from fedmf.protocol.committee.exchange import ReviewEntry, ReviewReply
-from fedmf.protocol.committee.member import CommitteeMember, _Reviewed, _Round
+from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol.committee.member_round import MemberRound, ReviewedUpload
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee.upload import SignedHead
 from fedmf.protocol.enrolment.roster import Roster
@@ -112,12 +113,12 @@ def test_a_table_that_one_participant_alone_has_isolates_nobody() -> None:
     assert role.round == 2
 
 
-class CarelessMember(CommitteeMember):
-    """Does not look at the context of an upload: the countermeasure, switched off."""
+def careless(current: MemberRound, entry: ReviewEntry, place: int) -> ReviewedUpload:
+    """Do not look at the context of an upload: the countermeasure, switched off."""
+    return REVIEWED(replace(current, context=entry.signed.head.context), entry, place)
 
-    def _reviewed(self, entry: ReviewEntry, current: _Round, place: int) -> _Reviewed:
-        seen = replace(current, context=entry.signed.head.context)
-        return super()._reviewed(entry, seen, place)
+
+REVIEWED = MemberRound.reviewed
 
 
 def replay_all_but_the_victim(world: World) -> tuple[np.ndarray, list[object]]:
@@ -144,9 +145,7 @@ def test_old_uploads_give_the_victim_away_where_keys_stay_and_nobody_looks_at_ro
     world = World(5, opened_by="server")
     kept = iter([EnvelopeKey.fresh() for _ in range(4)] * 2)
     monkeypatch.setattr(EnvelopeKey, "fresh", lambda *_: next(kept))
-    world.members = [
-        CarelessMember(world.charter, n, world.member_keys[n], world.logs[n]) for n in range(4)
-    ]
+    monkeypatch.setattr(MemberRound, "reviewed", careless)
     opened, _ = replay_all_but_the_victim(world)
     first = random_changes(np.random.default_rng(3), ALL)
     np.testing.assert_array_equal(opened, dense(first[VICTIM]))

@@ -22,11 +22,8 @@ from fedmf.crypto.rlwe_ring import DEGREE, MODULUS_BITS
 from fedmf.crypto.rlwe_words import add_words, pack_words, zero_words
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.protocol import GroupShape, TableShape
-from fedmf.protocol.committee.sum_opening import (
-    committee_layout,
-    open_round_sum,
-    public_polynomials,
-)
+from fedmf.protocol.committee.layout import committee_layout, public_polynomials
+from fedmf.protocol.committee.sums import open_round_sum
 from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers
 from fedmf.protocol.lattice_layout import LatticeLayout
 from tests.protocol.committee.world import World, make_session

@@ -22,9 +22,9 @@ from fedmf.crypto.share_sum import subset_bytes
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import Certificate, Outcome
+from fedmf.protocol.committee.layout import committee_pads
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
-from fedmf.protocol.committee.sum_opening import committee_pads
 from fedmf.protocol.committee.upload import MOST_ENVELOPE_BYTES, Envelope, SignedHead
 from fedmf.protocol.enrolment.charter import members, participants
 from fedmf.protocol.framing import u32
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 MOST_REASON_BYTES = 1000
 ANSWER_LABEL = "answer"
+SHARE = "share of a sum"
 COMPLAINT_LABEL = "complaints"
 
 

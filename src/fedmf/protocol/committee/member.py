@@ -6,26 +6,23 @@ a member that was restarted in between abstains from the round.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
 from fedmf.crypto.labels import labelled_hash
-from fedmf.crypto.share_sum import ShareSum
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import FedmfError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import LABEL as OUTCOME_LABEL
-from fedmf.protocol.committee.certificate import Outcome, set_digest
 from fedmf.protocol.committee.exchange import (
     ANSWER_LABEL,
+    SHARE,
     AnswerReply,
     AnswerRequest,
     EarlyKeyRequest,
     KeyReply,
     KeyRequest,
     Refusal,
-    ReviewEntry,
     ReviewReply,
     ReviewRequest,
     VoteReply,
@@ -33,59 +30,19 @@ from fedmf.protocol.committee.exchange import (
     answer_statement,
 )
 from fedmf.protocol.committee.member_log import MemberLog, Memory
+from fedmf.protocol.committee.member_round import MemberKey, MemberRound
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import RoundKey
-from fedmf.protocol.committee.sum_opening import committee_pads
-from fedmf.protocol.committee.upload import (
-    Kind,
-    commitment,
-    envelope_context,
-    envelope_seeds,
-)
-from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.framing import HEADER, kind_of
 
 if TYPE_CHECKING:
     from fedmf.crypto.randomness import KeyRandomness
+    from fedmf.crypto.share_sum import ShareSum
+    from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.enrolment.charter import Charter
-
-SEEDS = "seeds"
-SHARE = "share of a sum"
-
-
-@dataclass(frozen=True, slots=True)
-class _Reviewed:
-    """An upload that the member can answer for."""
-
-    digest: bytes
-    kind: Kind
-    seeds: Mapping[int, bytes] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Key:
-    """A key for one round, in memory alone."""
-
-    round: int
-    secret: EnvelopeKey
-    published: RoundKey
-
-
-@dataclass(slots=True, repr=False)
-class _Round:
-    """What the member holds of the round under way, in memory alone."""
-
-    number: int
-    key: EnvelopeKey
-    published: RoundKey
-    previous: Outcome | None
-    roster: Roster
-    context: bytes = b""
-    request: bytes = b""
-    reply: ReviewReply | None = None
-    uploads: dict[int, _Reviewed] = field(default_factory=dict)
-    share: ShareSum | None = None
+    from fedmf.protocol.enrolment.roster import Roster
 
 
 class CommitteeMember:
@@ -129,9 +86,8 @@ class CommitteeMember:
         self._key = key
         self._memory = Memory(log, charter, number)
         self._randomness = randomness
-        self._pads = committee_pads(charter.session)
-        self._round: _Round | None = None
-        self._early: _Key | None = None
+        self._round: MemberRound | None = None
+        self._early: MemberKey | None = None
 
     def respond(self, data: bytes) -> bytes:
         """Return the answer to a message of the server: a refusal where there is none."""
@@ -153,19 +109,18 @@ class CommitteeMember:
         ProtocolError
             The member must not answer it.
         """
-        answers: dict[int, Callable[[], CommitteeMessage]] = {
-            KeyRequest.KIND: lambda: self.make_key(KeyRequest.from_bytes(data, self.charter)),
-            ReviewRequest.KIND: lambda: self.review(ReviewRequest.from_bytes(data, self.charter)),
-            AnswerRequest.KIND: lambda: self.answer(AnswerRequest.from_bytes(data, self.charter)),
-            VoteRequest.KIND: lambda: self.vote(VoteRequest.from_bytes(data, self.charter)),
-            EarlyKeyRequest.KIND: lambda: self.make_early_key(
-                EarlyKeyRequest.from_bytes(data, self.charter)
-            ),
+        answers: dict[type[CommitteeMessage], Callable[[Any], CommitteeMessage]] = {
+            KeyRequest: self.make_key,
+            ReviewRequest: self.review,
+            AnswerRequest: self.answer,
+            VoteRequest: self.vote,
+            EarlyKeyRequest: self.make_early_key,
         }
         kind = kind_of(data)
-        if kind not in answers:
-            raise MessageError(f"a message of kind {kind} is not for a member of the committee")
-        return answers[kind]()
+        for request, answer in answers.items():
+            if kind == request.KIND:
+                return answer(request.from_bytes(data, self.charter))
+        raise MessageError(f"a message of kind {kind} is not for a member of the committee")
 
     def make_key(self, request: KeyRequest) -> KeyReply:
         """Return a key for the round, made for it alone.
@@ -177,7 +132,7 @@ class CommitteeMember:
         """
         number = request.round
         if self._round is not None and self._round.number == number:
-            return KeyReply(number, self._round.published)
+            return KeyReply(number, self._round.key.published)
         previous = None
         if request.previous is not None:
             request.previous.check(self.charter)
@@ -197,7 +152,7 @@ class CommitteeMember:
         self._memory.note_key(number)
         early, self._early = self._early, None
         key = early if early is not None and early.round == number else self._fresh_key(number)
-        self._round = _Round(number, key.secret, key.published, previous, self.rosters.newest)
+        self._round = MemberRound(self.charter, key, previous, self.rosters.newest)
         return KeyReply(number, key.published)
 
     def make_early_key(self, request: EarlyKeyRequest) -> KeyReply:
@@ -213,17 +168,17 @@ class CommitteeMember:
         """
         number = request.round
         if self._round is not None and self._round.number == number:
-            return KeyReply(number, self._round.published)
+            return KeyReply(number, self._round.key.published)
         if number <= self._memory.newest_round:
             raise ProtocolError(f"round {number} has begun already")
         if self._early is None or self._early.round != number:
             self._early = self._fresh_key(number)
         return KeyReply(number, self._early.published)
 
-    def _fresh_key(self, number: int) -> _Key:
+    def _fresh_key(self, number: int) -> MemberKey:
         key = EnvelopeKey.fresh(self.charter.terms.suite, self._randomness)
         published = RoundKey.signed(self.number, key.public, number, self._key, self.charter)
-        return _Key(number, key, published)
+        return MemberKey(number, key, published)
 
     def review(self, request: ReviewRequest) -> ReviewReply:
         """Check every upload of a round; return complaints about those that cannot be answered.
@@ -244,29 +199,8 @@ class CommitteeMember:
         if current.context:
             raise ProtocolError(f"round {request.round} was reviewed already")
         current.roster = self.rosters.newest
-        request.opening.check(self.charter, current.roster)
-        if current.published not in request.opening.keys:
-            raise ProtocolError(f"round {request.round} was opened without this member's key")
-        place = request.opening.keys.index(current.published)
-        current.context = request.opening.context(
-            self.charter, current.roster, request.table, current.previous
-        )
-        listed = [entry.signed.head.participant for entry in request.entries]
-        if sorted(set(listed)) != listed:
-            raise MessageError("uploads to review must ascend by participant, each once")
-        complaints = []
-        for entry in request.entries:
-            try:
-                reviewed = self._reviewed(entry, current, place)
-            except FedmfError:
-                complaints.append(entry.signed.head.participant)
-            else:
-                current.uploads[entry.signed.head.participant] = reviewed
-        # Added up now, so that next to nothing happens between an answer's record and its leaving.
-        current.share = self._sum(current, list(current.uploads))
-        reply = ReviewReply.signed(
-            request.round, self.number, tuple(complaints), self._key, self.charter
-        )
+        complaints = current.review(request)
+        reply = ReviewReply.signed(request.round, self.number, complaints, self._key, self.charter)
         current.request, current.reply = name, reply
         return reply
 
@@ -288,11 +222,11 @@ class CommitteeMember:
                 raise ProtocolError(f"round {number} was answered for another set of uploads")
             return reply
         current = self._current(number)
-        outcome = self._outcome(current, request.included)
+        outcome = current.outcome(request.included)
         if outcome != request.outcome:
             raise ProtocolError("this member was shown other uploads than the server asks for")
         self._check_batches([current.uploads[one].kind for one in request.included])
-        share = self._share(current, request.included, outcome)
+        share = self._told(current.share_of(request.included), current.roster, outcome)
         statement = answer_statement(self.number, outcome, share, self.charter)
         reply = AnswerReply(
             number,
@@ -328,38 +262,12 @@ class CommitteeMember:
         vote = self._key.sign(OUTCOME_LABEL, *outcome.statement(self.charter))
         return VoteReply(request.round, self.number, outcome, vote)
 
-    def _current(self, number: int) -> _Round:
+    def _current(self, number: int) -> MemberRound:
         if self._round is None or self._round.number != number:
             raise ProtocolError(f"this member has no key for round {number} and abstains from it")
         if number < self._memory.newest_round:
             raise ProtocolError(f"round {number} is over")
         return self._round
-
-    def _reviewed(self, entry: ReviewEntry, current: _Round, place: int) -> _Reviewed:
-        """Check one upload; raise whatever is wrong with it."""
-        signed, head, charter = entry.signed, entry.signed.head, self.charter
-        digest = signed.check(current.roster.key_of(head.participant), charter)
-        if head.context != current.context:
-            raise ProtocolError("an upload for another context")
-        if labelled_hash("envelope", entry.envelope) != signed.envelopes[place]:
-            raise MessageError("not the envelope that the participant signed")
-        content = current.key.open(entry.envelope, SEEDS, *envelope_context(digest, self.number))
-        seeds = envelope_seeds(content, charter.terms.sharing.held_by(self.number))
-        for subset, seed in seeds.items():
-            committed = commitment(head.context, head.participant, subset, seed)
-            if committed != head.commitments[subset]:
-                raise MessageError("a seed that the head does not commit to")
-        return _Reviewed(digest, head.kind, seeds)
-
-    def _outcome(self, current: _Round, included: Sequence[int]) -> Outcome:
-        unknown = [one for one in included if one not in current.uploads]
-        if unknown:
-            raise ProtocolError(
-                f"the set holds uploads that this member cannot answer for: {unknown[:5]}"
-            )
-        listed = ((one, current.uploads[one].digest) for one in included)
-        uploads = set_digest(self.charter, current.context, listed)
-        return Outcome(current.number, current.context, uploads)
 
     def _check_batches(self, kinds: Sequence[Kind]) -> None:
         least = self.charter.terms.smallest_cohort
@@ -372,18 +280,9 @@ class CommitteeMember:
                     f"in batches of at least {least}"
                 )
 
-    def _share(self, current: _Round, included: Sequence[int], outcome: Outcome) -> bytes:
-        everybody = len(included) == len(current.uploads)
-        added = current.share if everybody else self._sum(current, included)
-        assert added is not None  # noqa: S101 - a reviewed round has a sum
+    def _told(self, share: ShareSum, roster: Roster, outcome: Outcome) -> bytes:
+        """Return a share as it is told: to the participants only, under a blind committee."""
         if not self.charter.terms.blind:
-            return added.to_bytes()
-        reader = EnvelopePublicKey(current.roster.reader_key, suite=self.charter.terms.suite)
-        return reader.seal(added.to_bytes(), SHARE, *outcome.statement(self.charter))
-
-    def _sum(self, current: _Round, included: Sequence[int]) -> ShareSum:
-        held = self.charter.terms.sharing.held_by(self.number)
-        uploads = (current.uploads[one].seeds for one in included)
-        return ShareSum.from_seeds(
-            ([seeds[subset] for subset in held] for seeds in uploads), len(held), self._pads
-        )
+            return share.to_bytes()
+        reader = EnvelopePublicKey(roster.reader_key, suite=self.charter.terms.suite)
+        return reader.seal(share.to_bytes(), SHARE, *outcome.statement(self.charter))

@@ -2,61 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.crypto.envelopes import EnvelopePublicKey
-from fedmf.crypto.labels import labelled
-from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
-from fedmf.crypto.rlwe import encrypt
-from fedmf.crypto.rlwe_words import pack_words
 from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
-from fedmf.protocol.committee.member import SEEDS
-from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.reader import ClosedRound, Reader, plain_table_digest
-from fedmf.protocol.committee.standing import Sent, Standing
-from fedmf.protocol.committee.sum_opening import (
+from fedmf.protocol.committee.layout import (
     committee_layout,
-    committee_pads,
-    planned_layout,
+    layout_carrying,
+    plain_table_digest,
     public_polynomials,
-    servers_tags,
 )
+from fedmf.protocol.committee.opening import OpeningMessage
+from fedmf.protocol.committee.sealed_upload import OpenRound, sealed_upload
+from fedmf.protocol.committee.standing import Sent, Standing
+from fedmf.protocol.committee.sums import ClosedRound, Reader, servers_tags
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
-from fedmf.protocol.committee.upload import (
-    CommitteePayload,
-    Head,
-    SignedHead,
-    commitment,
-    envelope_content,
-    envelope_context,
-    words_digest,
-)
 from fedmf.protocol.compact_words import as_opened, decode_table
-from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
-from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.framing import u32
-from fedmf.protocol.integrity_tags import pack_numbers
-from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.plain_words import encode_words
 from fedmf.protocol.protection import NOT_MOVED, ParticipantProtection, Protected, Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fedmf.crypto.master_secret import MasterSecret
     from fedmf.crypto.signatures import SigningKey
     from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.roster import Roster
     from fedmf.protocol.messages import ClosingMessage
     from fedmf.protocol.table import Change, Int64Array, IntegerTable
-
-__all__ = ["CommitteeParticipant", "reader_envelope_key"]
 
 
 class CommitteeParticipant(ParticipantProtection):
@@ -109,8 +90,7 @@ class CommitteeParticipant(ParticipantProtection):
         self._closed: ClosedRound | None = None
         self._standing = Standing()
         self._unkeyed: dict[bytes, bytes] = {}
-        self._opening: OpeningMessage | None = None
-        self._context = b""
+        self._now: OpenRound | None = None
         self._before: Int64Array | None = None
         self._tag_secret = b""
         # Tables in few bits are rounded from the start on, under every protection alike.
@@ -133,8 +113,8 @@ class CommitteeParticipant(ParticipantProtection):
         KeyMaterialError
             The roster names another reader key.
         """
-        if self._opening is not None:
-            raise ProtocolError(f"the roster changes while round {self._opening.round} is open")
+        if self._now is not None:
+            raise ProtocolError(f"the roster changes while round {self._now.opening.round} is open")
         if self._closed is not None and self._closed.proof.table == self._digest:
             raise ProtocolError(
                 "the roster changes before the sum of the last round was opened, which is sealed "
@@ -146,9 +126,8 @@ class CommitteeParticipant(ParticipantProtection):
         if fresh is not None:
             # Digests change with the reader secret; the tables that they are of were worked on
             # all the same.
-            self._standing.rename_tables(
-                {digest: fresh.keyed(plain) for digest, plain in self._unkeyed.items()}
-            )
+            renamed = {digest: fresh.keyed(plain) for digest, plain in self._unkeyed.items()}
+            self._standing.rename_tables(renamed)
         self._set_table(self._table, self._table_round)
 
     def begin(self, opening_message: bytes) -> None:
@@ -166,8 +145,8 @@ class CommitteeParticipant(ParticipantProtection):
             raise ProtocolError("a round begins before the sum of the last one was handed out")
         roster = self.rosters.newest
         opening.check(self.charter, roster)
-        self._opening = opening
-        self._context = opening.context(self.charter, roster, self._digest, self._outcome)
+        context = opening.context(self.charter, roster, self._digest, self._outcome)
+        self._now = OpenRound(opening, context, self._digest, self._closed_rounds + 1)
 
     def has_moved(self, participant: int) -> bool:
         """Return whether the table is another one than the participant's last upload went into."""
@@ -177,8 +156,8 @@ class CommitteeParticipant(ParticipantProtection):
         self, change: Change, *, round_number: int, participant: int, leaving: bool = False
     ) -> Protected:
         """Return the upload: words under a key of their own, and the key's seeds in envelopes."""
-        opening, context = self._opening, self._context
-        if opening is None or opening.round != round_number:
+        now = self._now
+        if now is None or now.opening.round != round_number:
             raise ProtocolError(f"round {round_number} has not been opened by the committee")
         self.rosters.newest.key_of(participant)
         if participant not in self._signing_keys:
@@ -186,52 +165,22 @@ class CommitteeParticipant(ParticipantProtection):
         if not self.has_moved(participant):
             raise ProtocolError(NOT_MOVED)
         self.session.shape.check_change(change)
-        load = self.session.schedule.load(self._closed_rounds + 1)
-        part = load.part
-        layout = committee_layout(self.session, self._closed_rounds + 1)
-        values = part.shape.flat_change(part.take_change(change))
-        # Hedged with the change: even a stuck source repeats no key for another message.
-        sharing = self.charter.terms.sharing
-        fresh = self._randomness.bytes(96, _listed(change))
-        nonce, noise_seed, hedge = fresh[:32], fresh[32:64], fresh[64:]
-        # The hedge stands for the values, so that they are read once.
-        seeds = sharing.fresh_seeds(self._randomness, hedge)
-        messages, beside = layout.split(values)
-        padded = PaddedKey.sum_of_seeds(seeds, committee_pads(self.session))
-        tags = self._tags_of(values, beside, context, participant, nonce)
-        # The pads hide the tags, too, from a server that another participant tells the masks.
-        numbers = np.concatenate([tags, beside]) + padded.pads[: layout.numbers]
-        encrypted = encrypt(
-            messages,
+        travelling = self.session.schedule.load(now.counted_round).numbers
+        kind = self._standing.kind(participant, travelling, leaving=leaving)
+        payload = sealed_upload(
+            change,
+            now,
+            self.charter,
             public=self._public,
-            key=padded.key,
-            noise_seed=noise_seed,
-            size=layout.size,
+            participant=participant,
+            kind=kind,
+            key=self._signing_keys[participant],
+            tags_of=functools.partial(self._tags_of, now, participant),
+            randomness=self._randomness,
         )
-        words = pack_words(encrypted, layout.size, behind=pack_numbers(numbers))
-        head = Head(
-            context,
-            participant,
-            self._standing.kind(participant, load.numbers, leaving=leaving),
-            words_digest(words),
-            nonce,
-            tuple(
-                commitment(context, participant, subset, seed) for subset, seed in enumerate(seeds)
-            ),
-        )
-        digest = head.digest(self.charter)
-        envelopes = tuple(
-            EnvelopePublicKey(key.public, suite=self.charter.terms.suite).seal(
-                envelope_content({subset: seeds[subset] for subset in sharing.held_by(key.member)}),
-                SEEDS,
-                *envelope_context(digest, key.member),
-            )
-            for key in opening.keys
-        )
-        signed = SignedHead.signed(head, envelopes, self._signing_keys[participant], self.charter)
-        self._standing.sent[participant] = Sent(digest, head.kind)
-        payload = CommitteePayload(self._digest, signed, envelopes, words)
-        return Protected(payload.to_bytes(), nonce)
+        head = payload.signed.head
+        self._standing.sent[participant] = Sent(head.digest(self.charter), kind)
+        return Protected(payload.to_bytes(), head.nonce)
 
     def hear(self, closing: ClosingMessage) -> None:
         """Check how a round ended, as t members signed it."""
@@ -250,7 +199,7 @@ class CommitteeParticipant(ParticipantProtection):
             travelled = self.session.schedule.load(self._closed_rounds).numbers
             self._standing.note_included(closing.included, proof.sum.table, travelled)
             self._closed = ClosedRound(closing, outcome.context, proof.sum, self._closed_rounds)
-        self._outcome, self._heard_round, self._opening = outcome, closing.round, None
+        self._outcome, self._heard_round, self._now = outcome, closing.round, None
         self._standing.sent = {}
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
@@ -312,17 +261,11 @@ class CommitteeParticipant(ParticipantProtection):
 
     def work(self, rows: Rows | None = None) -> int:
         """Return the number of blocks that travel with these rows."""
-        return self._carrying(rows).blocks
+        return layout_carrying(self.session, rows).blocks
 
     def payload_bytes(self, rows: Rows | None = None) -> int:
         """Return the size of words and numbers; head, signature and envelopes come on top."""
-        return self._carrying(rows).payload_bytes
-
-    def _carrying(self, rows: Rows | None) -> LatticeLayout:
-        """Return the layout of what travels with some rows, or of the whole table."""
-        part = self.session.schedule.carrying(rows) if rows is not None else None
-        shape = self.session.shape if part is None else part.shape
-        return planned_layout(shape, self.session.participants)
+        return layout_carrying(self.session, rows).payload_bytes
 
     def _reader_of(self, secret: MasterSecret | None, roster: Roster) -> Reader | None:
         if not self.charter.terms.blind:
@@ -340,35 +283,29 @@ class CommitteeParticipant(ParticipantProtection):
 
     def _tags_of(
         self,
+        now: OpenRound,
+        participant: int,
         values: Int64Array,
         beside: NDArray[np.uint64],
-        context: bytes,
-        participant: int,
         nonce: bytes,
     ) -> NDArray[np.uint64]:
         """Return the tags of an upload, without pads."""
         if self._reader is not None:
-            own = self._reader.tags(self._closed_rounds + 1)
-            return own.of(values) + own.mask(context, u32(participant), nonce)
+            own = self._reader.tags(now.counted_round)
+            return own.of(values) + own.mask(now.context, u32(participant), nonce)
         if not self._tag_secret:
             raise ProtocolError("an upload before the server's table was opened")
-        servers = servers_tags(self._tag_secret, self.charter, self._closed_rounds + 1)
+        servers = servers_tags(self._tag_secret, self.charter, now.counted_round)
         return servers.of(beside.view(np.int64))
 
     def _check_own(self, closing: ClosingMessage, context: bytes, proof: SumProof) -> None:
         """Check that a closed round is the one that the participants that live here were in."""
-        if self._opening is not None and context != self._context:
+        if self._now is not None and context != self._now.context:
             raise ProtocolError(
                 f"round {closing.round} closed under another context: its other participants "
                 "worked on another table, or were told of other members"
             )
-        for participant, head in zip(closing.included, proof.heads, strict=True):
-            sent = self._standing.sent.get(participant)
-            if sent is not None and sent.digest != head:
-                raise ProtocolError(
-                    f"round {closing.round} includes an upload of participant {participant} "
-                    "that it did not send"
-                )
+        self._standing.check_sent(closing, proof.heads)
 
     def _set_table(self, flat: Int64Array, round_number: int) -> None:
         self._table, self._table_round = flat, round_number
@@ -406,9 +343,3 @@ class CommitteeParticipant(ParticipantProtection):
                 f"the copy of the table is not of the one that round {number} worked on"
             )
         return before
-
-
-def _listed(change: Change) -> bytes:
-    """Return a change as bytes that no other change has."""
-    arrays = [array for part in change for array in (part.rows, part.values)]
-    return labelled("change", *(array.tobytes() for array in arrays))

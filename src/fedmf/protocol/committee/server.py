@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, MutableSequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import FedmfError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import Certificate
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
@@ -19,7 +18,7 @@ from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.server_round import FrozenRound, ReceivedUpload, ServerRound, Stage
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.stages import QUESTIONS
-from fedmf.protocol.committee.sum_opening import committee_pads
+from fedmf.protocol.committee.sums import read_share
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.framing import kind_of
@@ -28,6 +27,7 @@ from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.server import Server
 
 if TYPE_CHECKING:
+    from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol.committee.exchange import AnswerReply
     from fedmf.protocol.committee.spool import Spool
     from fedmf.protocol.messages import UploadMessage
@@ -251,11 +251,9 @@ class CommitteeMembers(Members):
         if self.charter.terms.blind:
             return {}
         shares = {}
-        pads = committee_pads(self.charter.session)
         for answer in answers:
-            held = len(self.charter.terms.sharing.held_by(answer.member))
             try:
-                shares[answer.member] = ShareSum.from_bytes(answer.share, held, pads)
+                shares[answer.member] = read_share(answer.member, answer.share, self.charter)
             except MessageError as error:
                 self.now.refusals[answer.member] = str(error)
         return shares

@@ -9,13 +9,8 @@ import numpy as np
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.rlwe_words import add_words, pack_words, subtract_words, unpack_words, zero_words
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.sum_opening import (
-    committee_layout,
-    open_round_sum,
-    public_polynomials,
-    servers_tags,
-    warn_of_liars,
-)
+from fedmf.protocol.committee.layout import committee_layout, public_polynomials
+from fedmf.protocol.committee.sums import open_round_sum, servers_tags, warn_of_liars
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.compact_words import encode_table
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers

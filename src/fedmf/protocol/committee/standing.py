@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from fedmf.errors import ProtocolError
 from fedmf.protocol.committee.upload import Kind
+from fedmf.protocol.messages import ClosingMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,27 @@ class Standing:
             return Kind.LEAVE
         known = self.summed.get(participant, set())
         return Kind.UPDATE if known.issuperset(travelling) else Kind.FIRST
+
+    def check_sent(self, closing: ClosingMessage, heads: Sequence[bytes]) -> None:
+        """Check that a round includes no other upload of these participants than they sent.
+
+        Parameters
+        ----------
+        heads
+            Digests of the included uploads, in the order of the closing's participants.
+
+        Raises
+        ------
+        ProtocolError
+            It does.
+        """
+        for participant, head in zip(closing.included, heads, strict=True):
+            sent = self.sent.get(participant)
+            if sent is not None and sent.digest != head:
+                raise ProtocolError(
+                    f"round {closing.round} includes an upload of participant {participant} "
+                    "that it did not send"
+                )
 
     def note_included(
         self, participants: Iterable[int], table: bytes, travelled: Iterable[int]

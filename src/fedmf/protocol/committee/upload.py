@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fedmf.protocol.enrolment.charter import Charter
 
 LABEL = "upload"
+SEEDS = "seeds"
 MOST_ENVELOPE_BYTES = 16_384
 NONCE_BYTES = 32
 

@@ -1,48 +1,144 @@
-"""What the participants of one version of the roster share, and what it opens."""
+"""Opening a round's sum with the members' answers, whoever does it: participants or the server.
+
+Participants open it under a blind committee, with what they share, the `Reader` of their version of
+the roster; otherwise the server does, and hands the table out.
+"""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
-from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.rlwe import DOES_NOT_OPEN, open_sum
+from fedmf.crypto.rlwe_words import unpack_words
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
-from fedmf.protocol.committee.member import SHARE
-from fedmf.protocol.committee.sum_opening import (
-    committee_layout,
-    committee_pads,
-    open_round_sum,
-    tag_context,
-    warn_of_liars,
-)
+from fedmf.protocol.committee.exchange import SHARE
+from fedmf.protocol.committee.layout import committee_layout, committee_pads, tag_context
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.protocol.framing import u32
-from fedmf.protocol.integrity_tags import IntegrityTags
+from fedmf.protocol.integrity_tags import IntegrityTags, split_numbers
 
 if TYPE_CHECKING:
-    from fedmf.crypto.master_secret import MasterSecret
+    from numpy.typing import NDArray
+
     from fedmf.crypto.rlwe_public import PublicPolynomials
     from fedmf.protocol.committee.closing import SumProof
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.enrolment.roster import Roster
+    from fedmf.protocol.lattice_layout import LatticeLayout
     from fedmf.protocol.messages import ClosingMessage
     from fedmf.protocol.table import Int64Array
 
 COPY = "copy of the table"
 
 
-def plain_table_digest(words: bytes, charter: Charter, tag_secret: bytes = b"") -> bytes:
-    """Return the digest of a table, and of the tag secret that a server hands out with it.
+class LyingMemberWarning(UserWarning):
+    """A member of the committee answered with something else than its share of the sum."""
 
-    Uploads of one context have one digest, so that all their tags have the same factors: with
-    factors of its own for everybody, a server could tell single uploads apart.
+
+@dataclass(frozen=True, slots=True)
+class OpenedSum:
+    """A sum that opened."""
+
+    changes: Int64Array
+    """The exact sums of the round's changes, int64, shape (values,)."""
+    liars: tuple[int, ...]
+    """Members whose answers were not their shares, ascending."""
+
+
+def servers_tags(secret: bytes, charter: Charter, counted_round: int = 1) -> IntegrityTags:
+    """Return what tags are made with where the server opens: over the values beside words alone.
+
+    Only members could lie to such a server. Words under a false key do not open, and so need no
+    tags; but nothing in a value beside them tells whether its pad was true.
     """
-    return labelled_hash("table", charter.digest, tag_secret + words)
+    layout = committee_layout(charter.session, counted_round)
+    context = tag_context(charter, counted_round)
+    return IntegrityTags(MasterSecret(secret), context, layout.beside, layout.tags)
+
+
+def read_share(member: int, content: bytes, charter: Charter) -> ShareSum:
+    """Return the share that a member answered with; raise MessageError if it is none."""
+    held = len(charter.terms.sharing.held_by(member))
+    return ShareSum.from_bytes(content, held, committee_pads(charter.session))
+
+
+def open_round_sum(
+    payload: bytes,
+    answers: Mapping[int, ShareSum],
+    *,
+    uploads: int,
+    charter: Charter,
+    layout: LatticeLayout,
+    public: PublicPolynomials,
+    before: Int64Array,
+    tags: IntegrityTags,
+    masks: NDArray[np.uint64] | None = None,
+) -> OpenedSum:
+    """Open a sum; where members disagree, find the liars by what opens.
+
+    Parameters
+    ----------
+    payload
+        The sum of the included uploads' words, and of the padded numbers behind them.
+    answers
+        The members' shares.
+    uploads
+        How many uploads are included.
+    before
+        The rows that travelled, of the table that the round worked on, flat.
+    tags
+        What the tags of the uploads were made with: over all values in a blind session, and
+        otherwise `servers_tags`.
+    masks
+        The sum of the masks of their tags, uint64, shape (tags,); none unless given.
+
+    Raises
+    ------
+    MessageError
+        Not as many words and numbers as there should be.
+    OpenError
+        No set of liars small enough explains the answers, or the sum is not that of these
+        uploads. Which of the two, nobody is told.
+    """
+    packed, numbers = split_numbers(payload, layout.words_bytes, layout.numbers)
+    words = unpack_words(packed, layout.blocks, layout.size, to_read=True)
+    if masks is not None:
+        numbers[: layout.tags] -= masks
+    for padded, liars in charter.terms.sharing.candidate_keys(answers, uploads):
+        try:
+            messages = open_sum(
+                words, public=public, key=padded.key, size=layout.size, uploads=uploads
+            )
+            found = numbers - padded.pads[: layout.numbers]
+            beside = found[layout.tags :]
+            changes = layout.sums(messages, beside, before)
+            tagged = changes if charter.terms.blind else beside.view(np.int64)
+            tags.check(found[: layout.tags], tags.of(tagged))
+            layout.check_beside(changes, before)
+        except OpenError:
+            continue
+        return OpenedSum(changes, liars)
+    raise OpenError(DOES_NOT_OPEN)
+
+
+def warn_of_liars(liars: Sequence[int], round_number: int) -> None:
+    """Warn of members that answered with something else than their shares."""
+    if liars:
+        warnings.warn(
+            f"of the committee, members {', '.join(map(str, liars))} answered with something else "
+            f"than their shares in round {round_number}; the others' answers opened the sum",
+            LyingMemberWarning,
+            stacklevel=3,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +286,12 @@ class Reader(SecretMaterial):
 
     def _shares(self, proof: SumProof) -> dict[int, ShareSum]:
         """Return the answers of members, by member; without those that are none."""
-        shares, pads = {}, committee_pads(self._charter.session)
+        shares = {}
         for answer in proof.answers:
-            held = len(self._charter.terms.sharing.held_by(answer.member))
             statement = answer.outcome.statement(self._charter)
             try:
                 content = self._key.open(answer.share, SHARE, *statement)
-                shares[answer.member] = ShareSum.from_bytes(content, held, pads)
+                shares[answer.member] = read_share(answer.member, content, self._charter)
             except (OpenError, MessageError):
                 # An answer that is none counts like no answer: enough others may be there.
                 continue

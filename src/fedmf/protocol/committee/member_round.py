@@ -1,0 +1,148 @@
+"""What a member of the committee holds of the round under way, in memory and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.share_sum import ShareSum
+from fedmf.errors import FedmfError, MessageError, ProtocolError
+from fedmf.protocol.committee.certificate import Outcome, set_digest
+from fedmf.protocol.committee.layout import committee_pads
+from fedmf.protocol.committee.upload import SEEDS, commitment, envelope_context, envelope_seeds
+
+if TYPE_CHECKING:
+    from fedmf.crypto.envelopes import EnvelopeKey
+    from fedmf.protocol.committee.exchange import ReviewEntry, ReviewReply, ReviewRequest
+    from fedmf.protocol.committee.opening import RoundKey
+    from fedmf.protocol.committee.upload import Kind
+    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.roster import Roster
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MemberKey:
+    """A member's key for one round."""
+
+    round: int
+    secret: EnvelopeKey
+    published: RoundKey
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedUpload:
+    """An upload that the member can answer for."""
+
+    digest: bytes
+    kind: Kind
+    seeds: Mapping[int, bytes] = field(repr=False)
+
+
+@dataclass(slots=True, repr=False)
+class MemberRound:
+    """One round, from the member's key for it to its answer."""
+
+    charter: Charter
+    key: MemberKey
+    previous: Outcome | None
+    """How the round before ended."""
+    roster: Roster
+    """The version that the round goes by."""
+    context: bytes = b""
+    """The round's context, once uploads were reviewed."""
+    request: bytes = b""
+    """Digest of the request that they came with."""
+    reply: ReviewReply | None = None
+    """What the member said to it."""
+    uploads: dict[int, ReviewedUpload] = field(default_factory=dict)
+    """What the member can answer for, by participant."""
+    share: ShareSum | None = None
+    """The member's share of the sum of all of these."""
+
+    @property
+    def number(self) -> int:
+        """The round's number."""
+        return self.key.round
+
+    def review(self, request: ReviewRequest) -> tuple[int, ...]:
+        """Check all uploads of the round; return whose this member cannot answer for.
+
+        Raises
+        ------
+        MessageError
+            The opening is not this round's, or uploads are listed twice.
+        ProtocolError
+            The round was opened without this member's key.
+        """
+        opening, published = request.opening, self.key.published
+        opening.check(self.charter, self.roster)
+        if published not in opening.keys:
+            raise ProtocolError(f"round {self.number} was opened without this member's key")
+        place = opening.keys.index(published)
+        self.context = opening.context(self.charter, self.roster, request.table, self.previous)
+        listed = [entry.participant for entry in request.entries]
+        if sorted(set(listed)) != listed:
+            raise MessageError("uploads to review must ascend by participant, each once")
+        complaints = []
+        for entry in request.entries:
+            try:
+                self.uploads[entry.participant] = self.reviewed(entry, place)
+            except FedmfError:
+                complaints.append(entry.participant)
+        # Added up now, so that next to nothing happens between an answer's record and its leaving.
+        self.share = self._sum(list(self.uploads))
+        return tuple(complaints)
+
+    def reviewed(self, entry: ReviewEntry, place: int) -> ReviewedUpload:
+        """Check one upload; raise whatever is wrong with it.
+
+        Parameters
+        ----------
+        place
+            Of this member in the opening.
+        """
+        signed, head, member = entry.signed, entry.signed.head, self.key.published.member
+        digest = signed.check(self.roster.key_of(head.participant), self.charter)
+        if head.context != self.context:
+            raise ProtocolError("an upload for another context")
+        if labelled_hash("envelope", entry.envelope) != signed.envelopes[place]:
+            raise MessageError("not the envelope that the participant signed")
+        content = self.key.secret.open(entry.envelope, SEEDS, *envelope_context(digest, member))
+        seeds = envelope_seeds(content, self.charter.terms.sharing.held_by(member))
+        for subset, seed in seeds.items():
+            committed = commitment(head.context, head.participant, subset, seed)
+            if committed != head.commitments[subset]:
+                raise MessageError("a seed that the head does not commit to")
+        return ReviewedUpload(digest, head.kind, seeds)
+
+    def outcome(self, included: Sequence[int]) -> Outcome:
+        """Return how the round ends with a set of uploads.
+
+        Raises
+        ------
+        ProtocolError
+            There are some in it that the member cannot answer for.
+        """
+        unknown = [one for one in included if one not in self.uploads]
+        if unknown:
+            raise ProtocolError(
+                f"the set holds uploads that this member cannot answer for: {unknown[:5]}"
+            )
+        listed = ((one, self.uploads[one].digest) for one in included)
+        return Outcome(self.number, self.context, set_digest(self.charter, self.context, listed))
+
+    def share_of(self, included: Sequence[int]) -> ShareSum:
+        """Return the member's share of the sum of a set of uploads."""
+        everybody = len(included) == len(self.uploads)
+        return self.share if everybody and self.share is not None else self._sum(included)
+
+    def _sum(self, included: Sequence[int]) -> ShareSum:
+        held = self.charter.terms.sharing.held_by(self.key.published.member)
+        uploads = (self.uploads[one].seeds for one in included)
+        return ShareSum.from_seeds(
+            ([seeds[subset] for subset in held] for seeds in uploads),
+            len(held),
+            committee_pads(self.charter.session),
+        )
