@@ -28,7 +28,6 @@ from fedmf.model.method import (
     PublicModel,
     RowGroup,
     RowValues,
-    fraction_bits,
 )
 from fedmf.model.symmetric_matrices import SharedBasis, from_upper, to_upper
 from fedmf.ratings import OwnedRatings
@@ -138,8 +137,8 @@ class Bayes(Method):
                 of_items=True,
                 prior_raters=PRIOR_RATERS,
             ),
-            self._shared_group(GRAM, k * (k + 1) // 2, GRAM_LIMIT),
-            self._shared_group(TOTALS, 2, STARS / 2),
+            self._average(GRAM, k * (k + 1) // 2, GRAM_LIMIT),
+            self._average(TOTALS, 2, STARS / 2),
         )
 
     def decode(
@@ -161,25 +160,13 @@ class Bayes(Method):
         if learned:
             gram /= gram[-1, -1]
             before = gram if previous is None else previous.statistics["gram"]
-            chosen = slice(None) if renewed is None else renewed
-            solved = SharedBasis.of(before, self._prior).solve(raters[chosen], table[ITEMS][chosen])
-            means = solved if renewed is None else self._start_means(raters)
-            if previous is not None:
-                means = self._means(previous, slice(None))
-                if previous.statistics["learned"][0]:
-                    solved = means[chosen] + self.relaxation * (solved - means[chosen])
-                means[chosen] = solved
+            means = self._solved(table[ITEMS], raters, before, previous, renewed)
         else:
             gram = np.diag([START_GRAM] * self.factors + [1.0])
             means = self._start_means(raters)
-        items = np.ones((self.items, self.vector_length))
-        items[:, :-2] = means[:, :-1]
-        items[:, -1] = mean + means[:, -1]
-        items *= self._star
-        items[:, -1] += self.scale.lowest
         shared = SharedBasis.of(gram, self._prior)
         return PublicModel(
-            items,
+            self._vectors(means, mean),
             {
                 "mean": np.array([mean]),
                 "learned": np.array([float(learned)]),
@@ -282,17 +269,9 @@ class Bayes(Method):
         """In what the averages are summed: 1, and more where the sums would outgrow their words."""
         return max(1.0, self.users * GRAM_LIMIT * self._most_weight / 2.0 ** (SUM_BITS - 1))
 
-    def _shared_group(self, name: str, columns: int, limit_per_rating: float) -> RowGroup:
+    def _average(self, name: str, columns: int, limit_per_rating: float) -> RowGroup:
         limit = limit_per_rating * self._most_weight / self._unit
-        return RowGroup(
-            name=name,
-            rows=1,
-            columns=columns,
-            fraction_bits=fraction_bits(self.users * limit, MOST_FRACTION_BITS),
-            limit=limit,
-            start_limit=0.0,
-            of_items=False,
-        )
+        return self._sum_row(name, columns, limit, MOST_FRACTION_BITS)
 
     def _start_means(self, raters: FloatArray) -> FloatArray:
         rng = np.random.default_rng((self.seed, ITEM_STREAM))
@@ -304,6 +283,35 @@ class Bayes(Method):
 
     def _stars(self, values: FloatArray) -> FloatArray:
         return (values - self.scale.lowest) / self._star
+
+    def _solved(
+        self,
+        sums: FloatArray,
+        raters: FloatArray,
+        gram: FloatArray,
+        previous: PublicModel | None,
+        renewed: NDArray[np.int64] | None,
+    ) -> FloatArray:
+        """Return W in which the renewed items are solved from their sums, made with C = `gram`."""
+        chosen = slice(None) if renewed is None else renewed
+        solved = SharedBasis.of(gram, self._prior).solve(raters[chosen], sums[chosen])
+        if previous is None:
+            means = self._start_means(raters)
+        else:
+            means = self._means(previous, slice(None))
+            if previous.statistics["learned"][0]:
+                solved = means[chosen] + self.relaxation * (solved - means[chosen])
+        means[chosen] = solved
+        return means
+
+    def _vectors(self, means: FloatArray, mean: float) -> FloatArray:
+        """Return the items' vectors on the scale of these ratings; `_means` reads W off them."""
+        items = np.ones((self.items, self.vector_length))
+        items[:, :-2] = means[:, :-1]
+        items[:, -1] = mean + means[:, -1]
+        items *= self._star
+        items[:, -1] += self.scale.lowest
+        return items
 
     def _means(self, public: PublicModel, items: NDArray[np.int32] | slice) -> FloatArray:
         """Return W of some items, which their vectors in the public model hold."""

@@ -137,10 +137,7 @@ class FactorModel:
             if str(item) not in codes:
                 problems.append(str(UnknownNameError.among("item", item, codes)))
             if not scale.lowest <= value <= scale.highest:
-                problems.append(
-                    f"rating {value:g} of item {item!r} is outside the scale "
-                    f"{scale.lowest:g} to {scale.highest:g}"
-                )
+                problems.append(f"rating {value:g} of item {item!r} is outside the scale {scale}")
         if problems:
             raise DataError("; ".join(problems))
         # Of an item that is rated twice the last rating counts, as everywhere.

@@ -32,7 +32,6 @@ from fedmf.model.method import (
     PublicModel,
     RowGroup,
     RowValues,
-    fraction_bits,
 )
 from fedmf.model.symmetric_matrices import SharedBasis, from_upper, to_upper
 from fedmf.ratings import OwnedRatings
@@ -77,14 +76,8 @@ class Implicit(Method):
                 of_items=True,
                 prior_raters=max(1, round(self.alpha * self.users)),
             ),
-            RowGroup(
-                name=GRAM,
-                rows=1,
-                columns=self.factors * (self.factors + 1) // 2,
-                fraction_bits=fraction_bits(self.users * GRAM_LIMIT, MOST_FRACTION_BITS),
-                limit=GRAM_LIMIT,
-                start_limit=0.0,
-                of_items=False,
+            self._sum_row(
+                GRAM, self.factors * (self.factors + 1) // 2, GRAM_LIMIT, MOST_FRACTION_BITS
             ),
         )
 

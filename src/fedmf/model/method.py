@@ -189,6 +189,18 @@ class Method(ABC):
     def row_groups(self) -> tuple[RowGroup, ...]:
         """Return the method's own rows of the table, group by group."""
 
+    def _sum_row(self, name: str, columns: int, limit: float, most_bits: int) -> RowGroup:
+        """Return a group of one row that belongs to no item: a sum over all users, from zero."""
+        return RowGroup(
+            name=name,
+            rows=1,
+            columns=columns,
+            fraction_bits=fraction_bits(self.users * limit, most_bits),
+            limit=limit,
+            start_limit=0.0,
+            of_items=False,
+        )
+
     def start_table(self) -> FloatTable:
         """Return the method's part of the public table before the first round: zeros."""
         return {group.name: np.zeros((group.rows, group.columns)) for group in self.row_groups()}

@@ -69,21 +69,22 @@ def load_ratings(
     SettingsError
         If `scale` is upside down or not finite.
     """
-    limits = scale if scale is None or isinstance(scale, RatingScale) else RatingScale(*scale)
+    limits = _limits(scale)
+    files = None
     if isinstance(source, str) and source in BUNDLED_NAMES:
+        name, files = source, zip_files(bundled_archive(source))
+    else:
+        if isinstance(source, str | Path):
+            source = _existing(source)
+            files = _movielens_files(source)
+        name = _name(source)
+    if files is not None:
         from fedmf.ratings.movielens import load_movielens
 
-        return load_movielens(source, zip_files(bundled_archive(source)), limits)
-    if isinstance(source, str | Path):
-        source = _existing(source)
-        files = _movielens_files(source)
-        if files is not None:
-            from fedmf.ratings.movielens import load_movielens
-
-            return load_movielens(_name(source), files, limits)
+        return load_movielens(name, files, limits)
     from fedmf.ratings.assembly import assembled
 
-    name, table = _read_table(source, wanted_columns(user, item, rating, timestamp))
+    table = _read_table(source, wanted_columns(user, item, rating, timestamp))
     return assembled(name, table, limits)
 
 
@@ -118,19 +119,23 @@ def load_fold_in_ratings(
     """
     from fedmf.ratings.assembly import assembled
 
-    limits = scale if scale is None or isinstance(scale, RatingScale) else RatingScale(*scale)
+    limits = _limits(scale)
     path_or_frame = _existing(source) if isinstance(source, str | Path) else source
     wanted = wanted_columns("user", item, rating, "timestamp")
     wanted["user"] = Wanted("user", required=False)
-    name, table = _read_table(path_or_frame, wanted)
-    ratings = assembled(name, table, limits)
+    table = _read_table(path_or_frame, wanted)
+    ratings = assembled(_name(path_or_frame), table, limits)
     if ratings.n_users > 1:
         raise DataError(
-            f"{name!r} holds ratings of {ratings.n_users:,} users, but one user is folded in at a "
-            "time; give the ratings of one"
+            f"{ratings.name!r} holds ratings of {ratings.n_users:,} users, but one user is folded "
+            "in at a time; give the ratings of one"
         )
     pairs = zip(ratings.items, ratings.values, strict=True)
     return [(ratings.item_ids[code], float(value)) for code, value in pairs]
+
+
+def _limits(scale: RatingScale | tuple[float, float] | None) -> RatingScale | None:
+    return scale if scale is None or isinstance(scale, RatingScale) else RatingScale(*scale)
 
 
 def _existing(source: str | Path) -> Path:
@@ -142,9 +147,11 @@ def _existing(source: str | Path) -> Path:
     raise UnknownNameError.among("data set", source, BUNDLED_NAMES)
 
 
-def _name(path: Path) -> str:
-    """Return the name of a file or folder without the endings that say how it is written."""
-    name = path.resolve().name
+def _name(source: Any) -> str:
+    """Return what to call ratings: by their file or folder, without the endings of its format."""
+    if not isinstance(source, Path):
+        return "frame"
+    name = source.resolve().name
     for ending in (".gz", ".zip", *TEXT_ENDINGS, ".parquet"):
         name = name.removesuffix(ending)
     return name
@@ -170,17 +177,16 @@ def _only_table(files: FileSet) -> str | None:
     return tables[0] if len(tables) == 1 else None
 
 
-def _read_table(source: Any, wanted: Mapping[str, Wanted]) -> tuple[str, UncheckedTable]:
-    """Read one table from a path or a frame, and say what to call it."""
+def _read_table(source: Any, wanted: Mapping[str, Wanted]) -> UncheckedTable:
+    """Read one table from a path or a frame."""
     from fedmf.ratings.delimited import DelimitedText, read_delimited
     from fedmf.ratings.frames import read_frame, read_parquet
 
     if not isinstance(source, Path):
-        return "frame", read_frame(source, wanted)
-    name = _name(source)
+        return read_frame(source, wanted)
     ending = "".join(source.suffixes[-2:]).lower()
     if ending.endswith(".parquet"):
-        return name, read_parquet(source, wanted)
+        return read_parquet(source, wanted)
     if ending.endswith(".zip"):
         files = zip_files(source)
         table = _only_table(files)
@@ -188,11 +194,11 @@ def _read_table(source: Any, wanted: Mapping[str, Wanted]) -> tuple[str, Uncheck
             raise DataError(f"{source} does not hold exactly one .csv or .tsv file; give that file")
         tab = "\t" if table.lower().endswith(".tsv") else None
         text = DelimitedText(f"{source}/{table}", lambda: files.read(table), tab)
-        return name, read_delimited(text, wanted)
+        return read_delimited(text, wanted)
     if ending.removesuffix(".gz").endswith(TEXT_ENDINGS):
         tab = "\t" if ".tsv" in ending else None
         text = DelimitedText(str(source), lambda: file_bytes(source), tab)
-        return name, read_delimited(text, wanted)
+        return read_delimited(text, wanted)
     raise DataError(
         f"{source}: files that end in {source.suffix or 'nothing'!r} are not known here; give one "
         f"of {', '.join(FILE_ENDINGS)}, or a MovieLens folder"

@@ -130,10 +130,7 @@ class Ratings:
         UnknownNameError
             If there is no such user; names the nearest one.
         """
-        code = find_code(user_id, self._user_index)
-        if code is None:
-            raise UnknownNameError.among("user", user_id, self.user_ids)
-        return code
+        return _code("user", user_id, self._user_index)
 
     def item_code(self, item_id: Id) -> int:
         """Return the code of an item; ``"1"`` finds the identifier 1 as well.
@@ -143,10 +140,7 @@ class Ratings:
         UnknownNameError
             If there is no such item; names the nearest one.
         """
-        code = find_code(item_id, self._item_index)
-        if code is None:
-            raise UnknownNameError.among("item", item_id, self.item_ids)
-        return code
+        return _code("item", item_id, self._item_index)
 
     def title(self, item_id: Id) -> str:
         """Return the title of an item, or its identifier as text where no title is known."""
@@ -317,3 +311,10 @@ class Ratings:
             values=self.values[rows],
             timestamps=None if self.timestamps is None else self.timestamps[rows],
         )
+
+
+def _code(kind: str, wanted: Id, index: Mapping[Id, int]) -> int:
+    code = find_code(wanted, index)
+    if code is None:
+        raise UnknownNameError.among(kind, wanted, index)
+    return code
