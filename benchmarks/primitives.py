@@ -19,8 +19,7 @@ import gmpy2
 import numpy as np
 from rich.console import Console
 
-from fedmf.benchmarking import Cost, Scheme, measure, rows_table, this_machine
-from fedmf.benchmarking.scheme import seconds_of
+from fedmf.benchmarking import Cost, Operations, measure, rows_table, seconds_of, this_machine
 from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.rlwe import encrypt, open_sum
@@ -37,7 +36,7 @@ SLOT_BITS = 32
 PLAINTEXTS = 16
 
 
-class Primitives(Scheme):
+class Primitives(Operations):
     """Some operations, each on all values.
 
     Parameters

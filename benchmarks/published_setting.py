@@ -6,10 +6,11 @@ and then the server take, as the authors count it; they published 7.24 s (full) 
 python-paillier (phe) in their arrangement: a 1024-bit key and one ciphertext a value. A user
 decrypts the whole item matrix and encrypts the gradients of all items (full) or of the rated ones
 (part); the server subtracts every user's gradients. All users' uploads cost the server alike, so
-the slowest user's is subtracted for each of them.
+the slowest user's is subtracted for each of them. Here that is run whole and written anew;
+`fedmf reproduce`, which extrapolates it from 16 values, can be checked with it.
 
-fedmf: the product's own participants and server, messages to and from bytes included. What a
-session builds once (the tables of the fixed base) is reported in a row of its own.
+fedmf is what `fedmf reproduce` measures of an iteration. What a session builds once (the tables of
+the fixed base) is reported in a row of its own.
 
 Both are measured in turn, repeat by repeat, in one process and one thread.
 """
@@ -21,10 +22,8 @@ import json
 import platform
 import statistics
 import sys
-import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,27 +34,12 @@ from gmpy2 import mpz
 from rich.console import Console
 from rich.table import Table
 
+from fedmf.benchmarking import RoundCost, Scheme, seconds_of
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.federation import Participant, TableReader, TrainingPlan, TrainingSettings
-from fedmf.protocol import (
-    ParticipantRole,
-    Server,
-    TableMessage,
-    participant_protection,
-    server_protection,
-)
 from fedmf.ratings import OwnedRatings, Ratings, load_ratings
+from fedmf.reproduce import Source, measure_iteration
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data" / "ml-latest-small"
-SETTINGS = TrainingSettings(
-    method="sgd",
-    factors=100,
-    rounds=175,
-    learning_rate=1e-3,
-    reg=1e-4,
-    start="constant",
-    min_raters=1,
-)
 PUBLISHED = {"full": 7.24, "part": 4.57}
 # Ours are short beside phe's, so that a hiccup of the machine weighs more.
 OURS_PER_REPEAT = 5
@@ -64,7 +48,7 @@ GOALS = {1024: 80, 2048: 30, 3072: 15}
 
 @dataclass(frozen=True)
 class Iteration:
-    """Seconds of one iteration."""
+    """Processor seconds of one iteration."""
 
     user: float
     server: float
@@ -73,13 +57,6 @@ class Iteration:
     def total(self) -> float:
         """Slowest user plus server."""
         return self.user + self.server
-
-
-def timed(act: Callable[[], object]) -> float:
-    """Return how many seconds `act` takes."""
-    start = time.perf_counter()
-    act()
-    return time.perf_counter() - start
 
 
 class Authors:
@@ -94,10 +71,9 @@ class Authors:
     def iteration(self) -> Iteration:
         """Run the slowest user, then the server."""
         slowest = max(self._users, key=len)
-        start = time.perf_counter()
-        gradients = self._user_update(slowest)
-        user = time.perf_counter() - start
-        return Iteration(user, timed(lambda: self._server_update(gradients)))
+        gradients: dict[int, list[Any]] = {}
+        user = seconds_of(lambda: gradients.update(self._user_update(slowest)))
+        return Iteration(user, seconds_of(lambda: self._server_update(gradients)))
 
     def _user_update(self, owned: OwnedRatings) -> dict[int, list[Any]]:
         items = [[self._private.decrypt(value) for value in vector] for vector in self._items]
@@ -125,82 +101,39 @@ class Authors:
                 [value - gradient for value, gradient in zip(vector, uploaded, strict=True)]
 
 
-class Ours:
-    """fedmf for one upload mode and key."""
+def ours(scheme: Scheme, training: Ratings, upload: str) -> Iteration:
+    """Return the median of a few iterations of fedmf."""
 
-    def __init__(self, training: Ratings, upload: str, key: PrivateKey) -> None:
-        settings = replace(SETTINGS, upload=upload, key_bits=key.public.key_bits)
-        self.plan = plan = TrainingPlan.make(settings, training, public_key=int(key.public.n))
-        self._protection = participant_protection(plan.session, key, plan.start_table())
-        self._owned = [training.owned_by(users) for users in plan.members]
-        nothing = training.split(0.0)[1]
-        self._participants = [
-            Participant(
-                ParticipantRole(plan.session, number, self._protection),
-                plan,
-                owned,
-                nothing.owned_by(plan.members[number]),
-            )
-            for number, owned in enumerate(self._owned)
-        ]
-        self._readers = [TableReader(plan) for _ in self._owned]
-        table = server_protection(plan.session)
-        table.start(plan.start_table())
-        self._server = Server(plan.session, table)
+    def total(cost: RoundCost) -> float:
+        return cost.user_seconds + cost.server_seconds
 
-    def iteration(self) -> Iteration:
-        """Run all users and the server; return the slowest user's seconds and the server's."""
-        session = self.plan.session
-        start = time.perf_counter()
-        table = self._server.table_message().to_bytes(session)
-        self._server.open_round(range(len(self._participants)))
-        server = time.perf_counter() - start
-        users, uploads = [], []
-        for participant, reader in zip(self._participants, self._readers, strict=True):
-            start = time.perf_counter()
-            message = TableMessage.from_bytes(table, session)
-            opened = self._protection.open(message.payload, participant.rows_needed())
-            reading = reader.read(message.round, opened)
-            uploads.append(participant.take_part(message.round, reading).to_bytes(session))
-            users.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        for upload in uploads:
-            self._server.receive(upload)
-        closing = self._server.close_round()
-        server += time.perf_counter() - start
-        for participant in self._participants:
-            participant.hear_closing(closing)
-        return Iteration(max(users), server)
-
-
-def middle(iterations: list[Iteration]) -> Iteration:
-    """Return the median iteration."""
-    return sorted(iterations, key=lambda one: one.total)[len(iterations) // 2]
+    costs = [measure_iteration(scheme, training, upload) for _ in range(OURS_PER_REPEAT)]
+    middle = sorted(costs, key=total)[OURS_PER_REPEAT // 2]
+    return Iteration(middle.user_seconds, middle.server_seconds)
 
 
 def measure(repeats: int) -> list[dict[str, float | int | str]]:
     """Return a row for each scheme, key and upload mode."""
-    chosen = load_ratings(DATA).take(users=10, items=40, min_ratings=5)
-    training, _ = chosen.split(3, by="last")
+    training, _ = Source(load_ratings(DATA), is_the_authors=True).published_setting()
     authors_keys = phe.generate_paillier_keypair(n_length=1024)
-    keys, building = {}, {}
+    schemes, building = {}, {}
     for key_bits in GOALS:
-        keys[key_bits] = PrivateKey.generate(key_bits, allow_weak=True)
-        building[key_bits] = timed(partial(keys[key_bits].encrypt, mpz(0)))
+        key = PrivateKey.generate(key_bits, allow_weak=True)
+        schemes[key_bits] = Scheme("fedmf", "paillier", key, key_bits)
+        building[key_bits] = seconds_of(partial(key.encrypt, mpz(0)))
     rows: list[dict[str, float | int | str]] = []
     for upload in ("full", "part"):
         authors = Authors(training, upload, authors_keys)
-        ours = {key_bits: Ours(training, upload, key) for key_bits, key in keys.items()}
-        found: dict[int, list[Iteration]] = {key_bits: [] for key_bits in keys}
+        found: dict[int, list[Iteration]] = {key_bits: [] for key_bits in schemes}
         beside: list[Iteration] = []
         for _ in range(repeats):
             beside.append(authors.iteration())
-            for key_bits, one in ours.items():
-                found[key_bits].append(middle([one.iteration() for _ in range(OURS_PER_REPEAT)]))
+            for key_bits, scheme in schemes.items():
+                found[key_bits].append(ours(scheme, training, upload))
         rows.append(row("phe", 1024, upload, beside, beside, 0.0))
         rows += [
             row("fedmf", key_bits, upload, found[key_bits], beside, building[key_bits])
-            for key_bits in keys
+            for key_bits in schemes
         ]
     return rows
 

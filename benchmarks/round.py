@@ -29,20 +29,24 @@ from rich.table import Table
 
 from fedmf.benchmarking import (
     ADD,
+    FACTORS,
+    GIGABIT,
     LIMIT,
     OPEN,
     PROTECT,
     FloatAdd,
-    figure,
-    peer_schemes,
-    played_session,
+    PythonPaillier,
+    RoundCost,
+    Scheme,
+    peer_operations,
     random_change,
     this_machine,
 )
+from fedmf.benchmarking.round_cost import THE_WHOLE
 from fedmf.federation.local.played_round import PlayedRound
+from fedmf.figures import number_text
 from fedmf.protocol.committee_terms import LEAST_COHORT
 
-FACTORS = 100
 ITEMS = (40, 160, 640, 2560)
 DIFFERENT_CHANGES = 8
 SLICE_ITEMS = 40
@@ -53,15 +57,11 @@ PLAYED = ("committee", "rlwe", "none")
 
 
 @dataclass(frozen=True)
-class Measured:
+class Figures:
     """A round."""
 
-    scheme: str
-    items: int
-    participants: int
-    """What was measured."""
-    extrapolated: bool
-    """Whether from a slice."""
+    round: RoundCost
+    """What it costs, the median participant in the place of the slowest."""
     protect_ns: float
     open_ns: float
     add_ns: float
@@ -69,63 +69,65 @@ class Measured:
     receiving of an upload."""
     limit_ns: float
     """The same of numpy's addition of float32 tables of this size."""
-    participant_seconds: float
-    """The median participant: protect, open, and its checks of the round."""
-    server_seconds: float
-    """The server for the whole round."""
-    member_seconds: float
     member_us: float
-    """A member of the committee for the whole round, and in microseconds for each participant."""
-    upload_bytes: float
-    download_bytes: float
-    """Of a participant."""
+    """A member of the committee, in microseconds for each participant."""
     all_seconds: float
     """Everybody together."""
 
+    @property
+    def iteration(self) -> float:
+        """Seconds of an iteration as the authors count it, the network left out."""
+        one = self.round
+        return one.user_seconds + one.server_seconds + one.member_seconds
 
-def play(scheme: str, items: int, participants: int, logs: Path | None = None) -> Measured:
+
+def play(scheme: Scheme, items: int, participants: int, logs: Path | None = None) -> Figures:
     """Play a round, after one that builds what lasts for a session."""
-    session = played_session(
-        scheme, rows=items, participants=participants, openers=OPENERS, logs=logs
-    )
+    session = scheme.played_session(items, participants, openers=OPENERS, logs=logs)
     rng = np.random.default_rng(0)
     made = [random_change(items, rng) for _ in range(DIFFERENT_CHANGES)]
     changes = {number: made[number % DIFFERENT_CHANGES] for number in range(participants)}
     session.play({number: changes[number] for number in range(LEAST_COHORT)})
-    return measured(scheme, items, participants, session.play(changes))
+    return figures(scheme, items, participants, session.play(changes))
 
 
-def measured(
-    scheme: str, items: int, participants: int, played: PlayedRound, times: float = 1.0
-) -> Measured:
+def paillier(scheme: Scheme, items: int, participants: int) -> Figures:
+    """Play a round of a few participants on a slice of the table."""
+    session = scheme.played_session(SLICE_ITEMS, participants, uploads=LEAST_COHORT)
+    change = random_change(SLICE_ITEMS, np.random.default_rng(0))
+    played = session.play(dict.fromkeys(range(LEAST_COHORT), change), warm_up=True)
+    return figures(scheme, items, participants, played, times=items / SLICE_ITEMS)
+
+
+def figures(
+    scheme: Scheme, items: int, participants: int, played: PlayedRound, times: float = 1.0
+) -> Figures:
     """Return the figures of a round, or of one that is so many times as large."""
-    values = items * FACTORS
-    uploads = len(played.protect)
-    slice_values = values / times
-    checks = played.begin + played.hear
-    protect = statistics.median(played.protect) * times
-    receive = statistics.median(played.receive) * times
-    opening = played.open * times
-    own = checks + protect + opening
+    values, uploads = items * FACTORS, len(played.protect)
+    checks, opening = played.begin + played.hear, played.open * times
     server = sum(played.receive) * times * participants / uploads + played.serving * times
     everybody = sum(played.protect) * times * participants / uploads
     everybody += participants * (checks + opening) + server + sum(played.members)
-    member = max(played.members, default=0.0)
-    return Measured(
-        scheme=scheme,
+    is_slice = times != 1 or uploads != participants
+    download = played.opening_bytes + played.closing_bytes + played.table_bytes
+    cost = RoundCost.of(
+        scheme,
+        played,
         items=items,
-        participants=participants,
-        extrapolated=times != 1 or uploads != participants,
-        protect_ns=statistics.median(played.protect) / slice_values * 1e9,
-        open_ns=(played.hear + played.open) / slice_values * 1e9,
-        add_ns=receive / values * 1e9,
-        limit_ns=limit(values),
-        participant_seconds=own,
+        users=participants,
+        user_seconds=checks + statistics.median(played.protect) * times + opening,
         server_seconds=server,
-        member_seconds=member,
-        member_us=member / uploads * 1e6,
         upload_bytes=statistics.median(played.upload_bytes) * times,
-        download_bytes=(played.opening_bytes + played.closing_bytes + played.table_bytes) * times,
+        download_bytes=download * times,
+        measured_on=f"{SLICE_ITEMS} items, {uploads} participants" if is_slice else THE_WHOLE,
+    )
+    return Figures(
+        cost,
+        protect_ns=statistics.median(played.protect) * times / values * 1e9,
+        open_ns=(played.hear + played.open) * times / values * 1e9,
+        add_ns=statistics.median(played.receive) * times / values * 1e9,
+        limit_ns=limit(values),
+        member_us=max(played.members, default=0.0) / uploads * 1e6,
         all_seconds=everybody,
     )
 
@@ -136,68 +138,55 @@ def limit(values: int) -> float:
     return statistics.median(adding.run()[ADD].seconds for _ in range(25)) / values * 1e9
 
 
-def paillier(key_bits: int, items: int, participants: int) -> Measured:
-    """Play a round of a few participants on a slice of the table."""
-    session = played_session(
-        "paillier",
-        rows=SLICE_ITEMS,
-        participants=participants,
-        uploads=LEAST_COHORT,
-        key_bits=key_bits,
-    )
-    change = random_change(SLICE_ITEMS, np.random.default_rng(0))
-    changes = dict.fromkeys(range(LEAST_COHORT), change)
-    played = session.play(changes, warm_up=True)
-    name = f"paillier {key_bits}"
-    return measured(name, items, participants, played, times=items / SLICE_ITEMS)
-
-
-def authors(items: int, participants: int) -> Iterator[Measured]:
-    """Measure python-paillier on a few values, if it is installed."""
+def authors(phe: PythonPaillier, items: int, participants: int) -> Figures:
+    """Measure python-paillier on a few values."""
     values = items * FACTORS
-    for scheme in peer_schemes(values)[0]:
-        if scheme.name != AUTHORS:
-            continue
-        runs = [scheme.run() for _ in range(3)]
-        each = {
-            name: statistics.median(run[name].seconds for run in runs) / scheme.values
-            for name in (PROTECT, ADD, OPEN)
-        }
-        size = runs[0][PROTECT].size / scheme.values * values
-        own = (each[PROTECT] + each[OPEN]) * values
-        server = each[ADD] * values * participants
-        yield Measured(
-            scheme=AUTHORS,
-            items=items,
-            participants=participants,
-            extrapolated=True,
-            protect_ns=each[PROTECT] * 1e9,
-            open_ns=each[OPEN] * 1e9,
-            add_ns=each[ADD] * 1e9,
-            limit_ns=limit(values),
-            participant_seconds=own,
-            server_seconds=server,
-            member_seconds=0.0,
-            member_us=0.0,
-            upload_bytes=size,
-            download_bytes=size,
-            all_seconds=own * participants + server,
-        )
+    runs = [phe.run() for _ in range(3)]
+    protect, add, opening = (
+        statistics.median(run[name].seconds for run in runs) / phe.values
+        for name in (PROTECT, ADD, OPEN)
+    )
+    size = runs[0][PROTECT].size / phe.values * values
+    cost = RoundCost(
+        scheme=AUTHORS,
+        items=items,
+        users=participants,
+        upload="full",
+        user_seconds=(protect + opening) * values,
+        server_seconds=add * values * participants,
+        member_seconds=0.0,
+        communication_seconds=2 * size * 8 / GIGABIT,
+        upload_bytes=size,
+        download_bytes=size,
+        extrapolated=True,
+        measured_on=f"{phe.values} values",
+    )
+    return Figures(
+        cost,
+        protect_ns=protect * 1e9,
+        open_ns=opening * 1e9,
+        add_ns=add * 1e9,
+        limit_ns=limit(values),
+        member_us=0.0,
+        all_seconds=cost.user_seconds * participants + cost.server_seconds,
+    )
 
 
-def measure(items: list[int], participants: int) -> Iterator[Measured]:
+def measure(items: list[int], participants: int) -> Iterator[Figures]:
     """Measure all schemes at all sizes."""
+    peers = [one for one in peer_operations(FACTORS)[0] if isinstance(one, PythonPaillier)]
     for count in items:
-        for scheme in PLAYED:
+        for protection in PLAYED:
             with tempfile.TemporaryDirectory() as folder:
-                logs = Path(folder) if scheme == "committee" else None
-                yield play(scheme, count, participants, logs)
-        for key_bits in (2048, 3072):
-            yield paillier(key_bits, count, participants)
-        yield from authors(count, participants)
+                logs = Path(folder) if protection == "committee" else None
+                yield play(Scheme.fresh(protection), count, participants, logs)
+        for bits in (2048, 3072):
+            scheme = Scheme.fresh("paillier", f"paillier {bits}", key_bits=bits)
+            yield paillier(scheme, count, participants)
+        yield from (authors(one, count, participants) for one in peers if one.name == AUTHORS)
 
 
-def show(rows: list[Measured]) -> None:
+def show(rows: list[Figures]) -> None:
     """Print the table, and the goals beside what was reached."""
     console = Console(width=120, highlight=False)
     table = Table(title="A round; * from a slice", title_justify="left", box=box.SIMPLE_HEAD)
@@ -214,50 +203,44 @@ def show(rows: list[Measured]) -> None:
         "than phe",
     ):
         table.add_column(heading, justify="right")
-    beside = {row.items: row for row in rows if row.scheme == AUTHORS}
+    beside = {row.round.items: row for row in rows if row.round.scheme == AUTHORS}
     last = 0
     for row in rows:
-        if last and row.items != last:
+        cost = row.round
+        if last and cost.items != last:
             table.add_section()
-        last = row.items
-        peer = beside.get(row.items)
+        last = cost.items
+        peer = beside.get(cost.items)
         table.add_row(
-            str(row.items),
-            row.scheme + ("*" if row.extrapolated else ""),
-            figure(row.participant_seconds * 1e3),
-            figure(row.server_seconds),
-            figure(row.member_seconds * 1e3) if row.member_seconds else "-",
-            figure(row.upload_bytes / 1e3),
-            figure(row.download_bytes / 1e3),
-            figure(row.all_seconds),
-            figure(iteration(row)),
-            f"{figure(iteration(peer) / iteration(row))} x" if peer else "-",
+            str(cost.items),
+            cost.scheme + ("*" if cost.extrapolated else ""),
+            number_text(cost.user_seconds * 1e3),
+            number_text(cost.server_seconds),
+            number_text(cost.member_seconds * 1e3) if cost.member_seconds else "-",
+            number_text(cost.upload_bytes / 1e3),
+            number_text(cost.download_bytes / 1e3),
+            number_text(row.all_seconds),
+            number_text(row.iteration),
+            f"{number_text(peer.iteration / row.iteration)} x" if peer else "-",
         )
     console.print(table)
-    largest = max(rows, key=lambda row: (row.items, row.scheme == "committee"))
-    for line in goals(largest, beside.get(largest.items)):
+    largest = max(rows, key=lambda row: (row.round.items, row.round.scheme == "committee"))
+    for line in goals(largest, beside.get(largest.round.items)):
         console.print(line)
     console.print(f"machine: {this_machine()}")
 
 
-def iteration(row: Measured) -> float:
-    """Return the seconds of an iteration as the authors count it, plus a member where there is one.
-
-    Participants work side by side, so one of them counts, and so does one member.
-    """
-    return row.participant_seconds + row.server_seconds + row.member_seconds
-
-
-def goals(row: Measured, peer: Measured | None) -> Iterator[str]:
+def goals(row: Figures, peer: Figures | None) -> Iterator[str]:
     """Yield every goal for the committee with what was reached, at the largest size measured."""
-    values = row.items * FACTORS
+    cost = row.round
+    values = cost.items * FACTORS
     times = f"limit {LIMIT} {row.limit_ns:.3g} ns"
-    yield f"{row.scheme}, {row.participants} participants, {values:,} values:"
+    yield f"{cost.scheme}, {cost.users} participants, {values:,} values:"
     yield (
         f"  protect, all in       {row.protect_ns:8.1f} ns   goal 18 at 256,000 values   "
         f"({row.protect_ns / row.limit_ns:.0f} times the {times})"
     )
-    yield f"  bytes per value       {row.upload_bytes / values:8.3f}      goal 4.02"
+    yield f"  bytes per value       {cost.upload_bytes / values:8.3f}      goal 4.02"
     yield (
         f"  server, an upload     {row.add_ns:8.1f} ns   goal 2 times the limit plus hashing   "
         f"({row.add_ns / row.limit_ns:.0f} times)"
@@ -267,9 +250,9 @@ def goals(row: Measured, peer: Measured | None) -> Iterator[str]:
     yield f"  everybody, two cores  {row.all_seconds / 2:8.1f} s    goal 5 (half of all seconds)"
     if peer:
         yield (
-            f"  than phe, faster      {iteration(peer) / iteration(row):8,.0f} x    goal 10,000 an "
-            f"iteration (participant {peer.participant_seconds / row.participant_seconds:,.0f}, "
-            f"server {peer.server_seconds / row.server_seconds:,.0f})"
+            f"  than phe, faster      {peer.iteration / row.iteration:8,.0f} x    goal 10,000 an "
+            f"iteration (participant {peer.round.user_seconds / cost.user_seconds:,.0f}, "
+            f"server {peer.round.server_seconds / cost.server_seconds:,.0f})"
         )
 
 

@@ -20,10 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fedmf.benchmarking import played_session, random_change, this_machine
+from fedmf.benchmarking import FACTORS, Scheme, random_change, this_machine
 from fedmf.protocol.committee_terms import LEAST_COHORT
 
-FACTORS = 100
 GOAL = 2000
 """Bytes for each participant beyond one table."""
 STATUS = Path("/proc/self/statm")
@@ -37,7 +36,7 @@ def resident() -> int:
 def grow(uploads: int, participants: int, values: int) -> tuple[list[int], list[int]]:
     """Receive real uploads; return resident and allocated bytes after each of them."""
     rows = values // FACTORS
-    session = played_session("committee", rows=rows, participants=participants, uploads=uploads)
+    session = Scheme.fresh("committee").played_session(rows, participants, uploads=uploads)
     change = random_change(rows, np.random.default_rng(0))
     held: list[int] = []
     allocated: list[int] = []

@@ -35,3 +35,10 @@ def seconds_text(seconds: float) -> str:
 def measure_text(value: float, digits: int = 4) -> str:
     """Return an error or another measure of a model or an attack."""
     return f"{value:.{digits}f}" if math.isfinite(value) else "-"
+
+
+def number_text(value: float) -> str:
+    """Return a figure with three digits, or all that stand before the point; M for million."""
+    if value >= 1e5:
+        return f"{value / 1e6:,.3g} M"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -14,18 +14,18 @@ from fedmf.benchmarking import (
     OPEN,
     PROTECT,
     Cost,
+    Operations,
     Scheme,
     measure,
-    own_schemes,
-    peer_schemes,
-    played_session,
+    own_operations,
+    peer_operations,
     random_change,
 )
 from fedmf.extras import how_to_install
 from fedmf.protocol import PROTECTIONS
 
 
-class Counted(Scheme):
+class Counted(Operations):
     """Takes one second more each time, and counts how often it was asked."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def test_figures_are_medians_without_the_first_run() -> None:
 
 @pytest.mark.parametrize("protection", PROTECTIONS)
 def test_a_played_round_opens_to_the_sum_of_its_changes(protection: str) -> None:
-    session = played_session(protection, rows=3, participants=4, key_bits=2048, openers=2)
+    session = Scheme.fresh(protection, key_bits=2048).played_session(3, 4, openers=2)
     rng = np.random.default_rng(3)
     changes = {number: random_change(3, rng) for number in range(4)}
     played = session.play(changes, warm_up=True)
@@ -66,13 +66,13 @@ def test_a_played_round_opens_to_the_sum_of_its_changes(protection: str) -> None
 
 
 def test_a_session_that_is_over_begins_anew() -> None:
-    none = own_schemes(100, 5)[0]
+    none = own_operations(100, 5)[0]
     for _ in range(15):
         assert set(none.run()) == {PROTECT, ADD, OPEN}
 
 
 def test_every_protection_has_its_rows() -> None:
-    costs = {scheme.name: scheme.run() for scheme in own_schemes(200, 5)}
+    costs = {scheme.name: scheme.run() for scheme in own_operations(200, 5)}
     assert set(costs) == {
         "none",
         "rlwe",
@@ -93,7 +93,7 @@ def test_peers_that_are_missing_say_what_to_do(monkeypatch: pytest.MonkeyPatch) 
         raise ImportError(f"no module named {name!r}")
 
     monkeypatch.setattr("fedmf.benchmarking.peers.import_module", nothing)
-    schemes, missing = peer_schemes(100)
+    schemes, missing = peer_operations(100)
     assert schemes == []
     assert [one.name for one in missing] == ["phe", "SEAL BFV", "TenSEAL CKKS"]
     assert all(one.reason.endswith(how_to_install("bench")) for one in missing)
@@ -109,7 +109,7 @@ def test_peers_that_are_there_are_measured(module: str, monkeypatch: pytest.Monk
         return import_module(name)
 
     monkeypatch.setattr("fedmf.benchmarking.peers.import_module", alone)
-    schemes, missing = peer_schemes(4096)
+    schemes, missing = peer_operations(4096)
     assert len(missing) == 2
     for scheme in schemes:
         costs = scheme.run()

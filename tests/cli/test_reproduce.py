@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from fedmf.benchmarking import Scheme
 from fedmf.cli.app import app
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.protocol import fresh_key
-from fedmf.reproduce import Extent, Scheme
+from fedmf.reproduce import Extent
 
 
 def run(*arguments: str) -> int:
@@ -29,13 +29,10 @@ def _tiny(monkeypatch: pytest.MonkeyPatch, weak_key: PrivateKey, tmp_path: Path)
         iterations=2,
         length=1.0,
     )
-    schemes = [
-        Scheme("paillier 1024", "paillier", weak_key, 1024),
-        Scheme("rlwe", "rlwe", fresh_key("rlwe", 0)),
-    ]
+    schemes = [Scheme("paillier 1024", "paillier", weak_key, 1024), Scheme.fresh("rlwe")]
     monkeypatch.setattr("fedmf.cli.reproduce.QUICK", extent)
     monkeypatch.setattr("fedmf.reproduce.experiment.all_schemes", lambda: schemes)
-    monkeypatch.setattr("fedmf.reproduce.data.USUAL_PLACES", (tmp_path,))
+    monkeypatch.setattr("fedmf.reproduce.setting.USUAL_PLACES", (tmp_path,))
 
 
 def test_reproduce_json_keeps_its_contract(capsys: pytest.CaptureFixture[str]) -> None:

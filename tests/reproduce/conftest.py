@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from fedmf.benchmarking import Scheme
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.protocol import fresh_key
-from fedmf.reproduce import Extent, Scheme
+from fedmf.reproduce import Extent
 
 TINY = Extent(
     items=(6,),
@@ -29,8 +29,8 @@ def tiny() -> Extent:
 @pytest.fixture(scope="session")
 def schemes(weak_key: PrivateKey) -> list[Scheme]:
     """Return one scheme of each kind."""
-    lattices = [Scheme(name, name, fresh_key(name, 0)) for name in ("rlwe", "committee")]
-    return [Scheme("paillier 1024", "paillier", weak_key, 1024), *lattices]
+    paper = Scheme("paillier 1024", "paillier", weak_key, 1024)
+    return [paper, Scheme.fresh("rlwe"), Scheme.fresh("committee")]
 
 
 @pytest.fixture
@@ -40,4 +40,4 @@ def without_phe(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(name: str) -> object:
         raise ImportError(f"no module named {name!r}")
 
-    monkeypatch.setattr("fedmf.reproduce.authors_arrangement.import_module", nothing)
+    monkeypatch.setattr("fedmf.benchmarking.peers.import_module", nothing)

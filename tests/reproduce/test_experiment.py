@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fedmf.benchmarking import Scheme
 from fedmf.errors import DataError
 from fedmf.extras import how_to_install
 from fedmf.ratings import load_ratings
@@ -12,11 +13,10 @@ from fedmf.reproduce import (
     BUNDLED,
     FULL,
     QUICK,
-    Curve,
     Experiment,
     Extent,
+    LossCurve,
     Reproduction,
-    Scheme,
     Source,
     find_source,
     published,
@@ -28,7 +28,7 @@ from fedmf.reproduce.report import STAR, tables
 @pytest.fixture
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The only folder that is searched for ratings."""
-    monkeypatch.setattr("fedmf.reproduce.data.USUAL_PLACES", (tmp_path,))
+    monkeypatch.setattr("fedmf.reproduce.setting.USUAL_PLACES", (tmp_path,))
     return tmp_path
 
 
@@ -94,11 +94,11 @@ def test_the_published_losses_come_back(ml_latest_small: Path, schemes: list[Sch
 
 def test_other_losses_are_not_the_published_ones() -> None:
     losses = list(published().curves["full"])
-    regular = Curve("regular", "pooled", published().curves["pooled"], 1.3969165, None)
-    same = Curve("rlwe", "full", tuple(losses), 1.3965372, "")
+    regular = LossCurve("regular", "pooled", published().curves["pooled"], 1.3969165, None)
+    same = LossCurve("rlwe", "full", tuple(losses), 1.3965372, "")
     assert {one.verdict for one in _losses([same, regular])} == {"reproduced"}
     losses[80] *= 1.01
-    other = Curve("rlwe", "full", tuple(losses), 1.3, "")
+    other = LossCurve("rlwe", "full", tuple(losses), 1.3, "")
     verdicts = {one.name: one.verdict for one in _losses([other, regular])}
     assert verdicts["largest distance from the published losses, full"] == "not"
     assert verdicts["RMSE, full"] == "not"

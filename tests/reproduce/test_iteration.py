@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fedmf.benchmarking import Missing
+from fedmf.benchmarking import Missing, Scheme
 from fedmf.extras import how_to_install
 from fedmf.ratings import Ratings, load_ratings
-from fedmf.reproduce import AuthorsCosts, Scheme, authors_costs, measure_iteration
+from fedmf.reproduce import AuthorsCosts, authors_costs, measure_iteration
 
 
 @pytest.fixture(scope="module")

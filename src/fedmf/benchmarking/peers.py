@@ -6,6 +6,7 @@ figures hold, are left out, and so is turning its ciphertexts into bytes.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.benchmarking.scheme import ADD, OPEN, PROTECT, Cost, Scheme, seconds_of
+from fedmf.benchmarking.operations import ADD, OPEN, PROTECT, Cost, Operations, seconds_of
 from fedmf.extras import how_to_install
 
 PHE_VALUES, TENSEAL_VALUES = 16, 16_384
@@ -35,7 +36,7 @@ class Missing:
     """Why it is left out, and what to do."""
 
 
-class PythonPaillier(Scheme):
+class PythonPaillier(Operations):
     """python-paillier as the authors of FedMF used it: a ciphertext for each value.
 
     Parameters
@@ -44,30 +45,32 @@ class PythonPaillier(Scheme):
         The module.
     key_bits
         Size of the key.
+    combine
+        What the server does with two ciphertexts.
     """
 
-    def __init__(self, phe: ModuleType, key_bits: int) -> None:
+    def __init__(
+        self, phe: ModuleType, key_bits: int, combine: Callable[[Any, Any], Any] = operator.add
+    ) -> None:
         super().__init__(f"phe {key_bits}", PHE_VALUES)
         self._public, self._private = phe.generate_paillier_keypair(n_length=key_bits)
         self._numbers = np.random.default_rng(0).uniform(-1, 1, PHE_VALUES).tolist()
         self._size = PHE_VALUES * 2 * key_bits / 8
+        self._combine = combine
 
     def run(self) -> Mapping[str, Cost]:
-        """Encrypt, add and decrypt a few values, with the authors' precision."""
+        """Encrypt, combine and decrypt a few values, with the authors' precision."""
         encrypt = partial(self._public.encrypt, precision=1e-5)
         made: list[Any] = []
         total: list[Any] = []
         return {
             PROTECT: Cost(seconds_of(lambda: made.extend(map(encrypt, self._numbers))), self._size),
-            ADD: Cost(
-                seconds_of(lambda: total.extend(a + b for a, b in zip(made, made, strict=True))),
-                self._size,
-            ),
+            ADD: Cost(seconds_of(lambda: total.extend(map(self._combine, made, made))), self._size),
             OPEN: Cost(seconds_of(lambda: list(map(self._private.decrypt, total))), self._size),
         }
 
 
-class SealBfv(Scheme):
+class SealBfv(Operations):
     """Microsoft SEAL's BFV at its smallest parameters that hold sums of 24 bits.
 
     Ring degree 2,048, a modulus of 54 bits (128 bits of security by the standard that SEAL goes by)
@@ -126,7 +129,7 @@ class SealBfv(Scheme):
         }
 
 
-class TensealCkks(Scheme):
+class TensealCkks(Operations):
     """TenSEAL's CKKS with the parameters that NVFlare uses.
 
     Ring degree 8,192, moduli of 60, 40 and 40 bits, scale 2^40; its sums are approximate.
@@ -166,7 +169,15 @@ class TensealCkks(Scheme):
         }
 
 
-def peer_schemes(values: int) -> tuple[list[Scheme], list[Missing]]:
+def peer(name: str, module: str) -> ModuleType | Missing:
+    """Return a peer's module, or say how to install it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        return Missing(name, f"{error}; {how_to_install('bench')}")
+
+
+def peer_operations(values: int) -> tuple[list[Operations], list[Missing]]:
     """Return the peers that are installed, and those that are not.
 
     Parameters
@@ -174,16 +185,17 @@ def peer_schemes(values: int) -> tuple[list[Scheme], list[Missing]]:
     values
         Number of values for those that are fast enough.
     """
-    makers: dict[tuple[str, str], Callable[[ModuleType], list[Scheme]]] = {
+    makers: dict[tuple[str, str], Callable[[ModuleType], list[Operations]]] = {
         ("phe", "phe"): lambda phe: [PythonPaillier(phe, bits) for bits in PHE_KEYS],
         ("SEAL BFV", "seal"): lambda seal: [SealBfv(seal, values)],
         ("TenSEAL CKKS", "tenseal"): lambda tenseal: [TensealCkks(tenseal)],
     }
-    schemes: list[Scheme] = []
+    schemes: list[Operations] = []
     missing = []
     for (name, module), make in makers.items():
-        try:
-            schemes += make(import_module(module))
-        except ImportError as error:
-            missing.append(Missing(name, f"{error}; {how_to_install('bench')}"))
+        found = peer(name, module)
+        if isinstance(found, Missing):
+            missing.append(found)
+        else:
+            schemes += make(found)
     return schemes, missing

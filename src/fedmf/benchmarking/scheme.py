@@ -1,75 +1,110 @@
-"""What is measured: schemes whose protected tables add, and the addition that bounds them all."""
+"""The product's own protections with their keys, as benchmarks and reproductions measure them."""
 
 from __future__ import annotations
 
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-PROTECT, ADD, OPEN, MEMBER = "protect", "add", "open", "member"
-LIMIT = "numpy float32"
-"""Name of the limit: adding plain tables with one instruction for many values."""
+from fedmf.crypto.paillier import PrivateKey
+from fedmf.crypto.participants_key import ParticipantsKey
+from fedmf.crypto.randomness import KeyRandomness
+from fedmf.federation.local.played_round import PlayedSession
+from fedmf.protocol import Change, GroupShape, RowChange, Session, TableShape, fresh_key
+from fedmf.protocol.committee_terms import LEAST_COHORT, CommitteeTerms, OpenedBy
+
+FACTORS = 100
+"""Columns of the table, as in the paper."""
+WORD_BITS = 24
+ROUNDS = 12
+"""Rounds that a session is planned for, on which the words of `rlwe` depend."""
+MEMBERS, THRESHOLD = 4, 3
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one operation on one upload, or on the table, costs."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Scheme:
+    """A protection with its key."""
 
-    seconds: float
-    """Processor time."""
-    size: float
-    """Bytes that it sends or receives."""
+    name: str
+    """Its name in tables, such as ``"paillier 1024"``."""
+    protection: str
+    """Its name in settings."""
+    key: ParticipantsKey | None
+    """The participants' key."""
+    key_bits: int = 3072
+    """Of a Paillier key."""
+    opened_by: OpenedBy = "participants"
+    """Who opens the sums of a committee."""
+
+    @classmethod
+    def fresh(
+        cls,
+        protection: str,
+        name: str = "",
+        *,
+        key_bits: int = 3072,
+        opened_by: OpenedBy = "participants",
+    ) -> Self:
+        """Return a protection with a fresh key; it is called as the protection unless named."""
+        key = fresh_key(protection, key_bits)
+        return cls(name or protection, protection, key, key_bits, opened_by)
+
+    @property
+    def is_paillier(self) -> bool:
+        """Whether it is the paper's: slow enough for slices, and with part uploads."""
+        return self.protection == "paillier"
+
+    @property
+    def public_key(self) -> int | None:
+        """Paillier's n, where there is one."""
+        return int(self.key.public.n) if isinstance(self.key, PrivateKey) else None
+
+    def played_session(
+        self,
+        rows: int,
+        participants: int,
+        *,
+        uploads: int | None = None,
+        openers: int = 1,
+        logs: Path | None = None,
+    ) -> PlayedSession:
+        """Return a session of one table whose roles all live here.
+
+        Parameters
+        ----------
+        rows
+            Rows of the table, of 100 factors in words of 24 bits each.
+        participants
+            Number of participants in the session.
+        uploads
+            How many of the participants live here and upload; all unless given.
+        openers
+            How many participants open the table on their own.
+        logs
+            Folder of the durable logs of the committee's members.
+        """
+        committee = None
+        if self.protection == "committee":
+            committee = CommitteeTerms(MEMBERS, THRESHOLD, self.opened_by, 1, LEAST_COHORT)
+        session = Session(
+            session_id=KeyRandomness().bytes(16),
+            protection=self.protection,
+            upload="full",
+            shape=TableShape((GroupShape("items", rows, FACTORS, WORD_BITS),)),
+            participants=participants,
+            rounds=ROUNDS,
+            public_key=self.public_key,
+            learning_sha256=bytes(32),
+            committee=committee,
+        )
+        uploading = range(uploads or participants)
+        return PlayedSession(session, self.key, uploading, openers=openers, logs=logs)
 
 
-class Scheme(ABC):
-    """Something that protects tables.
-
-    Parameters
-    ----------
-    name
-        Its name.
-    values
-        Number of values in the table that it is measured on.
-    """
-
-    def __init__(self, name: str, values: int) -> None:
-        self.name = name
-        self.values = values
-
-    @abstractmethod
-    def run(self) -> Mapping[str, Cost]:
-        """Protect, add and open once; return the cost of each operation."""
-
-
-class FloatAdd(Scheme):
-    """The limit: numpy adds one table of float32 to another.
-
-    Parameters
-    ----------
-    values
-        Number of values.
-    """
-
-    def __init__(self, values: int) -> None:
-        super().__init__(LIMIT, values)
-        self._table = np.zeros(values, dtype=np.float32)
-        self._change = np.ones(values, dtype=np.float32)
-
-    def run(self) -> Mapping[str, Cost]:
-        """Add once."""
-        # Once more before: that brings the tables back into the cache.
-        self._add()
-        return {ADD: Cost(seconds_of(self._add), self._change.nbytes)}
-
-    def _add(self) -> None:
-        np.add(self._table, self._change, out=self._table)
-
-
-def seconds_of(act: Callable[[], object]) -> float:
-    """Return the processor seconds of one call, whatever else the machine does meanwhile."""
-    start = time.process_time()
-    act()
-    return time.process_time() - start
+def random_change(rows: int, rng: np.random.Generator) -> Change:
+    """Return a change of all rows whose sums over 610 participants fit the words."""
+    largest = 2 ** (WORD_BITS - 1) // 1024 // ROUNDS
+    values = rng.integers(-largest, largest + 1, (rows, FACTORS))
+    return [RowChange(np.arange(rows), values)]

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from rich import box
 from rich.table import Table
 
-from fedmf.benchmarking.measuring import Row
+from fedmf.benchmarking.operations import Measured
+from fedmf.figures import number_text
 
 
-def rows_table(rows: Iterable[Row]) -> Table:
+def rows_table(rows: Iterable[Measured]) -> Table:
     """Return a table of what `measure` found."""
     table = Table(
         title="Per value: processor time, bytes; medians", title_justify="left", box=box.SIMPLE_HEAD
@@ -26,17 +27,10 @@ def rows_table(rows: Iterable[Row]) -> Table:
         table.add_row(
             "" if row.scheme == last else row.scheme,
             row.operation,
-            figure(row.ns_per_value),
-            figure(row.times_limit),
+            number_text(row.ns_per_value),
+            number_text(row.times_limit),
             f"{row.bytes_per_value:.4g}",
             f"{row.values:,}",
         )
         last = row.scheme
     return table
-
-
-def figure(value: float) -> str:
-    """Return a figure with three digits, or all that stand before the point; M for million."""
-    if value >= 1e5:
-        return f"{value / 1e6:,.3g} M"
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -11,8 +11,8 @@ from rich.console import RenderableType
 from fedmf.benchmarking import (
     Missing,
     measure,
-    own_schemes,
-    peer_schemes,
+    own_operations,
+    peer_operations,
     rows_table,
     this_machine,
 )
@@ -50,8 +50,8 @@ def bench(
         values = min(values, QUICK_VALUES)
     machine = this_machine()
     with progress().status("making keys") as status:
-        own = own_schemes(values, participants)
-        peers, missing = peer_schemes(values)
+        own = own_operations(values, participants)
+        peers, missing = peer_operations(values)
         rows = measure(
             [*own, *peers],
             values=values,

@@ -1,13 +1,12 @@
 """The paper's evaluation (arXiv 1906.05108): its figures, and ours beside them."""
 
-from fedmf.reproduce.accuracy import Curve, unclipped_rmse
+from fedmf.reproduce.accuracy import LossCurve, unclipped_rmse
 from fedmf.reproduce.authors_arrangement import AuthorsCosts, authors_costs
-from fedmf.reproduce.data import AUTHORS_DATA, BUNDLED, Source, find_source
-from fedmf.reproduce.experiment import FULL, QUICK, Experiment, Extent, Reproduction, Row
-from fedmf.reproduce.iteration import Measured, measure_iteration
+from fedmf.reproduce.experiment import FULL, QUICK, Experiment, Extent, Reproduction, Timing
+from fedmf.reproduce.iteration import measure_iteration
 from fedmf.reproduce.published import Published, Target, published
 from fedmf.reproduce.report import notes, reproduction_json, tables
-from fedmf.reproduce.schemes import Scheme, all_schemes
+from fedmf.reproduce.setting import AUTHORS_DATA, BUNDLED, Source, all_schemes, find_source
 from fedmf.reproduce.verdict import Finding, judged, verdict
 
 __all__ = [
@@ -16,17 +15,15 @@ __all__ = [
     "FULL",
     "QUICK",
     "AuthorsCosts",
-    "Curve",
     "Experiment",
     "Extent",
     "Finding",
-    "Measured",
+    "LossCurve",
     "Published",
     "Reproduction",
-    "Row",
-    "Scheme",
     "Source",
     "Target",
+    "Timing",
     "all_schemes",
     "authors_costs",
     "find_source",

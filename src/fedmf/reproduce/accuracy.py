@@ -7,19 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fedmf.benchmarking import Scheme
 from fedmf.errors import SettingsError
-from fedmf.federation import TrainingPlan, train_locally
+from fedmf.federation import train_locally
 from fedmf.model import FloatArray
 from fedmf.model.sgd import Sgd, train_centralised
 from fedmf.ratings import Ratings
 from fedmf.reproduce.published import POOLED
-from fedmf.reproduce.schemes import Scheme
+from fedmf.reproduce.setting import authors_plan
 
 ITERATIONS = 175
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class LossCurve:
     """One training of the published setting."""
 
     scheme: str
@@ -47,7 +48,7 @@ def train_curves(
     *,
     iterations: int = ITERATIONS,
     told: Callable[[str], None] = lambda _: None,
-) -> Iterator[Curve]:
+) -> Iterator[LossCurve]:
     """Train under each scheme and upload mode, and on pooled ratings at last.
 
     Parameters
@@ -62,11 +63,10 @@ def train_curves(
         Is told what goes on.
     """
     for scheme, upload in runs:
-        settings = scheme.settings(upload, iterations)
-        plan = TrainingPlan.make(settings, training, public_key=scheme.public_key)
+        plan = authors_plan(scheme, upload, iterations, training)
         told(f"{iterations} iterations, {scheme.name}, {upload}")
         result = train_locally(plan, scheme.key, training, heldout)
-        yield Curve(
+        yield LossCurve(
             scheme.name,
             upload,
             tuple(record.training_loss for record in result.rounds),
@@ -83,11 +83,10 @@ def unclipped_rmse(users: FloatArray, items: FloatArray, heldout: Ratings) -> fl
     return float(np.sqrt(np.mean((heldout.values - products) ** 2)))
 
 
-def _regular(scheme: Scheme, training: Ratings, heldout: Ratings, iterations: int) -> Curve:
-    settings = scheme.settings("full", iterations)
-    method = TrainingPlan.make(settings, training, public_key=scheme.public_key).method
+def _regular(scheme: Scheme, training: Ratings, heldout: Ratings, iterations: int) -> LossCurve:
+    method = authors_plan(scheme, "full", iterations, training).method
     if not isinstance(method, Sgd):
         raise SettingsError("regular matrix factorization takes method sgd")
     owned = training.owned_by(range(training.n_users))
     users, items, losses = train_centralised(method, owned)
-    return Curve("regular", POOLED, tuple(losses), unclipped_rmse(users, items, heldout), None)
+    return LossCurve("regular", POOLED, tuple(losses), unclipped_rmse(users, items, heldout), None)

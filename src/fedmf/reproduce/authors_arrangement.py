@@ -7,23 +7,26 @@ learning between is left out. A few values are measured; the cost is the same fo
 
 from __future__ import annotations
 
+import operator
 import statistics
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 import numpy as np
 
-from fedmf.benchmarking import Missing
-from fedmf.benchmarking.scheme import seconds_of
-from fedmf.extras import how_to_install
+from fedmf.benchmarking import (
+    ADD,
+    FACTORS,
+    GIGABIT,
+    OPEN,
+    PROTECT,
+    Missing,
+    PythonPaillier,
+    peer,
+)
 from fedmf.ratings import Ratings
-from fedmf.reproduce.iteration import GIGABIT
-from fedmf.reproduce.schemes import FACTORS
 
-KEY_BITS, PRECISION = 1024, 1e-5
+KEY_BITS, REPEATS = 1024, 3
 CIPHERTEXT_BYTES = 2 * KEY_BITS // 8
-VALUES, REPEATS = 16, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +51,15 @@ class AuthorsCosts:
 
 def authors_costs() -> AuthorsCosts | Missing:
     """Measure python-paillier, or say what is missing."""
-    try:
-        phe = import_module("phe")
-    except ImportError as error:
-        return Missing("phe", f"{error}; {how_to_install('bench')}")
-    public, private = phe.generate_paillier_keypair(n_length=KEY_BITS)
-    moves = np.random.default_rng(0).uniform(-1, 1, VALUES).tolist()
-    runs = [_run(public, private, moves) for _ in range(REPEATS)]
-    return AuthorsCosts(*(statistics.median(column) / VALUES for column in zip(*runs, strict=True)))
-
-
-def _run(public: Any, private: Any, moves: list[float]) -> tuple[float, float, float]:
-    made: list[Any] = []
-    encrypt = seconds_of(
-        lambda: made.extend(public.encrypt(value, precision=PRECISION) for value in moves)
+    phe = peer("phe", "phe")
+    if isinstance(phe, Missing):
+        return phe
+    # The authors' server subtracts moves.
+    measured = PythonPaillier(phe, KEY_BITS, operator.sub)
+    runs = [measured.run() for _ in range(REPEATS)]
+    return AuthorsCosts(
+        *(
+            statistics.median(run[name].seconds for run in runs) / measured.values
+            for name in (PROTECT, OPEN, ADD)
+        )
     )
-    left: list[Any] = []
-    subtract = seconds_of(
-        lambda: left.extend(one - other for one, other in zip(made, made[1:] + made, strict=False))
-    )
-    return encrypt, seconds_of(lambda: [private.decrypt(value) for value in left]), subtract

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from fedmf.benchmarking import Missing
+from fedmf.benchmarking import Missing, RoundCost, Scheme
 from fedmf.ratings import Ratings
-from fedmf.reproduce.accuracy import ITERATIONS, Curve, train_curves
+from fedmf.reproduce.accuracy import ITERATIONS, LossCurve, train_curves
 from fedmf.reproduce.authors_arrangement import AuthorsCosts, authors_costs
-from fedmf.reproduce.data import AUTHORS_DATA, Source
-from fedmf.reproduce.iteration import Measured, measure_iteration
+from fedmf.reproduce.iteration import measure_iteration
 from fedmf.reproduce.published import DATA, POOLED, Target, published
-from fedmf.reproduce.schemes import Scheme, all_schemes
+from fedmf.reproduce.setting import AUTHORS_DATA, Source, all_schemes
 from fedmf.reproduce.verdict import Finding, judged
 
 SETTING, BY_ITEMS, BY_USERS = "setting", "items", "users"
@@ -80,12 +79,12 @@ QUICK = Extent(
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Timing:
     """An iteration's cost, and where it belongs."""
 
     section: str
     """`SETTING`, `BY_ITEMS` or `BY_USERS`."""
-    measured: Measured
+    measured: RoundCost
     """What it cost here."""
     phe_seconds: float | None
     """What python-paillier takes here in the authors' arrangement, from a slice; None where it is
@@ -105,9 +104,9 @@ class Reproduction:
 
     findings: list[Finding] = field(default_factory=list)
     """Published figures with ours and a verdict."""
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Timing] = field(default_factory=list)
     """All iterations that were measured."""
-    curves: list[Curve] = field(default_factory=list)
+    curves: list[LossCurve] = field(default_factory=list)
     """All trainings."""
     left_out: list[Missing] = field(default_factory=list)
     """What could not be compared, and why."""
@@ -161,7 +160,7 @@ class Experiment:
                     if isinstance(phe, AuthorsCosts)
                     else None
                 )
-                found.rows.append(Row(section, measured, beside))
+                found.rows.append(Timing(section, measured, beside))
                 found.findings.extend(_times(measured))
         return replace(found, seconds=time.perf_counter() - start)
 
@@ -205,7 +204,7 @@ class Experiment:
                 # Users without any of these ratings take part all the same.
                 yield section, ratings.take(users=users, items=items, min_ratings=0)
 
-    def _iterations(self, section: str, ratings: Ratings) -> Iterator[Measured]:
+    def _iterations(self, section: str, ratings: Ratings) -> Iterator[RoundCost]:
         for scheme in self._schemes:
             for upload in ("full", "part") if scheme.is_paillier else ("full",):
                 self._told(
@@ -232,7 +231,7 @@ def probe_seconds() -> float:
     return time.perf_counter() - start
 
 
-def _times(measured: Measured) -> Iterator[Finding]:
+def _times(measured: RoundCost) -> Iterator[Finding]:
     ours = {
         "iteration": measured.iteration_seconds,
         "server_share": measured.server_share,
@@ -243,7 +242,7 @@ def _times(measured: Measured) -> Iterator[Finding]:
         yield judged(target, measured.scheme, figure, extrapolated=measured.extrapolated)
 
 
-def _losses(curves: Sequence[Curve]) -> Iterator[Finding]:
+def _losses(curves: Sequence[LossCurve]) -> Iterator[Finding]:
     regular = next(curve for curve in curves if curve.upload == POOLED)
     for curve in curves:
         ours = {

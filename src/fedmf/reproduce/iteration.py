@@ -1,8 +1,4 @@
-"""What one iteration of the paper's method costs, counted as the authors count it.
-
-An iteration is the slowest user, then the server, then the network for one user's messages; where
-there is a committee, a member of it comes on top. Users run side by side, so that one of them
-counts. Times are processor seconds of one thread.
+"""What one iteration of the paper's method costs, in processor seconds of one thread.
 
 The roles and their messages are the product's own, and so is the learning: users take real steps on
 real ratings. Lattice rounds are played whole. Paillier rounds of hundreds of users would take hours
@@ -15,12 +11,13 @@ from __future__ import annotations
 import secrets
 import statistics
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from fedmf.benchmarking import ROUNDS, RoundCost, Scheme
 from fedmf.federation import TrainingPlan
-from fedmf.federation.local.played_round import PlayedRound, PlayedSession
+from fedmf.federation.local.played_round import PlayedSession
 from fedmf.federation.local.roles import participants_half
 from fedmf.federation.table_codec import difference
 from fedmf.protocol import (
@@ -32,61 +29,15 @@ from fedmf.protocol import (
     TableShape,
 )
 from fedmf.ratings import OwnedRatings, Ratings
-from fedmf.reproduce.schemes import Scheme
+from fedmf.reproduce.setting import authors_plan
 
-ROUNDS = 12
-"""Rounds that a session is planned for, on which the lattice's words depend."""
-GIGABIT = 2**30
-"""Bits a second of the authors' network, as their prototype computes it."""
 SLICE_USERS = 3
 STEP_REPEATS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The cost of one iteration."""
-
-    scheme: str
-    items: int
-    users: int
-    upload: str
-    """What was measured."""
-    user_seconds: float
-    """The slowest user: opening what it reads, its step, protecting, and its checks of the round.
-    """
-    server_seconds: float
-    """The server for all users."""
-    member_seconds: float
-    """A member of the committee for all users; 0 without one."""
-    communication_seconds: float
-    """One user's messages at 1 Gb/s, and one member's."""
-    upload_bytes: float
-    download_bytes: float
-    """Of the average user."""
-    extrapolated: bool
-    """Whether from a slice."""
-    measured_on: str
-    """The slice, or the whole."""
-
-    @property
-    def iteration_seconds(self) -> float:
-        """Everything, one after the other."""
-        return (
-            self.user_seconds
-            + self.server_seconds
-            + self.member_seconds
-            + self.communication_seconds
-        )
-
-    @property
-    def server_share(self) -> float:
-        """The server's part of an iteration."""
-        return self.server_seconds / self.iteration_seconds
-
-
 def measure_iteration(
     scheme: Scheme, ratings: Ratings, upload: str, *, slice_items: int | None = None
-) -> Measured:
+) -> RoundCost:
     """Play an iteration, and measure it.
 
     Parameters
@@ -100,7 +51,7 @@ def measure_iteration(
     slice_items
         Rows of the table to measure on, with a few users; None: all rows and all users.
     """
-    plan = TrainingPlan.make(scheme.settings(upload, ROUNDS), ratings, public_key=scheme.public_key)
+    plan = authors_plan(scheme, upload, ROUNDS, ratings)
     users = [ratings.owned_by(members) for members in plan.members]
     whole = participants_half(plan.session, scheme.key, plan.start_table(), ())
     if slice_items is None or slice_items >= ratings.n_items:
@@ -110,7 +61,7 @@ def measure_iteration(
 
 def _measure_whole(
     scheme: Scheme, plan: TrainingPlan, users: list[OwnedRatings], whole: ParticipantProtection
-) -> Measured:
+) -> RoundCost:
     changes = {number: _change(plan, owned) for number, owned in enumerate(users)}
     session = PlayedSession(plan.session, scheme.key, changes)
     played = session.play(changes, warm_up=True)
@@ -120,15 +71,16 @@ def _measure_whole(
     # Full uploads cost everybody the same, and a median is steadier.
     protect = statistics.median(played.protect) if full else played.protect[slowest]
     user = _step_seconds(plan, users[slowest]) + played.begin + played.hear
-    return _measured(
+    return RoundCost.of(
         scheme,
-        plan,
-        user=user + protect + played.open * reading,
-        server=sum(played.receive) + played.serving,
-        upload=statistics.mean(played.upload_bytes),
-        download=played.opening_bytes + played.closing_bytes + played.table_bytes,
-        played=played,
-        measured_on="the whole",
+        played,
+        items=plan.session.shape.groups[0].rows,
+        users=len(users),
+        upload=plan.session.upload,
+        user_seconds=user + protect + played.open * reading,
+        server_seconds=sum(played.receive) + played.serving,
+        upload_bytes=statistics.mean(played.upload_bytes),
+        download_bytes=played.opening_bytes + played.closing_bytes + played.table_bytes,
     )
 
 
@@ -138,7 +90,7 @@ def _measure_slice(
     users: list[OwnedRatings],
     whole: ParticipantProtection,
     slice_items: int,
-) -> Measured:
+) -> RoundCost:
     group = plan.session.shape.groups[0]
     # Every so many-th item, since users have rated the first ones far more often.
     rows = np.linspace(0, group.rows - 1, slice_items).round().astype(np.int64)
@@ -169,44 +121,17 @@ def _measure_slice(
     uploads = len(played.receive)
     user = _step_seconds(plan, slowest) + extrapolated(played.protect, [slowest])
     user += _hearing_seconds(plan, whole) + played.open * times * reading
-    return _measured(
+    return RoundCost.of(
         scheme,
-        plan,
-        user=user + played.begin,
-        server=extrapolated(played.receive, users) + played.serving * times,
-        upload=_mean_upload(plan, users, whole),
-        download=played.table_bytes * times + played.closing_bytes * len(users) / uploads,
-        played=played,
-        measured_on=f"{len(rows)} of {group.rows} items, {uploads} of {len(users)} users",
-    )
-
-
-def _measured(
-    scheme: Scheme,
-    plan: TrainingPlan,
-    *,
-    user: float,
-    server: float,
-    upload: float,
-    download: float,
-    played: PlayedRound,
-    measured_on: str,
-) -> Measured:
-    members = len(played.members)
-    carried = upload + download + (played.member_bytes / members if members else 0)
-    return Measured(
-        scheme=scheme.name,
-        items=plan.session.shape.groups[0].rows,
-        users=len(plan.members),
+        played,
+        items=group.rows,
+        users=len(users),
         upload=plan.session.upload,
-        user_seconds=user,
-        server_seconds=server,
-        member_seconds=statistics.median(played.members) if members else 0.0,
-        communication_seconds=carried * 8 / GIGABIT,
-        upload_bytes=upload,
-        download_bytes=download,
-        extrapolated=measured_on != "the whole",
-        measured_on=measured_on,
+        user_seconds=user + played.begin,
+        server_seconds=extrapolated(played.receive, users) + played.serving * times,
+        upload_bytes=_mean_upload(plan, users, whole),
+        download_bytes=played.table_bytes * times + played.closing_bytes * len(users) / uploads,
+        measured_on=f"{len(rows)} of {group.rows} items, {uploads} of {len(users)} users",
     )
 
 

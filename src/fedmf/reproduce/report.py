@@ -9,19 +9,18 @@ from itertools import groupby
 from rich import box
 from rich.table import Table
 
-from fedmf.benchmarking import figure, this_machine
-from fedmf.reproduce.data import Source
+from fedmf.benchmarking import FACTORS, ROUNDS, this_machine
+from fedmf.figures import number_text
 from fedmf.reproduce.experiment import (
     BY_ITEMS,
     BY_USERS,
     SETTING,
     Extent,
     Reproduction,
-    Row,
+    Timing,
 )
-from fedmf.reproduce.iteration import ROUNDS
 from fedmf.reproduce.published import published
-from fedmf.reproduce.schemes import FACTORS, LEARNING_RATE, REG
+from fedmf.reproduce.setting import LEARNING_RATE, REG, Source
 from fedmf.reproduce.verdict import Finding, times_text
 
 STAR = "*"
@@ -91,7 +90,7 @@ def reproduction_json(
     }
 
 
-def _row_json(row: Row) -> dict[str, object]:
+def _row_json(row: Timing) -> dict[str, object]:
     return {
         "section": row.section,
         **asdict(row.measured),
@@ -143,29 +142,29 @@ def _accuracy_table(findings: Sequence[Finding]) -> Table:
     return table
 
 
-def _times_table(title: str, rows: Sequence[Row], findings: Sequence[Finding]) -> Table:
+def _times_table(title: str, rows: Sequence[Timing], findings: Sequence[Finding]) -> Table:
     table = _table(title, "scheme", "user", "server", "iteration", "verdict", "than phe")
     for size, group in _by_size(rows):
         table.add_section()
         table.add_row(f"[bold]{size}[/]")
         for upload, theirs in _published("iteration", group, findings).items():
             said = "computed" if theirs.derived else "published"
-            table.add_row(f"{said}, {upload}", "", "", figure(theirs.published))
+            table.add_row(f"{said}, {upload}", "", "", number_text(theirs.published))
         for row in group:
             one, beside = row.measured, _finding(findings, row, "iteration")
             faster = row.times_faster_than_phe
             table.add_row(
                 f"{one.scheme} {one.upload}",
-                figure(one.user_seconds),
-                figure(one.server_seconds),
-                figure(one.iteration_seconds) + (STAR if one.extrapolated else " "),
+                number_text(one.user_seconds),
+                number_text(one.server_seconds),
+                number_text(one.iteration_seconds) + (STAR if one.extrapolated else " "),
                 beside.verdict if beside else "-",
                 f"{times_text(faster)} x" if faster is not None else "-",
             )
     return table
 
 
-def _shares_table(rows: Sequence[Row], findings: Sequence[Finding]) -> Table:
+def _shares_table(rows: Sequence[Timing], findings: Sequence[Finding]) -> Table:
     table = _table(
         "The server's share of an iteration, and seconds of one user's messages at 1 Gb/s",
         *("scheme", "share", "verdict", "network", "verdict"),
@@ -176,25 +175,25 @@ def _shares_table(rows: Sequence[Row], findings: Sequence[Finding]) -> Table:
         table.add_section()
         table.add_row(f"[bold]{size}[/]")
         for upload in shares:
-            share_text = figure(shares[upload].published)
-            table.add_row(f"published, {upload}", share_text, "", figure(carried[upload].published))
+            share, network = (number_text(one[upload].published) for one in (shares, carried))
+            table.add_row(f"published, {upload}", share, "", network)
         for row in group:
-            share = _finding(findings, row, "server_share")
-            network = _finding(findings, row, "communication")
-            if share is None or network is None:
+            of_server = _finding(findings, row, "server_share")
+            of_network = _finding(findings, row, "communication")
+            if of_server is None or of_network is None:
                 continue
-            star = STAR if share.extrapolated else " "
+            star = STAR if of_server.extrapolated else " "
             table.add_row(
                 f"{row.measured.scheme} {row.measured.upload}",
-                figure(share.ours) + star,
-                share.verdict,
-                figure(network.ours) + star,
-                network.verdict,
+                number_text(of_server.ours) + star,
+                of_server.verdict,
+                number_text(of_network.ours) + star,
+                of_network.verdict,
             )
     return table
 
 
-def _by_size(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+def _by_size(rows: Sequence[Timing]) -> Iterator[tuple[str, list[Timing]]]:
     """Yield rows of the same setting together, and what to call them."""
     for (items, users), group in groupby(
         rows, key=lambda row: (row.measured.items, row.measured.users)
@@ -203,14 +202,14 @@ def _by_size(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _published(
-    quantity: str, rows: Sequence[Row], findings: Sequence[Finding]
+    quantity: str, rows: Sequence[Timing], findings: Sequence[Finding]
 ) -> dict[str, Finding]:
     """Return a finding with the published figure for each upload mode that has one."""
     found = [_finding(findings, row, quantity) for row in rows]
     return {one.target.upload: one for one in found if one is not None}
 
 
-def _finding(findings: Sequence[Finding], row: Row, quantity: str) -> Finding | None:
+def _finding(findings: Sequence[Finding], row: Timing, quantity: str) -> Finding | None:
     one = row.measured
     for found in findings:
         target = found.target

@@ -52,7 +52,7 @@ class DishonestAttack:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcomes:
+class Haul:
     """What an attack brought in against several victims, one after the other."""
 
     loot: dict[int, Loot] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Outcomes:
 
 def attempt(
     attack: DishonestAttack, ratings: Int64Array, victims: Iterable[int], *, checked: bool
-) -> Outcomes:
+) -> Haul:
     """Play an attack against some victims, each in a federation of its own.
 
     Parameters
@@ -74,7 +74,7 @@ def attempt(
     checked
         Whether the honest roles make the check.
     """
-    found = Outcomes()
+    found = Haul()
     for victim in victims:
         try:
             found.loot[victim] = attack.play(attack.arena(ratings, checked=checked), victim)
@@ -84,7 +84,7 @@ def attempt(
     return found
 
 
-def judge(attack: DishonestAttack, found: Outcomes, ratings: Int64Array, *, checked: bool) -> Row:
+def judge(attack: DishonestAttack, found: Haul, ratings: Int64Array, *, checked: bool) -> Row:
     """Count the victims' ratings that came out."""
     hits, counts = [], []
     for victim, loot in found.loot.items():

@@ -1,10 +1,17 @@
-"""Which ratings to run on: the authors' data set where it is at hand, or the bundled one."""
+"""The authors' setting: which ratings, which learning, and which schemes are held against theirs.
+
+The bundled ratings stand in where the authors' are not at hand.
+"""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from fedmf.benchmarking import FACTORS, Scheme
+from fedmf.crypto.paillier_numbers import WeakKeyWarning
+from fedmf.federation import TrainingPlan, TrainingSettings
 from fedmf.ratings import Ratings, load_ratings
 
 AUTHORS_DATA = "ml-latest-small"
@@ -15,6 +22,9 @@ AUTHORS_RATINGS = 100_836
 """In the edition of September 2018, which the authors used."""
 FIRST_USERS, LEAST_RATINGS, HELD_OUT = 10, 5, 3
 PUBLISHED_ITEMS, PUBLISHED_USERS = 40, 7
+LEARNING_RATE, REG = 1e-3, 1e-4
+KEYS = (1024, 3072)
+"""Bits of Paillier keys: the paper's size, and one that protects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +73,29 @@ def _usual_place() -> Path | None:
             if (folder / name).exists():
                 return folder / name
     return None
+
+
+def authors_plan(scheme: Scheme, upload: str, rounds: int, ratings: Ratings) -> TrainingPlan:
+    """Return a training as the authors set it: d = 100, gamma = 1e-3, lambda = 1e-4, start 0.01."""
+    settings = TrainingSettings(
+        protection=scheme.protection,
+        upload=upload,
+        key_bits=scheme.key_bits,
+        method="sgd",
+        factors=FACTORS,
+        rounds=rounds,
+        learning_rate=LEARNING_RATE,
+        reg=REG,
+        start="constant",
+        min_raters=1,
+    )
+    return TrainingPlan.make(settings, ratings, public_key=scheme.public_key)
+
+
+def all_schemes() -> list[Scheme]:
+    """Return the schemes with fresh keys, the paper's first."""
+    with warnings.catch_warnings():
+        # The paper's key size is weak, and the report says so.
+        warnings.simplefilter("ignore", WeakKeyWarning)
+        paillier = [Scheme.fresh("paillier", f"paillier {bits}", key_bits=bits) for bits in KEYS]
+    return [*paillier, Scheme.fresh("rlwe"), Scheme.fresh("committee")]
