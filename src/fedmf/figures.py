@@ -1,8 +1,28 @@
-"""How figures read in few characters: a hyphen stands for what there is none of."""
+"""How figures and their names read on a terminal and on a page.
+
+A hyphen stands for what there is none of.
+"""
 
 from __future__ import annotations
 
 import math
+
+MEASURES = {
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "ndcg_at_10": "NDCG@10",
+    "recall_at_10": "Recall@10",
+    "mrr_at_10": "MRR@10",
+    "hr_at_10": "HR@10",
+    "novelty_at_10": "novelty@10 (bits)",
+}
+"""Measures of a model that come with an interval."""
+BASELINES = {
+    "bias": "user and item bias",
+    "global_mean": "global mean",
+    "popularity": "most rated items first",
+}
+"""Predictors that a model is held against."""
 
 
 def bytes_text(count: float) -> str:
@@ -42,3 +62,10 @@ def number_text(value: float) -> str:
     if value >= 1e5:
         return f"{value / 1e6:,.3g} M"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def interval_text(value: float, low: float, high: float, digits: int = 4) -> str:
+    """Return a measure with the ends of its interval, where it has one."""
+    if math.isnan(low):
+        return measure_text(value, digits)
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"

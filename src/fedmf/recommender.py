@@ -32,10 +32,8 @@ class FederatedRecommender:
         Processes; None: as many as this process may use cores. Results do not depend on it. A
         script that uses more than one needs the usual ``if __name__ == "__main__":`` guard.
     **settings
-        The fields of `fedmf.TrainingSettings`: ``protection``, ``committee``, ``threshold``,
-        ``opened_by``, ``upload``, ``key_bits``, ``method``, ``factors``, ``rounds``, ``cohort``,
-        ``silos``, ``seed``, ``learning_rate``, ``reg``, ``start``, ``min_raters``,
-        ``slices``, ``download_bits``.
+        Any fields of `fedmf.TrainingSettings`, such as ``protection`` or ``factors``; the others
+        have its defaults.
 
     Raises
     ------
@@ -127,37 +125,21 @@ class FederatedRecommender:
     def predict_one(self, user: Id, item: Id, confidence: float = 0.9) -> Prediction:
         """Return the prediction with the interval that holds the rating with this probability.
 
-        Raises
-        ------
-        UnknownNameError
-            The model does not know the user or the item.
-        SettingsError
-            A probability that is none.
+        Errors are those of `FactorModel.predict_one`.
         """
         return self.model.predict_one(user, item, confidence)
 
     def recommend(self, user: Id, n: int = 10) -> list[Recommendation]:
         """Return the n items with the highest predicted ratings that the user has not rated.
 
-        Raises
-        ------
-        UnknownNameError
-            The model does not know the user; `fold_in` does without.
+        Errors are those of `FactorModel.recommend`.
         """
         return self.model.recommend(user, n)
 
     def fold_in(self, new_ratings: Sequence[tuple[Id, float]]) -> NewUser:
-        """Return a new user with ratings of its own, without a round.
+        """Return a new user with (item id, rating) pairs of its own, without a round.
 
-        Parameters
-        ----------
-        new_ratings
-            (item id, rating) pairs.
-
-        Raises
-        ------
-        DataError
-            Ratings that cannot be used.
+        Errors are those of `FactorModel.fold_in`.
         """
         return self.model.fold_in(new_ratings)
 

@@ -16,6 +16,7 @@ from fedmf.audit import AuditSettings, Row, part_names
 from fedmf.audit import audit as run_audit
 from fedmf.cli.console import print_answer, progress
 from fedmf.cli.options import Json, RatingsSource
+from fedmf.figures import interval_text, measure_text
 from fedmf.ratings import Ratings, load_ratings
 
 
@@ -122,8 +123,8 @@ def _table(rows: list[Row]) -> Table:
             row.adversary,
             row.attack,
             row.setting,
-            f"{row.value:.3f} ({max(0.0, row.low):.3f} to {min(1.0, row.high):.3f})",
-            f"{row.chance:.3f}",
+            interval_text(row.value, max(0.0, row.low), min(1.0, row.high), 3),
+            measure_text(row.chance, 3),
             f"{row.n:,}",
             "[red]leak[/]" if row.succeeded else "-",
         )

@@ -14,22 +14,8 @@ from fedmf.cli.options import Json, TrainedFolder
 from fedmf.cli.trained import ratings_of, trained_model_in
 from fedmf.errors import DataError
 from fedmf.evaluation import Interval, ModelEvaluation, evaluate_model
+from fedmf.figures import BASELINES, MEASURES, interval_text, measure_text
 from fedmf.ratings import load_ratings
-
-MEASURES = {
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "ndcg_at_10": "NDCG@10",
-    "recall_at_10": "Recall@10",
-    "mrr_at_10": "MRR@10",
-    "hr_at_10": "HR@10",
-    "novelty_at_10": "novelty@10 (bits)",
-}
-PREDICTORS = {
-    "popularity": "most rated first",
-    "bias": "user and item bias",
-    "global_mean": "global mean",
-}
 
 
 def evaluate(
@@ -67,19 +53,20 @@ def _table(found: ModelEvaluation) -> Table:
     table.add_column("measure")
     table.add_column("value (95 % interval over users)")
     for predictor in found.baselines:
-        table.add_column(PREDICTORS[predictor], justify="right")
+        table.add_column(BASELINES[predictor], justify="right")
     for measure, name in MEASURES.items():
         interval = getattr(found, measure)
         if not math.isnan(interval.value):
-            table.add_row(name, _interval_text(interval), *_beside(found, measure))
-    coverage = f"{found.coverage_at_10:.4f}"
+            text = interval_text(interval.value, interval.low, interval.high)
+            table.add_row(name, text, *_beside(found, measure))
+    coverage = measure_text(found.coverage_at_10)
     table.add_row("coverage@10", coverage, *_beside(found, "coverage_at_10"))
     return table
 
 
 def _beside(found: ModelEvaluation, measure: str) -> list[str]:
     values = [figures.get(measure) for figures in found.baselines.values()]
-    return ["" if value is None else f"{value:.4f}" for value in values]
+    return ["" if value is None else measure_text(value) for value in values]
 
 
 def _document(found: ModelEvaluation) -> dict[str, object]:
@@ -92,12 +79,6 @@ def _document(found: ModelEvaluation) -> dict[str, object]:
         "ratings": found.ratings,
         "notes": list(found.notes),
     }
-
-
-def _interval_text(interval: Interval) -> str:
-    if math.isnan(interval.low):
-        return f"{interval.value:.4f}"
-    return f"{interval.value:.4f}  ({interval.low:.4f} to {interval.high:.4f})"
 
 
 def _interval_json(interval: Interval) -> dict[str, float | None]:

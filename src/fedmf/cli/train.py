@@ -33,6 +33,7 @@ from fedmf.federation import (
     train_locally,
     trained_model,
 )
+from fedmf.figures import MEASURES, measure_text
 from fedmf.ratings import BUNDLED_NAMES, Ratings
 from fedmf.recommender import available_cores
 
@@ -193,8 +194,11 @@ def _bar(
         task = bar.add_task("training", total=plan.settings.rounds, error="")
 
         def after_round(record: RoundRecord) -> None:
-            figures = (("RMSE", record.rmse), ("NDCG@10", record.ndcg_at_10))
-            error = ", ".join(f"{name} {v:.4f}" for name, v in figures if not math.isnan(v))
+            error = ", ".join(
+                f"{MEASURES[name]} {measure_text(value)}"
+                for name in ("rmse", "ndcg_at_10")
+                if not math.isnan(value := getattr(record, name))
+            )
             bar.update(task, completed=record.round, error=error)
 
         yield after_round

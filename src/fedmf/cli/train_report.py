@@ -14,10 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from fedmf.benchmarking.machine import this_machine
-from fedmf.cli.evaluate import MEASURES
 from fedmf.evaluation import ModelEvaluation
 from fedmf.federation import Forecast, TrainingPlan, TrainingResult, TrainingSettings
-from fedmf.figures import bytes_text, seconds_text
+from fedmf.figures import BASELINES, MEASURES, bytes_text, measure_text, seconds_text
 from fedmf.protocol.threat_model import Threat, threat_model
 from fedmf.ratings import Ratings
 
@@ -167,23 +166,20 @@ def _baselines(found: ModelEvaluation | None, measure: str) -> dict[str, float] 
 
 
 def _accuracy(outcome: Outcome, found: ModelEvaluation) -> Table:
-    compared = found.baselines
     rates = outcome.result.plan.method.predicts_ratings
-    own = found.rmse if rates else found.ndcg_at_10
+    measure = "rmse" if rates else "ndcg_at_10"
     table = Table(title=f"On {found.ratings:,} held-out ratings", title_justify="left")
     table.add_column("predictor")
-    table.add_column("RMSE" if rates else "NDCG@10", justify="right")
-    settings = outcome.result.plan.settings
-    table.add_row(f"this model ({settings.protection})", f"[bold]{own.value:.4f}[/]")
+    table.add_column(MEASURES[measure], justify="right")
+    own = measure_text(getattr(found, measure).value)
+    table.add_row(f"this model ({outcome.result.plan.settings.protection})", f"[bold]{own}[/]")
     if outcome.unprotected is not None:
-        last = outcome.unprotected.rounds[-1]
-        table.add_row("the same, unprotected", f"{last.rmse if rates else last.ndcg_at_10:.4f}")
-    if rates:
-        table.add_row("user and item bias, pooled data", f"{compared['bias']['rmse']:.4f}")
-        table.add_row("global mean, pooled data", f"{compared['global_mean']['rmse']:.4f}")
-    else:
-        first = compared["popularity"]["ndcg_at_10"]
-        table.add_row("most rated items first, pooled data", f"{first:.4f}")
+        last = getattr(outcome.unprotected.rounds[-1], measure)
+        table.add_row("the same, unprotected", measure_text(last))
+    compared = _baselines(found, measure) or {}
+    for name in BASELINES:
+        if name in compared:
+            table.add_row(f"{BASELINES[name]}, pooled data", measure_text(compared[name]))
     return table
 
 

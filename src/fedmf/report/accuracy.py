@@ -6,22 +6,13 @@ import math
 from collections.abc import Sequence
 
 from fedmf.federation import RoundRecord
-from fedmf.figures import measure_text
+from fedmf.figures import BASELINES, MEASURES, measure_text
 from fedmf.report.charts import Curve, Level, line_chart
 from fedmf.report.markup import Markup, element, facts, joined, table
 from fedmf.report.reading import Run
 
-MEASURES = (
-    ("Held-out RMSE", "rmse"),
-    ("Held-out MAE", "mae"),
-    ("Held-out NDCG@10", "ndcg_at_10"),
-)
-BASELINES = {
-    "bias": "user and item bias, pooled data",
-    "global_mean": "global mean, pooled data",
-    "popularity": "most rated items first, pooled data",
-}
-RANKING = {"ndcg_at_10": "NDCG@10", "recall_at_10": "Recall@10", "hr_at_10": "HR@10"}
+DRAWN = ("rmse", "mae", "ndcg_at_10")
+RANKING = ("ndcg_at_10", "recall_at_10", "hr_at_10")
 
 
 def accuracy(run: Run) -> Markup:
@@ -29,7 +20,9 @@ def accuracy(run: Run) -> Markup:
     if not run.rounds:
         return element("p", "No round is over yet, so there is nothing to draw.")
     charts = [
-        _chart(run, title, measure) for title, measure in MEASURES if _points(run.rounds, measure)
+        _chart(run, f"Held-out {MEASURES[measure]}", measure)
+        for measure in DRAWN
+        if _points(run.rounds, measure)
     ]
     parts = [_predictors(run), _ranking(run)]
     if not charts:
@@ -54,7 +47,7 @@ def _chart(run: Run, title: str, measure: str) -> Markup:
         if points:
             curves.append(Curve("the same, unprotected", "unprotected", points))
         levels = [
-            Level(BASELINES[name], name.replace("_", "-"), value)
+            Level(f"{BASELINES[name]}, pooled data", name.replace("_", "-"), value)
             for name, value in run.result.baselines.get(measure, {}).items()
             if name in BASELINES
         ]
@@ -78,7 +71,7 @@ def _predictors(run: Run) -> Markup:
         ]
         errors = run.result.baselines
         rows += [
-            (label, errors["rmse"][name], errors["mae"][name])
+            (f"{label}, pooled data", errors["rmse"][name], errors["mae"][name])
             for name, label in BASELINES.items()
             if all(name in errors.get(measure, {}) for measure in ("rmse", "mae"))
         ]
@@ -94,6 +87,4 @@ def _ranking(run: Run) -> Markup:
     if run.result is None or run.result.final is None:
         return joined()
     final = run.result.final
-    return facts(
-        (label, measure_text(final[name])) for name, label in RANKING.items() if name in final
-    )
+    return facts((MEASURES[name], measure_text(final[name])) for name in RANKING if name in final)
