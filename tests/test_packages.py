@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -118,3 +120,14 @@ def test_the_installed_wheel_trains_reports_and_explains_errors(
     refused = run(fedmf, "train", "mine.csv", folder=tmp_path, status=10)
     assert refused.endswith("fedmf error 10 says more\n")
     assert run(fedmf, "error", "10", folder=tmp_path).startswith("# Error 10: ")
+
+
+def test_extras_that_somebody_is_told_to_install_exist() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pages = [page.read_text("utf-8") for page in (ROOT / "docs").rglob("*.md")]
+    source = [module.read_text("utf-8") for module in PACKAGE.rglob("*.py")]
+    told = set(re.findall(r"\.venv/bin/pip install -e '\.\[(\w+)\]'", "".join(pages)))
+    told |= set(re.findall(r"how_to_install\('(\w+)'\)", "".join(source)))
+    assert told == set(project["optional-dependencies"])
+    # It is on no index.
+    assert "install 'fedmf" not in "".join(pages + source)
