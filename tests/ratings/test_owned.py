@@ -35,6 +35,12 @@ def test_a_silo_keeps_its_users_in_the_order_asked_for() -> None:
     assert silo.values.tolist() == [4.0, 1.5, 2.0]
 
 
+def test_slices_tell_where_the_ratings_of_each_user_stand() -> None:
+    silo = TIMED.owned_by([2, 1])
+    assert [silo.values[own].tolist() for own in silo.user_slices()] == [[4.0], [1.5, 2.0]]
+    assert list(TIMED.owned_by([]).user_slices()) == []
+
+
 def test_rated_items_are_sorted_and_unique() -> None:
     silo = TIMED.owned_by(range(TIMED.n_users))
     assert silo.rated_items.tolist() == [0, 1, 2, 3]

@@ -1,6 +1,6 @@
-"""What the functions of this package demand of their arrays, told in sentences.
+"""Checks of the arrays that this package is given, with a sentence for each problem.
 
-Each check yields the problems it finds, so that one error can report those of all arguments.
+Each check yields the problems it finds, so that one error can tell those of all arguments.
 """
 
 from collections.abc import Iterable, Iterator

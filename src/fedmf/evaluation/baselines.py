@@ -76,7 +76,8 @@ class UserItemBias:
         Parameters
         ----------
         users, items
-            Codes of who rated what, integers (n,), below `n_users` and `n_items`.
+            Codes of the user and the item of each rating, integers (n,), below `n_users` and
+            `n_items`.
         values
             The ratings, float64 (n,).
         n_users, n_items

@@ -1,4 +1,4 @@
-"""A trained model: item factors that everybody shares, user vectors that stay at home."""
+"""A trained model: item factors that everybody shares, user vectors that stay private."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def _code(wanted: Id, ids: tuple[Id, ...]) -> int | None:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class NewUser:
-    """A user who took part in no round; the model keeps nothing of it."""
+    """A user who took no part in the training; the model keeps nothing about it."""
 
     model: FactorModel
     """The model that folded it in."""

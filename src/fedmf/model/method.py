@@ -90,7 +90,7 @@ class PublicModel:
     """One vector an item, shape (items, k); the prediction for a user is its vector, of the same
     length, times ``item_factors[j]``."""
     statistics: Mapping[str, FloatArray] = field(default_factory=dict)
-    """What the steps of the method need besides, by name."""
+    """What else the method's steps need, by name."""
 
     def to_arrays(self) -> dict[str, FloatArray]:
         """Return named arrays to write into a file; `from_arrays` reads them."""
@@ -118,7 +118,7 @@ class PublicModel:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PrivateStep:
-    """What one participant's step yields: nothing of it leaves the participant unprotected."""
+    """The result of one participant's step; none of it leaves the participant unprotected."""
 
     user_factors: FloatArray
     """The new user vectors, shape (users of the participant, k)."""
@@ -259,7 +259,7 @@ class Method(ABC):
         user_factors: FloatArray,
         previous: Contribution | None,
     ) -> PrivateStep:
-        """Return what one participant makes of the public model and its own ratings.
+        """Return the new user vectors and the new contribution of one participant.
 
         Parameters
         ----------

@@ -15,7 +15,7 @@ from fedmf.ratings import RatingScale
 
 METHODS: Mapping[str, type[Method]] = {"bayes": Bayes, "implicit": Implicit, "sgd": Sgd}
 FACTS = ("users", "items", "rounds", "scale", "factors", "seed")
-"""What every method may know of a federation; a method without use for one has no such field."""
+"""Facts of a federation that a method may use; one that does not need a fact has no such field."""
 
 
 def configure_method(name: str, *, users: int, scale: RatingScale, **settings: Any) -> Method:

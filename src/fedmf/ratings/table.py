@@ -44,7 +44,7 @@ class Ratings:
     """The original identifiers; the place of an identifier is its code."""
     users: npt.NDArray[np.int32]
     items: npt.NDArray[np.int32]
-    """Codes of who rated and of what was rated, int32, shape (n,)."""
+    """Codes of the users who rated and of the items that they rated, int32, shape (n,)."""
     values: npt.NDArray[np.float64]
     """Ratings in their own scale, float64, shape (n,)."""
     timestamps: npt.NDArray[np.int64] | None
@@ -54,7 +54,7 @@ class Ratings:
     scale: RatingScale
     """The lowest and highest possible rating."""
     notes: tuple[str, ...] = ()
-    """Sentences for people about what was noticed or left out on the way here."""
+    """Sentences that tell a person what was noticed or left out while loading."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "users", frozen(self.users, np.int32))
