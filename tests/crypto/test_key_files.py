@@ -13,8 +13,8 @@ from gmpy2 import mpz
 
 from fedmf.crypto.key_file import read_key_file, write_key_file
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.crypto.paillier_key_format import private_key_from_bytes, private_key_to_bytes
 from fedmf.crypto.paillier_numbers import WeakKeyWarning
+from fedmf.crypto.participants_key import participants_key_to_bytes, private_key_from_bytes
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.errors import KeyMaterialError
 
@@ -32,7 +32,7 @@ class CountingRandomness(KeyRandomness):
 
 
 def save_private_key(path: Path | str, key: PrivateKey) -> None:
-    write_key_file(path, private_key_to_bytes(key))
+    write_key_file(path, participants_key_to_bytes(key))
 
 
 def load_private_key(path: Path | str, **options: Any) -> PrivateKey:
@@ -88,7 +88,7 @@ def test_the_file_is_the_documented_json(path: Path, key: PrivateKey) -> None:
 
 
 def test_keys_cross_a_pipe_as_the_content_of_a_file(path: Path, key: PrivateKey) -> None:
-    data = private_key_to_bytes(key)
+    data = participants_key_to_bytes(key)
     assert data == path.read_bytes()
     with pytest.warns(WeakKeyWarning):
         assert private_key_from_bytes(data, allow_weak=True).public == key.public

@@ -9,11 +9,13 @@ from gmpy2 import mpz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedmf.crypto.packing import HEADROOM_BITS, SlotPacking, slots_for
+from fedmf.crypto.packing import HEADROOM_BITS, SlotPacking, TaggedPacking, slots_for
 from fedmf.errors import FixedPointRangeError, OpenError, SettingsError, WordSizeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+TAGGED = TaggedPacking(SlotPacking(slot_bits=8, slots=5), tag_bits=20)
 
 
 def plain_sum(values: list[int], slot_bits: int) -> int:
@@ -134,3 +136,49 @@ def test_slots_larger_than_the_key_are_refused_with_the_largest_that_fits() -> N
 def test_layouts_that_cannot_be_packed_are_refused(slot_bits: int, slots: int) -> None:
     with pytest.raises(SettingsError, match=f"{slots} slots of {slot_bits} bits"):
         SlotPacking(slot_bits, slots)
+
+
+@given(st.lists(st.integers(-128, 127), max_size=5), st.integers(0, 2**20 - 1))
+def test_values_and_tag_are_a_plain_sum_and_unpack_again(values: list[int], tag: int) -> None:
+    packed = TAGGED.pack(np.array(values, dtype=np.int64), tag)
+    assert packed == tag + 2**20 * sum(value * 2 ** (8 * k) for k, value in enumerate(values))
+    assert abs(packed) < 2 ** TAGGED.bits(len(values))
+    found, found_tag = TAGGED.unpack(packed, len(values))
+    assert (found.tolist(), found_tag) == (values, tag)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.integers(-16, 15), min_size=3, max_size=3), st.integers(0, 2**17 - 1)
+        ),
+        max_size=8,
+    )
+)
+def test_sums_hold_the_sums_of_values_and_of_tags(parts: list[tuple[list[int], int]]) -> None:
+    packed = sum((TAGGED.pack(np.array(values), tag) for values, tag in parts), start=mpz(0))
+    found, tag = TAGGED.unpack(packed, 3)
+    assert found.tolist() == [sum(values[k] for values, _ in parts) for k in range(3)]
+    assert tag == sum(tag for _, tag in parts)
+
+
+def test_values_and_tags_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(FixedPointRangeError, match="128"):
+        TAGGED.pack(np.array([0, 128]), 0)
+    for tag in (-1, 2**20):
+        with pytest.raises(SettingsError, match="20 bits"):
+            TAGGED.pack(np.array([0, 0]), tag)
+    for count in range(1, 6):
+        for beyond in (2 ** (8 * count - 1), -(2 ** (8 * count - 1)) * 2):
+            with pytest.raises(OpenError):
+                TAGGED.unpack(mpz(beyond) << 20, count)
+
+
+@pytest.mark.parametrize("key_bits", [1024, 2048, 3072])
+def test_slots_and_tag_leave_the_headroom_of_a_plaintext(key_bits: int) -> None:
+    for slot_bits, tag_bits in ((2, 193), (30, 203), (62, 256)):
+        packing = TaggedPacking.fitting(key_bits, slot_bits=slot_bits, tag_bits=tag_bits)
+        free = key_bits - packing.bits(packing.values.slots)
+        assert HEADROOM_BITS <= free < HEADROOM_BITS + slot_bits
+    with pytest.raises(WordSizeError):
+        TaggedPacking.fitting(1024, slot_bits=62, tag_bits=931)

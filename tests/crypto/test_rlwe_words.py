@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedmf.crypto.rlwe_sizes import RlweWordSize
+from fedmf.crypto.rlwe_noise import RlweWordSize
 from fedmf.crypto.rlwe_words import (
     add_words,
     blocks_for,

@@ -8,13 +8,11 @@ import pytest
 from gmpy2 import mpz
 
 from fedmf.crypto.envelopes import EnvelopeKey
-from fedmf.crypto.fixed_base import FixedBase
 from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.crypto.prime_square import PrimeSquare
+from fedmf.crypto.prime_square import FixedBase, PrimeSquare
 from fedmf.crypto.randomness import KeyRandomness
-from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.crypto.signatures import SigningKey

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fedmf.crypto import share_sum
-from fedmf.crypto.padded_key import PaddedKey
+from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.crypto.rlwe_ring import DEGREE
 from fedmf.crypto.share_sum import MOST_UPLOADS, ShareSum, subset_bytes
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError

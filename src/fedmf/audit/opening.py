@@ -10,8 +10,8 @@ import numpy as np
 
 from fedmf.audit.observables import Observables
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.rlwe import open_sum
+from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.crypto.rlwe_ring import MODULUS_BITS
 from fedmf.crypto.rlwe_words import subtract_words, unpack_words, zero_words
 from fedmf.errors import OpenError

@@ -34,7 +34,7 @@ from cryptography.hazmat.primitives.hpke import (
 
 from fedmf.crypto.labels import labelled
 from fedmf.crypto.randomness import KeyRandomness, key_randomness
-from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.crypto.secret_material import SecretMaterial, check_secret
 from fedmf.errors import KeyMaterialError, OpenError, SettingsError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -91,12 +91,7 @@ class EnvelopeKey(SecretMaterial):
 
     def __init__(self, secret: bytes, *, suite: str = DEFAULT_SUITE) -> None:
         kind = _kind(suite)
-        if not isinstance(secret, bytes):
-            raise TypeError(f"an envelope key is bytes, not {type(secret).__name__}")
-        if len(secret) != ENVELOPE_KEY_BYTES:
-            raise KeyMaterialError(
-                f"an envelope key has {ENVELOPE_KEY_BYTES} bytes, this one {len(secret)}"
-            )
+        check_secret(secret, "an envelope key", ENVELOPE_KEY_BYTES)
         self._secret = secret
         self._suite = kind.suite
         self._key, self.public = kind.from_secret(secret)

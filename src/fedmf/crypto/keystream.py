@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from fedmf.crypto.secret_material import SecretMaterial
-from fedmf.errors import KeyMaterialError
+from fedmf.crypto.secret_material import SecretMaterial, check_secret
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,12 +52,7 @@ class Keystream(SecretMaterial):
     __slots__ = ("_encryptor",)
 
     def __init__(self, key: bytes, *, skipped: int = 0) -> None:
-        if not isinstance(key, bytes):
-            raise TypeError(f"the key of a keystream is bytes, not {type(key).__name__}")
-        if len(key) != KEY_BYTES:
-            raise KeyMaterialError(
-                f"the key of a keystream has {KEY_BYTES} bytes, this one {len(key)}"
-            )
+        check_secret(key, "the key of a keystream", KEY_BYTES)
         if skipped < 0 or skipped % CIPHER_BLOCK_BYTES:
             raise ValueError(
                 f"a stream starts at a multiple of {CIPHER_BLOCK_BYTES}, not {skipped}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hmac
 
 from fedmf.crypto.randomness import KeyRandomness, key_randomness
-from fedmf.crypto.secret_material import SecretMaterial
-from fedmf.errors import KeyMaterialError
+from fedmf.crypto.secret_material import SecretMaterial, check_secret
 
 MASTER_SECRET_BYTES = 32
 CHECK_BYTES = 16
@@ -26,15 +25,14 @@ class MasterSecret(SecretMaterial):
     ------
     KeyMaterialError
         The secret has another length.
+    TypeError
+        The secret is not bytes.
     """
 
     __slots__ = ("_secret",)
 
     def __init__(self, secret: bytes) -> None:
-        if len(secret) != MASTER_SECRET_BYTES:
-            raise KeyMaterialError(
-                f"a master secret has {MASTER_SECRET_BYTES} bytes, this one {len(secret)}"
-            )
+        check_secret(secret, "a master secret", MASTER_SECRET_BYTES)
         self._secret = secret
 
     @classmethod

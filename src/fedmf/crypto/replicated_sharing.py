@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.crypto.keystream import KEY_BYTES
-from fedmf.crypto.padded_key import PaddedKey
-from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
 from fedmf.crypto.share_sum import ShareSum, subset_bytes
 from fedmf.errors import ProtocolError, SettingsError
 

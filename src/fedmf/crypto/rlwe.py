@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from fedmf.crypto.rlwe_key import RlweKey
+    from fedmf.crypto.rlwe_noise import RlweWordSize
     from fedmf.crypto.rlwe_public import PublicPolynomials
-    from fedmf.crypto.rlwe_sizes import RlweWordSize
     from fedmf.crypto.rlwe_words import Words
 
 DOES_NOT_OPEN = (
@@ -143,11 +143,7 @@ def open_sum(
         If `blocks` names other than one block number for each block of the words.
     """
     check_words(words, size)
-    numbers = np.arange(len(words)) if blocks is None else np.asarray(blocks, dtype=np.int64)
-    if numbers.shape != (len(words),) or (numbers < 0).any():
-        raise ProtocolError(
-            f"{len(words)} blocks need as many block numbers, 0 or larger, not {numbers.shape}"
-        )
+    numbers = _block_numbers(words, blocks)
     if not 0 <= uploads <= size.most_uploads:
         raise OpenError(
             f"a sum of {uploads:,} uploads does not open: words of {size.word_bits} bits in "
@@ -165,6 +161,15 @@ def open_sum(
         np.subtract(words[places], rounded, out=rounded)
         _split_into(opened[places], rounded, size, 2 * bound)
     return opened
+
+
+def _block_numbers(words: Words, blocks: ArrayLike | None) -> NDArray[np.int64]:
+    numbers = np.arange(len(words)) if blocks is None else np.asarray(blocks, dtype=np.int64)
+    if numbers.shape != (len(words),) or (numbers < 0).any():
+        raise ProtocolError(
+            f"{len(words)} blocks need as many block numbers, 0 or larger, not {numbers.shape}"
+        )
+    return numbers
 
 
 def _check_range(flat: NDArray[np.int64], size: RlweWordSize) -> None:

@@ -2,6 +2,10 @@
 
 Every participant draws a new key for every upload; whoever is to open a sum of uploads needs the
 sum of their keys, and nothing else.
+
+The words under a key hold small numbers. What needs all of 64 bits, and has to add modulo 2^64
+exactly, is hidden by adding a pad to it, from the same seed as the key. Pads add like keys do:
+whoever gets the sum of the keys of some uploads gets the sum of their pads with it, and no more.
 """
 
 from __future__ import annotations
@@ -11,7 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.rlwe_noise import BYTES_PER_NUMBER, LARGEST_NOISE, centred_binomial_of
+from fedmf.crypto.rlwe_noise import (
+    BYTES_PER_NUMBER,
+    LARGEST_NOISE,
+    MOST_KEYS,
+    centred_binomial_of,
+)
 from fedmf.crypto.rlwe_ring import DEGREE, SmallFactor
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError
@@ -21,12 +30,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MOST_KEYS = 2**35
-"""Largest number of keys in one sum."""
-
 SEEDS_AT_A_TIME = 24
 """How many seeds are best expanded together: what that takes fits the cache of a processor core."""
 
+_KEY_BYTES = DEGREE * BYTES_PER_NUMBER
+_PAD = np.dtype("<u8")
 _LARGEST_COEFFICIENT = MOST_KEYS * LARGEST_NOISE
 
 
@@ -74,7 +82,7 @@ class RlweKey(SecretMaterial):
         TypeError
             If the seed is not bytes.
         """
-        return cls(expand_keys([seed])[0])
+        return cls.sum_of_seeds([seed])
 
     @classmethod
     def sum_of_seeds(cls, seeds: Iterable[bytes]) -> RlweKey:
@@ -89,12 +97,7 @@ class RlweKey(SecretMaterial):
         TypeError
             If a seed is not bytes.
         """
-        every = list(seeds)
-        total = np.zeros(DEGREE, dtype=np.int64)
-        for start in range(0, len(every), SEEDS_AT_A_TIME):
-            keys = expand_keys(every[start : start + SEEDS_AT_A_TIME])
-            total += keys.sum(axis=0, dtype=np.int16)
-        return cls(total)
+        return PaddedKey.sum_of_seeds(seeds, 0).key
 
     def __add__(self, other: RlweKey) -> RlweKey:
         if not isinstance(other, RlweKey):
@@ -116,8 +119,68 @@ class RlweKey(SecretMaterial):
         return SmallFactor(self._coefficients)
 
 
-def expand_keys(seeds: Sequence[bytes]) -> NDArray[np.int8]:
-    """Return the coefficients of the keys that some seeds stand for, shape (seeds, 2048).
+class PaddedKey(SecretMaterial):
+    """The key and the pads of one upload, or the sums of such.
+
+    Parameters
+    ----------
+    key
+        The key.
+    pads
+        uint64, shape (pads,). Kept as it is, not copied.
+    """
+
+    __slots__ = ("_key", "_pads")
+
+    def __init__(self, key: RlweKey, pads: NDArray[np.uint64]) -> None:
+        self._key = key
+        self._pads = pads.view()
+        self._pads.flags.writeable = False
+
+    @classmethod
+    def sum_of_seeds(cls, seeds: Iterable[bytes], pads: int) -> PaddedKey:
+        """Return the sums of the keys and of so many pads that these seeds stand for.
+
+        Raises
+        ------
+        KeyMaterialError
+            If a seed is not 32 bytes.
+        TypeError
+            If a seed is not bytes.
+        """
+        every = list(seeds)
+        total, padding = np.zeros(DEGREE, dtype=np.int64), np.zeros(pads, dtype=np.uint64)
+        for start in range(0, len(every), SEEDS_AT_A_TIME):
+            keys, drawn = expand_seeds(every[start : start + SEEDS_AT_A_TIME], pads)
+            total += keys.sum(axis=0, dtype=np.int16)
+            padding += drawn.sum(axis=0)
+        return cls(RlweKey(total), padding)
+
+    def __add__(self, other: PaddedKey) -> PaddedKey:
+        if not isinstance(other, PaddedKey):
+            return NotImplemented
+        return PaddedKey(self._key + other._key, self._pads + other._pads)
+
+    @property
+    def key(self) -> RlweKey:
+        """The key."""
+        return self._key
+
+    @property
+    def pads(self) -> NDArray[np.uint64]:
+        """The pads themselves, uint64, shape (pads,), read-only."""
+        return self._pads
+
+
+def expand_seeds(seeds: Sequence[bytes], pads: int) -> tuple[NDArray[np.int8], NDArray[np.uint64]]:
+    """Return the keys and the pads, so many of each, that some seeds stand for.
+
+    Returns
+    -------
+    keys
+        int8, shape (seeds, 2048), as `RlweKey.from_seed` has them.
+    pads
+        uint64, shape (seeds, pads): the little-endian words that follow in each seed's keystream.
 
     Raises
     ------
@@ -126,7 +189,8 @@ def expand_keys(seeds: Sequence[bytes]) -> NDArray[np.int8]:
     TypeError
         If a seed is not bytes.
     """
-    bits = np.empty((len(seeds), DEGREE * BYTES_PER_NUMBER), dtype=np.uint8)
-    for row, seed in zip(bits, seeds, strict=True):
+    drawn = np.empty((len(seeds), _KEY_BYTES + pads * _PAD.itemsize), dtype=np.uint8)
+    for row, seed in zip(drawn, seeds, strict=True):
         Keystream(seed).fill(row)
-    return centred_binomial_of(bits)
+    padding = drawn[:, _KEY_BYTES:].view(_PAD).astype(np.uint64)
+    return centred_binomial_of(drawn[:, :_KEY_BYTES]), padding

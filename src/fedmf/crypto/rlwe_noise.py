@@ -1,19 +1,41 @@
-"""The small random numbers of RLWE: centred binomial, from a keystream.
+"""The small random numbers of RLWE, and the room that they take in a word.
 
-The number of ones among 64 uniform bits, minus 32: mean 0, variance 16, values from -32 to 32.
-Every number takes eight bytes and the same time, whatever it is: nothing is rejected or looked up.
+**Noise** is centred binomial, from a keystream: the number of ones among 64 uniform bits, minus 32.
+Mean 0, variance 16, values from -32 to 32. Every number takes eight bytes and the same time,
+whatever it is: nothing is rejected or looked up.
+
+**Words** have B bits, 32 or 40. The upper w bits of a word are the message, modulo 2^w; the room
+below takes up the noise of all uploads in the sum. Written in units of the word, one upload adds
+
+- the error of rounding to B bits: uniform, variance 1/12;
+- its noise, of variance 16, at the 2^(48-B)-th part: variance 16 * 4^(B-48).
+
+So the noise of n uploads has the variance sigma^2 = n (1/12 + 16 * 4^(B-48)). The normal
+distribution leaves 9.8 sigma with a probability of 2^-73, which is 2^-43 over 2^30 values. Both
+terms are bounded and their tails lighter than normal, so this holds for every n; the bound that
+needs no approximation at all, 2 exp(-9.8^2 / 2), gives 2^-68 and 2^-38. What opens may be 1.5
+further away: half a unit for rounding the mask at opening, half for rounding the mean of the noise,
+and half to spare.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from fedmf.crypto.rlwe_ring import MODULUS_BITS
+from fedmf.errors import SettingsError, WordSizeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fedmf.crypto.keystream import Keystream
+
+MOST_KEYS = 2**35
+"""Largest number of keys in one sum."""
 
 NOISE_VARIANCE = 16
 """Variance of one number: a quarter for each of its 64 bits."""
@@ -23,6 +45,15 @@ LARGEST_NOISE = 32
 
 BYTES_PER_NUMBER = 8
 """Bytes of a stream that one number takes."""
+
+KEPT_BITS = (32, 40)
+"""The sizes of word on offer, in bits."""
+
+MOST_WORD_BITS = 32
+"""Largest message on offer, in bits."""
+
+_STANDARD_DEVIATIONS = 9.8
+_ROUNDINGS = 1.5
 
 
 def centred_binomial(stream: Keystream, count: int) -> NDArray[np.int8]:
@@ -60,3 +91,141 @@ def centred_binomial_of(bits: NDArray[np.uint8]) -> NDArray[np.int8]:
     numbers = ones.view(np.int8)
     numbers -= np.int8(LARGEST_NOISE)
     return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class RlweWordSize:
+    """How the bits of a word are shared out.
+
+    Raises
+    ------
+    SettingsError
+        If either is not on offer; both are named at once.
+    WordSizeError
+        If the word has no room for the noise of even one upload.
+    """
+
+    word_bits: int
+    """w, size of a message in bits, sign included: integers from ``-2**(w-1)`` up to, but not
+    including, ``2**(w-1)``; 2 to 32. Sums wrap modulo 2^w."""
+    kept_bits: int
+    """B, size of a protected word in bits: 32 or 40."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not 2 <= self.word_bits <= MOST_WORD_BITS:
+            problems.append(f"word_bits is {self.word_bits}; choose 2 to {MOST_WORD_BITS}")
+        if self.kept_bits not in KEPT_BITS:
+            problems.append(f"kept_bits is {self.kept_bits}; choose 32 or 40")
+        if problems:
+            raise SettingsError("RLWE words: " + "; ".join(problems))
+        if self.most_uploads < 1:
+            raise WordSizeError(
+                f"RLWE words: {self.kept_bits} kept bits have no room for {self.word_bits} word "
+                "bits and the noise of one upload; lower word_bits, or raise kept_bits to 40"
+            )
+
+    @property
+    def bytes_per_word(self) -> int:
+        """Bytes that a protected value takes up on the wire: 4 or 5."""
+        return self.kept_bits // 8
+
+    @property
+    def noise_bits(self) -> int:
+        """Number of bits below the message; one step of the message is 2 to that power."""
+        return self.kept_bits - self.word_bits
+
+    @property
+    def most_uploads(self) -> int:
+        """Largest number of uploads whose sum still opens: their bound is below half a step."""
+        return _most_uploads(self.word_bits, self.kept_bits)
+
+    def residual_bound(self, uploads: int) -> float:
+        """Return the largest residual of a sum that still opens, in units of the word.
+
+        Parameters
+        ----------
+        uploads
+            How many uploads were added.
+        """
+        return _STANDARD_DEVIATIONS * math.sqrt(uploads * _variance(self.kept_bits)) + _ROUNDINGS
+
+    def residual_variance(self, uploads: int) -> float:
+        """Return the variance of the noise of a sum, in squared units of the word."""
+        return uploads * _variance(self.kept_bits)
+
+    def residual_mean(self, uploads: int) -> float:
+        """Return the mean of the residuals of a sum, in units of the word.
+
+        Rounding moves exact halves up, which adds the ``2**(49-B)``-th part of a unit for every
+        upload, and takes one off for the mask at opening. At B = 40 and 2^20 uploads that is 2,048
+        units, or seven standard deviations.
+        """
+        return math.ldexp(uploads - 1, self.kept_bits - MODULUS_BITS - 1)
+
+
+def plan_rlwe_words(
+    *, uploads: int, kept_bits: int = 40, word_bits: int | None = None, what: str = "RLWE words"
+) -> RlweWordSize:
+    """Return a word size under which the sum of so many uploads opens.
+
+    The chance that any of 2^30 values of an honest sum does not open is below 2^-40.
+
+    Parameters
+    ----------
+    uploads
+        Largest number of uploads in one sum. A table that is never opened in between collects the
+        uploads of the whole session: participants times rounds.
+    kept_bits
+        B, size of a protected word in bits: 32 or 40.
+    word_bits
+        w, size of a message in bits. Without it the largest that works, at most 32.
+    what
+        Name of the table, for the error message.
+
+    Raises
+    ------
+    SettingsError
+        If a figure makes no sense by itself.
+    WordSizeError
+        If there is no such word size; the message says which figure to change, and to what.
+    """
+    if uploads < 1:
+        raise SettingsError(f"{what}: uploads is {uploads}; choose at least 1")
+    if uploads > MOST_KEYS:
+        raise WordSizeError(
+            f"{what}: {uploads:,} uploads are more than any sum may have; lower uploads to at most "
+            f"{MOST_KEYS:,}"
+        )
+    if kept_bits not in KEPT_BITS:
+        raise SettingsError(f"{what}: kept_bits is {kept_bits}; choose 32 or 40")
+    # Under the cap on uploads the smallest words always work, so this finds one.
+    largest = next(
+        bits for bits in range(MOST_WORD_BITS, 0, -1) if _most_uploads(bits, kept_bits) >= uploads
+    )
+    if word_bits is None or word_bits <= largest or word_bits > MOST_WORD_BITS:
+        return RlweWordSize(largest if word_bits is None else word_bits, kept_bits)
+    ways = [f"lower word_bits to at most {largest}"]
+    most = _most_uploads(word_bits, kept_bits)
+    if most:
+        ways.append(f"lower uploads to at most {most:,}")
+    if _most_uploads(word_bits, max(KEPT_BITS)) >= uploads:
+        ways.append(f"raise kept_bits to {max(KEPT_BITS)}")
+    raise WordSizeError(
+        f"{what}: {word_bits} word bits in {kept_bits} kept bits leave no room for the noise of "
+        f"{uploads:,} uploads; {', or '.join(ways)}"
+    )
+
+
+def _variance(kept_bits: int) -> float:
+    """Return the variance of the noise of one upload, in squared units of the word."""
+    return 1 / 12 + math.ldexp(NOISE_VARIANCE, 2 * (kept_bits - MODULUS_BITS))
+
+
+def _most_uploads(word_bits: int, kept_bits: int) -> int:
+    """Return the largest number of uploads whose residual bound is below half a step."""
+    half_step = math.ldexp(1, kept_bits - word_bits - 1)
+    if half_step <= _ROUNDINGS:
+        return 0
+    deviation = (half_step - _ROUNDINGS) / _STANDARD_DEVIATIONS
+    return min(MOST_KEYS, math.floor(deviation**2 / _variance(kept_bits)))

@@ -17,7 +17,7 @@ from fedmf.errors import MessageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fedmf.crypto.rlwe_sizes import RlweWordSize
+    from fedmf.crypto.rlwe_noise import RlweWordSize
 
     Words = NDArray[np.uint32] | NDArray[np.uint64]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from fedmf.errors import KeyMaterialError
+
 
 class SecretMaterial:
     """Base of every object that holds a key or a part of one.
@@ -30,3 +32,19 @@ class SecretMaterial:
             f"{type(self).__name__} holds key material and is never pickled or copied; "
             "share the object itself, or write a key file and load it where it is needed"
         )
+
+
+def check_secret(secret: bytes, what: str, length: int = 32) -> None:
+    """Return if somebody handed over so many bytes.
+
+    Raises
+    ------
+    KeyMaterialError
+        If there are more of them, or fewer.
+    TypeError
+        If it is not bytes.
+    """
+    if not isinstance(secret, bytes):
+        raise TypeError(f"{what} is bytes, not {type(secret).__name__}")
+    if len(secret) != length:
+        raise KeyMaterialError(f"{what} has {length} bytes, this one {len(secret)}")

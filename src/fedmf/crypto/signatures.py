@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from fedmf.crypto.labels import labelled
 from fedmf.crypto.randomness import KeyRandomness, key_randomness
-from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.crypto.secret_material import SecretMaterial, check_secret
 from fedmf.errors import KeyMaterialError, MessageError
 
 SIGNING_KEY_BYTES = 32
@@ -41,12 +41,7 @@ class SigningKey(SecretMaterial):
     __slots__ = ("_key", "_secret", "public")
 
     def __init__(self, secret: bytes) -> None:
-        if not isinstance(secret, bytes):
-            raise TypeError(f"a signing key is bytes, not {type(secret).__name__}")
-        if len(secret) != SIGNING_KEY_BYTES:
-            raise KeyMaterialError(
-                f"a signing key has {SIGNING_KEY_BYTES} bytes, this one {len(secret)}"
-            )
+        check_secret(secret, "a signing key", SIGNING_KEY_BYTES)
         self._secret = secret
         self._key = Ed25519PrivateKey.from_private_bytes(secret)
         self.public = self._key.public_key().public_bytes_raw()

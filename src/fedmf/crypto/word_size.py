@@ -56,6 +56,24 @@ def plan_word_bits(
         If the sum needs more than `most_bits`; the message says which figure to change, and to
         what.
     """
+    problems = _problems(contributions, limit, fraction_bits, start_limit, most_bits)
+    if problems:
+        raise SettingsError(f"word size of {what}: " + "; ".join(problems))
+    bits = _largest_sum(contributions, limit, fraction_bits, start_limit).bit_length() + 1
+    if bits <= most_bits:
+        return bits
+    advice = _advice(contributions, limit, fraction_bits, start_limit, 2 ** (most_bits - 1) - 1)
+    raise WordSizeError(
+        f"{what}: the sum of {contributions:,} contributions of up to {limit:g} with "
+        f"{fraction_bits} fraction bits needs words of {bits} bits, and only {most_bits} are "
+        f"available; {advice}"
+    )
+
+
+def _problems(
+    contributions: int, limit: float, fraction_bits: int, start_limit: float, most_bits: int
+) -> list[str]:
+    """Say which figures make no sense by themselves."""
     problems = []
     if contributions < 1:
         problems.append(f"contributions is {contributions}; choose at least 1")
@@ -67,18 +85,7 @@ def plan_word_bits(
         problems.append(f"start_limit is {start_limit}; choose a finite number, 0 or larger")
     if not 2 <= most_bits <= 62:
         problems.append(f"most_bits is {most_bits}; choose 2 to 62")
-    if problems:
-        raise SettingsError(f"word size of {what}: " + "; ".join(problems))
-
-    bits = _largest_sum(contributions, limit, fraction_bits, start_limit).bit_length() + 1
-    if bits <= most_bits:
-        return bits
-    advice = _advice(contributions, limit, fraction_bits, start_limit, 2 ** (most_bits - 1) - 1)
-    raise WordSizeError(
-        f"{what}: the sum of {contributions:,} contributions of up to {limit:g} with "
-        f"{fraction_bits} fraction bits needs words of {bits} bits, and only {most_bits} are "
-        f"available; {advice}"
-    )
+    return problems
 
 
 def _in_steps(value: float, fraction_bits: int) -> int:

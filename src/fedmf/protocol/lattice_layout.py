@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe import DOES_NOT_OPEN
+from fedmf.crypto.rlwe_noise import KEPT_BITS, RlweWordSize, plan_rlwe_words
 from fedmf.crypto.rlwe_ring import DEGREE
-from fedmf.crypto.rlwe_sizes import KEPT_BITS, RlweWordSize, plan_rlwe_words
 from fedmf.crypto.rlwe_words import blocks_for
 from fedmf.errors import OpenError
 from fedmf.protocol.integrity_tags import NUMBER_BYTES, tags_for

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedmf.crypto.tagged_packing import TaggedPacking
+from fedmf.crypto.packing import TaggedPacking
 from fedmf.protocol.piece_tags import tag_slot_bits
 from fedmf.protocol.protection import Rows
 from fedmf.protocol.session import Session

@@ -22,9 +22,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt, open_sum
+from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.crypto.secret_material import SecretMaterial

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedmf.crypto.padded_key import PaddedKey
+from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import Int64Array
 from fedmf.protocol.committee.layout import committee_layout

@@ -13,11 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.replicated_sharing import ReplicatedSharing
 from fedmf.crypto.rlwe import encrypt
-from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
 from fedmf.crypto.rlwe_ring import DEGREE, MODULUS_BITS
 from fedmf.crypto.rlwe_words import add_words, pack_words, zero_words
 from fedmf.crypto.share_sum import ShareSum

@@ -23,8 +23,8 @@ from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt
 from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_noise import plan_rlwe_words
 from fedmf.crypto.rlwe_public import PublicPolynomials
-from fedmf.crypto.rlwe_sizes import plan_rlwe_words
 from fedmf.crypto.rlwe_words import subtract_words
 from fedmf.protocol import Int64Array
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import labelled
-from fedmf.crypto.padded_key import PaddedKey
 from fedmf.crypto.rlwe import encrypt
+from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.crypto.rlwe_words import pack_words
 from fedmf.protocol.committee.layout import committee_layout, committee_pads
 from fedmf.protocol.committee.upload import (

@@ -5,7 +5,7 @@ from gmpy2 import mpz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedmf.crypto.fixed_base import FixedBase
+from fedmf.crypto.prime_square import FixedBase
 
 
 @given(
