@@ -22,7 +22,7 @@ from fedmf.evaluation.ranking_metrics import (
 )
 from fedmf.evaluation.rating_metrics import mae, rmse
 from fedmf.model import FactorModel
-from fedmf.ratings import Id, Ratings
+from fedmf.ratings import Id, Ratings, codes_by_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +220,7 @@ def _known(
 
 
 def _codes(ids: tuple[Id, ...], known: tuple[Id, ...]) -> NDArray[np.int32]:
-    # By text: one file writes 7 where another writes "7".
-    codes = {str(one): code for code, one in enumerate(known)}
+    codes = codes_by_text(known)
     return np.array([codes.get(str(one), -1) for one in ids], dtype=np.int32)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
 from fedmf.model.method import FloatArray, Method, PublicModel
-from fedmf.ratings import Id
+from fedmf.ratings import Id, codes_by_text
 
 CONFIDENCE = 0.9
 """Probability of the intervals unless another one is asked for."""
@@ -131,7 +131,7 @@ class FactorModel:
 
     def _coded(self, ratings: Sequence[tuple[Id, float]]) -> tuple[NDArray[np.int32], FloatArray]:
         scale = self.method.scale
-        codes = {str(item): code for code, item in enumerate(self.item_ids)}
+        codes = codes_by_text(self.item_ids)
         problems = [] if ratings else ["there are no ratings to fold a user in with"]
         for item, value in ratings:
             if str(item) not in codes:
@@ -227,7 +227,7 @@ class FactorModel:
 
     def user_code(self, user: Id) -> int:
         """Return the code of a user held here; raise UnknownNameError for others."""
-        code = _code(user, self.user_ids)
+        code = codes_by_text(self.user_ids).get(str(user))
         if code is None:
             raise UnknownNameError(
                 f"{UnknownNameError.among('user', user, self.user_ids)} "
@@ -237,7 +237,7 @@ class FactorModel:
 
     def item_code(self, item: Id) -> int:
         """Return the code of an item of the catalogue; raise UnknownNameError for others."""
-        code = _code(item, self.item_ids)
+        code = codes_by_text(self.item_ids).get(str(item))
         if code is None:
             raise UnknownNameError.among("item", item, self.item_ids)
         return code
@@ -262,11 +262,6 @@ def best_items(
         candidates = np.arange(len(scores))
     # Stable, so that equal scores keep the order of the catalogue on every machine.
     return candidates[np.argsort(-scores[candidates], kind="stable")[:left]]
-
-
-def _code(wanted: Id, ids: tuple[Id, ...]) -> int | None:
-    # By text: a command line gives "7" where a file had 7.
-    return next((code for code, known in enumerate(ids) if str(known) == str(wanted)), None)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -6,7 +6,7 @@ identifiers beside dense internal codes. Nothing in this package knows a model o
 """
 
 from fedmf.ratings.bundled import BUNDLED_NAMES
-from fedmf.ratings.identifiers import Id
+from fedmf.ratings.identifiers import Id, codes_by_text
 from fedmf.ratings.loading import load_fold_in_ratings, load_ratings
 from fedmf.ratings.owned import OwnedRatings
 from fedmf.ratings.scale import RatingScale
@@ -18,6 +18,7 @@ __all__ = [
     "OwnedRatings",
     "RatingScale",
     "Ratings",
+    "codes_by_text",
     "load_fold_in_ratings",
     "load_ratings",
 ]

@@ -11,6 +11,11 @@ def index_of(ids: Sequence[Id]) -> dict[Id, int]:
     return {one: code for code, one in enumerate(ids)}
 
 
+def codes_by_text(ids: Sequence[Id]) -> dict[str, int]:
+    """Return the code of every identifier as text: one source writes 7 where another has "7"."""
+    return {str(one): code for code, one in enumerate(ids)}
+
+
 def find_code(wanted: Id, index: Mapping[Id, int]) -> int | None:
     """Return the code of `wanted`, or None if there is no such identifier.
 
