@@ -129,7 +129,7 @@ def test_everybody_is_counted_whatever_the_cohort(split: tuple[Ratings, Ratings]
 
 def test_the_papers_loop_needs_no_set_up(split: tuple[Ratings, Ratings]) -> None:
     plan = make(split)
-    assert (plan.min_raters, plan.setup_rounds, plan.counts_raters) == (1, 0, False)
+    assert (plan.settings.min_raters, plan.setup_rounds, plan.counts_raters) == (1, 0, False)
     assert train_locally(plan, None, *split).setup is None
 
 

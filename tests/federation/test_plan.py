@@ -6,7 +6,7 @@ import pytest
 
 from fedmf.errors import SettingsError, WordSizeError
 from fedmf.federation import TrainingPlan, TrainingSettings
-from fedmf.federation.public_facts import deal_users
+from fedmf.federation.plan import deal_users
 from fedmf.ratings import Ratings, load_ratings
 
 

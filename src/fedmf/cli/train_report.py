@@ -65,8 +65,8 @@ def lines_before(
     )
     if plan.counts_raters:
         yield (
-            f"rows of items with fewer than {plan.min_raters} raters never leave a participant; "
-            "a set-up round counts the raters first"
+            f"rows of items with fewer than {plan.settings.min_raters} raters never leave a "
+            "participant; a set-up round counts the raters first"
         )
     yield "who learns what (each follows the protocol and looks at all it receives):"
     yield from (f"  {threat.adversary}: {threat.learns}" for threat in _threats(plan))

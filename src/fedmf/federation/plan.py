@@ -6,7 +6,8 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 
 from fedmf.errors import SettingsError, WordSizeError
 from fedmf.federation.measurement import ERRORS, SummedErrors
-from fedmf.federation.public_facts import PublicFacts
 from fedmf.federation.ranking import SummedRankings
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.table_codec import TableCodec
@@ -24,34 +24,53 @@ from fedmf.protocol.committee_terms import LEAST_COHORT, CommitteeTerms, OpenedB
 from fedmf.protocol.compact_words import DownloadTerms
 from fedmf.protocol.session import Upload
 from fedmf.protocol.slices import SliceTerms
-from fedmf.ratings import OwnedRatings, Ratings
+from fedmf.ratings import OwnedRatings, Ratings, RatingScale
 
 COHORT_STREAM = 2
 """Stream of the public seed that cohorts are drawn from; the method's start uses 0 and 1."""
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class TrainingPlan:
-    """The public plan of one training."""
+    """The public plan of one training: what was decided, public facts, and what follows from them.
+
+    Raises
+    ------
+    SettingsError
+        A cohort larger than the federation, or more raters asked for than there are users.
+    WordSizeError
+        No word size holds the sum of so many contributions, or the noise of so many uploads.
+    """
 
     settings: TrainingSettings
     """What was decided."""
-    method: Method
-    """The configured learning method."""
-    codec: TableCodec
-    """Fixed point, and the shape of the integer table."""
-    session: Session
-    """The protocol's parameters."""
+    items: int
+    """Size of the catalogue."""
+    scale: RatingScale
+    """The lowest and highest possible rating."""
     members: tuple[NDArray[np.int32], ...]
     """For each participant the codes of its users."""
-    min_raters: int
-    """Rows of items with fewer raters never leave a participant."""
-    counts_raters: bool
-    """Whether the table has the group `RATERS`, and the session a set-up round, in which everybody
-    contributes counts before anybody learns."""
-    summed_errors: SummedErrors | SummedRankings | None
-    """The row that sums what participants measure; None where nothing is held back."""
+    measured: bool
+    """Whether participants hold ratings back, and the table sums up their errors on them."""
+    public_key: int | None
+    """Paillier's n; None for protections without a key."""
+    session_id: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    """16 bytes; fresh random ones unless given."""
+
+    def __post_init__(self) -> None:
+        cohort, min_raters = self.settings.cohort, self.settings.min_raters
+        if cohort is not None and cohort > len(self.members):
+            raise SettingsError(
+                f"a cohort of {cohort} in a federation of {len(self.members)} participants"
+            )
+        if min_raters > self.users:
+            raise SettingsError(
+                f"min_raters is {min_raters} and there are {self.users} users: no item would "
+                "ever have enough raters"
+            )
+        # Refuses what the protection cannot hold before anything else begins.
+        check_session(self.session)
 
     @classmethod
     def make(
@@ -63,7 +82,7 @@ class TrainingPlan:
         session_id: bytes | None = None,
         measured: bool = False,
     ) -> TrainingPlan:
-        """Plan a training.
+        """Plan a training over ratings that one machine holds.
 
         Parameters
         ----------
@@ -71,117 +90,109 @@ class TrainingPlan:
             The training ratings: a plan uses their catalogue, their scale and the number of users,
             and no rating.
         public_key, session_id, measured
-            As for `from_facts`.
+            As of the class; the id of a new session unless given.
 
         Raises
         ------
         SettingsError, WordSizeError
-            As for `from_facts`, and where there are more silos than users.
+            As of the class, and where there are more silos than users.
         """
-        return cls.from_facts(
-            settings,
-            PublicFacts.dealt_out(ratings, settings.silos),
-            public_key=public_key,
-            session_id=session_id,
-            measured=measured,
+        members = deal_users(ratings.n_users, settings.silos)
+        known = {} if session_id is None else {"session_id": session_id}
+        return cls(settings, ratings.n_items, ratings.scale, members, measured, public_key, **known)
+
+    @property
+    def users(self) -> int:
+        """All users of the federation."""
+        return sum(map(len, self.members))
+
+    @cached_property
+    def method(self) -> Method:
+        """The configured learning method."""
+        chosen = self.settings
+        return configure_method(
+            chosen.method,
+            users=self.users,
+            items=self.items,
+            rounds=chosen.rounds,
+            scale=self.scale,
+            factors=chosen.factors,
+            learning_rate=chosen.learning_rate,
+            reg=chosen.reg,
+            seed=chosen.seed,
+            start=chosen.start,
         )
 
-    @classmethod
-    def from_facts(
-        cls,
-        settings: TrainingSettings,
-        facts: PublicFacts,
-        *,
-        public_key: int | None,
-        session_id: bytes | None = None,
-        measured: bool = False,
-    ) -> TrainingPlan:
-        """Plan a training of which nobody knows more than the public facts.
+    @cached_property
+    def counts_raters(self) -> bool:
+        """Whether the table has the group `RATERS`, and the session a set-up round.
 
-        Parameters
-        ----------
-        facts
-            Catalogue, scale, and whose users are whose.
-        public_key
-            Paillier's n; None for protections without a key.
-        session_id
-            16 bytes; None: fresh random ones.
-        measured
-            Participants hold ratings back, and the table sums up their errors on them.
-
-        Raises
-        ------
-        SettingsError
-            A cohort larger than the federation, or more raters asked for than there are users.
-        WordSizeError
-            No word size holds the sum of so many contributions, or the noise of so many uploads.
+        In this round everybody contributes counts, before anybody learns.
         """
-        users, members = facts.users, facts.members
-        if settings.cohort is not None and settings.cohort > len(members):
-            raise SettingsError(
-                f"a cohort of {settings.cohort} in a federation of {len(members)} participants"
-            )
-        method = configure_method(
-            settings.method,
-            users=users,
-            items=facts.items,
-            rounds=settings.rounds,
-            scale=facts.scale,
-            factors=settings.factors,
-            learning_rate=settings.learning_rate,
-            reg=settings.reg,
-            seed=settings.seed,
-            start=settings.start,
+        return self.method.needs_raters or self.settings.min_raters > 1
+
+    @cached_property
+    def summed_errors(self) -> SummedErrors | SummedRankings | None:
+        """The row that sums what participants measure; None where nothing is held back."""
+        if not self.measured:
+            return None
+        if self.method.predicts_ratings:
+            return SummedErrors(self.users, self.scale)
+        return SummedRankings(self.users)
+
+    @cached_property
+    def groups(self) -> tuple[RowGroup, ...]:
+        """The groups of rows that the table has."""
+        return (
+            *self.method.row_groups(),
+            *([_raters_group(self.items)] if self.counts_raters else []),
+            *([self.summed_errors.group] if self.summed_errors else []),
         )
-        min_raters = settings.min_raters
-        if min_raters > users:
-            raise SettingsError(
-                f"min_raters is {min_raters} and there are {users} users: no item would "
-                "ever have enough raters"
-            )
-        counts_raters = method.needs_raters or min_raters > 1
-        summed_errors: SummedErrors | SummedRankings | None = None
-        if measured and method.predicts_ratings:
-            summed_errors = SummedErrors(users, facts.scale)
-        elif measured:
-            summed_errors = SummedRankings(users)
-        groups = (
-            *method.row_groups(),
-            *([_raters_group(facts.items)] if counts_raters else []),
-            *([summed_errors.group] if summed_errors else []),
-        )
-        codec = _codec(groups, users, max(map(len, members)))
-        learning = {
-            "fixed_point": {
-                group.name: [group.fraction_bits, group.limit, group.start_limit]
-                for group in groups
-            },
-            "min_raters": min_raters,
-            "method": method.settings(),
-        }
-        session = Session(
-            session_id=session_id or secrets.token_bytes(16),
+
+    @cached_property
+    def codec(self) -> TableCodec:
+        """Fixed point, and the shape of the integer table."""
+        try:
+            return TableCodec(self.groups, self.users, max(map(len, self.members)))
+        except WordSizeError as error:
+            raise WordSizeError(
+                f"{error}; in a training this means fewer rounds, or fewer users"
+            ) from error
+
+    @cached_property
+    def session(self) -> Session:
+        """The protocol's parameters."""
+        settings = self.settings
+        return Session(
+            session_id=self.session_id,
             protection=settings.protection,
             upload=cast("Upload", settings.upload),
-            shape=codec.shape,
-            participants=len(members),
-            rounds=settings.rounds + counts_raters,
-            public_key=public_key,
-            learning_sha256=hashlib.sha256(json.dumps(learning, sort_keys=True).encode()).digest(),
-            committee=_terms(settings, len(members)),
-            slices=_slices(settings, groups, int(counts_raters)),
-            download=_download(settings, groups),
+            shape=self.codec.shape,
+            participants=len(self.members),
+            rounds=settings.rounds + self.setup_rounds,
+            public_key=self.public_key,
+            learning_sha256=hashlib.sha256(self._learning().encode()).digest(),
+            committee=_committee(settings, len(self.members)),
+            slices=_slices(settings, self.groups, self.setup_rounds),
+            download=_download(settings, self.groups),
         )
-        # Refuses what the protection cannot hold before anything else begins.
-        check_session(session)
-        return cls(
-            settings, method, codec, session, members, min_raters, counts_raters, summed_errors
-        )
+
+    def _learning(self) -> str:
+        """Return the settings of learning that the session binds."""
+        described = {
+            "fixed_point": {
+                group.name: [group.fraction_bits, group.limit, group.start_limit]
+                for group in self.groups
+            },
+            "min_raters": self.settings.min_raters,
+            "method": self.method.settings(),
+        }
+        return json.dumps(described, sort_keys=True)
 
     @property
     def setup_rounds(self) -> int:
         """Rounds of the session before the first one that learns: 1 or 0."""
-        return self.session.rounds - self.settings.rounds
+        return int(self.counts_raters)
 
     def start_table(self) -> IntegerTable:
         """Return the public integer table before the first round."""
@@ -232,7 +243,7 @@ class TrainingPlan:
         return sorted(np.array_split(order, rounds_per_epoch)[position].tolist())
 
 
-def _terms(settings: TrainingSettings, participants: int) -> CommitteeTerms | None:
+def _committee(settings: TrainingSettings, participants: int) -> CommitteeTerms | None:
     """Return the committee's terms: as many corrupt participants as the cohort leaves room for."""
     if settings.protection != "committee":
         return None
@@ -292,10 +303,16 @@ def _raters_group(items: int) -> RowGroup:
     )
 
 
-def _codec(groups: Sequence[RowGroup], users: int, largest_participant: int) -> TableCodec:
-    try:
-        return TableCodec(groups, users, largest_participant)
-    except WordSizeError as error:
-        raise WordSizeError(
-            f"{error}; in a training this means fewer rounds, or fewer users"
-        ) from error
+def deal_users(users: int, silos: int | None) -> tuple[NDArray[np.int32], ...]:
+    """Return the user codes of each participant: one user each, or dealt out to silos in turn.
+
+    Raises
+    ------
+    SettingsError
+        More silos than users.
+    """
+    count = users if silos is None else silos
+    if count > users:
+        raise SettingsError(f"{silos} silos for {users} users: some would own nothing")
+    codes = np.arange(users, dtype=np.int32)
+    return tuple(codes[start::count] for start in range(count))

@@ -22,7 +22,7 @@ class Reading:
     """The public model."""
     raters: Int64Array | None
     """How many users rated each item, shape (items,), and 0 where they are fewer than
-    `TrainingPlan.min_raters`; None in trainings that do not count."""
+    `TrainingSettings.min_raters`; None in trainings that do not count."""
     errors: Fit | Ranking | None
     """The sum of what participants measured; None in trainings that hold nothing back."""
 
@@ -76,7 +76,7 @@ class TableReader:
         raters: Int64Array | None = None
         if plan.counts_raters:
             counts = table[plan.codec.position(RATERS)][:, 0]
-            raters = np.where(counts >= plan.min_raters, counts, 0)
+            raters = np.where(counts >= plan.settings.min_raters, counts, 0)
             values = {**values, RATERS: raters[:, np.newaxis].astype(np.float64)}
         errors = None
         if plan.summed_errors is not None:

@@ -13,10 +13,9 @@ import numpy as np
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey, save_participants_key
-from fedmf.federation import LocalEngine, Training, TrainingPlan, TrainingSettings
+from fedmf.federation import LocalEngine, Training, TrainingSettings
 from fedmf.federation.enrolment_files import CHARTER, write_enrolment
 from fedmf.federation.local.roles import make_server
-from fedmf.federation.public_facts import PublicFacts
 from fedmf.federation.silos import (
     Coordinator,
     CoordinatorSettings,
@@ -118,12 +117,8 @@ class Town:
             Counted round -> silos whose uploads it does not include.
         """
         training, heldout = self.joint_ratings()
-        plan = TrainingPlan.from_facts(
-            replace(self.settings, protection="none", silos=SILOS),
-            PublicFacts.of_silos(len(self.item_ids), SCALE, self.federation.users),
-            public_key=None,
-            measured=True,
-        )
+        settings = replace(self.settings, protection="none", silos=SILOS)
+        plan = replace(self.federation.plan, settings=settings, public_key=None)
         with LocalEngine(plan, None, training, heldout) as engine:
             server = make_server(plan.session, None, plan.start_table())
             dropping: Any = Dropping(engine, dict(dropped or {}))

@@ -8,11 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fedmf.crypto.labels import fingerprint, labelled_hash
 from fedmf.crypto.master_secret import CHECK_BYTES
 from fedmf.errors import MessageError, SettingsError
 from fedmf.federation.plan import TrainingPlan
-from fedmf.federation.public_facts import PublicFacts
 from fedmf.federation.settings import TrainingSettings
 from fedmf.protocol import Session
 from fedmf.protocol.json_documents import Format, JsonDocument, as_text
@@ -131,7 +133,7 @@ class Federation(JsonDocument):
             Facts that do not fit each other.
         """
         settings = replace(settings, silos=len(users))
-        plan = _plan(settings, item_ids, scale, users, public_key, None, measured=measured)
+        plan = TrainingPlan(settings, len(item_ids), scale, user_codes(users), measured, public_key)
         terms = plan.session.committee
         if members is None:
             members = range(0 if terms is None else terms.members)
@@ -158,14 +160,14 @@ class Federation(JsonDocument):
     @cached_property
     def plan(self) -> TrainingPlan:
         """The plan that everybody derives from these facts."""
-        return _plan(
+        return TrainingPlan(
             self.settings,
-            self.item_ids,
+            len(self.item_ids),
             self.scale,
-            self.users,
+            user_codes(self.users),
+            self.measured,
             self.session.public_key,
             self.session.session_id,
-            measured=self.measured,
         )
 
     @cached_property
@@ -199,20 +201,16 @@ class Federation(JsonDocument):
         return cls.from_bytes(data, str(path))
 
 
-def _plan(
-    settings: TrainingSettings,
-    item_ids: Sequence[Id],
-    scale: RatingScale,
-    users: Sequence[int],
-    public_key: int | None,
-    session_id: bytes | None,
-    *,
-    measured: bool,
-) -> TrainingPlan:
-    return TrainingPlan.from_facts(
-        settings,
-        PublicFacts.of_silos(len(item_ids), scale, users),
-        public_key=public_key,
-        session_id=session_id,
-        measured=measured,
-    )
+def user_codes(users: Sequence[int]) -> tuple[NDArray[np.int32], ...]:
+    """Return the user codes of silos that own so many users each; they go on from silo to silo.
+
+    Raises
+    ------
+    SettingsError
+        A silo without users.
+    """
+    empty = [str(silo) for silo, count in enumerate(users) if count < 1]
+    if empty:
+        raise SettingsError(f"every silo has users; silo {', '.join(empty)} has none")
+    ends = np.cumsum(users)
+    return tuple(np.split(np.arange(ends[-1], dtype=np.int32), ends[:-1]))
