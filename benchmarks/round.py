@@ -43,7 +43,7 @@ from fedmf.benchmarking import (
     this_machine,
 )
 from fedmf.benchmarking.round_cost import THE_WHOLE
-from fedmf.federation.local.played_round import PlayedRound
+from fedmf.federation.rounds import Played
 from fedmf.figures import number_text
 from fedmf.protocol.committee_terms import LEAST_COHORT
 
@@ -100,13 +100,13 @@ def paillier(scheme: Scheme, items: int, participants: int) -> Figures:
 
 
 def figures(
-    scheme: Scheme, items: int, participants: int, played: PlayedRound, times: float = 1.0
+    scheme: Scheme, items: int, participants: int, played: Played, times: float = 1.0
 ) -> Figures:
     """Return the figures of a round, or of one that is so many times as large."""
-    values, uploads = items * FACTORS, len(played.protect)
-    checks, opening = played.begin + played.hear, played.open * times
-    server = sum(played.receive) * times * participants / uploads + played.serving * times
-    everybody = sum(played.protect) * times * participants / uploads
+    values, uploads = items * FACTORS, len(played.protecting)
+    checks, opening = played.begin_seconds + played.hear_seconds, played.open_seconds * times
+    server = sum(played.receiving) * times * participants / uploads + played.serving_seconds * times
+    everybody = sum(played.protecting) * times * participants / uploads
     everybody += participants * (checks + opening) + server + sum(played.members)
     is_slice = times != 1 or uploads != participants
     download = played.opening_bytes + played.closing_bytes + played.table_bytes
@@ -115,7 +115,7 @@ def figures(
         played,
         items=items,
         users=participants,
-        user_seconds=checks + statistics.median(played.protect) * times + opening,
+        user_seconds=checks + statistics.median(played.protecting) * times + opening,
         server_seconds=server,
         upload_bytes=statistics.median(played.upload_bytes) * times,
         download_bytes=download * times,
@@ -123,9 +123,9 @@ def figures(
     )
     return Figures(
         cost,
-        protect_ns=statistics.median(played.protect) * times / values * 1e9,
-        open_ns=(played.hear + played.open) * times / values * 1e9,
-        add_ns=statistics.median(played.receive) * times / values * 1e9,
+        protect_ns=statistics.median(played.protecting) * times / values * 1e9,
+        open_ns=(played.hear_seconds + played.open_seconds) * times / values * 1e9,
+        add_ns=statistics.median(played.receiving) * times / values * 1e9,
         limit_ns=limit(values),
         member_us=max(played.members, default=0.0) / uploads * 1e6,
         all_seconds=everybody,

@@ -57,10 +57,10 @@ def test_a_played_round_opens_to_the_sum_of_its_changes(protection: str) -> None
     changes = {number: random_change(3, rng) for number in range(4)}
     played = session.play(changes, warm_up=True)
     expected = np.sum([change[0].values for change in changes.values()], axis=0)
-    np.testing.assert_array_equal(played.table[0], expected)
+    np.testing.assert_array_equal(session.table[0], expected)
     assert played.closing.included == (0, 1, 2, 3)
-    steps = [*played.protect, *played.receive, played.hear, played.open, *played.members]
-    assert min(steps) > 0 if protection != "none" else len(played.receive) == 4
+    steps = [*played.protecting, *played.receiving, played.hear_seconds, played.open_seconds]
+    assert min([*steps, *played.members]) > 0 if protection != "none" else len(played.uploads) == 4
     assert len(played.members) == (4 if protection == "committee" else 0)
     assert (played.member_bytes > 0) == (protection == "committee")
 

@@ -31,7 +31,7 @@ from fedmf.federation import (
     TrainingSettings,
     Transcript,
 )
-from fedmf.federation.engine import Uploaded
+from fedmf.federation.engine import Population, Uploaded
 from fedmf.federation.local.roles import make_server
 from fedmf.federation.participant_states import read_states
 from fedmf.model import FloatTable, Method, PublicModel
@@ -101,7 +101,7 @@ class StopAfter:
         self._stop, self.folder = rounds, folder
         self.closings: list[bytes] = []
 
-    def keep_frozen(self, round_number: int, frozen: bytes, engine: Engine) -> None:
+    def keep_frozen(self, round_number: int, frozen: bytes, engine: Population) -> None:
         """Nothing is killed in the middle of a round here."""
 
     def keep(self, server_payload, closings, records, transcript, engine):  # type: ignore[no-untyped-def]

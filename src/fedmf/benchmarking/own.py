@@ -15,7 +15,7 @@ import numpy as np
 
 from fedmf.benchmarking.operations import ADD, MEMBER, OPEN, PROTECT, Cost, Operations
 from fedmf.benchmarking.scheme import FACTORS, Scheme, random_change
-from fedmf.federation.local.played_round import PlayedRound
+from fedmf.federation.rounds import Played
 from fedmf.protocol.committee_terms import LEAST_COHORT
 
 PAILLIER_VALUES = 4_000
@@ -53,19 +53,19 @@ class OwnOperations(Operations):
             self._session.play(self._changes)
         played = self._session.play(self._changes)
         costs = {
-            PROTECT: Cost(statistics.median(played.protect), played.upload_bytes[0]),
-            ADD: Cost(statistics.median(played.receive), played.upload_bytes[0]),
+            PROTECT: Cost(statistics.median(played.protecting), played.upload_bytes[0]),
+            ADD: Cost(statistics.median(played.receiving), played.upload_bytes[0]),
             OPEN: self._opening(played),
         }
         if played.members:
-            pairs = len(played.members) * len(played.protect)
+            pairs = len(played.members) * len(played.protecting)
             costs[MEMBER] = Cost(sum(played.members) / pairs, played.member_bytes / pairs)
         return costs
 
-    def _opening(self, played: PlayedRound) -> Cost:
+    def _opening(self, played: Played) -> Cost:
         if self._server_opens:
-            return Cost(played.close, played.table_bytes)
-        return Cost(played.hear + played.open, played.table_bytes)
+            return Cost(played.close_seconds, played.table_bytes)
+        return Cost(played.hear_seconds + played.open_seconds, played.table_bytes)
 
 
 def own_operations(values: int, participants: int) -> list[Operations]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from fedmf.benchmarking.scheme import Scheme
-from fedmf.federation.local.played_round import PlayedRound
+from fedmf.federation.rounds import Played
 
 GIGABIT = 2**30
 """Bits a second of the authors' network, as their prototype computes it."""
@@ -63,7 +63,7 @@ class RoundCost:
     def of(
         cls,
         scheme: Scheme,
-        played: PlayedRound,
+        played: Played,
         *,
         items: int,
         users: int,

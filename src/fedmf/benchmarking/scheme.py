@@ -11,7 +11,7 @@ import numpy as np
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.crypto.randomness import KeyRandomness
-from fedmf.federation.local.played_round import PlayedSession
+from fedmf.federation.local.rehearsal import Rehearsal
 from fedmf.protocol import Change, GroupShape, RowChange, Session, TableShape, fresh_key
 from fedmf.protocol.committee_terms import LEAST_COHORT, CommitteeTerms, OpenedBy
 
@@ -69,7 +69,7 @@ class Scheme:
         uploads: int | None = None,
         openers: int = 1,
         logs: Path | None = None,
-    ) -> PlayedSession:
+    ) -> Rehearsal:
         """Return a session of one table whose roles all live here.
 
         Parameters
@@ -100,7 +100,7 @@ class Scheme:
             committee=committee,
         )
         uploading = range(uploads or participants)
-        return PlayedSession(session, self.key, uploading, openers=openers, logs=logs)
+        return Rehearsal(session, self.key, uploading, openers=openers, logs=logs)
 
 
 def random_change(rows: int, rng: np.random.Generator) -> Change:

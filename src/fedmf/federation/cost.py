@@ -1,7 +1,8 @@
 """What a training will cost, measured on a few values before it starts.
 
-Sizes are exact. Times are measured on this machine: protecting, adding and opening on a few rows,
-the user step on the median participant; from there they grow linearly.
+Sizes are exact. Times are measured on this machine: protecting, adding and opening in one round of
+a small session that is rehearsed, the user step on the median participant; from there they grow
+linearly.
 """
 
 from __future__ import annotations
@@ -10,20 +11,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.participants_key import ParticipantsKey
-from fedmf.federation.local.rehearsal import Rehearsed, rehearse
+from fedmf.federation.local.rehearsal import Rehearsal
 from fedmf.federation.local.roles import participants_half
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.table_reader import TableReader
 from fedmf.protocol import (
     ClosingMessage,
+    ParticipantProtection,
+    RowChange,
     Rows,
     Session,
     TableShape,
     UploadMessage,
 )
 from fedmf.protocol.committee.table_payload import OPENED_TABLE_EXTRA
+from fedmf.protocol.committee_terms import LEAST_COHORT
 from fedmf.protocol.compact_words import table_bytes
 from fedmf.protocol.framing import FRAME_BYTES
 from fedmf.protocol.session import Upload
@@ -72,57 +78,88 @@ def forecast(
     workers
         Processes of the local engine.
     """
-    session, cohort = plan.session, plan.cohort(plan.session.rounds)
-    travelling = session.schedule.load(session.rounds).part
+    session = plan.session
     protection = participants_half(session, key, plan.start_table(), ())
     everybody = [training.owned_by(users) for users in plan.members]
-    middle = sorted(range(len(everybody)), key=lambda number: len(everybody[number]))
-    median = everybody[middle[len(everybody) // 2]]
-    kept_back = heldout.owned_by(plan.members[middle[len(everybody) // 2]])
+    in_order = sorted(range(len(everybody)), key=lambda number: len(everybody[number]))
+    middle = in_order[len(in_order) // 2]
+    median, kept_back = everybody[middle], heldout.owned_by(plan.members[middle])
     unit = _measure_units(session, key)
-    members = 0 if session.committee is None else session.committee.members
     step = _measure_step(plan, median)
 
-    def uploaded(owned: OwnedRatings) -> Rows | None:
-        if session.upload == "part":
-            return plan.rows_changed(owned)
-        return None if travelling.is_whole else travelling.rows_by_group()
+    def uploaded(owned: OwnedRatings) -> int:
+        """Return the work of protecting or adding a participant's upload."""
+        return protection.work(_uploaded_rows(plan, owned))
 
-    def own_seconds(owned: OwnedRatings) -> float:
-        return step * len(owned) + unit.protect * protection.work(uploaded(owned))
-
-    share = len(cohort) / len(everybody)
-    server = share * unit.add * sum(protection.work(uploaded(owned)) for owned in everybody)
-    nonce = bytes(session.nonce_bytes)
-    upload = UploadMessage(1, 0, nonce, uploaded(median), b"").to_bytes(session)
-    closing = ClosingMessage(1, tuple(cohort), (nonce,) * len(cohort)).to_bytes(session)
-    if session.sends_opened_tables:
-        table = table_bytes(session.shape, session.download)
-        table += OPENED_TABLE_EXTRA if session.committee is not None else 0
-    else:
-        # A blind committee's table comes as the change of one round.
-        changed = uploaded(median) if session.committee is not None else None
-        table = protection.payload_bytes(changed) + unit.table_extra
-    downloads = FRAME_BYTES + table + len(closing)
-    if session.committee is not None:
-        downloads += unit.round_extra + HASH_BYTES * len(cohort)
-    member = unit.member * len(cohort)
+    cohort = len(plan.cohort(session.rounds))
+    share = cohort / len(everybody)
+    server = share * unit.add * sum(map(uploaded, everybody))
+    members = 0 if session.committee is None else session.committee.members
     # The local engine opens the whole table once in each worker.
     opening = unit.open * protection.work()
-    busy = share * sum(own_seconds(owned) for owned in everybody)
+    busy = share * sum(step * len(owned) + unit.protect * uploaded(owned) for owned in everybody)
+    rows = _uploaded_rows(plan, median)
+    upload = UploadMessage(1, 0, bytes(session.nonce_bytes), rows, b"").to_bytes(session)
     return Forecast(
-        participant_seconds=own_seconds(median)
+        participant_seconds=step * len(median)
+        + unit.protect * uploaded(median)
         + unit.open * protection.work(plan.rows_read(median, kept_back)),
         server_seconds=server,
-        member_seconds=member,
-        upload_bytes=len(upload) + protection.payload_bytes(uploaded(median)) + unit.upload_extra,
-        download_bytes=downloads,
-        total_seconds=session.rounds * (busy / workers + opening + server + members * member)
+        member_seconds=unit.member * cohort,
+        upload_bytes=len(upload) + protection.payload_bytes(rows) + unit.upload_extra,
+        download_bytes=_download_bytes(plan, protection, unit, rows),
+        total_seconds=session.rounds
+        * (busy / workers + opening + server + members * unit.member * cohort)
         + opening,
     )
 
 
-def _measure_units(session: Session, key: ParticipantsKey | None) -> Rehearsed:
+def _uploaded_rows(plan: TrainingPlan, owned: OwnedRatings) -> Rows | None:
+    """Return the rows that a participant's upload holds in the last round; None: all."""
+    if plan.session.upload == "part":
+        return plan.rows_changed(owned)
+    travelling = plan.session.schedule.load(plan.session.rounds).part
+    return None if travelling.is_whole else travelling.rows_by_group()
+
+
+def _download_bytes(
+    plan: TrainingPlan, protection: ParticipantProtection, unit: _Units, uploaded: Rows | None
+) -> int:
+    """Return what a participant hears of a round that everybody's upload counts in."""
+    session, cohort = plan.session, tuple(plan.cohort(plan.session.rounds))
+    nonces = (bytes(session.nonce_bytes),) * len(cohort)
+    size = FRAME_BYTES + len(ClosingMessage(1, cohort, nonces).to_bytes(session))
+    if session.committee is not None:
+        size += unit.round_extra + HASH_BYTES * len(cohort)
+    if session.sends_opened_tables:
+        size += table_bytes(session.shape, session.download)
+        return size + (OPENED_TABLE_EXTRA if session.committee is not None else 0)
+    # A blind committee's table comes as the change of one round.
+    changed = uploaded if session.committee is not None else None
+    return size + protection.payload_bytes(changed) + unit.table_extra
+
+
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """What a round cost: processor seconds per unit of work of the protection, and extra bytes."""
+
+    protect: float
+    add: float
+    open: float
+    """Seconds per unit of work, for one upload or one table."""
+    member: float
+    """Seconds of one member of the committee per upload; 0 without one."""
+    protect_seconds: float
+    """Seconds of protecting the whole sample."""
+    upload_extra: int
+    table_extra: int
+    """Bytes of their messages beyond the protected words and what is listed."""
+    round_extra: int
+    """Bytes of the opening of the round, and of its closing beyond what it lists."""
+
+
+def _measure_units(session: Session, key: ParticipantsKey | None) -> _Units:
+    """Rehearse sessions like the one in question with fewer rows, until one takes long enough."""
     for values in SAMPLE_VALUES:
         groups = tuple(
             replace(group, rows=min(group.rows, max(1, values // group.columns)))
@@ -132,10 +169,42 @@ def _measure_units(session: Session, key: ParticipantsKey | None) -> Rehearsed:
         small = replace(
             session, shape=TableShape(groups), upload=upload, slices=None, download=None
         )
-        rehearsed = rehearse(small, key)
-        if rehearsed.protect_seconds > LONG_ENOUGH:
+        units = _rehearse(small, key)
+        if units.protect_seconds > LONG_ENOUGH:
             break
-    return rehearsed
+    return units
+
+
+def _rehearse(session: Session, key: ParticipantsKey | None) -> _Units:
+    """Rehearse one round of a session, with as few participants as it takes, and measure it."""
+    uploads = 1
+    if session.committee is not None:
+        uploads = LEAST_COHORT
+        least = replace(session.committee, corrupt=1, smallest_cohort=uploads)
+        session = replace(session, committee=least)
+    rows = [np.arange(group.rows) for group in session.shape.groups]
+    change = [
+        RowChange(listed, np.ones((group.rows, group.columns), dtype=np.int64))
+        for listed, group in zip(rows, session.shape.groups, strict=True)
+    ]
+    rehearsal = Rehearsal(session, key, range(uploads))
+    played = rehearsal.play(dict.fromkeys(range(uploads), change), warm_up=True)
+    half = rehearsal.participants
+    named = rows if session.upload == "part" else None
+    plain = UploadMessage(1, 0, bytes(session.nonce_bytes), named, b"")
+    work, protecting = half.work(), min(played.protecting)
+    return _Units(
+        protect=protecting / work,
+        add=min(played.receiving) / work,
+        open=played.open_seconds / work,
+        member=sum(played.members) / (len(played.members) * uploads) if played.members else 0.0,
+        protect_seconds=protecting,
+        upload_extra=(
+            played.upload_bytes[0] - len(plain.to_bytes(session)) - half.payload_bytes(named)
+        ),
+        table_extra=played.table_bytes - FRAME_BYTES - half.payload_bytes(),
+        round_extra=max(len(played.closing.proof) - HASH_BYTES * uploads, 0) + played.opening_bytes,
+    )
 
 
 def _measure_step(plan: TrainingPlan, owned: OwnedRatings) -> float:

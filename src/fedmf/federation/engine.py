@@ -97,7 +97,10 @@ class Carrier(Protocol):
         ...
 
     def table_copy(self) -> bytes:
-        """Return the last distributed table as a participant seals it for those who come late."""
+        """Return the last distributed table as a participant seals it for those who come late.
+
+        Empty where they are served otherwise.
+        """
         ...
 
 

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fedmf.errors import FedmfError
-from fedmf.federation.engine import Carrier
+from fedmf.federation.engine import Carrier, Observation
 from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, member_name, participant_name
 from fedmf.protocol import ClosingMessage, Server
+
+Clock = Callable[[], float]
+"""Returns seconds since some moment."""
+
+
+def no_clock() -> float:
+    """Return what is subtracted where nothing is measured: NaN."""
+    return math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What the steps of each role are timed by."""
+
+    server: Clock = time.process_time
+    members: Clock = time.process_time
+    """From a request to the reply; processor time where members live in this process."""
+    wall: Clock = time.perf_counter
+    """The whole round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +42,77 @@ class Received:
     size: int
     """Bytes of its message."""
     seconds: float
-    """Processor time of the participant in this round."""
+    """Of the participant: see `Uploaded.seconds`."""
+    server_seconds: float
+    """Of the server: from these bytes to the sum."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Played:
-    """A round that is over."""
+    """The record of a round: how it ended, and what every step of it cost."""
 
     round: int
     """Its number; void ones have numbers, too."""
-    closing: ClosingMessage
-    """How it ended."""
-    data: bytes
-    """The same as bytes."""
-    uploads: Sequence[Received]
+    cohort: Sequence[int] = ()
+    """Who was asked to take part, ascending."""
+    void_before: int = 0
+    """Rounds before this one, since the last that counted, that ended void."""
+    uploads: list[Received] = field(default_factory=list)
     """What was received, before anything was left out."""
-    opening_bytes: int
-    """Size of what everybody heard at its beginning."""
+    closing: ClosingMessage = field(default_factory=lambda: ClosingMessage(1, ()))
+    """How it ended."""
+    observation: Observation = field(default_factory=Observation)
+    """What the table after it is worth, as far as what carries the messages knows."""
+    download_bytes: int = 0
+    """The table before the round, how the round began and how it ended, as everybody hears it."""
+    opening_bytes: int = 0
+    closing_bytes: int = 0
+    table_bytes: int = 0
+    """How the round began, how it ended, and the table after it."""
+    seconds: float = 0.0
+    """Wall time from the beginning to the new table."""
+    serving_seconds: float = 0.0
+    """All that the server did beside receiving uploads."""
+    close_seconds: float = 0.0
+    """The step of it that closed the round; where the server opens sums, it does it here."""
+    member_seconds: dict[int, float] = field(default_factory=dict)
+    """For each member of the committee that replied: all that it did."""
+    member_bytes: int = 0
+    """What the server and all members sent each other."""
+    begin_seconds: float = math.nan
+    hear_seconds: float = math.nan
+    open_seconds: float = math.nan
+    """The median participant's checks of how the round began and how it ended, and opening the
+    table; NaN where what carries the messages does not measure them."""
+
+    @property
+    def protecting(self) -> list[float]:
+        """The participant's seconds for each upload."""
+        return [one.seconds for one in self.uploads]
+
+    @property
+    def receiving(self) -> list[float]:
+        """The server's seconds for each upload."""
+        return [one.server_seconds for one in self.uploads]
+
+    @property
+    def upload_bytes(self) -> list[int]:
+        """The size of each upload."""
+        return [one.size for one in self.uploads]
+
+    @property
+    def members(self) -> list[float]:
+        """The seconds of each member of the committee."""
+        return list(self.member_seconds.values())
+
+    @property
+    def server_seconds(self) -> float:
+        """All that the server did."""
+        return self.serving_seconds + sum(self.receiving)
 
 
 class RoundPlayer:
-    """Takes a server through rounds: opening, uploads, freezing, answers, closing.
+    """Takes a server through rounds: beginning, uploads, freezing, answers, closing, next table.
 
     Parameters
     ----------
@@ -51,33 +121,45 @@ class RoundPlayer:
     carrier
         Carries the messages.
     transcript
-        Records them.
+        Records them; None: nobody does, since digests of all uploads take a third of a server.
     keep_frozen
-        Makes a frozen round durable, by its number, before anybody is asked to open it.
+        Makes a frozen round durable, by its number, before anybody is asked to open it; None: the
+        round does not survive a kill.
     refuse
         Hears of uploads that the server refuses, by participant; None: these are errors.
+    clocks
+        What steps are timed by.
     """
 
     def __init__(
         self,
         server: Server,
         carrier: Carrier,
-        transcript: Transcript,
-        keep_frozen: Callable[[int, bytes], None],
+        transcript: Transcript | None = None,
+        *,
+        keep_frozen: Callable[[int, bytes], None] | None = None,
         refuse: Callable[[int, FedmfError], None] | None = None,
+        clocks: Clocks | None = None,
     ) -> None:
-        self._server = server
+        self.server = server
         self._carrier = carrier
-        self._transcript = transcript
+        self._transcript = transcript or Transcript(is_kept=False)
         self._keep_frozen = keep_frozen
         self._refuse = refuse
-        self.server_seconds = 0.0
-        """Processor seconds of the server so far."""
-        self.member_seconds: dict[int, float] = {}
-        """Processor seconds of the members of the committee in the last round."""
+        self._clocks = clocks or Clocks()
+        self._table_bytes = 0
 
-    def play(self, cohort: Sequence[int], leaving: frozenset[int], frozen: bytes = b"") -> Played:
-        """Play the next round to its closing, which nobody has heard yet.
+    def distribute(self) -> Observation:
+        """Hand out the table as it is, before the first round that is played; say what it is worth.
+
+        A table goes out after each round by itself.
+        """
+        return self._distribute(Played(self.server.next_round))
+
+    def play(
+        self, cohort: Sequence[int], leaving: frozenset[int] = frozenset(), frozen: bytes = b""
+    ) -> Played:
+        """Play the next round, to the table after it.
 
         Parameters
         ----------
@@ -89,90 +171,119 @@ class RoundPlayer:
             The round as `Server.frozen` returned it before a crash: whoever still lives goes on
             with what was uploaded then. Empty: it begins.
         """
-        self.member_seconds = {}
-        number = self._server.next_round
-        uploads: list[Received] = []
-        opening = b""
+        start = self._clocks.wall()
+        played = Played(self.server.next_round, tuple(cohort))
         if frozen:
-            self._server.restore_frozen(frozen)
+            self.server.restore_frozen(frozen)
         else:
-            opening = self._open(cohort)
-            if not self._server.is_void:
-                uploads = self._collect(number, cohort, leaving)
-                self._freeze(number)
-        self._server.settle()
-        self._consult()
-        closing = self._server.close_round()
-        data = closing.to_bytes(self._server.session)
-        self._transcript.record(number, SERVER, EVERYBODY, "closing", data)
-        return Played(number, closing, data, uploads, len(opening))
+            self._begin(played)
+            if not self.server.is_void:
+                self._collect(played, leaving)
+                self._freeze(played)
+        with self._serving(played):
+            self.server.settle()
+        self._consult(played)
+        played.download_bytes = self._table_bytes
+        self._close(played)
+        played.observation = self._distribute(played)
+        played.download_bytes += played.opening_bytes + played.closing_bytes
+        played.seconds = self._clocks.wall() - start
+        return played
 
-    def _open(self, cohort: Sequence[int]) -> bytes:
-        """Begin a round; return what everybody hears of it."""
-        self._server.prepare_round()
-        self._consult()
-        if self._server.is_void:
-            return b""
-        number = self._server.next_round
-        with self.timed():
-            opening = self._server.open_round(cohort)
+    def _begin(self, played: Played) -> None:
+        """Begin a round, and tell everybody where there is something to tell."""
+        with self._serving(played):
+            self.server.prepare_round()
+        self._consult(played)
+        if self.server.is_void:
+            return
+        with self._serving(played):
+            opening = self.server.open_round(played.cohort)
+        played.opening_bytes = len(opening)
         if opening:
-            self._transcript.record(number, SERVER, EVERYBODY, "opening", opening)
+            self._transcript.record(played.round, SERVER, EVERYBODY, "opening", opening)
             self._carrier.begin_round(opening)
-        return opening
 
-    def _collect(
-        self, number: int, cohort: Sequence[int], leaving: frozenset[int]
-    ) -> list[Received]:
-        """Receive the uploads of a round; return what they cost, whatever becomes of them."""
-        uploads = []
-        for uploaded in self._carrier.collect(cohort, leaving):
+    def _collect(self, played: Played, leaving: frozenset[int]) -> None:
+        """Receive the uploads of a round, and note what they cost, whatever becomes of them."""
+        for uploaded in self._carrier.collect(played.cohort, leaving):
             sender = participant_name(uploaded.participant)
-            self._transcript.record(number, sender, SERVER, "upload", uploaded.message)
+            self._transcript.record(played.round, sender, SERVER, "upload", uploaded.message)
+            start = self._clocks.server()
             try:
-                with self.timed():
-                    self._server.receive(uploaded.message)
+                self.server.receive(uploaded.message)
             except FedmfError as error:
                 if self._refuse is None:
                     raise
+                played.serving_seconds += self._clocks.server() - start
                 self._refuse(uploaded.participant, error)
             else:
+                seconds = self._clocks.server() - start
                 size = len(uploaded.message)
-                uploads.append(Received(uploaded.participant, size, uploaded.seconds))
-        return uploads
+                received = Received(uploaded.participant, size, uploaded.seconds, seconds)
+                played.uploads.append(received)
+            # The next upload is made without this one's message in memory.
+            del uploaded
 
-    def _freeze(self, number: int) -> None:
+    def _freeze(self, played: Played) -> None:
         """End the time for uploads, and write down what is going to be opened."""
-        with self.timed():
-            self._server.freeze()
-        self._consult()
-        frozen = self._server.frozen()
-        if frozen:
-            self._keep_frozen(number, frozen)
+        with self._serving(played):
+            self.server.freeze()
+        self._consult(played)
+        if self._keep_frozen is not None and (frozen := self.server.frozen()):
+            self._keep_frozen(played.round, frozen)
 
-    def _consult(self) -> None:
+    def _consult(self, played: Played) -> None:
         """Carry messages between the server and the members of its committee, if it has one."""
-        number = self._server.next_round
-        while requests := self._requests():
+        clock = self._clocks.members
+        while True:
+            with self._serving(played):
+                requests = self.server.requests()
+            if not requests:
+                return
             for member, request in requests.items():
                 name = member_name(member)
-                self._transcript.record(number, SERVER, name, "request", request)
-            asked = time.process_time()
+                self._transcript.record(played.round, SERVER, name, "request", request)
+                played.member_bytes += len(request)
+            asked = clock()
             for member, reply in self._carrier.consult(requests):
-                taken = time.process_time() - asked
-                self.member_seconds[member] = self.member_seconds.get(member, 0.0) + taken
-                self._transcript.record(number, member_name(member), SERVER, "reply", reply)
-                with self.timed():
-                    self._server.hear(member, reply)
-                asked = time.process_time()
+                seconds = played.member_seconds.get(member, 0.0) + clock() - asked
+                played.member_seconds[member] = seconds
+                played.member_bytes += len(reply)
+                self._transcript.record(played.round, member_name(member), SERVER, "reply", reply)
+                with self._serving(played):
+                    self.server.hear(member, reply)
+                asked = clock()
 
-    def _requests(self) -> Mapping[int, bytes]:
-        with self.timed():
-            return self._server.requests()
+    def _close(self, played: Played) -> None:
+        """Close the round, and tell everybody."""
+        start = self._clocks.server()
+        played.closing = self.server.close_round()
+        data = played.closing.to_bytes(self.server.session)
+        played.close_seconds = self._clocks.server() - start
+        played.serving_seconds += played.close_seconds
+        played.closing_bytes = len(data)
+        self._transcript.record(played.round, SERVER, EVERYBODY, "closing", data)
+        self._carrier.deliver_closing(data)
+
+    def _distribute(self, played: Played) -> Observation:
+        """Hand out the table after a round, and have it copied for those who come late."""
+        with self._serving(played):
+            message = self.server.table_message()
+            data = message.to_bytes(self.server.session)
+        self._table_bytes = played.table_bytes = len(data)
+        self._transcript.record(message.round, SERVER, EVERYBODY, "table", data)
+        observation = self._carrier.distribute(data)
+        if self.server.needs_copy and self.server.counted_rounds:
+            copy = self._carrier.table_copy()
+            if copy:
+                self._transcript.record(message.round, participant_name(0), SERVER, "copy", copy)
+                self.server.keep_copy(copy)
+        return observation
 
     @contextmanager
-    def timed(self) -> Iterator[None]:
+    def _serving(self, played: Played) -> Iterator[None]:
         """Charge what happens inside to the server."""
-        before = time.process_time()
+        before = self._clocks.server()
         yield
-        self.server_seconds += time.process_time() - before
+        played.serving_seconds += self._clocks.server() - before

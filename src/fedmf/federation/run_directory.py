@@ -34,7 +34,7 @@ from fedmf.crypto.participants_key import (
 )
 from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation.data_choice import DataChoice
-from fedmf.federation.engine import Engine
+from fedmf.federation.engine import Population
 from fedmf.federation.enrolment_files import CHARTER
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.settings import TrainingSettings
@@ -55,7 +55,7 @@ class Checkpoint:
     """The state after some round."""
 
     folder: Path
-    """Where the participants' states lie, for `Engine.restore`."""
+    """Where the participants' states lie, for `Population.restore`."""
     server_payload: bytes
     """The protected table."""
     closings: Sequence[bytes]
@@ -69,7 +69,7 @@ class FrozenRound:
     """A round whose set of uploads is frozen."""
 
     folder: Path
-    """Where the participants' pending states lie, for `Engine.restore_pending`."""
+    """Where the participants' pending states lie, for `Population.restore_pending`."""
     round: bytes
     """For `Server.restore_frozen`."""
 
@@ -226,7 +226,7 @@ class RunDirectory:
         """Write down a committee's charter, for whoever wants to compare its fingerprint."""
         write_file(self.path / CHARTER, charter.to_bytes())
 
-    def keep_frozen(self, round_number: int, frozen: bytes, engine: Engine) -> None:
+    def keep_frozen(self, round_number: int, frozen: bytes, engine: Population) -> None:
         """Write down a frozen round, before anybody is asked to open it."""
         with new_folder(self._frozen_folder) as filling:
             digest = hashlib.sha256(frozen).hexdigest()
@@ -263,7 +263,7 @@ class RunDirectory:
         closings: Sequence[bytes],
         records: Sequence[RoundRecord],
         transcript: Transcript,
-        engine: Engine,
+        engine: Population,
     ) -> None:
         """Write the checkpoint of the last round and remove older ones."""
         folder = self._checkpoint_folder(len(closings))

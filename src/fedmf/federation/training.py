@@ -1,22 +1,21 @@
-"""The rounds of one training: tables out, uploads in, closings out, over any engine."""
+"""A training whose participants are simulated: what its rounds taught and cost, and its result."""
 
 from __future__ import annotations
 
 import math
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from fedmf.errors import ProtocolError
 from fedmf.federation.attendance import Attendance
-from fedmf.federation.engine import Engine, Observation
+from fedmf.federation.conductor import Conductor
+from fedmf.federation.engine import Engine, Population
 from fedmf.federation.measurement import Fit
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.ranking import Ranking
-from fedmf.federation.rounds import RoundPlayer
-from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, participant_name
+from fedmf.federation.rounds import Played, RoundPlayer
+from fedmf.federation.transcript import Transcript
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
     IntegerTable,
@@ -37,8 +36,6 @@ LEARNED = frozenset(
     )
 )
 """What a record says of the model; the rest is cost."""
-MOST_VOID_ROUNDS = 5
-"""So many void rounds in a row are borne; a kill in the middle of one accounts for one or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,8 @@ class RoundRecord:
     participant_seconds_max: float
     """Processor seconds over the included participants: opening, step and protecting."""
     server_seconds: float
-    """Processor seconds of the server: checking and adding uploads, and encoding the table."""
+    """Processor seconds of the server, all its steps: from checking and adding uploads to encoding
+    the table."""
     upload_bytes_median: float
     download_bytes_median: float
     """Bytes per included participant."""
@@ -84,6 +82,34 @@ class RoundRecord:
     like `rmse`."""
     summed_ndcg_at_10: float = math.nan
     """What the opened table says of it, with the delay of `summed_rmse`."""
+
+    @classmethod
+    def of(cls, played: Played, number: int) -> RoundRecord:
+        """Return the record of a round that was played, under its number in learning."""
+        included = [
+            one for one in played.uploads if one.participant in set(played.closing.included)
+        ]
+        seen, summed = played.observation, played.observation.summed
+        return cls(
+            round=number,
+            rmse=seen.heldout.rmse,
+            mae=seen.heldout.mae,
+            training_loss=seen.training.rmse**2,
+            summed_rmse=summed.rmse if isinstance(summed, Fit) else math.nan,
+            seconds=played.seconds,
+            participant_seconds_median=_median([one.seconds for one in included]),
+            participant_seconds_max=max((one.seconds for one in included), default=math.nan),
+            server_seconds=played.server_seconds,
+            upload_bytes_median=_median([float(one.size) for one in included]),
+            download_bytes_median=float(played.download_bytes),
+            included=len(played.closing.included),
+            dropped=len(played.cohort) - len(played.closing.included),
+            member_seconds_median=_median(played.members),
+            void_before=played.void_before,
+            ndcg_at_10=seen.ranking.ndcg_at_10,
+            hr_at_10=seen.ranking.hr_at_10,
+            summed_ndcg_at_10=summed.ndcg_at_10 if isinstance(summed, Ranking) else math.nan,
+        )
 
     def cost_as_json(self) -> dict[str, float | int | None]:
         """Return what the round cost and who was in it: all there is to say of the set-up."""
@@ -133,7 +159,7 @@ class TrainingResult:
 class Keeper(Protocol):
     """Keeps what a training needs to go on after a kill."""
 
-    def keep_frozen(self, round_number: int, frozen: bytes, engine: Engine) -> None:
+    def keep_frozen(self, round_number: int, frozen: bytes, engine: Population) -> None:
         """Write down a round whose set of uploads is frozen, before anybody is asked to open it."""
         ...
 
@@ -143,29 +169,21 @@ class Keeper(Protocol):
         closings: Sequence[bytes],
         records: Sequence[RoundRecord],
         transcript: Transcript,
-        engine: Engine,
+        engine: Population,
     ) -> None:
         """Write a checkpoint, whole or not at all."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _HandedOut:
-    """A table that went out: the size of its message, and its fit."""
-
-    size: int
-    observation: Observation
-
-
 class Training:
-    """Conducts the rounds of a plan.
+    """Conducts a plan whose participants are simulated, and measures every round of it.
 
     Parameters
     ----------
     plan
         The public plan.
     engine
-        Carries the messages.
+        Carries the messages, and holds the participants.
     server
         At the start, or restored from a checkpoint.
     records
@@ -173,7 +191,7 @@ class Training:
     frozen
         The round that was about to be opened, from `Server.frozen`; empty: none was.
     transcript
-        Records them.
+        Records the messages.
     keeper
         Keeps checkpoints; None: nothing survives a kill.
     attendance
@@ -194,15 +212,12 @@ class Training:
     ) -> None:
         self._plan = plan
         self._engine = engine
-        self._keeper = keeper
-        self._attendance = attendance or Attendance()
-        # Without a reader nothing is recorded: digests of all uploads take a third of a server.
-        recorded = transcript is not None or keeper is not None
-        self._transcript = transcript or Transcript(is_kept=recorded)
         self._server = server
+        self._keeper = keeper
+        self._transcript = transcript or Transcript(is_kept=keeper is not None)
         self._records = list(records)
-        self._frozen = frozen
-        self._player = RoundPlayer(server, engine, self._transcript, self._keep_frozen)
+        player = RoundPlayer(server, engine, self._transcript, keep_frozen=self._keep_frozen)
+        self._conductor = Conductor(plan, player, self._keep, frozen=frozen, attendance=attendance)
 
     def run(self, after_round: Callable[[RoundRecord], None] | None = None) -> TrainingResult:
         """Run the rounds that are left.
@@ -213,30 +228,7 @@ class Training:
             Called with the record of each round, the set-up round included, once it is safely
             kept.
         """
-        handed_out = self._distribute()
-        void = 0
-        while not self._server.is_over:
-            record, handed_out = self._round(handed_out.size, void)
-            if record is None:
-                if handed_out.observation.has_settled:
-                    # Everybody has worked on this table: no round will ever move it.
-                    break
-                void += 1
-                if void > MOST_VOID_ROUNDS:
-                    raise ProtocolError(
-                        f"{void} rounds in a row ended void: too few participants or members of "
-                        "the committee are there"
-                    )
-                continue
-            void = 0
-            self._records.append(record)
-            if self._keeper is not None:
-                closings = [
-                    closing.to_bytes(self._plan.session) for closing in self._server.closings
-                ]
-                self._keeper.keep(
-                    self._server.payload(), closings, self._records, self._transcript, self._engine
-                )
+        for record in self._conductor.rounds():
             if after_round is not None:
                 after_round(record)
         setup = self._plan.setup_rounds
@@ -249,69 +241,24 @@ class Training:
             self._engine.user_factors(),
         )
 
-    def _round(self, download_bytes: int, void: int) -> tuple[RoundRecord | None, _HandedOut]:
-        """Play a round; its record is None where the round ended void."""
-        start = time.perf_counter()
-        counted = self._server.counted_rounds + 1
-        learning_round = counted - self._plan.setup_rounds
-        left = self._left()
-        cohort = self._attendance.present(self._plan.cohort(counted), learning_round, left)
-        leaving = self._attendance.leaving(learning_round, left)
-        before = self._player.server_seconds
-        played = self._player.play(cohort, leaving, self._frozen)
-        self._frozen = b""
-        closing = played.closing
-        self._engine.deliver_closing(played.data)
-        handed_out = self._distribute()
-        if not closing.counts(self._plan.session):
-            return None, handed_out
-        observation = handed_out.observation
-        summed = observation.summed
-        included = [one for one in played.uploads if one.participant in set(closing.included)]
-        record = RoundRecord(
-            round=self._server.counted_rounds - self._plan.setup_rounds,
-            rmse=observation.heldout.rmse,
-            mae=observation.heldout.mae,
-            training_loss=observation.training.rmse**2,
-            summed_rmse=summed.rmse if isinstance(summed, Fit) else math.nan,
-            seconds=time.perf_counter() - start,
-            participant_seconds_median=_median([one.seconds for one in included]),
-            participant_seconds_max=max((one.seconds for one in included), default=math.nan),
-            server_seconds=self._player.server_seconds - before,
-            upload_bytes_median=_median([float(one.size) for one in included]),
-            download_bytes_median=float(download_bytes + played.opening_bytes + len(played.data)),
-            included=len(closing.included),
-            dropped=len(cohort) - len(closing.included),
-            member_seconds_median=_median(list(self._player.member_seconds.values())),
-            void_before=void,
-            ndcg_at_10=observation.ranking.ndcg_at_10,
-            hr_at_10=observation.ranking.hr_at_10,
-            summed_ndcg_at_10=summed.ndcg_at_10 if isinstance(summed, Ranking) else math.nan,
-        )
-        return record, handed_out
-
     def _keep_frozen(self, number: int, frozen: bytes) -> None:
         if self._keeper is not None:
             self._keeper.keep_frozen(number, frozen, self._engine)
 
-    def _left(self) -> frozenset[int]:
-        """Return who has left, as the closings tell."""
+    def _keep(self, played: Played) -> RoundRecord | None:
+        """Write a checkpoint after a round that counts; a void one taught nobody anything."""
         session = self._plan.session
-        counted = [one.included for one in self._server.closings if one.counts(session)]
-        slices = self._plan.settings.slice_count
-        return self._attendance.have_left(counted, self._plan.setup_rounds, slices)
-
-    def _distribute(self) -> _HandedOut:
-        with self._player.timed():
-            message = self._server.table_message()
-            data = message.to_bytes(self._plan.session)
-        self._transcript.record(message.round, SERVER, EVERYBODY, "table", data)
-        observation = self._engine.distribute(data)
-        if self._server.needs_copy and self._server.counted_rounds:
-            copy = self._engine.table_copy()
-            self._transcript.record(message.round, participant_name(0), SERVER, "copy", copy)
-            self._server.keep_copy(copy)
-        return _HandedOut(len(data), observation)
+        if not played.closing.counts(session):
+            return None
+        number = self._server.counted_rounds - self._plan.setup_rounds
+        record = RoundRecord.of(played, number)
+        self._records.append(record)
+        if self._keeper is not None:
+            closings = [closing.to_bytes(session) for closing in self._server.closings]
+            self._keeper.keep(
+                self._server.payload(), closings, self._records, self._transcript, self._engine
+            )
+        return record
 
 
 def _median(values: Sequence[float]) -> float:

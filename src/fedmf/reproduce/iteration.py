@@ -17,7 +17,7 @@ import numpy as np
 
 from fedmf.benchmarking import ROUNDS, RoundCost, Scheme
 from fedmf.federation import TrainingPlan
-from fedmf.federation.local.played_round import PlayedSession
+from fedmf.federation.local.rehearsal import Rehearsal
 from fedmf.federation.local.roles import participants_half
 from fedmf.federation.table_codec import difference
 from fedmf.protocol import (
@@ -63,22 +63,22 @@ def _measure_whole(
     scheme: Scheme, plan: TrainingPlan, users: list[OwnedRatings], whole: ParticipantProtection
 ) -> RoundCost:
     changes = {number: _change(plan, owned) for number, owned in enumerate(users)}
-    session = PlayedSession(plan.session, scheme.key, changes)
+    session = Rehearsal(plan.session, scheme.key, changes)
     played = session.play(changes, warm_up=True)
     slowest = max(range(len(users)), key=lambda number: len(users[number]))
     reading = whole.work(plan.rows_read(users[slowest], users[slowest])) / whole.work()
     full = plan.session.upload == "full"
     # Full uploads cost everybody the same, and a median is steadier.
-    protect = statistics.median(played.protect) if full else played.protect[slowest]
-    user = _step_seconds(plan, users[slowest]) + played.begin + played.hear
+    protect = statistics.median(played.protecting) if full else played.protecting[slowest]
+    user = _step_seconds(plan, users[slowest]) + played.begin_seconds + played.hear_seconds
     return RoundCost.of(
         scheme,
         played,
         items=plan.session.shape.groups[0].rows,
         users=len(users),
         upload=plan.session.upload,
-        user_seconds=user + protect + played.open * reading,
-        server_seconds=sum(played.receive) + played.serving,
+        user_seconds=user + protect + played.open_seconds * reading,
+        server_seconds=played.server_seconds,
         upload_bytes=statistics.mean(played.upload_bytes),
         download_bytes=played.opening_bytes + played.closing_bytes + played.table_bytes,
     )
@@ -101,9 +101,9 @@ def _measure_slice(
     idle = by_ratings[-1]
     changes = {number: _on_slice(_change(plan, users[number]), rows) for number in sample}
     nothing = [RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, group.columns), np.int64))]
-    played_session = PlayedSession(session, scheme.key, [*sample, idle])
-    played = played_session.play({**changes, idle: nothing}, warm_up=True)
-    half = played_session.participants
+    rehearsal = Rehearsal(session, scheme.key, [*sample, idle])
+    played = rehearsal.play({**changes, idle: nothing}, warm_up=True)
+    half = rehearsal.participants
     times = whole.work() / half.work()
 
     def extrapolated(seconds: list[float], changed: list[OwnedRatings]) -> float:
@@ -118,17 +118,17 @@ def _measure_slice(
 
     slowest = users[sample[0]]
     reading = whole.work(plan.rows_read(slowest, slowest)) / whole.work()
-    uploads = len(played.receive)
-    user = _step_seconds(plan, slowest) + extrapolated(played.protect, [slowest])
-    user += _hearing_seconds(plan, whole) + played.open * times * reading
+    uploads = len(played.receiving)
+    user = _step_seconds(plan, slowest) + extrapolated(played.protecting, [slowest])
+    user += _hearing_seconds(plan, whole) + played.open_seconds * times * reading
     return RoundCost.of(
         scheme,
         played,
         items=group.rows,
         users=len(users),
         upload=plan.session.upload,
-        user_seconds=user + played.begin,
-        server_seconds=extrapolated(played.receive, users) + played.serving * times,
+        user_seconds=user + played.begin_seconds,
+        server_seconds=extrapolated(played.receiving, users) + played.serving_seconds * times,
         upload_bytes=_mean_upload(plan, users, whole),
         download_bytes=played.table_bytes * times + played.closing_bytes * len(users) / uploads,
         measured_on=f"{len(rows)} of {group.rows} items, {uploads} of {len(users)} users",

@@ -193,8 +193,8 @@ class SiloCarrier:
         self._counted += ClosingMessage.from_bytes(closing, session).counts(session)
 
     def table_copy(self) -> bytes:
-        """Raise ProtocolError: who comes late is handed all tables that were missed."""
-        raise ProtocolError("silos give the server no copies of the table")
+        """Return nothing: silos that come late are handed all tables that they missed."""
+        return b""
 
     def _least(self, cohort: int) -> int:
         """Return how many uploads it takes to go on."""

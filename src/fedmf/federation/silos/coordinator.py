@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
 from fedmf.errors import FedmfError, ProtocolError, SettingsError
+from fedmf.federation.conductor import Conductor
 from fedmf.federation.enrolment_files import CHARTER, read_charter, read_rosters
-from fedmf.federation.rounds import Played, RoundPlayer
+from fedmf.federation.rounds import Clocks, Played, RoundPlayer, no_clock
 from fedmf.federation.silos.carrier import SiloCarrier, Traffic
 from fedmf.federation.silos.coordinator_state import (
     Checkpoint,
@@ -20,8 +20,6 @@ from fedmf.federation.silos.history import History
 from fedmf.federation.silos.own_settings import CoordinatorSettings
 from fedmf.federation.silos.rounds_log import RoundEntry, RoundsLog
 from fedmf.federation.silos.transport import SiloTransport
-from fedmf.federation.training import MOST_VOID_ROUNDS
-from fedmf.federation.transcript import Transcript
 from fedmf.protocol import ClosingMessage, Server, server_protection
 from fedmf.protocol.committee.server import committee_server
 from fedmf.protocol.committee.server_table import CommitteeTable
@@ -82,10 +80,21 @@ class Coordinator:
             self._server.closings,
         )
         self._refused: dict[int, str] = {}
-        self._player = RoundPlayer(
-            self._server, self._carrier, Transcript(), self._state.keep_frozen, self._refuse
+        self._entries: list[RoundEntry] = []
+        player = RoundPlayer(
+            self._server,
+            self._carrier,
+            keep_frozen=self._state.keep_frozen,
+            refuse=self._refuse,
+            clocks=Clocks(members=no_clock),
         )
-        self._frozen = self._state.frozen(self._server.next_round)
+        self._conductor = Conductor(
+            self.federation.plan,
+            player,
+            self._keep,
+            explain=lambda: _reasons(self._entries[-1]),
+            frozen=self._state.frozen(self._server.next_round),
+        )
 
     @classmethod
     def open(cls, folder: Path, transport: SiloTransport) -> Coordinator:
@@ -122,61 +131,45 @@ class Coordinator:
             Unless the message says that the session ends, nothing is lost: open the coordinator
             again and go on.
         """
-        entries = []
-        void = 0
-        if not self._server.closings:
-            self._carrier.distribute(self._table())
-        while not self._server.is_over:
-            entry = self._round()
-            entries.append(entry)
-            if after_round is not None:
-                after_round(entry)
-            void = void + 1 if entry.void else 0
-            if void > MOST_VOID_ROUNDS:
-                raise ProtocolError(
-                    f"{void} rounds in a row ended void: too few silos or members of the committee "
-                    f"are there ({_reasons(entry)})"
-                )
-        self._finish()
-        return entries
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        self._locks.close()
-
-    def _round(self) -> RoundEntry:
-        start = time.monotonic()
-        self._carrier.traffic = Traffic()
-        self._refused = {}
-        cohort = self.federation.plan.cohort(self._server.counted_rounds + 1)
-        frozen, self._frozen = self._frozen, b""
         try:
-            played = self._player.play(cohort, frozenset(), frozen)
+            for entry in self._conductor.rounds():
+                if after_round is not None:
+                    after_round(entry)
         except ProtocolError as error:
             reasons = "; ".join(f"silo {k}: {why}" for k, why in self._errors().items())
             if not reasons or reasons in str(error):
                 raise
             raise ProtocolError(f"{error} ({reasons})") from error
-        self._carrier.deliver_closing(played.data)
-        self._carrier.distribute(self._table())
-        entry = self._entry(played, cohort, time.monotonic() - start)
-        closings = [one.to_bytes(self.federation.session) for one in self._server.closings]
+        self._finish()
+        return self._entries
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._locks.close()
+
+    def _keep(self, played: Played) -> RoundEntry:
+        """Write down a round, whatever became of it, and begin the account of the next."""
+        session = self.federation.session
+        entry = self._entry(played)
+        closings = [one.to_bytes(session) for one in self._server.closings]
         size = self._log.append(entry)
         self._state.save(
             Checkpoint(self._server.payload(), closings, self._carrier.standings, size)
         )
         self._history.forget(self._carrier.table_of_all())
+        self._entries.append(entry)
+        self._carrier.traffic, self._refused = Traffic(), {}
         return entry
 
-    def _entry(self, played: Played, cohort: Iterable[int], seconds: float) -> RoundEntry:
+    def _entry(self, played: Played) -> RoundEntry:
         traffic, included = self._carrier.traffic, played.closing.included
         members = self._server.members
         return RoundEntry(
             round=played.round,
             void=not played.closing.counts(self.federation.session),
             included=included,
-            dropped=tuple(silo for silo in cohort if silo not in included),
-            seconds=seconds,
+            dropped=tuple(silo for silo in played.cohort if silo not in included),
+            seconds=played.seconds,
             exchanges=traffic.exchanges,
             bytes_sent=traffic.sent,
             bytes_received=traffic.received,
@@ -204,9 +197,6 @@ class Coordinator:
             f"the training is over, and {len(left)} silos have not written their models "
             f"({reasons}); run the coordinator again when they are there"
         )
-
-    def _table(self) -> bytes:
-        return self._server.table_message().to_bytes(self.federation.session)
 
     def _refuse(self, silo: int, error: FedmfError) -> None:
         self._refused[silo] = f"its upload was refused: {error}"
