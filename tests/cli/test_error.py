@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from fedmf.cli.app import app
+from tests.cli.command import run
 
 PAGES = Path(__file__).parents[2] / "docs" / "errors"
 NUMBERS = sorted(page.stem for page in PAGES.glob("[0-9]*.md"))
@@ -17,24 +16,23 @@ LINK = re.compile(r"(\[[^]]+\])\(([^)]+)\)")
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_the_page_is_printed_as_it_stands_but_for_links(number: str) -> None:
-    result = CliRunner().invoke(app, ["error", number])
-    assert result.exit_code == 0
+    ran = run("error", number)
+    assert ran.status == 0
     page = (PAGES / f"{number}.md").read_text("utf-8")
-    assert LINK.sub(r"\1", result.stdout) == LINK.sub(r"\1", page)
-    for _, target in LINK.findall(result.stdout):
+    assert LINK.sub(r"\1", ran.out) == LINK.sub(r"\1", page)
+    for _, target in LINK.findall(ran.out):
         other = re.fullmatch(r"fedmf error (\d+)", target)
         assert other[1] in NUMBERS if other else (PAGES.parents[1] / target).is_file()
 
 
 def test_an_unknown_number_is_one_error_that_lists_all() -> None:
-    result = CliRunner().invoke(app, ["error", "99"])
-    assert result.exit_code == 11
-    assert result.stderr.splitlines() == [
+    ran = run("error", "99")
+    assert ran.status == 11
+    assert ran.err.splitlines() == [
         f"error 11: no error has the number 99; known: {', '.join(NUMBERS)}",
         "fedmf error 11 says more",
     ]
 
 
 def test_help_says_where_to_look() -> None:
-    said = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
-    assert "fedmf error NUMBER says more" in said
+    assert "fedmf error NUMBER says more" in run("--help").text

@@ -1,20 +1,13 @@
 """``fedmf reproduce`` as a person meets it."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from fedmf.benchmarking import Scheme
-from fedmf.cli.app import app
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.reproduce import Extent
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        app(list(arguments))
-    return int(ended.value.code or 0)
+from tests.cli.command import run
 
 
 @pytest.fixture(autouse=True)
@@ -35,10 +28,9 @@ def _tiny(monkeypatch: pytest.MonkeyPatch, weak_key: PrivateKey, tmp_path: Path)
     monkeypatch.setattr("fedmf.reproduce.setting.USUAL_PLACES", (tmp_path,))
 
 
-def test_reproduce_json_keeps_its_contract(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("reproduce", "--quick", "--json") == 0
-    captured = capsys.readouterr()
-    document = json.loads(captured.out)
+def test_reproduce_json_keeps_its_contract() -> None:
+    ran = run("reproduce", "--quick", "--json")
+    document = ran.json
     assert set(document) >= {"targets", "settings", "measured", "left_out", "machine", "seconds"}
     # 40 items and 7 users: three figures for Paillier's two modes and for rlwe.
     assert len(document["targets"]) == 9
@@ -57,13 +49,13 @@ def test_reproduce_json_keeps_its_contract(capsys: pytest.CaptureFixture[str]) -
     assert document["settings"]["quick"] is True
     assert document["settings"]["ratings"] == "movielens-small"
     assert document["settings"]["is_the_authors_data"] is False
-    assert "this takes about" in captured.err
-    assert "rlwe, full" in captured.err
+    assert "this takes about" in ran.err
+    assert "rlwe, full" in ran.err
 
 
-def test_reproduce_prints_tables_and_what_was_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("reproduce", "--quick") == 0
-    text = " ".join(capsys.readouterr().out.split())
+def test_reproduce_prints_tables_and_what_was_left_out() -> None:
+    ran = run("reproduce", "--quick")
+    assert ran.status == 0
     for expected in (
         "Seconds per iteration in the setting of the loss curves",
         "published, part",
@@ -74,11 +66,4 @@ def test_reproduce_prints_tables_and_what_was_left_out(capsys: pytest.CaptureFix
         "left out: published losses and RMSE",
         "machine: ",
     ):
-        assert expected in text
-
-
-def test_reproduce_names_a_folder_that_is_missing(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    assert run("reproduce", "--quick", "--data", str(tmp_path / "nothing.csv")) == 10
-    assert "file not found" in " ".join(capsys.readouterr().err.split())
+        assert expected in ran.text
