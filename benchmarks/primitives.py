@@ -19,7 +19,9 @@ import gmpy2
 import numpy as np
 from rich.console import Console
 
-from fedmf.benchmarking import Cost, Operations, measure, rows_table, seconds_of, this_machine
+from fedmf.benchmarking.machine import this_machine
+from fedmf.benchmarking.operations import Cost, Operations, measure, seconds_of
+from fedmf.benchmarking.shown import rows_table
 from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.rlwe import encrypt, open_sum

@@ -34,10 +34,13 @@ from gmpy2 import mpz
 from rich.console import Console
 from rich.table import Table
 
-from fedmf.benchmarking import RoundCost, Scheme, seconds_of
+from fedmf.benchmarking.operations import seconds_of
+from fedmf.benchmarking.round_cost import RoundCost
+from fedmf.benchmarking.scheme import Scheme
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.ratings import OwnedRatings, Ratings, load_ratings
-from fedmf.reproduce import Source, measure_iteration
+from fedmf.reproduce.iteration import measure_iteration
+from fedmf.reproduce.setting import Source
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data" / "ml-latest-small"
 PUBLISHED = {"full": 7.24, "part": 4.57}

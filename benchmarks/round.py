@@ -27,22 +27,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from fedmf.benchmarking import (
-    ADD,
-    FACTORS,
-    GIGABIT,
-    LIMIT,
-    OPEN,
-    PROTECT,
-    FloatAdd,
-    PythonPaillier,
-    RoundCost,
-    Scheme,
-    peer_operations,
-    random_change,
-    this_machine,
-)
-from fedmf.benchmarking.round_cost import THE_WHOLE
+from fedmf.benchmarking.machine import this_machine
+from fedmf.benchmarking.operations import ADD, LIMIT, OPEN, PROTECT, FloatAdd
+from fedmf.benchmarking.peers import PythonPaillier, peer_operations
+from fedmf.benchmarking.round_cost import GIGABIT, THE_WHOLE, RoundCost
+from fedmf.benchmarking.scheme import FACTORS, Scheme, random_change
 from fedmf.federation.rounds import Played
 from fedmf.figures import number_text
 from fedmf.protocol.committee_terms import LEAST_COHORT

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fedmf.benchmarking import FACTORS, Scheme, random_change, this_machine
+from fedmf.benchmarking.machine import this_machine
+from fedmf.benchmarking.scheme import FACTORS, Scheme, random_change
 from fedmf.protocol.committee_terms import LEAST_COHORT
 
 GOAL = 2000

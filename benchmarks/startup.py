@@ -14,7 +14,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 
-from fedmf.benchmarking import this_machine
+from fedmf.benchmarking.machine import this_machine
 
 GOAL = 0.6
 PROGRAM = """

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from fedmf.benchmarking import (
+from fedmf.benchmarking.operations import (
     ADD,
     LIMIT,
     MEMBER,
@@ -15,12 +15,11 @@ from fedmf.benchmarking import (
     PROTECT,
     Cost,
     Operations,
-    Scheme,
     measure,
-    own_operations,
-    peer_operations,
-    random_change,
 )
+from fedmf.benchmarking.own import own_operations
+from fedmf.benchmarking.peers import peer_operations
+from fedmf.benchmarking.scheme import Scheme, random_change
 from fedmf.extras import how_to_install
 from fedmf.protocol import PROTECTIONS
 

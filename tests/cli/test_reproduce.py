@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fedmf.benchmarking import Scheme
+from fedmf.benchmarking.scheme import Scheme
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.reproduce import Extent
+from fedmf.reproduce.experiment import Extent
 from tests.cli.command import run
 
 

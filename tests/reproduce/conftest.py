@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fedmf.benchmarking import Scheme
+from fedmf.benchmarking.scheme import Scheme
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.reproduce import Extent
+from fedmf.reproduce.experiment import Extent
 
 TINY = Extent(
     items=(6,),

@@ -5,24 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from fedmf.benchmarking import Scheme
+from fedmf.benchmarking.scheme import Scheme
 from fedmf.errors import DataError
 from fedmf.extras import how_to_install
 from fedmf.ratings import load_ratings
-from fedmf.reproduce import (
-    BUNDLED,
+from fedmf.reproduce.accuracy import LossCurve
+from fedmf.reproduce.experiment import (
+    BY_ITEMS,
+    BY_USERS,
     FULL,
     QUICK,
+    SETTING,
     Experiment,
     Extent,
-    LossCurve,
     Reproduction,
-    Source,
-    find_source,
-    published,
+    _losses,
 )
-from fedmf.reproduce.experiment import BY_ITEMS, BY_USERS, SETTING, _losses
+from fedmf.reproduce.published import published
 from fedmf.reproduce.report import STAR, tables
+from fedmf.reproduce.setting import BUNDLED, Source, find_source
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from fedmf.benchmarking import Missing, Scheme
+from fedmf.benchmarking.peers import Missing
+from fedmf.benchmarking.scheme import Scheme
 from fedmf.extras import how_to_install
 from fedmf.ratings import Ratings, load_ratings
-from fedmf.reproduce import AuthorsCosts, authors_costs, measure_iteration
+from fedmf.reproduce.authors_arrangement import AuthorsCosts, authors_costs
+from fedmf.reproduce.iteration import measure_iteration
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fedmf.reproduce import published as ours
 from fedmf.reproduce.published import DATA, GOALS, POOLED, QUANTITIES, TOLERANCES
+from fedmf.reproduce.published import published as ours
 
 
 def test_every_target_says_what_it_is_and_where_it_was_published() -> None:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from fedmf.reproduce import Target, judged, verdict
+from fedmf.reproduce.published import Target
+from fedmf.reproduce.verdict import judged, verdict
 
 SECONDS = Target(
     name="a time",

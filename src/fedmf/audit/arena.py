@@ -17,8 +17,8 @@ import numpy as np
 
 from fedmf.audit.dishonest_round import DishonestRound, say
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import ProtocolError
+from fedmf.federation.local.keyring import LocalKeyring
 from fedmf.protocol import (
     ClosingMessage,
     GroupShape,
@@ -48,8 +48,6 @@ from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.sums import servers_tags
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee_terms import CommitteeTerms
-from fedmf.protocol.enrolment.charter import Charter
-from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.protocol.enrolment.votes import MemberSignature
 from fedmf.protocol.plain_words import encode_words
 
@@ -81,21 +79,16 @@ class Arena:
         shape = TableShape((GroupShape("items", items + 1, 1, 24),))
         terms = CommitteeTerms(MEMBERS, THRESHOLD, "server", 1, SMALLEST_COHORT)
         session = Session(bytes(16), "committee", "full", shape, count, 4, None, bytes(32), terms)
-        signing = {number: SigningKey.fresh() for number in range(count)}
-        keys = [SigningKey.fresh() for _ in range(MEMBERS)]
-        reader = reader_envelope_key(MasterSecret.fresh(), terms.suite).public
-        self.charter = Charter(
-            session,
-            tuple(key.public for key in keys),
-            tuple(key.public for key in signing.values()),
-            reader,
-        )
+        ring = LocalKeyring(MasterSecret.fresh(), session)
+        self.charter = ring.charter
         self._members = [
-            member(self.charter, number, key, ForgetfulLog()) for number, key in enumerate(keys)
+            member(self.charter, number, key, ForgetfulLog())
+            for number, key in enumerate(ring.member_keys)
         ]
         start = shape.zeros()
         self._protections = [
-            participant(self.charter, {number: key}, None, start) for number, key in signing.items()
+            participant(self.charter, ring.signing_keys([number]), None, start)
+            for number in range(count)
         ]
         self._roles = [
             ParticipantRole(session, number, protection)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
-from fedmf.crypto.share_sum import ShareSum
 from fedmf.protocol.committee.certificate import Outcome, set_digest
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
@@ -22,7 +21,7 @@ from fedmf.protocol.committee.exchange import (
     VoteRequest,
 )
 from fedmf.protocol.committee.layout import committee_layout
-from fedmf.protocol.committee.sums import open_round_sum
+from fedmf.protocol.committee.sums import open_round_sum, read_share
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.framing import kind_of
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fedmf.crypto.rlwe_public import PublicPolynomials
+    from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol import Int64Array, UploadMessage
     from fedmf.protocol.committee.member import CommitteeMember
     from fedmf.protocol.committee.message import CommitteeMessage
@@ -112,13 +112,7 @@ class DishonestRound:
 
     def shares(self, answers: Iterable[AnswerReply]) -> dict[int, ShareSum]:
         """Return the shares in members' answers: readable where the server opens sums."""
-        terms, numbers = self.charter.terms, committee_layout(self.charter.session).numbers
-        return {
-            one.member: ShareSum.from_bytes(
-                one.share, len(terms.sharing.held_by(one.member)), numbers
-            )
-            for one in answers
-        }
+        return {one.member: read_share(one.member, one.share, self.charter) for one in answers}
 
     def opened(
         self,

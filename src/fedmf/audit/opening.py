@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -37,8 +37,10 @@ from fedmf.protocol.rlwe import part_layouts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fedmf.crypto.rlwe_words import Words
     from fedmf.model import FloatArray, PublicModel
     from fedmf.protocol import Int64Array
+    from fedmf.protocol.lattice_layout import LatticeLayout
     from fedmf.protocol.slices import Load
 
 
@@ -180,25 +182,34 @@ def _bytes_by_travelling_item(
         return np.frombuffer(data, dtype=np.uint8)[: size * group.rows].reshape(group.rows, size)
     if seen.charter is None:
         layout = part_layouts(session)[load.numbers[0]]
-        data = data[: layout.words_bytes + 8 * layout.numbers]
+        words, numbers = _words_and_numbers(data[: layout.words_bytes + 8 * layout.numbers], layout)
     else:
         layout = committee_layout(session, upload.round)
-    packed, numbers = split_numbers(data, layout.words_bytes, layout.numbers)
-    words = unpack_words(packed, layout.blocks, layout.size)
-    known = seen.seeds.get((upload.round, upload.participant))
-    if seen.charter is not None and known:
-        public = public_polynomials(seen.charter)
-        padded = PaddedKey.sum_of_seeds(known.values(), committee_pads(session))
-        mask = zero_words(layout.blocks, layout.size)
-        for places, products in public.products(padded.key, np.arange(layout.blocks)):
-            kept = products >> (MODULUS_BITS - layout.size.kept_bits)
-            mask[places] = kept & ((1 << layout.size.kept_bits) - 1)
-        subtract_words(words, mask, layout.size)
-        numbers -= padded.pads[: layout.numbers]
+        words, numbers = _words_and_numbers(data, layout)
+        padded = _known_mask(seen, upload)
+        if padded is not None:
+            numbers -= padded.pads[: layout.numbers]
+            mask, public = zero_words(layout.blocks, layout.size), public_polynomials(seen.charter)
+            for places, products in public.products(padded.key, np.arange(layout.blocks)):
+                kept = products >> (MODULUS_BITS - layout.size.kept_bits)
+                mask[places] = kept & ((1 << layout.size.kept_bits) - 1)
+            subtract_words(words, mask, layout.size)
     # Of the first group, so that nothing else is in words or beside them before it.
     hidden = words.reshape(-1) if layout.in_words(group) else numbers[layout.tags :]
     first = hidden[: group.values].reshape(group.rows, group.columns)
     return np.ascontiguousarray(first).view(np.uint8)
+
+
+def _words_and_numbers(data: bytes, layout: LatticeLayout) -> tuple[Words, NDArray[np.uint64]]:
+    packed, numbers = split_numbers(data, layout.words_bytes, layout.numbers)
+    return unpack_words(packed, layout.blocks, layout.size), numbers
+
+
+def _known_mask(seen: Observables, upload: UploadMessage) -> PaddedKey | None:
+    """Return as much of an upload's mask as the adversary's members have seeds for."""
+    known = seen.seeds.get((upload.round, upload.participant))
+    pads = committee_pads(seen.plan.session)
+    return PaddedKey.sum_of_seeds(known.values(), pads) if known else None
 
 
 def _reads_tables(seen: Observables) -> bool:
@@ -236,16 +247,14 @@ def _change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
 
 
 def _committee_change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
-    assert seen.charter is not None  # noqa: S101 - see the caller
-    known: Mapping[int, bytes] = seen.seeds.get((upload.round, upload.participant), {})
-    if not known:
+    padded = _known_mask(seen, upload)
+    if seen.charter is None or padded is None:
         return None
     session = seen.plan.session
     layout = committee_layout(session, upload.round)
-    words, numbers = split_numbers(words_of(seen, upload), layout.words_bytes, layout.numbers)
-    padded = PaddedKey.sum_of_seeds(known.values(), committee_pads(session))
+    words, numbers = _words_and_numbers(words_of(seen, upload), layout)
     messages = open_sum(
-        unpack_words(words, layout.blocks, layout.size),
+        words,
         public=public_polynomials(seen.charter),
         key=padded.key,
         size=layout.size,

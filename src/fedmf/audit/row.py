@@ -31,6 +31,17 @@ class Attacked(NamedTuple):
     """Who attacked, with what it holds."""
 
 
+class Question(NamedTuple):
+    """What an attack asks."""
+
+    attack: str
+    """Its name, as in docs/explanation/attacks.md."""
+    target: str
+    """What it is after."""
+    metric: str
+    """What its figure measures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One attack of one adversary on one target under one protection."""
@@ -41,11 +52,9 @@ class Row:
     adversary: str
     """See `Attacked`."""
     attack: str
-    """Name of the attack, as in docs/explanation/attacks.md."""
     target: str
-    """What it is after."""
     metric: str
-    """What `value` measures."""
+    """See `Question`."""
     value: float
     low: float
     high: float
@@ -63,30 +72,18 @@ class Row:
     def of(
         cls,
         attacked: Attacked,
-        attack: str,
-        *,
-        target: str,
-        metric: str,
+        question: Question,
         found: Interval,
+        *,
         chance: float,
-        n: int,
+        n: int | None = None,
         setting: str = "",
         note: str = "",
     ) -> Self:
-        """Return the row of a figure with its interval; see the fields."""
-        return cls(
-            *attacked,
-            attack=attack,
-            target=target,
-            metric=metric,
-            value=found.value,
-            low=found.low,
-            high=found.high,
-            chance=chance,
-            n=n,
-            setting=setting,
-            note=note,
-        )
+        """Return the row of a figure, which has the sample of its interval unless `n` is given."""
+        figures = (found.value, found.low, found.high, chance)
+        sample = found.n if n is None else n
+        return cls(*attacked, *question, *figures, sample, setting, note)
 
     @property
     def succeeded(self) -> bool:

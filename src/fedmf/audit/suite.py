@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedmf.audit import bayes_sums
+from fedmf.audit import sums
 from fedmf.audit.attacks import dishonest_server, exhibits
-from fedmf.audit.attacks.opened_sums import RowsOfSums
 from fedmf.audit.attacks.rated_items import RatedItems
 from fedmf.audit.attacks.ratings_from_tables import TwoSessions
 from fedmf.audit.attacks.ratings_from_uploads import RatingsFromUploads, RenewedContributions
@@ -21,7 +20,6 @@ from fedmf.audit.settings import LEAST_USERS, AuditSettings
 from fedmf.errors import SettingsError
 from fedmf.ratings import Ratings
 
-ALL_BUT = 3
 ONE, TWO = "one upload", "two consecutive uploads"
 SLICES = 4
 ARENA_USERS, ARENA_ITEMS = 8, 60
@@ -118,7 +116,7 @@ def _committee(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
         Adversary(members=(0,)),
         WITH_PARTICIPANT,
         with_few,
-        replace(with_few, participants=_all_but(run, ALL_BUT)),
+        replace(with_few, participants=tuple(range(3, run.plan.session.participants))),
         with_enough,
     ]
     yield from _items(run, *adversaries)
@@ -126,32 +124,6 @@ def _committee(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     yield _renewed(run, NETWORK, settings)
     yield _renewed(run, with_few, settings)
     yield from _items(_sliced("committee", ratings, settings), SERVER, with_few, with_enough)
-
-
-def _sums(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
-    few, all_users = ratings.take(users=LEAST_USERS), f"{ratings.n_users} users"
-    runs: list[tuple[Ratings, dict[str, int], str]] = [
-        (few, {"min_raters": 1}, f"{LEAST_USERS} users"),
-        (few, {"min_raters": 3}, f"{LEAST_USERS} users"),
-        (ratings, {"min_raters": 3, "cohort": 3}, f"{all_users} in cohorts of 3"),
-        (
-            ratings,
-            {"min_raters": 3, "cohort": LEAST_USERS},
-            f"{all_users} in cohorts of {LEAST_USERS}",
-        ),
-        (ratings, {"min_raters": 3}, all_users),
-    ]
-    for part, changed, size in runs:
-        run = play(settings.training("committee", "sgd", **changed), part)
-        setting = f"--min-raters {changed['min_raters']}, {size}"
-        yield run.attacked(RowsOfSums(), PARTICIPANT, setting=setting)
-    # The last run again: sums over everybody, of which the adversary takes its own out.
-    for left in (3, LEAST_USERS):
-        adversary = Adversary(server=True, members=(0, 1), participants=_all_but(run, left))
-        yield run.attacked(RowsOfSums(), adversary, setting=setting)
-    run = play(settings.training("committee", "sgd", min_raters=3, opened_by="server"), ratings)
-    yield from _items(run, SERVER)
-    yield run.attacked(RowsOfSums(), SERVER, setting=f"{setting} (--open server)")
 
 
 def _sessions(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -194,9 +166,9 @@ _PARTS: Sequence[tuple[str, Callable[[Ratings, AuditSettings], Iterator[Row]]]] 
     ("paillier", _paillier),
     ("rlwe", _rlwe),
     ("committee", _committee),
-    ("opened sums", _sums),
-    ("opened sums of bayes", bayes_sums.rows),
-    ("joining and leaving", bayes_sums.comings_and_goings),
+    ("opened sums", sums.sums_of_sgd),
+    ("opened sums of bayes", sums.sums_of_bayes),
+    ("joining and leaving", sums.comings_and_goings),
     ("two sessions", _sessions),
     ("a dishonest server", _dishonest),
     ("exhibits", _exhibits),
@@ -225,10 +197,6 @@ def _renewed(run: PlayedRun, adversary: Adversary, settings: AuditSettings) -> R
 def _sliced(protection: str, ratings: Ratings, settings: AuditSettings) -> PlayedRun:
     sliced = {"upload": "slices", "slices": SLICES, "rounds": SLICES, "min_raters": 3}
     return play(settings.training(protection, "bayes", **sliced), ratings)
-
-
-def _all_but(run: PlayedRun, left: int) -> tuple[int, ...]:
-    return tuple(range(left, run.plan.session.participants))
 
 
 def without_user(ratings: Ratings, user: int) -> Ratings:

@@ -8,14 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
-from fedmf.benchmarking import (
-    Missing,
-    measure,
-    own_operations,
-    peer_operations,
-    rows_table,
-    this_machine,
-)
+from fedmf.benchmarking.machine import this_machine
+from fedmf.benchmarking.operations import measure
+from fedmf.benchmarking.own import own_operations
+from fedmf.benchmarking.peers import Missing, peer_operations
+from fedmf.benchmarking.shown import rows_table
 from fedmf.cli.console import print_answer, progress
 from fedmf.cli.options import Json
 from fedmf.errors import SettingsError

@@ -10,21 +10,13 @@ import typer
 from rich.console import RenderableType
 from rich.markup import escape
 
-from fedmf.benchmarking import this_machine
+from fedmf.benchmarking.machine import this_machine
 from fedmf.cli.console import print_answer, progress
 from fedmf.cli.options import Json
 from fedmf.figures import seconds_text
-from fedmf.reproduce import (
-    AUTHORS_DATA,
-    FULL,
-    QUICK,
-    Experiment,
-    Reproduction,
-    find_source,
-    notes,
-    reproduction_json,
-    tables,
-)
+from fedmf.reproduce.experiment import FULL, QUICK, Experiment, Reproduction
+from fedmf.reproduce.report import notes, reproduction_json, tables
+from fedmf.reproduce.setting import AUTHORS_DATA, find_source
 
 
 def reproduce(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedmf.benchmarking import Scheme
+from fedmf.benchmarking.scheme import Scheme
 from fedmf.errors import SettingsError
 from fedmf.federation import train_locally
 from fedmf.model import FloatArray

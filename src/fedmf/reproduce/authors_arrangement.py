@@ -13,16 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedmf.benchmarking import (
-    ADD,
-    FACTORS,
-    GIGABIT,
-    OPEN,
-    PROTECT,
-    Missing,
-    PythonPaillier,
-    peer,
-)
+from fedmf.benchmarking.operations import ADD, OPEN, PROTECT
+from fedmf.benchmarking.peers import Missing, PythonPaillier, peer
+from fedmf.benchmarking.round_cost import GIGABIT
+from fedmf.benchmarking.scheme import FACTORS
 from fedmf.ratings import Ratings
 
 KEY_BITS, REPEATS = 1024, 3

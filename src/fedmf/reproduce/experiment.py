@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from fedmf.benchmarking import Missing, RoundCost, Scheme
+from fedmf.benchmarking.peers import Missing
+from fedmf.benchmarking.round_cost import RoundCost
+from fedmf.benchmarking.scheme import Scheme
 from fedmf.ratings import Ratings
 from fedmf.reproduce.accuracy import ITERATIONS, LossCurve, train_curves
 from fedmf.reproduce.authors_arrangement import AuthorsCosts, authors_costs

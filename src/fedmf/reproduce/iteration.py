@@ -15,7 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedmf.benchmarking import ROUNDS, RoundCost, Scheme
+from fedmf.benchmarking.round_cost import RoundCost
+from fedmf.benchmarking.scheme import ROUNDS, Scheme
 from fedmf.federation import TrainingPlan
 from fedmf.federation.local.rehearsal import Rehearsal
 from fedmf.federation.local.roles import participants_half

@@ -9,7 +9,8 @@ from itertools import groupby
 from rich import box
 from rich.table import Table
 
-from fedmf.benchmarking import FACTORS, ROUNDS, this_machine
+from fedmf.benchmarking.machine import this_machine
+from fedmf.benchmarking.scheme import FACTORS, ROUNDS
 from fedmf.figures import number_text
 from fedmf.reproduce.experiment import (
     BY_ITEMS,

@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedmf.benchmarking import FACTORS, Scheme
+from fedmf.benchmarking.scheme import FACTORS, Scheme
 from fedmf.crypto.paillier_numbers import WeakKeyWarning
 from fedmf.federation import TrainingPlan, TrainingSettings
 from fedmf.ratings import Ratings, load_ratings

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fedmf.audit.arena import Arena, victims_ratings
-from fedmf.audit.row import Attacked, Row, ratio_over_participants
+from fedmf.audit.row import Attacked, Question, Row, ratio_over_participants
 from fedmf.audit.weakened import (
     MemberThatAnswersAgain,
     MemberThatCountsNoBatches,
@@ -96,10 +96,8 @@ def judge(attack: DishonestAttack, found: Haul, ratings: Int64Array, *, checked:
     own = ratings[list(found.loot)]
     return Row.of(
         Attacked("committee", "full", "any", "a dishonest server (--open server)"),
-        attack.name,
-        target="one participant's ratings",
-        metric="share of ratings recovered",
-        found=ratio_over_participants(hits, counts),
+        Question(attack.name, "one participant's ratings", "share of ratings recovered"),
+        ratio_over_participants(hits, counts),
         chance=float(np.mean(own[own > 0] == commonest)),
         n=int(sum(counts)),
         setting=_setting(attack, checked=checked),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.audit.row import Attacked, Row, share
+from fedmf.audit.row import Attacked, Question, Row, share
 from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt
@@ -29,10 +29,10 @@ from fedmf.crypto.rlwe_words import subtract_words
 from fedmf.protocol import Int64Array
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from fedmf.crypto.rlwe_words import Words
 
+FULL = ("full", "any", "the server")
+RECOVERED = "share of values recovered"
 KEYED_VALUES, LARGEST = 2048, 8
 MASKED_VALUES = 624
 APART = 227
@@ -72,13 +72,13 @@ def difference_of_uploads(first: Words, second: Words) -> Int64Array:
 def judge_reused_key(found: Int64Array, truth: Int64Array, *, reused: bool) -> Row:
     """Count the values whose difference came out."""
     _, often = np.unique(truth, return_counts=True)
-    return _row(
-        ("rlwe", "a key used twice", "the difference of two uploads"),
-        found == truth,
+    fresh = "a key for every upload, as fedmf has it"
+    return Row.of(
+        Attacked("rlwe", *FULL),
+        Question("a key used twice", "the difference of two uploads", RECOVERED),
+        share(int(np.sum(found == truth)), len(truth)),
         chance=float(often.max() / len(truth)),
-        setting="two uploads under one key"
-        if reused
-        else "a key for every upload, as fedmf has it",
+        setting="two uploads under one key" if reused else fresh,
         note="an exhibit: fedmf derives every key from a fresh nonce",
     )
 
@@ -118,32 +118,14 @@ def unmasked(upload: Int64Array) -> Int64Array:
 
 def judge_folded_masks(found: Int64Array, truth: Int64Array, *, folded: bool) -> Row:
     """Count the values that are not zero and came out."""
-    return _row(
-        ("masks", "folded masks", "the values of an upload"),
-        (found == truth)[truth != 0],
-        chance=1 / 1000,
-        setting="seed folded to 32 bits, Mersenne Twister"
-        if folded
-        else "whole seed, AES in counter mode",
-        note="an exhibit: fedmf has no such masks; two known zeros are enough",
-    )
-
-
-def _row(
-    what: tuple[str, str, str], right: NDArray[np.bool_], *, chance: float, setting: str, note: str
-) -> Row:
-    protection, attack, target = what
-    found = share(int(right.sum()), len(right))
+    rated, whole = truth != 0, "whole seed, AES in counter mode"
     return Row.of(
-        Attacked(protection, "full", "any", "the server"),
-        attack,
-        target=target,
-        metric="share of values recovered",
-        found=found,
-        chance=chance,
-        n=found.n,
-        setting=setting,
-        note=note,
+        Attacked("masks", *FULL),
+        Question("folded masks", "the values of an upload", RECOVERED),
+        share(int(np.sum(found[rated] == truth[rated])), int(rated.sum())),
+        chance=1 / 1000,
+        setting="seed folded to 32 bits, Mersenne Twister" if folded else whole,
+        note="an exhibit: fedmf has no such masks; two known zeros are enough",
     )
 
 

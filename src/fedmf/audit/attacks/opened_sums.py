@@ -17,7 +17,7 @@ import numpy as np
 from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.sgd_step import Steps, follow, units
 from fedmf.audit.opening import closings, opened_tables, real_moves
-from fedmf.audit.row import Row, share
+from fedmf.audit.row import Question, Row, share
 from fedmf.model.bayes import ITEMS
 from fedmf.model.sgd import Sgd
 
@@ -36,7 +36,11 @@ number of a group of rows that one person is said to have rated."""
 class RowsOfSums(Attack[Claims]):
     """Claims every row that the first round of learning changed."""
 
-    name = NAME
+    question = Question(
+        NAME,
+        "the ratings of the others in a round",
+        "share of ratings recovered with the rater's name",
+    )
 
     def attempt(self, seen: Observables, victims: Sequence[int]) -> Claims:
         """Return claims of participants who do not work with the adversary."""
@@ -73,7 +77,6 @@ class RowsOfSums(Attack[Claims]):
             abs(truth.values[participant, item] - rating) < truth.step / 2
             for item, (participant, rating) in found.items()
         )
-        right = share(int(hits), int(rated.sum()))
         # Whoever names a participant by lot for every rated item, and the commonest rating.
         raters = rated.sum(axis=0)
         by_lot = float(np.sum(raters[raters > 0] / len(suspects)))
@@ -81,12 +84,9 @@ class RowsOfSums(Attack[Claims]):
         alone, all_items = int(np.sum(raters == 1)), int(np.sum(raters > 0))
         return Row.of(
             seen.attacked,
-            self.name,
-            target=f"the ratings of the {len(suspects)} others in a round",
-            metric="share of ratings recovered with the rater's name",
-            found=right,
+            self.question._replace(target=f"the ratings of the {len(suspects)} others in a round"),
+            share(int(hits), int(rated.sum())),
             chance=lucky / max(1, int(rated.sum())),
-            n=right.n,
             setting=setting,
             note=f"{alone} of {all_items} items have a single rater there",
         )

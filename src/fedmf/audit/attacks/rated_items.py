@@ -13,7 +13,7 @@ import numpy as np
 
 from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.opening import bytes_by_item, opened, uploads
-from fedmf.audit.row import CONFIDENCE, Row, Z
+from fedmf.audit.row import CONFIDENCE, Question, Row, Z
 from fedmf.evaluation import Interval
 from fedmf.model.bayes import ITEMS
 
@@ -32,7 +32,7 @@ Rankings = Mapping[int, "FloatArray"]
 class RatedItems(Attack[Rankings]):
     """Ranks items by the uploads of the rounds that learn."""
 
-    name = "rated items"
+    question = Question("rated items", "which items each participant rated", "R-precision")
 
     def attempt(self, seen: Observables, victims: Sequence[int]) -> Rankings:
         """Return scores of all items."""
@@ -63,14 +63,9 @@ class RatedItems(Attack[Rankings]):
         mean, half = float(figures.mean()), Z * float(np.sqrt(variances.sum())) / len(figures)
         return Row.of(
             seen.attacked,
-            self.name,
-            target="which items each participant rated",
-            metric="R-precision",
-            found=Interval(
-                max(0.0, mean - half), mean, min(1.0, mean + half), CONFIDENCE, len(figures)
-            ),
+            self.question,
+            Interval(max(0.0, mean - half), mean, min(1.0, mean + half), CONFIDENCE, len(figures)),
             chance=float(chances.mean()),
-            n=len(figures),
             setting=setting,
             note=f"{POPULARITY} reaches {popular.mean():.3f}",
         )

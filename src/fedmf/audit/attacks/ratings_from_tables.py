@@ -19,7 +19,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.audit.attacks.bayes_step import ratings_of_bayes
-from fedmf.audit.attacks.ratings_from_uploads import Estimates, RatingsAttack, nothing_found
+from fedmf.audit.attacks.ratings_from_uploads import (
+    Estimates,
+    RatingsAttack,
+    nothing_found,
+    ratings_question,
+)
 from fedmf.audit.attacks.sgd_step import Steps, follow
 from fedmf.audit.opening import closings, opened_tables, real_moves
 from fedmf.model import RATERS
@@ -40,11 +45,10 @@ class LoneChanges(RatingsAttack):
         first.
     """
 
-    target = "the ratings of participants who come or go"
-
     def __init__(self, *, leaving: bool) -> None:
         self._leaving = leaving
-        self.name = "who leaves alone" if leaving else "who joins alone"
+        name = "who leaves alone" if leaving else "who joins alone"
+        self.question = ratings_question(name, "the ratings of participants who come or go")
 
     def attempt(self, seen: Observables, victims: Sequence[int]) -> Estimates:
         """Return the ratings of the victims who came, or went, alone."""
@@ -93,7 +97,7 @@ class TwoSessions(RatingsAttack):
         What the same adversary saw of a session without each victim.
     """
 
-    name = "the difference of two sessions"
+    question = ratings_question("the difference of two sessions")
 
     def __init__(self, without: Mapping[int, Observables]) -> None:
         self._without = without

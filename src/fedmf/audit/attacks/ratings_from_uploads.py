@@ -15,7 +15,7 @@ from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.bayes_step import ratings_of_bayes, ratings_of_difference
 from fedmf.audit.attacks.sgd_step import Steps, follow, rank_one, recover
 from fedmf.audit.opening import opened, opened_tables, uploads, words_of
-from fedmf.audit.row import Row, ratio_over_participants
+from fedmf.audit.row import Question, Row, ratio_over_participants
 from fedmf.model import RATERS
 from fedmf.model.bayes import ITEMS, TOTALS, Bayes
 from fedmf.model.sgd import Sgd
@@ -30,10 +30,13 @@ Estimates = Mapping[int, "FloatArray"]
 """Participant -> estimated rating of every item, shape (items,), NaN where there is no claim."""
 
 
+def ratings_question(attack: str, target: str = "every participant's ratings") -> Question:
+    """Return what an attack on ratings asks."""
+    return Question(attack, target, "share of ratings recovered")
+
+
 class RatingsAttack(Attack[Estimates]):
     """An attack on the ratings of single participants."""
-
-    target = "every participant's ratings"
 
     def judge(self, seen: Observables, found: Estimates, truth: Truth, *, setting: str = "") -> Row:
         """Count the ratings that are right to half a step of the scale, a quarter of a star."""
@@ -47,10 +50,8 @@ class RatingsAttack(Attack[Estimates]):
         whole = sum(hit >= 0.99 * count for hit, count in zip(hits, counts, strict=True))
         return Row.of(
             seen.attacked,
-            self.name,
-            target=self.target,
-            metric="share of ratings recovered",
-            found=ratio_over_participants(hits, counts),
+            self.question,
+            ratio_over_participants(hits, counts),
             chance=truth.share_of_commonest(victims),
             n=sum(counts),
             setting=setting,
@@ -74,7 +75,7 @@ class RatingsFromUploads(RatingsAttack):
         first upload enough.
     """
 
-    name = "ratings from single uploads"
+    question = ratings_question("ratings from single uploads")
 
     def __init__(self, *, public_start: bool = False) -> None:
         self._public_start = public_start
@@ -117,7 +118,7 @@ class RatingsFromUploads(RatingsAttack):
 class RenewedContributions(RatingsAttack):
     """Reads the second upload that learns, and no other."""
 
-    name = "a renewed contribution"
+    question = ratings_question("a renewed contribution")
 
     def attempt(self, seen: Observables, victims: Sequence[int]) -> Estimates:
         """Return the ratings behind the difference to the upload before."""

@@ -22,7 +22,7 @@ from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.bayes_step import PublicPart
 from fedmf.audit.attacks.opened_sums import NAME, Claims, change_of_others, included_in
 from fedmf.audit.opening import opened_tables, real_moves
-from fedmf.audit.row import Row, ratio_over_participants
+from fedmf.audit.row import Question, Row, ratio_over_participants
 from fedmf.model import RATERS
 from fedmf.model.bayes import ITEMS, Bayes
 
@@ -57,7 +57,11 @@ class SingleRaterRows(Attack[Claims]):
         adversary.
     """
 
-    name = NAME
+    question = Question(
+        NAME,
+        "ratings of others that stand alone in their row",
+        "share of single raters' ratings linked, and right up to a constant",
+    )
 
     def __init__(self, learning_round: int = 1, *, among: Collection[int] | None = None) -> None:
         self._learning_round, self._among = learning_round, among
@@ -112,14 +116,11 @@ class SingleRaterRows(Attack[Claims]):
         """
         told = [one for run in runs for one in self._told(*run, truth)]
         counts = [one.number for one in told]
-        found = ratio_over_participants([one.hits for one in told], counts)
         exact = sum(one.exact for one in told)
         return Row.of(
             runs[0][0].attacked,
-            self.name,
-            target="ratings of others that stand alone in their row",
-            metric="share of single raters' ratings linked, and right up to a constant",
-            found=found,
+            self.question,
+            ratio_over_participants([one.hits for one in told], counts),
             chance=sum(one.commonest for one in told) / max(1, sum(counts)),
             n=sum(counts),
             setting=setting,

@@ -1,13 +1,15 @@
-"""What opened sums give away under method `bayes`: single raters, small cohorts, coming, going."""
+"""What opened sums give away: single raters, small cohorts, coming and going."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fedmf.audit.attacks.opened_sums import RowsOfSums
+from fedmf.audit.attacks.rated_items import RatedItems
 from fedmf.audit.attacks.ratings_from_tables import LoneChanges
 from fedmf.audit.attacks.single_rater_rows import SingleRaterRows
 from fedmf.audit.observables import Adversary
@@ -25,10 +27,10 @@ DRAWS = 6
 VICTIMS = 6
 SETTLED = 8
 """From this round on others' contributions hardly move."""
-PARTICIPANT = Adversary(participants=(0,))
+PARTICIPANT, SERVER = Adversary(participants=(0,)), Adversary(server=True)
 
 
-def rows(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
+def sums_of_sgd(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     """Read rows with a single rater, with and without the rules that keep them from being opened.
 
     Parameters
@@ -36,28 +38,60 @@ def rows(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     ratings
         Of at least twelve users.
     """
-    few, users = ratings.take(users=LEAST_USERS), len(np.unique(ratings.users))
-    circumstances: list[tuple[Ratings, dict[str, object], int]] = [
-        (few, {"min_raters": 1}, 1),
-        (few, {"min_raters": 3}, 1),
-        (ratings, {"min_raters": 3, "cohort": HONEST}, DRAWS),
-        (ratings, {"min_raters": 3, "cohort": min(LEAST_USERS, users)}, DRAWS // 2),
-        (ratings, {"min_raters": 3}, 1),
-    ]
-    for part, changed, draws in circumstances:
+    for part, changed, _ in _circumstances(ratings):
+        run = play(settings.training("committee", "sgd", **changed), part)
+        yield run.attacked(RowsOfSums(), PARTICIPANT, setting=_setting(part, changed))
+    # The last run again: sums over everybody, of which the adversary takes its own out.
+    setting = _setting(part, changed)
+    for adversary in _all_but_a_few(run):
+        yield run.attacked(RowsOfSums(), adversary, setting=setting)
+    run = play(settings.training("committee", "sgd", min_raters=3, opened_by="server"), ratings)
+    yield run.attacked(RatedItems(), SERVER)
+    yield run.attacked(RowsOfSums(), SERVER, setting=f"{setting} (--open server)")
+
+
+def sums_of_bayes(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
+    """Do the same under method `bayes`, with several draws of small cohorts; see `sums_of_sgd`."""
+    for part, changed, draws in _circumstances(ratings):
         runs = []
         for draw in range(draws):
             drawn = replace(settings, seed=settings.seed + draw)
-            chosen = drawn.training("committee", "bayes", rounds=1, **changed)
-            runs.append(play(chosen, part))
-        cohort = changed.get("cohort")
-        size = f"{part.n_users} users"
-        size += "" if cohort is None else f" in cohorts of {cohort}, {draws} of them"
-        yield from _row(runs, PARTICIPANT, f"--min-raters {changed['min_raters']}, {size}")
+            runs.append(play(drawn.training("committee", "bayes", rounds=1, **changed), part))
+        several = f", {draws} of them" if "cohort" in changed else ""
+        yield from _linked(runs, PARTICIPANT, _setting(part, changed) + several)
+    for adversary in _all_but_a_few(runs[0]):
+        yield from _linked(runs, adversary, _setting(part, changed))
+
+
+def _circumstances(ratings: Ratings) -> list[tuple[Ratings, dict[str, int], int]]:
+    """Return ratings with the options of a training, and how many draws make a sample."""
+    few = ratings.take(users=LEAST_USERS)
+    return [
+        (few, {"min_raters": 1}, 1),
+        (few, {"min_raters": 3}, 1),
+        (ratings, {"min_raters": 3, "cohort": HONEST}, DRAWS),
+        (ratings, {"min_raters": 3, "cohort": LEAST_USERS}, DRAWS // 2),
+        (ratings, {"min_raters": 3}, 1),
+    ]
+
+
+def _setting(ratings: Ratings, changed: Mapping[str, int]) -> str:
+    cohort = f" in cohorts of {changed['cohort']}" if "cohort" in changed else ""
+    return f"--min-raters {changed['min_raters']}, {ratings.n_users} users{cohort}"
+
+
+def _all_but_a_few(run: PlayedRun) -> Iterator[Adversary]:
     for left in (HONEST, LEAST_USERS):
-        corrupt = tuple(range(left, users))
-        adversary = Adversary(server=True, members=(0, 1), participants=corrupt)
-        yield from _row(runs, adversary, f"--min-raters 3, {ratings.n_users} users")
+        corrupt = tuple(range(left, run.plan.session.participants))
+        yield Adversary(server=True, members=(0, 1), participants=corrupt)
+
+
+def _linked(runs: Sequence[PlayedRun], adversary: Adversary, setting: str) -> Iterator[Row]:
+    attack = SingleRaterRows()
+    seen = [run.observe(adversary) for run in runs]
+    found = [attack.attempt(one, runs[0].others(adversary)) for one in seen]
+    pairs = list(zip(seen, found, strict=True))
+    yield from _told(attack.judge_runs(pairs, runs[0].truth, setting=setting))
 
 
 def comings_and_goings(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -128,14 +162,6 @@ def _smallest_batch(ratings: Ratings, settings: AuditSettings) -> int:
     plan, _ = make_plan(settings.training("committee", "bayes", min_raters=3), ratings)
     assert plan.session.committee is not None  # noqa: S101 - protection committee
     return plan.session.committee.smallest_cohort
-
-
-def _row(runs: Sequence[PlayedRun], adversary: Adversary, setting: str) -> Iterator[Row]:
-    attack = SingleRaterRows()
-    seen = [run.observe(adversary) for run in runs]
-    found = [attack.attempt(one, runs[0].others(adversary)) for one in seen]
-    pairs = list(zip(seen, found, strict=True))
-    yield from _told(attack.judge_runs(pairs, runs[0].truth, setting=setting))
 
 
 def _told(row: Row) -> Iterator[Row]:
