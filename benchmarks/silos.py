@@ -61,10 +61,12 @@ def make_folders(path: Path, ratings: Ratings, settings: TrainingSettings) -> No
     connection.silos.mkdir()
     members = [PersonalKeys.fresh("member", f"member {silo}") for silo in range(SILOS)]
     participants = [PersonalKeys.fresh("participant", f"silo {silo}") for silo in range(SILOS)]
-    register = KeyDirectory.convene(
-        federation.session, [one.card() for one in members], [one.card() for one in participants]
+    directory = KeyDirectory.convene(
+        federation.session,
+        [one.bundle() for one in members],
+        [one.bundle() for one in participants],
     )
-    (server / CHARTER).write_bytes(register.charter.to_bytes())
+    (server / CHARTER).write_bytes(directory.charter.to_bytes())
     for silo, codes in enumerate(owners):
         folder = path / f"silo-{silo}"
         own = make_node_key(folder)
@@ -73,8 +75,8 @@ def make_folders(path: Path, ratings: Ratings, settings: TrainingSettings) -> No
         federation.write(folder)
         SiloSettings(silo, "ratings.csv").write(folder)
         for name, keys in (("participant", participants[silo]), ("member", members[silo])):
-            typed = register.charter.fingerprint
-            write_enrolment(folder / name, Enrolment.accept(register, keys, typed))
+            typed = directory.charter.fingerprint
+            write_enrolment(folder / name, Enrolment.accept(directory, keys, typed))
         with (folder / "ratings.csv").open("w", newline="", encoding="utf-8") as file:
             lines = csv.writer(file)
             lines.writerow(["user", "item", "rating"])

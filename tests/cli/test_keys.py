@@ -52,7 +52,7 @@ def assert_no_secrets(text: str) -> None:
 
 
 def charter_arguments(participants: tuple[str, ...] = PARTICIPANTS) -> list[str]:
-    arguments = ["charter", "--session", "session.json", "--out", "register"]
+    arguments = ["charter", "--session", "session.json", "--out", "directory"]
     for name in MEMBERS:
         arguments += ["--member", f"{name}/card.json"]
     for name in participants:
@@ -62,7 +62,7 @@ def charter_arguments(participants: tuple[str, ...] = PARTICIPANTS) -> list[str]
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Everybody's keys, a register and everybody's enrolment, made once and copied by each test."""
+    """Everybody's keys and enrolment, and a key directory: made once and copied by each test."""
     folder = tmp_path_factory.mktemp("prepared")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -73,14 +73,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fingerprint = document(*charter_arguments())["fingerprint"]
         for name in (*PARTICIPANTS, *MEMBERS):
             document(
-                *("accept", "register", "--key", f"{name}/keys.json"),
+                *("accept", "directory", "--key", f"{name}/keys.json"),
                 *("--fingerprint", fingerprint, "--out", f"enrolments/{name}"),
             )
     return folder
 
 
 @pytest.fixture(autouse=True)
-def _with_cards(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _with_bundles(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in (*PARTICIPANTS, *MEMBERS):
         shutil.copytree(prepared / name, name)
@@ -89,9 +89,9 @@ def _with_cards(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def charter(prepared: Path) -> str:
-    """Have a register; return its charter's fingerprint."""
-    shutil.copytree(prepared / "register", "register")
-    return str(document("show", "register")["fingerprint"])
+    """Have a key directory; return its charter's fingerprint."""
+    shutil.copytree(prepared / "directory", "directory")
+    return str(document("show", "directory")["fingerprint"])
 
 
 @pytest.fixture
@@ -101,21 +101,21 @@ def enrolled(prepared: Path, charter: str) -> str:
     return charter
 
 
-def propose(out: str, *arguments: str, register: str = "register") -> str:
-    return str(document("roster", register, "--out", out, *arguments)["fingerprint"])
+def propose(out: str, *arguments: str, directory: str = "directory") -> str:
+    return str(document("roster", directory, "--out", out, *arguments)["fingerprint"])
 
 
-def sign(register: str, name: str, fingerprint: str) -> Any:
+def sign(directory: str, name: str, fingerprint: str) -> Any:
     return document(
-        *("sign", register, "--enrolment", f"{name}/enrolment", "--fingerprint", fingerprint),
+        *("sign", directory, "--enrolment", f"{name}/enrolment", "--fingerprint", fingerprint),
         "--yes",
     )
 
 
-# Keys and cards
+# Keys and bundles
 
 
-def test_secret_files_are_for_their_owner_alone_and_cards_for_everybody() -> None:
+def test_secret_files_are_for_their_owner_alone_and_bundles_for_everybody() -> None:
     assert Path("north/keys.json").stat().st_mode & 0o777 == 0o600
     assert Path("north/card.json").stat().st_mode & 0o044 == 0o044
     assert "signing" not in Path("north/card.json").read_text()
@@ -142,32 +142,36 @@ def test_a_charter_says_what_to_compare() -> None:
     ran = keys(*charter_arguments())
     assert ran.exit_code == 0
     shown = document("show", "north/card.json")["fingerprint"]
-    assert f"participant 0: north, card {shown}" in ran.stdout
+    assert f"participant 0: north, bundle {shown}" in ran.stdout
     assert "numbers left for newcomers: 4" in ran.stdout
-    fingerprint = document("show", "register/charter.json")["fingerprint"]
+    fingerprint = document("show", "directory/charter.json")["fingerprint"]
     assert f"fingerprint of the charter: {fingerprint}" in ran.stdout
 
 
 def test_a_run_json_will_do_as_the_session(charter: str) -> None:
     text = make_session(8).to_bytes().decode()
     Path("session.json").write_text(json.dumps({"format": "fedmf-run", "session": text}))
-    shutil.rmtree("register")
+    shutil.rmtree("directory")
     # The reader secret is another one, so is the charter; the session is the same.
     assert document(*charter_arguments())["fingerprint"] != charter
-    assert document("show", "register")["session_id"] == "00" * 16
+    assert document("show", "directory")["session_id"] == "00" * 16
 
 
 @pytest.mark.parametrize(
     ("broken", "number", "sentence"),
     [
-        ("north/card.json", 32, "is a file of personal keys, where a card is due"),
+        ("north/card.json", 32, "is a file of personal keys, where a public key bundle is due"),
         ("session.json", 32, "session.json does not hold a session: session_id is missing"),
         (
             "east/card.json",
             32,
-            "does not hold a card: the signature of a 'card' does not fit",
+            "does not hold a public key bundle: the signature of a 'card' does not fit",
         ),
-        ("south/card.json", 32, "cannot read a card from south/card.json: No such file"),
+        (
+            "south/card.json",
+            32,
+            "public key bundle from south/card.json: No such file",
+        ),
     ],
 )
 def test_a_file_that_is_not_what_is_due_is_named(broken: str, number: int, sentence: str) -> None:
@@ -182,19 +186,19 @@ def test_a_file_that_is_not_what_is_due_is_named(broken: str, number: int, sente
         case "south":
             path.unlink()
     assert_refused(keys(*charter_arguments()), number, sentence)
-    assert not Path("register").exists()
+    assert not Path("directory").exists()
 
 
-def test_cards_that_do_not_fit_are_refused_and_nothing_is_written() -> None:
+def test_bundles_that_do_not_fit_are_refused_and_nothing_is_written() -> None:
     ran = keys(*charter_arguments(("north", "north", "auditor")))
     assert_refused(ran, 12, "'north' is there twice", "'auditor' is a member's")
     assert_refused(keys(*charter_arguments(("north", "east"))), 12, "2 participants, and no round")
-    assert not Path("register").exists()
+    assert not Path("directory").exists()
 
 
-def test_a_register_is_never_overwritten(charter: str) -> None:
+def test_a_key_directory_is_never_overwritten(charter: str) -> None:
     assert charter
-    assert_refused(keys(*charter_arguments()), 12, "register exists already")
+    assert_refused(keys(*charter_arguments()), 12, "directory exists already")
 
 
 def test_an_existing_reader_secret_is_taken_and_a_paillier_key_is_not() -> None:
@@ -204,7 +208,7 @@ def test_an_existing_reader_secret_is_taken_and_a_paillier_key_is_not() -> None:
     ran = keys(*charter_arguments(), "--reader", "paillier.json")
     assert_refused(ran, 30, "holds a Paillier key")
     first = document(*charter_arguments(), "--reader", "reader.json")["fingerprint"]
-    shutil.rmtree("register")
+    shutil.rmtree("directory")
     assert document(*charter_arguments(), "--reader", "reader.json")["fingerprint"] == first
 
 
@@ -213,7 +217,7 @@ def test_an_existing_reader_secret_is_taken_and_a_paillier_key_is_not() -> None:
 
 def accept(name: str, fingerprint: str, *more: str) -> Result:
     return keys(
-        *("accept", "register", "--key", f"{name}/keys.json", "--fingerprint", fingerprint),
+        *("accept", "directory", "--key", f"{name}/keys.json", "--fingerprint", fingerprint),
         *("--out", f"{name}/enrolment", *more),
     )
 
@@ -244,18 +248,18 @@ def test_a_stranger_learns_that_its_key_is_not_in_the_charter(charter: str) -> N
 
 
 def test_the_wrong_sealed_file_is_refused_and_the_right_one_may_come_apart(charter: str) -> None:
-    shutil.move("register/sealed/participant-2.json", "mine.json")
+    shutil.move("directory/sealed/participant-2.json", "mine.json")
     assert_refused(accept("east", charter), 30, "no reader secret for participant 2")
-    theirs = "register/sealed/participant-0.json"
+    theirs = "directory/sealed/participant-0.json"
     assert_refused(accept("east", charter, "--sealed", theirs), 32, "sealed for participant 0")
     assert accept("east", charter, "--sealed", "mine.json").exit_code == 0
 
 
-def test_a_folder_that_is_no_register_is_refused(charter: str) -> None:
+def test_a_folder_that_is_no_key_directory_is_refused(charter: str) -> None:
     ran = keys("accept", "north", "--key", "north", "--fingerprint", charter, "--out", "new")
     assert_refused(ran, 32, "cannot read a charter from north/charter.json")
-    Path("register/cards/member-3.json").unlink()
-    assert_refused(accept("north", charter), 32, "does not hold the cards of all members")
+    Path("directory/cards/member-3.json").unlink()
+    assert_refused(accept("north", charter), 32, "does not hold all members' public key bundles")
 
 
 # Rosters
@@ -263,7 +267,7 @@ def test_a_folder_that_is_no_register_is_refused(charter: str) -> None:
 
 def test_a_roster_is_proposed_signed_and_adopted(enrolled: str) -> None:
     document("participant", "--name", "West", "--out", "west")
-    proposed = document("roster", "register", "--remove", "1", "--add", "west", "--out", "r2")
+    proposed = document("roster", "directory", "--remove", "1", "--add", "west", "--out", "r2")
     assert proposed["version"] == 2
     assert [one["number"] for one in proposed["removed"]] == [1]
     assert [(one["number"], one["name"]) for one in proposed["added"]] == [(4, "West")]
@@ -284,7 +288,7 @@ def test_a_roster_is_proposed_signed_and_adopted(enrolled: str) -> None:
     assert_refused(gone, 33, "participant 1 is not in version 2 of the roster any more")
     again = keys("adopt", "r2", "--enrolment", "north/enrolment")
     assert_refused(again, 33, "adopted already")
-    old = keys("adopt", "register", "--enrolment", "north/enrolment")
+    old = keys("adopt", "directory", "--enrolment", "north/enrolment")
     assert_refused(old, 33, "somebody handed out an old one")
 
 
@@ -303,8 +307,12 @@ def test_signing_shows_what_changes_and_asks(enrolled: str) -> None:
         assert "nothing was signed" in ran.stderr
         assert Path("r2/roster-2.json").read_bytes() == before
     ran = keys(*arguments, answer="y\n")
-    card = document("show", "west")["fingerprint"]
-    for expected in ("leaves: 1, south", f"comes: 4, West, card {card}", "the people themselves"):
+    bundle = document("show", "west")["fingerprint"]
+    for expected in (
+        "leaves: 1, south",
+        f"comes: 4, West, bundle {bundle}",
+        "the people themselves",
+    ):
         assert expected in ran.stderr
     assert ran.exit_code == 0
     assert ran.stdout.endswith("signed by member 3; 2 more to go\n")
@@ -316,7 +324,7 @@ def test_signing_without_having_compared_is_refused(enrolled: str) -> None:
     assert_refused(keys(*arguments, enrolled), 30, "the proposed roster has another fingerprint")
     ran = keys(*arguments[:4], "--fingerprint", fingerprint, "--json")
     assert_refused(ran, 12, "give --yes")
-    ran = keys("sign", "register", *arguments[2:], enrolled)
+    ran = keys("sign", "directory", *arguments[2:], enrolled)
     assert_refused(ran, 33, "no proposal to sign")
 
 
@@ -348,7 +356,7 @@ def test_a_member_signs_one_roster_of_a_version_even_after_a_restart(enrolled: s
 
 def test_a_proposal_that_does_not_fit_is_refused(enrolled: str) -> None:
     assert enrolled
-    ran = keys("roster", "register", "--remove", "9", "--add", "north", "--out", "r2")
+    ran = keys("roster", "directory", "--remove", "9", "--add", "north", "--out", "r2")
     assert_refused(ran, 12, "number 9 is not in version 1", "'north' is there twice")
     assert not Path("r2").exists()
     propose("r2")
@@ -356,7 +364,7 @@ def test_a_proposal_that_does_not_fit_is_refused(enrolled: str) -> None:
     assert_refused(ran, 33, "version 2 of the roster is a proposal")
 
 
-def test_a_forged_signature_spoils_the_register_and_is_named(enrolled: str) -> None:
+def test_a_forged_signature_spoils_the_key_directory_and_is_named(enrolled: str) -> None:
     fingerprint = propose("r2")
     sign("r2", "auditor", fingerprint)
     path = Path("r2/roster-2.json")
@@ -369,12 +377,12 @@ def test_a_forged_signature_spoils_the_register_and_is_named(enrolled: str) -> N
 
 def test_an_enrolment_beside_an_exchanged_charter_is_refused(enrolled: str) -> None:
     assert enrolled
-    shutil.move("register", "true")
+    shutil.move("directory", "true")
     document(*charter_arguments())
-    shutil.copy("register/charter.json", "north/enrolment/charter.json")
-    ran = keys("adopt", "register", "--enrolment", "north/enrolment")
+    shutil.copy("directory/charter.json", "north/enrolment/charter.json")
+    ran = keys("adopt", "directory", "--enrolment", "north/enrolment")
     assert_refused(ran, 30, "the charter beside it is not the one that was accepted")
-    ran = keys("adopt", "register", "--enrolment", "east/enrolment")
+    ran = keys("adopt", "directory", "--enrolment", "east/enrolment")
     assert_refused(ran, 33, "under another charter than the one accepted here")
 
 
@@ -384,27 +392,29 @@ def test_an_enrolment_beside_an_exchanged_charter_is_refused(enrolled: str) -> N
 def test_show_knows_every_file_and_folder(enrolled: str) -> None:
     propose("r2")
     expected = {
-        "north/card.json": "a card",
+        "north/card.json": "a public key bundle",
         "north/keys.json": "a file of secret keys",
         "north/enrolment": "an enrolment, with its secret keys",
         "north/enrolment/enrolment.json": "an enrolment, with its secret keys",
-        "register/charter.json": "a charter",
-        "register/sealed/participant-0.json": "a reader secret, sealed for one participant",
-        "register": "a register",
+        "directory/charter.json": "a charter",
+        "directory/sealed/participant-0.json": "a reader secret, sealed for one participant",
+        "directory": "a key directory",
         "r2/roster-2.json": "a version of the roster",
-        "r2": "a register",
+        "r2": "a key directory",
     }
     for path, kind in expected.items():
         assert document("show", path)["is"] == kind
         ran = keys("show", path)
         assert ran.stdout.startswith(f"{path} is {kind}\n")
         assert_no_secrets(ran.stdout)
-    assert enrolled in keys("show", "register").stdout
-    assert re.search(r"participant 1: south, card ([0-9a-f]{4} ?){16}\n", keys("show", "r2").stdout)
+    assert enrolled in keys("show", "directory").stdout
+    assert re.search(
+        r"participant 1: south, bundle ([0-9a-f]{4} ?){16}\n", keys("show", "r2").stdout
+    )
 
 
 def test_show_says_what_it_does_not_know() -> None:
     assert_refused(keys("show", "session.json"), 32, "is no file of fedmf keys")
     assert_refused(keys("show", "nothing.json"), 32, "No such file")
     Path("empty").mkdir()
-    assert_refused(keys("show", "empty"), 32, "holds no keys, no register and no enrolment")
+    assert_refused(keys("show", "empty"), 32, "holds no keys, no key directory and no enrolment")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from fedmf.cli.app import app
 from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
-from fedmf.federation.enrolment_files import read_enrolment, read_register
+from fedmf.federation.enrolment_files import read_directory, read_enrolment
 from fedmf.protocol import ClosingMessage, ParticipantRole
 from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.enrolled import enrolled_member, enrolled_participant
@@ -42,10 +42,10 @@ def flags(option: str, names: Sequence[str]) -> list[str]:
     return [part for name in names for part in (option, f"{name}/card.json")]
 
 
-def enrol(register: str, names: Sequence[str], fingerprint: str) -> None:
+def enrol(directory: str, names: Sequence[str], fingerprint: str) -> None:
     for name in names:
         keys(
-            *("accept", register, "--key", f"{name}/keys.json"),
+            *("accept", directory, "--key", f"{name}/keys.json"),
             *("--fingerprint", fingerprint, "--out", f"{name}/enrolment"),
         )
 
@@ -90,11 +90,11 @@ def test_from_empty_folders_to_rounds_and_a_new_roster_that_shuts_out_who_left()
     for name in MEMBERS:
         keys("member", "--name", name, "--out", name)
     charter = keys(
-        *("charter", "--session", "session.json", "--out", "register"),
+        *("charter", "--session", "session.json", "--out", "directory"),
         *flags("--member", MEMBERS),
         *flags("--participant", PARTICIPANTS),
     )["fingerprint"]
-    enrol("register", (*PARTICIPANTS, *MEMBERS), charter)
+    enrol("directory", (*PARTICIPANTS, *MEMBERS), charter)
 
     first = [read_enrolment(Path(name, "enrolment")) for name in PARTICIPANTS]
     world = Enrolled(first, [read_enrolment(Path(name, "enrolment")) for name in MEMBERS])
@@ -105,20 +105,20 @@ def test_from_empty_folders_to_rounds_and_a_new_roster_that_shuts_out_who_left()
 
     # South leaves, and three newcomers come: first uploads travel in batches of three.
     proposal = keys(
-        *("roster", "register", "--remove", "1", "--out", "register-2"),
+        *("roster", "directory", "--remove", "1", "--out", "directory-2"),
         *flags("--add", NEWCOMERS),
     )["fingerprint"]
     for name in MEMBERS[:3]:
         keys(
-            *("sign", "register-2", "--enrolment", f"{name}/enrolment"),
+            *("sign", "directory-2", "--enrolment", f"{name}/enrolment"),
             *("--fingerprint", proposal, "--yes"),
         )
     staying = {0: "north", 2: "east", 3: "harbour"}
     for name in (*staying.values(), *MEMBERS):
-        keys("adopt", "register-2", "--enrolment", f"{name}/enrolment")
-    enrol("register-2", NEWCOMERS, charter)
+        keys("adopt", "directory-2", "--enrolment", f"{name}/enrolment")
+    enrol("directory-2", NEWCOMERS, charter)
 
-    signed = read_register(Path("register-2")).rosters[0]
+    signed = read_directory(Path("directory-2")).rosters[0]
     south, south_role = world.protections.pop(1), world.roles.pop(1)
     world.committee.rosters.adopt(signed)
     for member in world.members:
@@ -180,11 +180,11 @@ def test_the_how_to_page_does_what_it_says() -> None:
         assert ran.exit_code == 0, f"{command}: {ran.output}"
         match arguments[1]:
             case "charter":
-                heard["$CHARTER"] = keys("show", "register")["fingerprint"]
+                heard["$CHARTER"] = keys("show", "directory")["fingerprint"]
             case "roster":
                 folder = arguments[arguments.index("--out") + 1]
                 heard["$PROPOSAL"] = keys("show", folder)["proposal_fingerprint"]
     assert read_enrolment(Path("north/enrolment")).number == 0
     west = read_enrolment(Path("west/enrolment"))
     assert (west.number, len(west.rosters)) == (4, 1)
-    assert read_register(Path("register-3")).signatures_missing == 3
+    assert read_directory(Path("directory-3")).signatures_missing == 3

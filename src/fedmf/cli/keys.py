@@ -17,16 +17,16 @@ from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.participants_key import load_participants_key
 from fedmf.errors import KeyMaterialError
 from fedmf.federation.enrolment_files import (
-    CARD,
+    BUNDLE,
     KEYS,
-    read_card,
+    read_bundle,
+    read_directory,
     read_keys,
-    read_register,
     read_sealed,
     read_session,
+    write_directory,
     write_enrolment,
     write_keys,
-    write_register,
 )
 from fedmf.protocol.enrolment.directory import KeyDirectory
 from fedmf.protocol.enrolment.enrolment import Enrolment
@@ -41,12 +41,12 @@ def participant(
     ] = DEFAULT_SUITE,
     as_json: Json = False,
 ) -> None:
-    """Make a participant's keys, and the card to send to whoever convenes the federation."""
+    """Make a participant's keys, and the public key bundle to send to whoever convenes."""
     _make_keys(PersonalKeys.fresh("participant", name, suite=suite), out, as_json=as_json)
 
 
 def member(name: Name, out: NewFolder, as_json: Json = False) -> None:
-    """Make the keys of a member of the committee, and the card to send to whoever convenes."""
+    """Make a committee member's keys, and the public key bundle to send to whoever convenes."""
     _make_keys(PersonalKeys.fresh("member", name), out, as_json=as_json)
 
 
@@ -55,10 +55,12 @@ def charter(
         Path, typer.Option(metavar="FILE", help="The session: its bytes, or a run.json.")
     ],
     member: Annotated[
-        list[Path], typer.Option(metavar="CARD", help="A member's card; in order of numbers.")
+        list[Path],
+        typer.Option(metavar="BUNDLE", help="Members' public key bundles, in order."),
     ],
     participant: Annotated[
-        list[Path], typer.Option(metavar="CARD", help="A participant's card; in order of numbers.")
+        list[Path],
+        typer.Option(metavar="BUNDLE", help="Participants' public key bundles, in order."),
     ],
     out: NewFolder,
     reader: Annotated[
@@ -72,31 +74,31 @@ def charter(
     Whoever does this could read every opened sum. So it is a participant, and never whoever runs
     the server.
     """
-    register = KeyDirectory.convene(
+    directory = KeyDirectory.convene(
         read_session(session),
-        [read_card(path) for path in member],
-        [read_card(path) for path in participant],
+        [read_bundle(path) for path in member],
+        [read_bundle(path) for path in participant],
         None if reader is None else _reader_secret(reader),
     )
-    write_register(out, register)
-    members = as_list(dict(enumerate(register.members)))
-    participants = as_list(register.participants)
-    room = register.charter.session.participants - len(participants)
+    write_directory(out, directory)
+    members = as_list(dict(enumerate(directory.members)))
+    participants = as_list(directory.participants)
+    room = directory.charter.session.participants - len(participants)
     print_answer(
         {
-            "register": str(out),
-            "fingerprint": register.charter.fingerprint,
+            "directory": str(out),
+            "fingerprint": directory.charter.fingerprint,
             "members": members,
             "participants": participants,
         },
         [
-            f"register: {out}",
-            f"fingerprint of the charter: {register.charter.fingerprint}",
+            f"key directory: {out}",
+            f"fingerprint of the charter: {directory.charter.fingerprint}",
             *(f"  member {text_of(one)}" for one in members),
             *(f"  participant {text_of(one)}" for one in participants),
             f"numbers left for newcomers: {room}",
             "next: send everybody a copy of the folder, and compare by voice the fingerprint of "
-            "the\ncharter with everybody, and that of each card with its owner, before anybody "
+            "the\ncharter with everybody, and that of each bundle with its owner, before anybody "
             "accepts it",
         ],
         as_json=as_json,
@@ -104,8 +106,8 @@ def charter(
 
 
 def accept(
-    register: Annotated[
-        Path, typer.Argument(metavar="REGISTER", help="The folder that whoever convenes sent.")
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="The folder that whoever convenes sent.")
     ],
     key: Annotated[
         Path, typer.Option(metavar="FILE", help="Your keys.json, or the folder it lies in.")
@@ -119,7 +121,7 @@ def accept(
 ) -> None:
     """Check a charter against your keys and the fingerprint that you compared, and pin it."""
     enrolment = Enrolment.accept(
-        read_register(register),
+        read_directory(directory),
         read_keys(key),
         fingerprint,
         None if sealed is None else read_sealed(sealed),
@@ -152,19 +154,19 @@ def _reader_secret(path: Path) -> MasterSecret:
 
 def _make_keys(personal: PersonalKeys, out: Path, *, as_json: bool) -> None:
     write_keys(out, personal)
-    card = personal.card()
+    bundle = personal.bundle()
     print_answer(
         {
-            "role": card.role,
-            "name": card.name,
-            "fingerprint": card.fingerprint,
+            "role": bundle.role,
+            "name": bundle.name,
+            "fingerprint": bundle.fingerprint,
             "keys": str(out / KEYS),
-            "card": str(out / CARD),
+            "bundle": str(out / BUNDLE),
         },
         [
-            f"keys of {card.role} {card.name}, secret: {out / KEYS}",
-            f"card, to send to whoever convenes: {out / CARD}",
-            f"fingerprint of the card, to compare by voice: {card.fingerprint}",
+            f"keys of {bundle.role} {bundle.name}, secret: {out / KEYS}",
+            f"public key bundle, to send to whoever convenes: {out / BUNDLE}",
+            f"fingerprint of the bundle, to compare by voice: {bundle.fingerprint}",
         ],
         as_json=as_json,
     )

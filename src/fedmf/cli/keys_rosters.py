@@ -9,16 +9,16 @@ import typer
 
 from fedmf.cli.console import print_answer, print_lines, progress
 from fedmf.cli.keys_show import as_list
-from fedmf.cli.options import EnrolmentFolder, Json, RegisterFolder, SealedFile
+from fedmf.cli.options import DirectoryFolder, EnrolmentFolder, Json, SealedFile
 from fedmf.errors import ProtocolError, SettingsError
 from fedmf.federation.enrolment_files import (
     keep_signed_version,
-    read_card,
+    read_bundle,
+    read_directory,
     read_enrolment,
-    read_register,
     read_sealed,
     renew_enrolment,
-    write_register,
+    write_directory,
     write_roster,
 )
 from fedmf.protocol.enrolment.directory import KeyDirectory
@@ -26,10 +26,11 @@ from fedmf.protocol.enrolment.enrolment import check_fingerprint
 
 
 def roster(
-    register: RegisterFolder,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the new register.")],
+    directory: DirectoryFolder,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the new key directory.")],
     add: Annotated[
-        list[Path] | None, typer.Option(metavar="CARD", help="The card of a newcomer.")
+        list[Path] | None,
+        typer.Option(metavar="BUNDLE", help="A newcomer's public key bundle."),
     ] = None,
     remove: Annotated[
         list[int] | None, typer.Option(metavar="NUMBER", help="The number of who leaves.")
@@ -41,15 +42,15 @@ def roster(
     With neither --add nor --remove, the reader secret alone is renewed. Whoever does this could
     read every opened sum: a participant, and never whoever runs the server.
     """
-    proposed = read_register(register).propose(
-        [read_card(path) for path in add or []], remove or []
+    proposed = read_directory(directory).propose(
+        [read_bundle(path) for path in add or []], remove or []
     )
-    write_register(out, proposed)
+    write_directory(out, proposed)
     print_answer(
-        {"register": str(out), **_proposal(proposed)},
+        {"directory": str(out), **_proposal(proposed)},
         [
             *_lines(proposed),
-            f"register with the proposal: {out}",
+            f"key directory with the proposal: {out}",
             f"next: {proposed.signatures_missing} members sign it, one after the other, after they "
             "compared its fingerprint with you by voice",
         ],
@@ -58,7 +59,7 @@ def roster(
 
 
 def sign(
-    register: RegisterFolder,
+    directory: DirectoryFolder,
     enrolment: EnrolmentFolder,
     fingerprint: Annotated[
         str, typer.Option(help="The proposal's, as you compared it by voice with who proposes it.")
@@ -68,12 +69,12 @@ def sign(
 ) -> None:
     """Sign a proposed version of the roster, as a member of the committee.
 
-    A member signs after it has checked people, not files: that everybody who comes is who the card
-    says, and that whoever proposes it is a participant.
+    A member signs after it has checked people, not files: that everybody who comes is who the
+    public key bundle says, and that whoever proposes it is a participant.
     """
     if as_json and not yes:
         raise SettingsError("--json answers no questions: give --yes, too, when you have checked")
-    mine, proposed = read_enrolment(enrolment), read_register(register)
+    mine, proposed = read_enrolment(enrolment), read_directory(directory)
     signed = mine.signed(proposed)
     digest = proposed.charter.roster_digest(proposed.newest)
     check_fingerprint(fingerprint, digest, "proposed roster")
@@ -81,25 +82,25 @@ def sign(
         print_lines(progress(), _lines(proposed))
         _confirm("Did you check this with the people themselves, and not by files alone?")
     keep_signed_version(enrolment, proposed)
-    write_roster(register, signed.rosters[-1], signed.charter)
+    write_roster(directory, signed.rosters[-1], signed.charter)
     missing = signed.signatures_missing
     then = f"{missing} more to go" if missing else "enough members have signed it"
     print_answer(
-        {"register": str(register), "member": mine.number, **_proposal(signed)},
+        {"directory": str(directory), "member": mine.number, **_proposal(signed)},
         [f"signed by member {mine.number}; {then}"],
         as_json=as_json,
     )
 
 
 def adopt(
-    register: RegisterFolder,
+    directory: DirectoryFolder,
     enrolment: EnrolmentFolder,
     sealed: SealedFile = None,
     as_json: Json = False,
 ) -> None:
     """Go by the newest version of the roster, when enough members have signed it."""
     renewed = read_enrolment(enrolment).adopt(
-        read_register(register), None if sealed is None else read_sealed(sealed)
+        read_directory(directory), None if sealed is None else read_sealed(sealed)
     )
     renew_enrolment(enrolment, renewed)
     version = len(renewed.rosters) + 1
@@ -125,25 +126,25 @@ def _confirm(question: str) -> None:
         raise ProtocolError("not confirmed, and so nothing was signed")
 
 
-def _proposal(register: KeyDirectory) -> dict[str, Any]:
-    came, left = register.changes()
+def _proposal(directory: KeyDirectory) -> dict[str, Any]:
+    came, left = directory.changes()
     return {
-        "version": register.newest.version,
-        "fingerprint": register.fingerprint,
-        "added": as_list({number: register.participants[number] for number in came}),
-        "removed": as_list({number: register.participants[number] for number in left}),
-        "signatures": len(register.rosters[-1].signatures),
-        "threshold": register.charter.terms.threshold,
+        "version": directory.newest.version,
+        "fingerprint": directory.fingerprint,
+        "added": as_list({number: directory.participants[number] for number in came}),
+        "removed": as_list({number: directory.participants[number] for number in left}),
+        "signatures": len(directory.rosters[-1].signatures),
+        "threshold": directory.charter.terms.threshold,
     }
 
 
-def _lines(register: KeyDirectory) -> list[str]:
-    proposal = _proposal(register)
+def _lines(directory: KeyDirectory) -> list[str]:
+    proposal = _proposal(directory)
     added, removed = proposal["added"], proposal["removed"]
     return [
         f"proposed: version {proposal['version']} of the roster",
         *(f"  leaves: {one['number']}, {one['name']}" for one in removed),
-        *(f"  comes: {one['number']}, {one['name']}, card {one['fingerprint']}" for one in added),
+        *(f"  comes: {one['number']}, {one['name']}, bundle {one['fingerprint']}" for one in added),
         *([] if added or removed else ["  nobody comes or leaves"]),
         "  the reader secret is renewed",
         f"fingerprint of the proposal: {proposal['fingerprint']}",

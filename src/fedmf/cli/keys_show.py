@@ -16,12 +16,12 @@ from fedmf.federation.enrolment_files import (
     CHARTER,
     ENROLMENT,
     KEYS,
-    read_card,
+    read_bundle,
     read_charter,
+    read_directory,
     read_enrolment,
     read_keys,
     read_public,
-    read_register,
     read_sealed,
 )
 from fedmf.protocol.enrolment.charter import Charter
@@ -57,17 +57,17 @@ def describe(path: Path) -> dict[str, Any]:
         if (path / ENROLMENT).exists():
             return _enrolment(path)
         if (path / CHARTER).exists():
-            return _register(read_register(path))
+            return _directory(read_directory(path))
         if not (path / KEYS).exists():
-            raise MessageError(f"{path} holds no keys, no register and no enrolment")
+            raise MessageError(f"{path} holds no keys, no key directory and no enrolment")
         path = path / KEYS
     data = read_public(path, "anything")
     match format_of(data):
-        case Format.CARD:
-            return {"is": "a card"} | _card(read_card(path))
+        case Format.BUNDLE:
+            return {"is": "a public key bundle"} | _bundle(read_bundle(path))
         case Format.KEYS:
-            # The card as a stranger would see it: made anew from the keys.
-            return {"is": "a file of secret keys"} | _card(read_keys(path).card())
+            # The bundle as a stranger would see it: made anew from the keys.
+            return {"is": "a file of secret keys"} | _bundle(read_keys(path).bundle())
         case Format.CHARTER:
             return {"is": "a charter"} | _charter(read_charter(path.parent, path.name))
         case Format.ROSTER:
@@ -93,17 +93,17 @@ def describe(path: Path) -> dict[str, Any]:
             raise MessageError(f"{path} is no file of fedmf keys")
 
 
-def as_list(cards: Mapping[int, PublicKeyBundle]) -> list[dict[str, Any]]:
-    """Return number, name and fingerprint of each card."""
+def as_list(bundles: Mapping[int, PublicKeyBundle]) -> list[dict[str, Any]]:
+    """Return number, name and fingerprint of each bundle."""
     return [
-        {"number": number, "name": card.name, "fingerprint": card.fingerprint}
-        for number, card in sorted(cards.items())
+        {"number": number, "name": bundle.name, "fingerprint": bundle.fingerprint}
+        for number, bundle in sorted(bundles.items())
     ]
 
 
-def text_of(card: Mapping[str, Any]) -> str:
+def text_of(bundle: Mapping[str, Any]) -> str:
     """Return one of `as_list` in words."""
-    return f"{card['number']}: {card['name']}, card {card['fingerprint']}"
+    return f"{bundle['number']}: {bundle['name']}, bundle {bundle['fingerprint']}"
 
 
 def _lines(name: str, value: Any) -> list[str]:
@@ -116,9 +116,9 @@ def _lines(name: str, value: Any) -> list[str]:
     return [f"{who} {text_of(one)}" for one in value]
 
 
-def _card(card: PublicKeyBundle) -> dict[str, Any]:
-    suite = {"suite": card.suite} if card.suite else {}
-    return {"role": card.role, "name": card.name, "fingerprint": card.fingerprint, **suite}
+def _bundle(bundle: PublicKeyBundle) -> dict[str, Any]:
+    suite = {"suite": bundle.suite} if bundle.suite else {}
+    return {"role": bundle.role, "name": bundle.name, "fingerprint": bundle.fingerprint, **suite}
 
 
 def _charter(charter: Charter) -> dict[str, Any]:
@@ -143,22 +143,22 @@ def _roster(roster: Roster, charter: Charter) -> dict[str, Any]:
     }
 
 
-def _register(register: KeyDirectory) -> dict[str, Any]:
+def _directory(directory: KeyDirectory) -> dict[str, Any]:
     current = {
-        number: card
-        for number, card in register.participants.items()
-        if register.newest.keys[number] is not None
+        number: bundle
+        for number, bundle in directory.participants.items()
+        if directory.newest.keys[number] is not None
     }
-    left = {n: card for n, card in register.participants.items() if n not in current}
-    proposal = {"proposal_fingerprint": register.fingerprint} if register.rosters else {}
+    left = {n: bundle for n, bundle in directory.participants.items() if n not in current}
+    proposal = {"proposal_fingerprint": directory.fingerprint} if directory.rosters else {}
     return {
-        "is": "a register",
-        **_charter(register.charter),
-        "members": as_list(dict(enumerate(register.members))),
-        "roster_version": register.newest.version,
+        "is": "a key directory",
+        **_charter(directory.charter),
+        "members": as_list(dict(enumerate(directory.members))),
+        "roster_version": directory.newest.version,
         "participants": as_list(current),
         "left": as_list(left),
-        "signatures_missing": register.signatures_missing,
+        "signatures_missing": directory.signatures_missing,
         **proposal,
     }
 
@@ -172,5 +172,5 @@ def _enrolment(folder: Path) -> dict[str, Any]:
         "name": enrolment.keys.name,
         "charter_fingerprint": enrolment.charter.fingerprint,
         "roster_version": len(enrolment.rosters) + 1,
-        "card_fingerprint": enrolment.keys.card().fingerprint,
+        "bundle_fingerprint": enrolment.keys.bundle().fingerprint,
     }

@@ -29,11 +29,15 @@ SiloFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The silo's f
 # Keys.
 Name = Annotated[str, typer.Option(help="What the others call you.")]
 NewFolder = Annotated[Path, typer.Option(metavar="DIR", help="Folder to make.")]
-RegisterFolder = Annotated[Path, typer.Argument(metavar="REGISTER", help="The register's folder.")]
+DirectoryFolder = Annotated[
+    Path, typer.Argument(metavar="DIRECTORY", help="The key directory's folder.")
+]
 EnrolmentFolder = Annotated[
     Path, typer.Option(metavar="DIR", help="Your enrolment, made by accept.")
 ]
 SealedFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Your sealed reader secret.", show_default="the register's"),
+    typer.Option(
+        metavar="FILE", help="Your sealed reader secret.", show_default="the key directory's"
+    ),
 ]

@@ -1,10 +1,10 @@
-"""Where enrolment lies on disk: personal keys, the public register, and what somebody accepted.
+"""Where enrolment lies on disk: personal keys, the key directory, and what somebody accepted.
 
 ::
 
     KEYS       keys.json          secret keys, mode 0600
-               card.json          the card, to send to whoever convenes
-    REGISTER   charter.json       all of it is public
+               card.json          the public key bundle, to send to whoever convenes
+    DIRECTORY  charter.json       all of it is public
                roster-N.json      version N of the roster, from 2 on
                cards/             member-N.json, participant-N.json
                sealed/            participant-N.json: the reader secret in an envelope
@@ -38,14 +38,14 @@ from fedmf.protocol.json_documents import Format
 from fedmf.protocol.session import Session
 from fedmf.store.atomic import new_folder, write_file
 
-KEYS, CARD, CHARTER, ENROLMENT = "keys.json", "card.json", "charter.json", "enrolment.json"
-CARDS, SEALED = "cards", "sealed"
+KEYS, BUNDLE, CHARTER, ENROLMENT = "keys.json", "card.json", "charter.json", "enrolment.json"
+BUNDLES, SEALED = "cards", "sealed"
 MOST_BYTES = 2**28
 """No public file of enrolment is larger."""
 
 
 def write_keys(folder: Path, keys: PersonalKeys) -> None:
-    """Make a folder with somebody's new keys and card.
+    """Make a folder with somebody's new keys and public key bundle.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def write_keys(folder: Path, keys: PersonalKeys) -> None:
     """
     with _new(folder, KeyMaterialError) as filling:
         write_key_file(filling / KEYS, keys.to_bytes())
-        write_file(filling / CARD, keys.card().to_bytes())
+        write_file(filling / BUNDLE, keys.bundle().to_bytes())
 
 
 def read_keys(path: Path) -> PersonalKeys:
@@ -69,22 +69,22 @@ def read_keys(path: Path) -> PersonalKeys:
     return PersonalKeys.from_bytes(read_key_file(path), str(path))
 
 
-def read_card(path: Path) -> PublicKeyBundle:
-    """Read a card from its file, or from the folder that it lies in.
+def read_bundle(path: Path) -> PublicKeyBundle:
+    """Read a public key bundle from its file, or from the folder that it lies in.
 
     Raises
     ------
     MessageError
-        The file is missing, or no card that its own key signed.
+        The file is missing, or no bundle that its own key signed.
     KeyMaterialError
         A key on it is none.
     """
-    path = path / CARD if path.is_dir() else path
-    return PublicKeyBundle.from_bytes(read_public(path, Format.CARD.kind), str(path))
+    path = path / BUNDLE if path.is_dir() else path
+    return PublicKeyBundle.from_bytes(read_public(path, Format.BUNDLE.kind), str(path))
 
 
-def write_register(folder: Path, register: KeyDirectory) -> None:
-    """Make a folder with a register.
+def write_directory(folder: Path, directory: KeyDirectory) -> None:
+    """Make a folder with a key directory.
 
     Raises
     ------
@@ -92,39 +92,39 @@ def write_register(folder: Path, register: KeyDirectory) -> None:
         There is something of that name already.
     """
     with _new(folder, SettingsError) as filling:
-        write_file(filling / CHARTER, register.charter.to_bytes())
-        for signed in register.rosters:
-            write_roster(filling, signed, register.charter)
-        (filling / CARDS).mkdir()
-        for number, card in enumerate(register.members):
-            write_file(filling / CARDS / f"member-{number}.json", card.to_bytes())
-        for number, card in register.participants.items():
-            write_file(filling / CARDS / f"participant-{number}.json", card.to_bytes())
+        write_file(filling / CHARTER, directory.charter.to_bytes())
+        for signed in directory.rosters:
+            write_roster(filling, signed, directory.charter)
+        (filling / BUNDLES).mkdir()
+        for number, bundle in enumerate(directory.members):
+            write_file(filling / BUNDLES / f"member-{number}.json", bundle.to_bytes())
+        for number, bundle in directory.participants.items():
+            write_file(filling / BUNDLES / f"participant-{number}.json", bundle.to_bytes())
         (filling / SEALED).mkdir()
-        for number, sealed in register.sealed.items():
+        for number, sealed in directory.sealed.items():
             write_file(filling / SEALED / f"participant-{number}.json", sealed.to_bytes())
 
 
-def read_register(folder: Path) -> KeyDirectory:
-    """Read a register; what of the reader secrets is not there is left out.
+def read_directory(folder: Path) -> KeyDirectory:
+    """Read a key directory; what of the reader secrets is not there is left out.
 
     Raises
     ------
     MessageError, ProtocolError, KeyMaterialError
-        Files are missing, or not those of one register.
+        Files are missing, or not those of one key directory.
     """
     charter = read_charter(folder)
-    members = _numbered(folder / CARDS, "member")
-    participants = _numbered(folder / CARDS, "participant")
+    members = _numbered(folder / BUNDLES, "member")
+    participants = _numbered(folder / BUNDLES, "participant")
     sealed = _numbered(folder / SEALED, "participant")
     if list(members) != list(range(len(charter.member_keys))):
-        raise MessageError(f"{folder / CARDS} does not hold the cards of all members")
-    cards = {number: read_card(path) for number, path in participants.items()}
+        raise MessageError(f"{folder / BUNDLES} does not hold all members' public key bundles")
+    bundles = {number: read_bundle(path) for number, path in participants.items()}
     try:
         return KeyDirectory(
             charter,
-            tuple(read_card(path) for path in members.values()),
-            cards,
+            tuple(read_bundle(path) for path in members.values()),
+            bundles,
             read_rosters(folder, charter),
             {number: read_sealed(path) for number, path in sealed.items()},
         )
@@ -214,7 +214,7 @@ def read_enrolment(folder: Path) -> Enrolment:
     return Enrolment.from_bytes(data, charter, read_rosters(folder, charter), str(path))
 
 
-def keep_signed_version(folder: Path, register: KeyDirectory) -> None:
+def keep_signed_version(folder: Path, directory: KeyDirectory) -> None:
     """Make durable, before a member's signature leaves, which version of the roster it signs.
 
     With two rosters of one version, each signed, whoever hands them out could show either to whom
@@ -224,17 +224,17 @@ def keep_signed_version(folder: Path, register: KeyDirectory) -> None:
     ----------
     folder
         The member's enrolment.
-    register
-        The register whose last version is to be signed.
+    directory
+        The key directory whose last version is to be signed.
 
     Raises
     ------
     ProtocolError
         The member has signed another roster of this version.
     """
-    version = register.newest.version
+    version = directory.newest.version
     path = folder / f"signed-{version}.json"
-    digest = register.charter.roster_digest(register.newest).hex().encode()
+    digest = directory.charter.roster_digest(directory.newest).hex().encode()
     if not path.exists():
         write_key_file(path, digest)
     if read_key_file(path) != digest:

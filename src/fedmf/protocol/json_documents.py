@@ -20,7 +20,7 @@ from fedmf.protocol.json_fields import TEXT, Json, JsonFields, Spelling
 class Format(StrEnum):
     """The formats, by their names."""
 
-    CARD = "fedmf card 1"
+    BUNDLE = "fedmf card 1"
     CHARTER = "fedmf charter 1"
     COORDINATOR = "fedmf coordinator 1"
     ENROLMENT = "fedmf enrolment 1"
@@ -43,7 +43,7 @@ class Format(StrEnum):
 
 
 _KINDS = {
-    Format.CARD: "a card",
+    Format.BUNDLE: "a public key bundle",
     Format.CHARTER: "a charter",
     Format.COORDINATOR: "a coordinator's settings",
     Format.ENROLMENT: "an enrolment",

@@ -159,18 +159,18 @@ class Town:
         members = [
             PersonalKeys.fresh("member", f"member {k}") for k in range(len(self.federation.members))
         ]
-        register = KeyDirectory.convene(
-            session, [keys.card() for keys in members], [keys.card() for keys in participants]
+        directory = KeyDirectory.convene(
+            session, [keys.bundle() for keys in members], [keys.bundle() for keys in participants]
         )
-        self.charter = register.charter
-        typed = register.charter.fingerprint
-        (self.coordinator_folder / CHARTER).write_bytes(register.charter.to_bytes())
+        self.charter = directory.charter
+        typed = directory.charter.fingerprint
+        (self.coordinator_folder / CHARTER).write_bytes(directory.charter.to_bytes())
         for silo, keys in enumerate(participants):
             folder = self.folder(silo) / "participant"
-            write_enrolment(folder, Enrolment.accept(register, keys, typed))
+            write_enrolment(folder, Enrolment.accept(directory, keys, typed))
         for silo, keys in zip(self.federation.members, members, strict=True):
             folder = self.folder(silo) / "member"
-            write_enrolment(folder, Enrolment.accept(register, keys, typed))
+            write_enrolment(folder, Enrolment.accept(directory, keys, typed))
 
 
 class InProcess:

@@ -13,26 +13,26 @@ PARTICIPANTS = ("North", "South", "East", "Harbour")
 
 
 class People:
-    """Four members and four participants, and the register that the first of them convened."""
+    """Four members and four participants, and the key directory that the first of them convened."""
 
     def __init__(self, *, room: int = 8, opened_by: OpenedBy = "participants") -> None:
         self.session = make_session(room, opened_by=opened_by)
         self.members = [PersonalKeys.fresh("member", name) for name in MEMBERS]
         self.participants = [PersonalKeys.fresh("participant", name) for name in PARTICIPANTS]
-        self.register = KeyDirectory.convene(
+        self.directory = KeyDirectory.convene(
             self.session,
-            [keys.card() for keys in self.members],
-            [keys.card() for keys in self.participants],
+            [keys.bundle() for keys in self.members],
+            [keys.bundle() for keys in self.participants],
         )
 
-    def enrolled(self, keys: PersonalKeys, register: KeyDirectory | None = None) -> Enrolment:
-        register = register or self.register
-        return Enrolment.accept(register, keys, register.charter.fingerprint)
+    def enrolled(self, keys: PersonalKeys, directory: KeyDirectory | None = None) -> Enrolment:
+        directory = directory or self.directory
+        return Enrolment.accept(directory, keys, directory.charter.fingerprint)
 
-    def signed(self, register: KeyDirectory, *members: int) -> KeyDirectory:
+    def signed(self, directory: KeyDirectory, *members: int) -> KeyDirectory:
         for member in members:
-            register = register.signed(member, self.members[member].signing_key)
-        return register
+            directory = directory.signed(member, self.members[member].signing_key)
+        return directory
 
 
 def newcomer(name: str = "West") -> PersonalKeys:

@@ -1,4 +1,4 @@
-"""Whatever bytes arrive as a card, a sealed secret, a roster or an enrolment: read, or refused."""
+"""Whatever bytes arrive as a document of enrolment: read, or refused."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from fedmf.protocol.json_documents import format_of
 from tests.protocol.enrolment.people import People
 
 PEOPLE = People()
-CHARTER = PEOPLE.register.charter
-RENEWED = PEOPLE.signed(PEOPLE.register.propose([], []), 0, 1, 2)
+CHARTER = PEOPLE.directory.charter
+RENEWED = PEOPLE.signed(PEOPLE.directory.propose([], []), 0, 1, 2)
 ENROLMENT = PEOPLE.enrolled(PEOPLE.participants[1], RENEWED)
 KEYS = PEOPLE.participants[1]
 
 DOCUMENTS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
-    "card": (KEYS.card().to_bytes(), lambda data: PublicKeyBundle.from_bytes(data).to_bytes()),
-    "member's card": (
-        PEOPLE.members[0].card().to_bytes(),
+    "bundle": (KEYS.bundle().to_bytes(), lambda data: PublicKeyBundle.from_bytes(data).to_bytes()),
+    "member's bundle": (
+        PEOPLE.members[0].bundle().to_bytes(),
         lambda data: PublicKeyBundle.from_bytes(data).to_bytes(),
     ),
     "keys": (KEYS.to_bytes(), lambda data: PersonalKeys.from_bytes(data).to_bytes()),
     "charter": (CHARTER.to_bytes(), lambda data: Charter.from_bytes(data).to_bytes()),
     "sealed": (
-        PEOPLE.register.sealed[1].to_bytes(),
+        PEOPLE.directory.sealed[1].to_bytes(),
         lambda data: SealedReader.from_bytes(data).to_bytes(),
     ),
     "roster": (

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from fedmf.federation.enrolment_files import write_enrolment, write_keys, write_register
+from fedmf.federation.enrolment_files import write_directory, write_enrolment, write_keys
 from tests.protocol.enrolment.people import People
 
 
@@ -26,13 +26,13 @@ def spelled(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def test_a_stranger_reads_cards_charter_rosters_and_sealed_secrets(tmp_path: Path) -> None:
+def test_a_stranger_reads_bundles_charter_rosters_and_sealed_secrets(tmp_path: Path) -> None:
     people = People()
-    register = people.signed(people.register.propose([], []), 0, 2, 3)
-    write_register(tmp_path / "register", register)
+    directory = people.signed(people.directory.propose([], []), 0, 2, 3)
+    write_directory(tmp_path / "directory", directory)
     south = people.participants[1]
     write_keys(tmp_path / "south", south)
-    enrolment = people.enrolled(south, register)
+    enrolment = people.enrolled(south, directory)
     write_enrolment(tmp_path / "enrolment", enrolment)
 
     def read(name: str) -> tuple[bytes, dict[str, Any]]:
@@ -44,26 +44,26 @@ def test_a_stranger_reads_cards_charter_rosters_and_sealed_secrets(tmp_path: Pat
     def octets(fields: dict[str, Any], name: str) -> bytes:
         return bytes.fromhex(fields[name])
 
-    data, card = read("register/cards/participant-1.json")
-    assert read("south/card.json") == (data, card)
-    unsigned = spelled({name: value for name, value in card.items() if name != "signature"})
-    public = Ed25519PublicKey.from_public_bytes(octets(card, "signature_key"))
-    public.verify(octets(card, "signature"), labelled("card", unsigned))
-    assert sha256("card", data).hex() == south.card().fingerprint.replace(" ", "")
+    data, bundle = read("directory/cards/participant-1.json")
+    assert read("south/card.json") == (data, bundle)
+    unsigned = spelled({name: value for name, value in bundle.items() if name != "signature"})
+    public = Ed25519PublicKey.from_public_bytes(octets(bundle, "signature_key"))
+    public.verify(octets(bundle, "signature"), labelled("card", unsigned))
+    assert sha256("card", data).hex() == south.bundle().fingerprint.replace(" ", "")
 
-    charter_data, charter = read("register/charter.json")
+    charter_data, charter = read("directory/charter.json")
     charter_digest = sha256("charter", charter_data)
-    assert charter_digest.hex() == register.charter.fingerprint.replace(" ", "")
-    assert charter["participant_keys"][1] == card["signature_key"]
+    assert charter_digest.hex() == directory.charter.fingerprint.replace(" ", "")
+    assert charter["participant_keys"][1] == bundle["signature_key"]
     assert charter["session"].encode() == people.session.to_bytes()
 
-    _, roster = read("register/roster-2.json")
+    _, roster = read("directory/roster-2.json")
     assert octets(roster, "charter") == charter_digest
     signed = octets(roster, "signed")
     length = int.from_bytes(signed[:4], "little")
     inner, before = signed[4 : 4 + length], signed[4 + length : 36 + length]
     roster_digest = sha256("roster", charter_digest, inner)
-    assert roster_digest.hex() == register.fingerprint.replace(" ", "")
+    assert roster_digest.hex() == directory.fingerprint.replace(" ", "")
     votes = signed[36 + length :]
     assert int.from_bytes(votes[:4], "little") == 3
     for at in range(4, len(votes), 68):
@@ -71,7 +71,7 @@ def test_a_stranger_reads_cards_charter_rosters_and_sealed_secrets(tmp_path: Pat
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(charter["member_keys"][member]))
         key.verify(votes[at + 4 : at + 68], labelled("roster", before, roster_digest))
 
-    _, sealed = read("register/sealed/participant-1.json")
+    _, sealed = read("directory/sealed/participant-1.json")
     _, keys = read("south/keys.json")
     info = labelled("reader secret", octets(sealed, "roster"), (1).to_bytes(4, "little"))
     reader = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM).decrypt(

@@ -1,8 +1,9 @@
-"""The register: all that is public about who takes part, for everybody to have a copy of.
+"""The key directory: all that is public about who takes part, for everybody to have a copy of.
 
-It holds the charter, the later versions of the roster, the cards of the people behind the keys, and
-the reader secret in envelopes. Whoever hands it around can do no harm with it: participants and
-members go by the charter's fingerprint, which they compared, and by t members' signatures.
+It holds the charter, the later versions of the roster, the public key bundles of the people behind
+the keys, and the reader secret in envelopes. Whoever hands it around can do no harm with it:
+participants and members go by the charter's fingerprint, which they compared, and by t members'
+signatures.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KeyDirectory:
-    """Charter, rosters, cards and sealed reader secrets of one federation.
+    """Charter, rosters, public key bundles and sealed reader secrets of one federation.
 
     Raises
     ------
     MessageError
-        Cards that are not those of the charter and the rosters, or a signature that does not fit.
+        Bundles that are not those of the charter and the rosters, or a signature that does not fit.
     ProtocolError
         Versions of the roster that do not follow on each other.
     """
@@ -42,9 +43,9 @@ class KeyDirectory:
     charter: Charter
     """The charter."""
     members: tuple[PublicKeyBundle, ...]
-    """The members' cards, by number."""
+    """The members' bundles, by number."""
     participants: Mapping[int, PublicKeyBundle]
-    """The cards of all participants that there ever were, by number."""
+    """The bundles of all participants that there ever were, by number."""
     rosters: tuple[SignedRoster, ...]
     """The versions of the roster after the charter's. The last one may still be a proposal, short
     of signatures."""
@@ -53,8 +54,8 @@ class KeyDirectory:
     server opens."""
 
     def __post_init__(self) -> None:
-        if tuple(card.signature_key for card in self.members) != self.charter.member_keys:
-            raise MessageError("the members' cards are not those of the keys in the charter")
+        if tuple(bundle.signature_key for bundle in self.members) != self.charter.member_keys:
+            raise MessageError("the members' bundles are not those of the keys in the charter")
         before = self.chain_before
         if self.rosters:
             last = self.rosters[-1]
@@ -67,8 +68,8 @@ class KeyDirectory:
                 raise ProtocolError("a roster that follows on another one than the newest")
             check_votes(last.signatures, self.charter, ROSTER_LABEL, *statement, enough=False)
         keys = dict(self._all_keys())
-        if {number: card.signature_key for number, card in self.participants.items()} != keys:
-            raise MessageError("the participants' cards are not those of the keys in the roster")
+        if {number: bundle.signature_key for number, bundle in self.participants.items()} != keys:
+            raise MessageError("the participants' bundles are not those of the keys in the roster")
 
     @classmethod
     def convene(
@@ -78,7 +79,7 @@ class KeyDirectory:
         participants: Sequence[PublicKeyBundle],
         reader: MasterSecret | None = None,
     ) -> KeyDirectory:
-        """Return the register of a new federation.
+        """Return the key directory of a new federation.
 
         Whoever calls this knows the reader secret. So it is one of the participants, and never
         whoever runs the server.
@@ -88,14 +89,14 @@ class KeyDirectory:
         session
             The session, with the committee's terms.
         members, participants
-            Their cards, in the order of the numbers that they get.
+            Their public key bundles, in the order of the numbers that they get.
         reader
             The participants' reader secret; a new one unless given.
 
         Raises
         ------
         SettingsError
-            Cards that do not fit the session or each other; all problems at once.
+            Bundles that do not fit the session or each other; all problems at once.
         """
         terms = session.committee
         if terms is None:
@@ -104,13 +105,13 @@ class KeyDirectory:
                 "has a charter"
             )
         problems = [
-            *_card_problems(members, "member", terms),
-            *_card_problems(participants, "participant", terms),
+            *_bundle_problems(members, "member", terms),
+            *_bundle_problems(participants, "participant", terms),
         ]
         if len(members) != terms.members:
-            problems.append(f"{len(members)} members' cards for a committee of {terms.members}")
+            problems.append(f"{len(members)} members' bundles for a committee of {terms.members}")
         problems += _count_problems(len(participants), len(participants), session, terms)
-        keys = [card.signature_key for card in (*members, *participants)]
+        keys = [bundle.signature_key for bundle in (*members, *participants)]
         problems += _repeated([*members, *participants])
         if problems:
             raise SettingsError("; ".join(problems))
@@ -173,7 +174,7 @@ class KeyDirectory:
         return [n for n in range(len(old), len(new)) if new[n] is not None], left
 
     def propose(self, add: Sequence[PublicKeyBundle], remove: Iterable[int]) -> KeyDirectory:
-        """Return the register with the next version of the roster, which nobody has signed.
+        """Return the key directory with the next version of the roster, which nobody has signed.
 
         It has a new reader secret, sealed for everybody on it. Without anybody to add or remove,
         the reader secret alone is renewed. As in `convene`, the caller is one of the participants.
@@ -181,14 +182,14 @@ class KeyDirectory:
         Parameters
         ----------
         add
-            Cards of newcomers, who get the next numbers.
+            Bundles of newcomers, who get the next numbers.
         remove
             Numbers of those who leave, which nobody gets again.
 
         Raises
         ------
         SettingsError
-            Cards or numbers that do not fit; all problems at once.
+            Bundles or numbers that do not fit; all problems at once.
         ProtocolError
             The last version is still a proposal.
         """
@@ -200,11 +201,11 @@ class KeyDirectory:
             for n in sorted(leaving)
             if not 0 <= n < len(old) or old[n] is None
         ]
-        problems += _card_problems(add, "participant", terms)
-        listed = {n: card for n, card in self.participants.items() if n not in leaving}
+        problems += _bundle_problems(add, "participant", terms)
+        listed = {n: bundle for n, bundle in self.participants.items() if n not in leaving}
         problems += _repeated([*self.members, *self.participants.values(), *add])
         kept = [None if n in leaving else key for n, key in enumerate(old)]
-        keys = (*kept, *(card.signature_key for card in add))
+        keys = (*kept, *(bundle.signature_key for bundle in add))
         count = sum(key is not None for key in keys)
         problems += _count_problems(count, len(keys), session, terms)
         stay = sum(key is not None for key in kept)
@@ -232,7 +233,7 @@ class KeyDirectory:
         )
 
     def signed(self, member: int, key: SigningKey) -> KeyDirectory:
-        """Return the register with one member's signature under the proposal.
+        """Return the key directory with one member's signature under the proposal.
 
         Raises
         ------
@@ -256,29 +257,29 @@ class KeyDirectory:
 
 
 def _sealed(
-    reader: MasterSecret, roster: Roster, cards: Mapping[int, PublicKeyBundle], charter: Charter
+    reader: MasterSecret, roster: Roster, bundles: Mapping[int, PublicKeyBundle], charter: Charter
 ) -> dict[int, SealedReader]:
     if not charter.terms.blind:
         return {}
     return {
-        number: SealedReader.seal(reader, number, card, roster, charter)
-        for number, card in cards.items()
+        number: SealedReader.seal(reader, number, bundle, roster, charter)
+        for number, bundle in bundles.items()
     }
 
 
-def _card_problems(
-    cards: Sequence[PublicKeyBundle], role: Role, terms: CommitteeTerms
+def _bundle_problems(
+    bundles: Sequence[PublicKeyBundle], role: Role, terms: CommitteeTerms
 ) -> list[str]:
     problems = [
-        f"the card of {card.name!r} is a {card.role}'s where a {role}'s is due"
-        for card in cards
-        if card.role != role
+        f"the bundle of {bundle.name!r} is a {bundle.role}'s where a {role}'s is due"
+        for bundle in bundles
+        if bundle.role != role
     ]
     return problems + [
-        f"the card of {card.name!r} has an envelope key of suite {card.suite}, and the session "
-        f"goes by {terms.suite}: it needs new keys with --suite {terms.suite}"
-        for card in cards
-        if card.role == role == "participant" and card.suite != terms.suite
+        f"the bundle of {bundle.name!r} has an envelope key of suite {bundle.suite}, and the "
+        f"session goes by {terms.suite}: it needs new keys with --suite {terms.suite}"
+        for bundle in bundles
+        if bundle.role == role == "participant" and bundle.suite != terms.suite
     ]
 
 
@@ -297,14 +298,14 @@ def _count_problems(count: int, numbers: int, session: Session, terms: Committee
     return problems
 
 
-def _repeated(cards: Sequence[PublicKeyBundle]) -> list[str]:
+def _repeated(bundles: Sequence[PublicKeyBundle]) -> list[str]:
     owners: dict[bytes, str] = {}
     problems = []
-    for card in cards:
-        owner = owners.get(card.signature_key)
-        if owner == card.name:
-            problems.append(f"the card of {card.name!r} is there twice, or was here before")
+    for bundle in bundles:
+        owner = owners.get(bundle.signature_key)
+        if owner == bundle.name:
+            problems.append(f"the bundle of {bundle.name!r} is there twice, or was here before")
         elif owner is not None:
-            problems.append(f"the key of {card.name!r} is {owner!r}'s, too")
-        owners[card.signature_key] = card.name
+            problems.append(f"the key of {bundle.name!r} is {owner!r}'s, too")
+        owners[bundle.signature_key] = bundle.name
     return problems

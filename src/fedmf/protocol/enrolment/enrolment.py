@@ -94,7 +94,7 @@ class Enrolment(SecretMaterial):
     @classmethod
     def accept(
         cls,
-        register: KeyDirectory,
+        directory: KeyDirectory,
         keys: PersonalKeys,
         typed_fingerprint: str,
         sealed: SealedReader | None = None,
@@ -103,14 +103,14 @@ class Enrolment(SecretMaterial):
 
         Parameters
         ----------
-        register
-            The register that was received.
+        directory
+            The key directory that was received.
         keys
             The own keys.
         typed_fingerprint
             The charter's fingerprint as it was compared out of band.
         sealed
-            The reader secret; the one in the register unless given.
+            The reader secret; the one in the key directory unless given.
 
         Raises
         ------
@@ -122,22 +122,23 @@ class Enrolment(SecretMaterial):
         MessageError, ProtocolError
             The newest roster is short of signatures, or the sealed secret is another's.
         """
-        check_fingerprint(typed_fingerprint, register.charter.digest, "charter")
-        register.check_complete()
+        check_fingerprint(typed_fingerprint, directory.charter.digest, "charter")
+        directory.check_complete()
         listed: Sequence[bytes | None] = (
-            register.charter.member_keys if keys.role == "member" else register.newest.keys
+            directory.charter.member_keys if keys.role == "member" else directory.newest.keys
         )
         if keys.signing_key.public not in listed:
             raise KeyMaterialError(
                 f"the key of {keys.name!r} is not among the {keys.role}s' keys of this charter and "
-                "its newest roster: send its card to whoever convenes, and accept what comes back"
+                "its newest roster: send its public key bundle to whoever convenes, and accept "
+                "what comes back"
             )
         number = listed.index(keys.signing_key.public)
-        reader = _reader(register, keys, number, sealed)
-        return cls(keys, number, register.charter, register.rosters, reader)
+        reader = _reader(directory, keys, number, sealed)
+        return cls(keys, number, directory.charter, directory.rosters, reader)
 
-    def adopt(self, register: KeyDirectory, sealed: SealedReader | None = None) -> Enrolment:
-        """Return this enrolment under the register's newest version of the roster.
+    def adopt(self, directory: KeyDirectory, sealed: SealedReader | None = None) -> Enrolment:
+        """Return this enrolment under the key directory's newest version of the roster.
 
         No fingerprint is needed: it goes by the signatures of t members of the pinned charter.
 
@@ -149,45 +150,47 @@ class Enrolment(SecretMaterial):
             Another charter, no newer version, another history, too few signatures, or the
             participant is not in it any more.
         """
-        self.check_history(register)
-        register.check_complete()
-        version = register.newest.version
+        self.check_history(directory)
+        directory.check_complete()
+        version = directory.newest.version
         if version == len(self.rosters) + 1:
             raise ProtocolError(f"version {version} of the roster was adopted already")
-        if self.keys.role == "participant" and register.newest.keys[self.number] is None:
+        if self.keys.role == "participant" and directory.newest.keys[self.number] is None:
             raise ProtocolError(
                 f"participant {self.number} is not in version {version} of the roster any more; "
                 "whoever comes back makes new keys and gets a new number"
             )
-        reader = _reader(register, self.keys, self.number, sealed)
-        return Enrolment(self.keys, self.number, self.charter, register.rosters, reader)
+        reader = _reader(directory, self.keys, self.number, sealed)
+        return Enrolment(self.keys, self.number, self.charter, directory.rosters, reader)
 
-    def check_history(self, register: KeyDirectory) -> None:
-        """Check that a register continues what this enrolment goes by.
+    def check_history(self, directory: KeyDirectory) -> None:
+        """Check that a key directory continues what this enrolment goes by.
 
         Raises
         ------
         ProtocolError
             It is under another charter, older, or has another history.
         """
-        if register.charter.digest != self.charter.digest:
-            raise ProtocolError("the register is under another charter than the one accepted here")
-        own, theirs = len(self.rosters), len(register.rosters)
+        if directory.charter.digest != self.charter.digest:
+            raise ProtocolError(
+                "the key directory is under another charter than the one accepted here"
+            )
+        own, theirs = len(self.rosters), len(directory.rosters)
         if theirs < own:
             raise ProtocolError(
-                f"the register ends with version {theirs + 1} of the roster, and version "
+                f"the key directory ends with version {theirs + 1} of the roster, and version "
                 f"{own + 1} was adopted here: somebody handed out an old one"
             )
-        for mine, other in zip(self.rosters, register.rosters, strict=False):
+        for mine, other in zip(self.rosters, directory.rosters, strict=False):
             if mine.roster != other.roster:
                 raise ProtocolError(
-                    f"the register has another version {mine.roster.version} of the roster than "
-                    "the one adopted here: tell the other participants and the members before "
+                    f"the key directory has another version {mine.roster.version} of the roster "
+                    "than the one adopted here: tell the other participants and the members before "
                     "anything else"
                 )
 
-    def signed(self, register: KeyDirectory) -> KeyDirectory:
-        """Return the register with this member's signature under its proposal.
+    def signed(self, directory: KeyDirectory) -> KeyDirectory:
+        """Return the key directory with this member's signature under its proposal.
 
         A member signs one roster of each version and no other. Whoever calls this sees to that
         first, with something durable.
@@ -195,16 +198,16 @@ class Enrolment(SecretMaterial):
         Raises
         ------
         ProtocolError
-            It is no member's enrolment, the register does not continue what it goes by, or there
-            is nothing to sign.
+            It is no member's enrolment, the key directory does not continue what it goes by, or
+            there is nothing to sign.
         """
         if self.keys.role != "member":
             raise ProtocolError(
                 f"only members of the committee sign rosters, and {self.keys.name!r} is "
                 f"participant {self.number}"
             )
-        self.check_history(register)
-        return register.signed(self.number, self.keys.signing_key)
+        self.check_history(directory)
+        return directory.signed(self.number, self.keys.signing_key)
 
     def to_bytes(self) -> bytes:
         """Return what has to stay secret and pinned, as canonical JSON.
@@ -285,14 +288,14 @@ def check_fingerprint(typed: str, digest: bytes, what: str) -> None:
 
 
 def _reader(
-    register: KeyDirectory, keys: PersonalKeys, number: int, sealed: SealedReader | None
+    directory: KeyDirectory, keys: PersonalKeys, number: int, sealed: SealedReader | None
 ) -> MasterSecret | None:
-    if keys.role == "member" or not register.charter.terms.blind:
+    if keys.role == "member" or not directory.charter.terms.blind:
         return None
-    sealed = sealed or register.sealed.get(number)
+    sealed = sealed or directory.sealed.get(number)
     if sealed is None:
         raise KeyMaterialError(
-            f"there is no reader secret for participant {number} in the register; ask whoever "
+            f"there is no reader secret for participant {number} in the key directory; ask whoever "
             "convened for it"
         )
-    return sealed.open(keys, number, register.newest, register.charter)
+    return sealed.open(keys, number, directory.newest, directory.charter)

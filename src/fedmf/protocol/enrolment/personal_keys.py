@@ -37,7 +37,7 @@ class PersonalKeys(SecretMaterial):
     Parameters
     ----------
     role, name
-        As on the card.
+        As in the public key bundle.
     signing_key
         Signs uploads, or a member's answers.
     envelope_key
@@ -61,8 +61,8 @@ class PersonalKeys(SecretMaterial):
         self.signing_key = signing_key
         self.envelope_key = envelope_key
         self.suite = suite
-        # A card of one's own passes every check of a card.
-        self.card()
+        # Which checks all of it.
+        self.bundle()
 
     @classmethod
     def fresh(
@@ -98,8 +98,8 @@ class PersonalKeys(SecretMaterial):
             return cls(role, name, signing_key, None, "")
         return cls(role, name, signing_key, EnvelopeKey.fresh(suite, randomness), suite)
 
-    def card(self) -> PublicKeyBundle:
-        """Return the card to show to others."""
+    def bundle(self) -> PublicKeyBundle:
+        """Return the public keys to show to others, signed."""
         public = b"" if self.envelope_key is None else self.envelope_key.public
         content = UnsignedBundle(self.role, self.name, self.signing_key.public, public, self.suite)
         signature = self.signing_key.sign(LABEL, content.to_bytes())

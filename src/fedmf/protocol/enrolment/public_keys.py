@@ -1,8 +1,8 @@
-"""Who somebody is in a federation: keys of one's own, and the card that shows their public halves.
+"""Who somebody is in a federation: a name, and public keys in a bundle.
 
-A card is signed by the very key that stands on it. So nobody can put a name of theirs to another's
-key, or another envelope key beside a signature key, unseen. Whether the name is true, the card
-cannot say: that is what its fingerprint is compared for, from person to person.
+A public key bundle is signed by the very key that stands in it. So nobody can put a name of theirs
+to another's key, or another envelope key beside a signature key, unseen. Whether the name is true,
+the bundle cannot say: that is what its fingerprint is compared for, from person to person.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_NAME = 100
 
 @dataclass(frozen=True)
 class UnsignedBundle(JsonDocument):
-    """What stands on a card, and is signed.
+    """What stands in a public key bundle, and is signed.
 
     Raises
     ------
@@ -35,7 +35,7 @@ class UnsignedBundle(JsonDocument):
         A key that is none.
     """
 
-    FORMAT = Format.CARD
+    FORMAT = Format.BUNDLE
 
     role: Role
     """``"participant"`` or ``"member"`` of the committee."""
@@ -52,13 +52,13 @@ class UnsignedBundle(JsonDocument):
     def __post_init__(self) -> None:
         check_name(self.name)
         if self.role not in ROLES:
-            raise SettingsError("a card is a participant's or a member's")
+            raise SettingsError("a bundle is a participant's or a member's")
         if (self.role == "participant") != bool(self.envelope_key):
-            raise SettingsError("participants, and no others, have an envelope key on their card")
+            raise SettingsError("participants, and no others, have an envelope key in their bundle")
         if self.envelope_key:
             EnvelopePublicKey(self.envelope_key, suite=self.suite)
         elif self.suite:
-            raise SettingsError("a card without an envelope key names no suite")
+            raise SettingsError("a bundle without an envelope key names no suite")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class PublicKeyBundle(UnsignedBundle):
     SettingsError, KeyMaterialError
         As for `UnsignedBundle`.
     MessageError
-        The signature does not fit: the card was put together from others, or edited.
+        The signature does not fit: the bundle was put together from others, or edited.
     """
 
     signature: bytes
@@ -85,7 +85,7 @@ class PublicKeyBundle(UnsignedBundle):
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 under a label of its own over the card's bytes."""
+        """SHA-256 under a label of its own over the bundle's bytes."""
         return labelled_hash(LABEL, self.to_bytes())
 
     @property

@@ -43,7 +43,7 @@ class SealedReader(JsonDocument):
     participant: U32
     """For whom it is."""
     envelope: bytes
-    """The secret, sealed to the envelope key of the participant's card."""
+    """The secret, sealed to the envelope key of the participant's bundle."""
 
     def __post_init__(self) -> None:
         if len(self.roster) != HASH_BYTES:
@@ -54,13 +54,13 @@ class SealedReader(JsonDocument):
         cls,
         reader: MasterSecret,
         participant: int,
-        card: PublicKeyBundle,
+        bundle: PublicKeyBundle,
         roster: Roster,
         charter: Charter,
     ) -> SealedReader:
         """Seal the secret for a participant."""
         digest = charter.roster_digest(roster)
-        public = EnvelopePublicKey(card.envelope_key, suite=card.suite)
+        public = EnvelopePublicKey(bundle.envelope_key, suite=bundle.suite)
         return cls(
             digest, participant, public.seal(reader.to_bytes(), LABEL, digest, u32(participant))
         )
@@ -92,7 +92,8 @@ class SealedReader(JsonDocument):
         except (OpenError, KeyMaterialError):
             raise KeyMaterialError(
                 f"the reader secret for participant {participant} does not open with these keys: "
-                "it was sealed for another card or damaged; ask whoever sealed it for a new one"
+                "it was sealed for another public key bundle or damaged; ask whoever sealed it for "
+                "a new one"
             ) from None
         check_reader(reader, roster, charter)
         return reader
