@@ -125,7 +125,7 @@ class BodyReader:
 
     def take(self, length: int) -> bytes:
         """Return the next so many bytes."""
-        if len(self._body) < length:
+        if self.left < length:
             raise MessageError("the body of the message ends too early")
         taken, self._body = bytes(self._body[:length]), self._body[length:]
         return taken
@@ -152,11 +152,16 @@ class BodyReader:
             raise MessageError("the numbers of a list must ascend")
         return listed
 
+    @property
+    def left(self) -> int:
+        """How many bytes are left."""
+        return len(self._body)
+
     def rest(self) -> bytes:
         """Return what is left."""
-        return self.take(len(self._body))
+        return self.take(self.left)
 
     def end(self) -> None:
         """Complain if anything is left."""
-        if len(self._body):
-            raise MessageError(f"{len(self._body)} bytes too many at the end of the message")
+        if self.left:
+            raise MessageError(f"{self.left} bytes too many at the end of the message")

@@ -24,7 +24,7 @@ class SessionMessage(Declared):
 
     def to_bytes(self, session: Session) -> bytes:
         """Return the message as bytes of this session."""
-        return frame(session, self.KIND, self.round, *self.parts())
+        return frame(session, self.KIND, self.round, *self.pieces())
 
     @classmethod
     def from_bytes(cls, data: bytes, session: Session) -> Self:

@@ -61,7 +61,7 @@ class Declared:
 
     __slots__ = ()
 
-    def parts(self) -> list[bytes]:
+    def pieces(self) -> list[bytes]:
         """Return the bytes of every field, in order."""
         return [form.write(getattr(self, name)) for name, form in _forms(type(self))]
 
@@ -95,7 +95,7 @@ class Record(Declared):
 
     def to_bytes(self) -> bytes:
         """Return the record as bytes."""
-        return b"".join(self.parts())
+        return b"".join(self.pieces())
 
     @classmethod
     def from_bytes(cls, data: bytes, **known: Any) -> Self:
@@ -218,6 +218,6 @@ def _forms(declared: Any) -> list[tuple[str, Form]]:
 
 def _form_of(hint: Any) -> Form:
     if get_origin(hint) is not Annotated:
-        return Form(lambda value: b"".join(value.parts()), hint.read)
+        return Form(lambda value: b"".join(value.pieces()), hint.read)
     inside, *_, form = get_args(hint)
     return form if isinstance(form, Form) else form.inner(_form_of(get_args(inside)[0]))

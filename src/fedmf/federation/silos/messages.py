@@ -17,18 +17,19 @@ adds nothing to their protection, and takes nothing away.
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from fedmf.errors import FedmfError, MessageError
+from fedmf.protocol.framing import BodyReader, sized
+from fedmf.protocol.wire import U32, Declared, Digest, Form, Known, Record, fixed
 
 MAGIC, VERSION = b"FDMS", 1
 EXCHANGE_BYTES = 16
-_HEADER = struct.Struct(f"<4sB32sI{EXCHANGE_BYTES}s")
-_NAME, _LENGTH = struct.Struct("<I"), struct.Struct("<Q")
-_STANDING = struct.Struct("<II")
+_LENGTH_BYTES = 8
+_LEAST_BYTES = 5 + 32 + 4 + EXCHANGE_BYTES
 MOST_NAME, MOST_REASON = 32, 2000
 
 
@@ -53,17 +54,33 @@ class Part(StrEnum):
     """To the coordinator: what was not done, and why."""
 
 
+def _parts_to_bytes(parts: Sequence[tuple[str, bytes]]) -> bytes:
+    pieces = []
+    for name, content in parts:
+        pieces += [sized(name.encode()), len(content).to_bytes(_LENGTH_BYTES, "little"), content]
+    return b"".join(pieces)
+
+
+def _read_parts(body: BodyReader, _: Known) -> tuple[tuple[str, bytes], ...]:
+    parts = []
+    while body.left:
+        name = body.sized(at_most=MOST_NAME).decode("ascii", errors="replace")
+        length = int.from_bytes(body.take(_LENGTH_BYTES), "little")
+        parts.append((name, body.take(length)))
+    return tuple(parts)
+
+
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Declared):
     """A message, either way."""
 
-    federation: bytes
+    federation: Digest
     """Digest of the federation file, 32 bytes."""
-    silo: int
+    silo: U32
     """The silo that it is for, or from."""
-    exchange: bytes
+    exchange: Annotated[bytes, fixed(EXCHANGE_BYTES)]
     """16 bytes that name the exchange."""
-    parts: Sequence[tuple[str, bytes]]
+    parts: Annotated[Sequence[tuple[str, bytes]], Form(_parts_to_bytes, _read_parts)]
     """Names and contents."""
 
     def all(self, name: Part) -> Iterator[bytes]:
@@ -76,10 +93,7 @@ class Bundle:
 
     def to_bytes(self) -> bytes:
         """Return the message as bytes."""
-        pieces = [_HEADER.pack(MAGIC, VERSION, self.federation, self.silo, self.exchange)]
-        for name, content in self.parts:
-            pieces += [_NAME.pack(len(name)), name.encode(), _LENGTH.pack(len(content)), content]
-        return b"".join(pieces)
+        return b"".join([MAGIC, bytes([VERSION]), *self.pieces()])
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Bundle:
@@ -90,42 +104,24 @@ class Bundle:
         MessageError
             It is none, or one of another version of fedmf.
         """
-        if data[:4] != MAGIC or len(data) < _HEADER.size:
+        if data[:4] != MAGIC or len(data) < _LEAST_BYTES:
             raise MessageError("not a message between a coordinator and a silo")
-        _, version, federation, silo, exchange = _HEADER.unpack_from(data)
-        if version != VERSION:
+        if data[4] != VERSION:
             raise MessageError(
-                f"the other side speaks version {version} of the messages between coordinator and "
+                f"the other side speaks version {data[4]} of the messages between coordinator and "
                 f"silos, this side version {VERSION}: install the same version of fedmf on both"
             )
-        parts = []
-        at = _HEADER.size
-        while at < len(data):
-            name, at = _sized(data, at, _NAME, MOST_NAME)
-            content, at = _sized(data, at, _LENGTH, len(data))
-            parts.append((name.decode("ascii", errors="replace"), content))
-        return cls(federation, silo, exchange, tuple(parts))
+        return cls.read_all(memoryview(data)[5:])
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Record):
     """How far a silo is."""
 
-    settled: int = 0
+    settled: U32 = 0
     """Rounds whose closings it has heard."""
-    table: int = 0
+    table: U32 = 0
     """The round whose table it has opened last; 0 before the first."""
-
-    def to_bytes(self) -> bytes:
-        """Return it as bytes."""
-        return _STANDING.pack(self.settled, self.table)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Standing:
-        """Read it; raise MessageError if `data` is none."""
-        if len(data) != _STANDING.size:
-            raise MessageError("a silo's standing is two numbers")
-        return cls(*_STANDING.unpack(data))
 
 
 def error_to_bytes(error: FedmfError) -> bytes:
@@ -141,12 +137,3 @@ def error_from_bytes(data: bytes) -> str:
         reason = data.decode(errors="replace")
     text = "".join(one if one.isprintable() else " " for one in str(reason))
     return text[:MOST_REASON]
-
-
-def _sized(data: bytes, at: int, length: struct.Struct, most: int) -> tuple[bytes, int]:
-    start = at + length.size
-    if start <= len(data):
-        size = int(length.unpack_from(data, at)[0])
-        if size <= most and start + size <= len(data):
-            return data[start : start + size], start + size
-    raise MessageError("a message between a coordinator and a silo that was cut short or damaged")

@@ -21,7 +21,7 @@ class CommitteeMessage(Declared):
 
     def to_bytes(self, charter: Charter) -> bytes:
         """Return the message as bytes of the charter's session."""
-        return frame(charter.session, self.KIND, self.round, *self.parts())
+        return frame(charter.session, self.KIND, self.round, *self.pieces())
 
     @classmethod
     def from_bytes(cls, data: bytes, charter: Charter) -> Self:
