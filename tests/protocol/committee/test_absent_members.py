@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import numpy as np
 import pytest
 
 from fedmf.errors import ProtocolError
@@ -19,13 +18,9 @@ from fedmf.protocol.committee.exchange import (
 from fedmf.protocol.committee_terms import OpenedBy
 from fedmf.protocol.framing import kind_of
 from tests.protocol.committee.adversary import Adversary
-from tests.protocol.committee.world import Tamper, World, random_changes
+from tests.protocol.committee.world import Tamper, World, changes_of
 
 EVERYTHING = (KeyRequest.KIND, ReviewRequest.KIND, AnswerRequest.KIND, VoteRequest.KIND)
-
-
-def changes(seed: int) -> dict[int, list]:  # type: ignore[type-arg]
-    return random_changes(np.random.default_rng(seed), range(5))
 
 
 def absent(members: Collection[int], kinds: Collection[int] = EVERYTHING) -> Tamper:
@@ -38,7 +33,7 @@ def lost_replies(members: Collection[int], kinds: Collection[int]) -> Tamper:
 
 
 def include(world: World, seed: int) -> tuple[int, ...]:
-    return world.round(changes(seed)).included
+    return world.round(changes_of(seed)).included
 
 
 @pytest.mark.parametrize("opened_by", ["participants", "server"])
@@ -70,7 +65,7 @@ def test_a_round_that_t_members_do_not_serve_is_void_and_the_next_one_works(kind
     include(world, 1)
     lost = [0, 1] if kind != AnswerRequest.KIND else [0, 1, 2, 3]
     world.to_member = absent(lost, [kind])
-    world.collect(changes(2))
+    world.collect(changes_of(2))
     closing = world.close()
     assert closing.included == ()
     assert world.server.counted_rounds == 1
@@ -131,9 +126,8 @@ def test_a_round_that_too_few_can_end_is_ended_when_they_are_back() -> None:
 
 def some_answers(world: World) -> None:
     """Have two members answer, and nobody else reply to anything any more."""
-    world.collect(changes(1))
-    world.server.freeze()
-    world.consult()
+    world.collect(changes_of(1))
+    world.freeze()
     world.server.settle()
     world.to_member = absent([2, 3])
 
@@ -145,18 +139,15 @@ def test_missing_answers_are_asked_for_again() -> None:
         world.consult()
     world.to_member = absent([3])
     world.consult()
-    closing = world.server.close_round()
-    world.tell(closing)
-    world.expect(closing)
+    world.heard(world.server.close_round())
     world.check_tables()
 
 
 def test_a_round_that_closed_with_too_few_answers_ends_the_session() -> None:
     world = World(5)
-    world.collect(changes(1))
+    world.collect(changes_of(1))
     server = Adversary(world, world.sent)
-    world.server.freeze()
-    world.consult()
+    world.freeze()
     world.server.settle()
     world.to_member = absent([2, 3], [AnswerRequest.KIND])
     world.consult()
@@ -174,9 +165,8 @@ def test_a_round_that_closed_with_too_few_answers_ends_the_session() -> None:
 
 def test_answers_that_come_while_votes_are_asked_still_count() -> None:
     world = World(5)
-    world.collect(changes(1))
-    world.server.freeze()
-    world.consult()
+    world.collect(changes_of(1))
+    world.freeze()
     world.server.settle()
     kept = {m: world.members[m].respond(r) for m, r in world.server.requests().items()}
     for member in (0, 1):
@@ -186,9 +176,7 @@ def test_answers_that_come_while_votes_are_asked_still_count() -> None:
     assert {kind_of(request) for request in votes.values()} == {VoteRequest.KIND}
     world.server.hear(2, kept[2])
     assert not world.server.requests()
-    closing = world.server.close_round()
-    world.tell(closing)
-    world.expect(closing)
+    world.heard(world.server.close_round())
     world.check_tables()
 
 
@@ -216,7 +204,7 @@ def test_replies_in_anothers_name_count_as_refusals() -> None:
 
 def test_replies_that_nobody_asked_for_count_as_refusals() -> None:
     world = World(5)
-    world.collect(changes(1))
+    world.collect(changes_of(1))
     vote = world.members[0].vote(VoteRequest(1, Adversary(world, world.sent).outcome([0])))
     world.server.hear(0, vote.to_bytes(world.charter))
     assert world.committee.refusals[0] == "a message of kind 12, which nobody asked for"

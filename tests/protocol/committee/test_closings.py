@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from fedmf.crypto.signatures import SigningKey
@@ -17,7 +16,7 @@ from fedmf.protocol.committee.exchange import VoteRequest
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.enrolment.votes import MemberSignature
 from tests.protocol.committee.adversary import Adversary
-from tests.protocol.committee.world import World, random_changes
+from tests.protocol.committee.world import World, changes_of
 
 ALL = range(5)
 
@@ -28,7 +27,7 @@ def world() -> World:
 
 
 def ended(world: World, lost: tuple[int, ...] = ()) -> ClosingMessage:
-    world.collect(random_changes(np.random.default_rng(1), ALL), lost=lost)
+    world.collect(changes_of(1), lost=lost)
     return world.settle()
 
 
@@ -60,8 +59,7 @@ def refused(world: World, closing: ClosingMessage, match: str) -> None:
 
 
 def goes_on(world: World, closing: ClosingMessage) -> None:
-    world.tell(closing)
-    world.expect(closing)
+    world.heard(closing)
     world.check_tables()
 
 
@@ -192,8 +190,8 @@ def test_a_void_round_includes_nobody(world: World) -> None:
 
 
 def test_the_certificate_of_another_round_is_refused(world: World) -> None:
-    first = world.round(random_changes(np.random.default_rng(1), ALL))
-    world.collect(random_changes(np.random.default_rng(2), ALL))
+    first = world.round(changes_of(1))
+    world.collect(changes_of(2))
     refused(world, replace(first, round=2), "certificate of round 1 with the closing of 2")
 
 
@@ -210,7 +208,7 @@ def test_a_closing_with_an_upload_that_was_never_sent_is_refused(world: World) -
 
 def test_members_vouch_for_heads_that_their_participants_signed(world: World) -> None:
     """t members that vote for a made-up set do not make a participant believe in it."""
-    world.collect(random_changes(np.random.default_rng(1), ALL))
+    world.collect(changes_of(1))
     server = Adversary(world, world.sent)
     honest = server.uploads[0].signed.head
     made_up = replace(honest, words=bytes(32))
@@ -228,7 +226,7 @@ def test_members_vouch_for_heads_that_their_participants_signed(world: World) ->
 
 
 def test_closings_are_heard_once_and_in_order(world: World) -> None:
-    first = world.round(random_changes(np.random.default_rng(1), ALL))
+    first = world.round(changes_of(1))
     protection = world.protections[0]
     protection.hear(first)
     assert protection._heard_round == 1
@@ -237,7 +235,7 @@ def test_closings_are_heard_once_and_in_order(world: World) -> None:
 
 
 def test_openings_that_are_not_the_next_one_are_refused(world: World) -> None:
-    world.collect(random_changes(np.random.default_rng(1), ALL))
+    world.collect(changes_of(1))
     assert world.opening is not None
     protection = world.protections[0]
     for wrong, match in (
@@ -271,20 +269,20 @@ def test_round_keys_that_members_did_not_sign_are_refused(world: World) -> None:
 
 
 def test_no_round_begins_before_the_last_sum_was_handed_out(world: World) -> None:
-    world.round(random_changes(np.random.default_rng(1), ALL))
+    world.round(changes_of(1))
     with pytest.raises(ProtocolError, match="before the sum of the last one was handed out"):
         world.open_round(ALL)
 
 
 def test_an_upload_without_an_opened_round_is_refused(world: World) -> None:
-    change = random_changes(np.random.default_rng(1), [0])[0]
+    change = changes_of(1, [0])[0]
     with pytest.raises(ProtocolError, match="round 1 has not been opened"):
         world.protections[0].protect(change, round_number=1, participant=0)
 
 
 def test_participants_that_were_told_of_other_members_stop(world: World) -> None:
     """Split view of the opening: their upload counts nowhere, and they notice at the closing."""
-    changes = random_changes(np.random.default_rng(1), ALL)
+    changes = changes_of(1)
     world.hand_out()
     world.open_round(ALL)
     assert world.committee.now.opening is not None
@@ -306,7 +304,7 @@ def test_participants_that_were_told_of_other_members_stop(world: World) -> None
 
 def test_a_round_that_begins_again_remembers_what_was_sent(world: World) -> None:
     """A server that crashed opens it again; what participants sent before stays theirs."""
-    world.collect(random_changes(np.random.default_rng(1), ALL))
+    world.collect(changes_of(1))
     assert world.opening is not None
     for protection in world.protections.values():
         sent = dict(protection._standing.sent)

@@ -14,7 +14,7 @@ from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.table_payload import OPENED_TABLE_EXTRA, Form, TablePayload
 from fedmf.protocol.compact_words import DownloadTerms, as_opened, table_bytes
 from fedmf.protocol.plain_words import encode_words
-from tests.protocol.committee.world import SHAPE, World, make_session, random_changes
+from tests.protocol.committee.world import SHAPE, World, changes_of, make_session
 
 TERMS = DownloadTerms(6, "items", None)
 EVERYBODY = range(5)
@@ -28,7 +28,7 @@ def make_world() -> World:
 
 
 def play(world: World, seed: int) -> ClosingMessage:
-    return world.round(random_changes(np.random.default_rng(seed), EVERYBODY))
+    return world.round(changes_of(seed, EVERYBODY))
 
 
 def check_opened(world: World) -> None:

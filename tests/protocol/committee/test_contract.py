@@ -156,8 +156,7 @@ class CommitteeContract(ProtectionContract):
         for _ in range(3):
             exchange.send(random_change(rng))
         world.opening = world.committee.now.opening
-        world.server.freeze()
-        world.consult()
+        world.freeze()
         server = Adversary(world, exchange._sent)
         said = server.answers(world.members[:answers], (0, 1, 2))
         assert len(said) == answers

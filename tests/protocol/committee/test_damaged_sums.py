@@ -14,7 +14,7 @@ from fedmf.errors import MessageError, OpenError
 from fedmf.protocol.committee.layout import committee_layout
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
-from tests.protocol.committee.world import World, random_changes
+from tests.protocol.committee.world import World, changes_of
 
 Words = np.ndarray
 Tags = NDArray[np.uint64]
@@ -22,7 +22,7 @@ Tags = NDArray[np.uint64]
 
 def closed(world: World) -> Words:
     """Play a round up to its closing; return the words of its sum."""
-    world.collect(random_changes(np.random.default_rng(5), range(5)))
+    world.collect(changes_of(5))
     world.close()
     layout = committee_layout(world.session)
     return unpack_words(content(world)[: layout.words_bytes], layout.blocks, layout.size)
@@ -209,7 +209,7 @@ def test_a_table_in_another_form_is_refused(form: Form) -> None:
 @pytest.mark.parametrize("form", [Form.SUM, Form.COPY])
 def test_no_sealed_table_where_the_server_opens(form: Form) -> None:
     world = World(5, opened_by="server")
-    world.round(random_changes(np.random.default_rng(5), range(5)))
+    world.round(changes_of(5))
     with pytest.raises(MessageError, match="form that the charter allows"):
         world.protections[0].open(TablePayload(form, 1, b"whatever").to_bytes())
     world.check_tables()
@@ -227,7 +227,7 @@ def test_a_table_after_another_round_is_refused() -> None:
 def test_whoever_changes_nonces_opens_nothing() -> None:
     """The masks of tags come from them."""
     world = World(5)
-    world.collect(random_changes(np.random.default_rng(5), range(5)))
+    world.collect(changes_of(5))
     closing = world.settle()
     wrong = replace(closing, nonces=closing.nonces[::-1])
     world.roles[0].receive_closing(wrong)

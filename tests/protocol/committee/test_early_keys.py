@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from fedmf.protocol.committee.certificate import Outcome
@@ -20,7 +19,7 @@ from fedmf.protocol.committee.exchange import (
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.opening import RoundKey
 from fedmf.protocol.framing import kind_of
-from tests.protocol.committee.world import World, random_changes
+from tests.protocol.committee.world import World, changes_of
 
 ALL = range(5)
 
@@ -47,7 +46,7 @@ def test_the_key_of_the_round_is_the_one_that_was_shown(world: World) -> None:
     """However often it was asked for, before the round and when it has begun."""
     shown = [early_key(world, member, 1) for member in range(4)]
     assert shown == [early_key(world, member, 1) for member in range(4)]
-    world.collect(random_changes(np.random.default_rng(1), ALL))
+    world.collect(changes_of(1))
     assert world.opening is not None
     assert list(world.opening.keys) == shown
     assert early_key(world, 0, 1) == shown[0]
@@ -60,7 +59,7 @@ def test_another_round_has_another_key(world: World) -> None:
 
 
 def test_a_round_that_is_over_gets_none(world: World) -> None:
-    world.round(random_changes(np.random.default_rng(2), ALL))
+    world.round(changes_of(2))
     refused = early(world, 0, 1)
     assert isinstance(refused, Refusal)
     assert "has begun already" in refused.reason
@@ -68,13 +67,13 @@ def test_a_round_that_is_over_gets_none(world: World) -> None:
 
 def test_an_early_key_keeps_no_member_from_ending_the_round_under_way(world: World) -> None:
     """It stands in no log: with a log entry, the round before would count as over."""
-    world.collect(random_changes(np.random.default_rng(3), ALL))
+    world.collect(changes_of(3))
     before = [list(log.records()) for log in world.logs]
     for number in range(4):
         early_key(world, number, 2)
     assert [list(log.records()) for log in world.logs] == before
     world.close()
-    world.round(random_changes(np.random.default_rng(4), ALL))
+    world.round(changes_of(4))
     world.check_tables()
     for member in world.members:
         vote = member.vote(VoteRequest(3, Outcome(3)))
@@ -104,7 +103,7 @@ def test_no_member_reviews_a_round_before_it_has_seen_how_the_last_one_ended(
             for number in range(4)
         ]
         world.server = world.fresh_server()
-    world.round(random_changes(np.random.default_rng(5), ALL))
+    world.round(changes_of(5))
     for member in range(4):
         early_key(world, member, 2)
     replies: list[bytes] = []
@@ -125,7 +124,7 @@ def test_no_member_reviews_a_round_before_it_has_seen_how_the_last_one_ended(
         return reply
 
     world.to_member, world.from_member = withhold, note
-    world.collect(random_changes(np.random.default_rng(6), ALL))
+    world.collect(changes_of(6))
     world.server.freeze()
     requests = world.server.requests()
     assert all(kind_of(one) == ReviewRequest.KIND for one in requests.values())
@@ -146,14 +145,14 @@ def test_a_restarted_member_sits_the_round_of_its_early_key_out(world: World) ->
         return stale if member == 1 and kind_of(reply) == KeyReply.KIND else reply
 
     world.from_member = from_member
-    closing = world.round(random_changes(np.random.default_rng(7), ALL))
+    closing = world.round(changes_of(7))
     assert closing.included == tuple(ALL)
     world.check_tables()
 
 
 def test_a_review_that_is_asked_for_again_is_answered_alike(world: World) -> None:
     """And one of other uploads is refused, as ever."""
-    world.collect(random_changes(np.random.default_rng(8), ALL))
+    world.collect(changes_of(8))
     world.server.freeze()
     requests = world.server.requests()
     request = requests[0]

@@ -25,7 +25,7 @@ from fedmf.protocol.committee.upload import (
 )
 from fedmf.protocol.framing import u32
 from tests.protocol.committee.adversary import Adversary
-from tests.protocol.committee.world import World, dense, random_changes
+from tests.protocol.committee.world import World, changes_of, dense
 
 ALL = (0, 1, 2, 3, 4)
 CROOK, VICTIM, OTHER = 0, 1, 2
@@ -37,7 +37,7 @@ def world() -> World:
 
 
 def begin(world: World, numbers: Sequence[int] = ALL) -> Adversary:
-    changes = random_changes(np.random.default_rng(17), numbers)
+    changes = changes_of(17, numbers)
     return Adversary(world, world.collect(changes, lost=numbers))
 
 
@@ -145,7 +145,7 @@ def test_different_seeds_for_different_members_are_complained_about(world: World
 
 
 def test_envelopes_that_are_damaged_on_their_way_to_members_cost_the_upload(world: World) -> None:
-    world.collect(random_changes(np.random.default_rng(17), ALL))
+    world.collect(changes_of(17))
     world.spoil_envelopes(CROOK)
     everybody_opens_without_the_crook(world)
 

@@ -12,18 +12,14 @@ import numpy as np
 import pytest
 
 from fedmf.errors import MessageError, OpenError, ProtocolError
-from fedmf.protocol import ClosingMessage, ParticipantRole, RowChange, TableMessage
+from fedmf.protocol import ClosingMessage, ParticipantRole, TableMessage
 from fedmf.protocol.committee.layout import plain_table_digest
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.plain_words import encode_words
-from tests.protocol.committee.world import SHAPE, World, random_changes
+from tests.protocol.committee.world import SHAPE, World, changes_of
 
 ALL = range(5)
-
-
-def changes(seed: int) -> dict[int, list[RowChange]]:
-    return random_changes(np.random.default_rng(seed), ALL)
 
 
 def newcomer(world: World, number: int) -> tuple[ParticipantRole, CommitteeParticipant]:
@@ -41,7 +37,7 @@ def played(rounds: int, *, copy: bool = True) -> World:
     """Play rounds, the second one void; have a participant give the server a copy."""
     world = World(5)
     for number in range(1, rounds + 1):
-        world.round(changes(number), lost=ALL if number == 2 else [])
+        world.round(changes_of(number), lost=ALL if number == 2 else [])
     world.check_tables()
     if copy:
         world.committee._table.keep_copy(world.protections[1].copy(), 1)
@@ -59,13 +55,13 @@ def test_late_participants_come_in_with_the_copy(rounds: int) -> None:
     world = played(rounds)
     come_in(world, 0)
     world.check_tables()
-    assert world.round(changes(9)).included == tuple(ALL)
+    assert world.round(changes_of(9)).included == tuple(ALL)
     world.check_tables()
 
 
 def test_the_copy_serves_those_who_hold_the_table_as_well() -> None:
     world = played(3, copy=False)
-    world.collect(changes(9))
+    world.collect(changes_of(9))
     world.close()
     first = world.protections[0]
     first.open(world.server.payload())
@@ -76,7 +72,7 @@ def test_the_copy_serves_those_who_hold_the_table_as_well() -> None:
 def test_a_copy_can_be_given_again() -> None:
     world = played(3)
     world.committee._table.keep_copy(world.protections[0].copy(), 1)
-    world.round(changes(9))
+    world.round(changes_of(9))
     world.check_tables()
     world.committee._table.keep_copy(world.protections[2].copy(), 1)
     come_in(world, 0)
@@ -180,7 +176,7 @@ def test_a_sum_never_goes_onto_another_table_than_its_round_had() -> None:
     behind = world.protections.pop(0)
     del world.roles[0]
     for number in (5, 6):
-        there = {n: change for n, change in changes(number).items() if n > 0}
+        there = {n: change for n, change in changes_of(number).items() if n > 0}
         behind.hear(world.round(there))
         world.check_tables()
     with pytest.raises(ProtocolError, match="table that round 3 worked on is not here"):
@@ -194,10 +190,10 @@ def test_a_sum_never_goes_onto_another_table_than_its_round_had() -> None:
 def test_late_participants_where_the_server_opens_take_its_table() -> None:
     world = World(5, opened_by="server")
     for number in (1, 2, 3):
-        world.round(changes(number), lost=ALL if number == 2 else [])
+        world.round(changes_of(number), lost=ALL if number == 2 else [])
     come_in(world, 0)
     world.check_tables()
-    world.round(changes(9))
+    world.round(changes_of(9))
     world.check_tables()
 
 

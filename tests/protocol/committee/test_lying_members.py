@@ -12,7 +12,7 @@ from fedmf.errors import OpenError
 from fedmf.protocol.committee.sums import LyingMemberWarning
 from fedmf.protocol.committee_terms import OpenedBy
 from tests.protocol.committee.liars import LIES, false_answer
-from tests.protocol.committee.world import SHAPE, World, random_changes
+from tests.protocol.committee.world import SHAPE, World, changes_of
 
 
 def lies(world: World, liars: Collection[int], how: str) -> None:
@@ -23,7 +23,7 @@ def lies(world: World, liars: Collection[int], how: str) -> None:
 
 
 def play(world: World, seed: int) -> None:
-    world.collect(random_changes(np.random.default_rng(seed), range(5)))
+    world.collect(changes_of(seed))
     world.close()
 
 
@@ -37,7 +37,7 @@ def test_liars_are_named_and_the_sum_is_exact(
 ) -> None:
     world = World(5, opened_by=opened_by, members=members, threshold=threshold)
     lies(world, liars, how)
-    world.collect(random_changes(np.random.default_rng(1), range(5)))
+    world.collect(changes_of(1))
     names = ", ".join(map(str, liars))
     if opened_by == "server" and how == "no sum":
         # The server sees that before it opens anything.
@@ -65,7 +65,7 @@ def test_one_liar_without_redundancy_opens_nothing_and_changes_nothing(
     world.check_tables()
     before = [part.copy() for part in world.opened()]
     lies(world, [0], how)
-    world.collect(random_changes(np.random.default_rng(2), range(5)))
+    world.collect(changes_of(2))
     world.close()
     for protection in world.protections.values():
         with pytest.raises(OpenError, match="does not open"):
@@ -81,9 +81,8 @@ def test_one_liar_among_three_of_four_answers_opens_nothing(how: str) -> None:
     world = World(5, opened_by="server")
     world.to_member = lambda member, data: None if member == 3 else data
     lies(world, [1], how)
-    world.collect(random_changes(np.random.default_rng(1), range(5)))
-    world.server.freeze()
-    world.consult()
+    world.collect(changes_of(1))
+    world.freeze()
     world.server.settle()
     world.consult()
     for _ in range(2):

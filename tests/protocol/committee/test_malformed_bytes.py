@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,7 +37,7 @@ from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.enrolment.roster_chain import SignedRoster, sign_roster
 from fedmf.protocol.framing import CHECKSUM_BYTES, HEADER, frame, kind_of
-from tests.protocol.committee.world import World, random_changes
+from tests.protocol.committee.world import World, changes_of
 
 REFUSED = (MessageError, OpenError, ProtocolError, KeyMaterialError)
 ALL = range(5)
@@ -61,7 +60,7 @@ class Recorded:
 @cache
 def recorded() -> Recorded:
     world = World(5)
-    world.round(random_changes(np.random.default_rng(1), ALL))
+    world.round(changes_of(1))
     said: dict[int, bytes] = {}
 
     def note(member: int, data: bytes) -> bytes:
@@ -70,13 +69,9 @@ def recorded() -> Recorded:
         return data
 
     world.to_member = world.from_member = note
-    sent = world.collect(random_changes(np.random.default_rng(2), ALL), lost=[4])
-    world.server.freeze()
-    world.consult()
-    frozen = world.server.frozen()
-    world.server.settle()
-    world.consult()
-    closing = world.server.close_round()
+    sent = world.collect(changes_of(2), lost=[4])
+    frozen = world.freeze()
+    closing = world.answered()
     world.tell(closing)
     votes = VoteRequest(3, Outcome(3)).to_bytes(world.charter)
     for message in (votes, world.restarted_member(3).respond(votes)):
@@ -297,7 +292,7 @@ def test_servers_refuse_damaged_uploads_and_stay_as_they_were(data: st.DataObjec
 def fresh_round() -> World:
     """Return a federation in its first round, with an upload that has not arrived."""
     world = World(5)
-    world.collect(random_changes(np.random.default_rng(2), ALL), lost=[4])
+    world.collect(changes_of(2), lost=[4])
     return world
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from fedmf.crypto.signatures import SigningKey
@@ -19,7 +18,7 @@ from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog, Memory
 from fedmf.protocol.framing import frame
 from tests.protocol.committee.adversary import Adversary
-from tests.protocol.committee.world import World, make_session, random_changes
+from tests.protocol.committee.world import World, changes_of, make_session
 
 ALL = range(5)
 
@@ -41,7 +40,7 @@ def world() -> World:
 
 
 def begun(world: World) -> Adversary:
-    return Adversary(world, world.collect(random_changes(np.random.default_rng(2), ALL)))
+    return Adversary(world, world.collect(changes_of(2)))
 
 
 def test_a_member_has_the_key_and_the_log_of_its_number(world: World) -> None:
@@ -133,7 +132,7 @@ def test_a_member_signs_what_its_log_holds_and_nothing_else(world: World) -> Non
 
 
 def test_no_key_without_the_certificate_of_the_round_before(world: World) -> None:
-    first = world.round(random_changes(np.random.default_rng(1), ALL))
+    first = world.round(changes_of(1))
     certificate = world.committee.previous
     assert first.round == 1
     assert certificate is not None
@@ -154,7 +153,7 @@ def test_no_key_without_the_certificate_of_the_round_before(world: World) -> Non
 def test_no_votes_for_rounds_that_are_over(world: World) -> None:
     world.to_member = lambda member, data: None if member == 3 else data
     for seed in (1, 2):
-        world.round(random_changes(np.random.default_rng(seed), ALL))
+        world.round(changes_of(seed))
     with pytest.raises(ProtocolError, match="round 1 is over"):
         world.members[0].vote(VoteRequest(1, Outcome(1, b"1" * 32, b"2" * 32)))
 

@@ -17,7 +17,7 @@ from fedmf.protocol.committee_terms import OPENED_BY, OpenedBy
 from fedmf.protocol.framing import u32
 from fedmf.protocol.integrity_tags import IntegrityTags, split_numbers
 from tests.protocol.committee.adversary import Adversary
-from tests.protocol.committee.world import World, dense, no_change, random_changes
+from tests.protocol.committee.world import World, changes_of, dense, no_change
 
 Tags = NDArray[np.uint64]
 VICTIM = 4
@@ -27,7 +27,7 @@ NUMBERS = 10
 
 def begun(world: World) -> Adversary:
     """Begin a round; return a server that has everybody's uploads."""
-    return Adversary(world, world.collect(random_changes(np.random.default_rng(3), range(5))))
+    return Adversary(world, world.collect(changes_of(3)))
 
 
 def reader_of(world: World) -> Reader:
@@ -95,7 +95,7 @@ def test_what_a_participant_opens_fits_whoever_moved(
 ) -> None:
     """It knows all factors and masks, and from the sum what either of two others may have done."""
     world = World(3)
-    move = random_changes(np.random.default_rng(8), [mover])
+    move = changes_of(8, [mover])
     changes = {number: move.get(number, no_change()) for number in range(3)}
     server = Adversary(world, world.collect(changes))
     world.close()
@@ -135,7 +135,7 @@ def test_uploads_with_tags_of_other_factors_are_not_added(same: bool) -> None:
         other._take_tag_secret(bytes(32))
         world.hand_out = lambda: None  # type: ignore[method-assign]
         world.roles[VICTIM].receive_table = lambda *_: []  # type: ignore[method-assign]
-    world.collect(random_changes(np.random.default_rng(3), range(5)))
+    world.collect(changes_of(3))
     assert (VICTIM in world.settle().included) == same
 
 
@@ -169,7 +169,7 @@ def test_members_are_never_told_the_tag_secret() -> None:
         return data
 
     world.to_member = listening
-    world.round(random_changes(np.random.default_rng(3), range(5)))
+    world.round(changes_of(3))
     assert secret in world.server.payload()
     assert told
     assert not any(secret in data for data in told)

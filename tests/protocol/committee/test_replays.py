@@ -21,13 +21,7 @@ from fedmf.protocol.committee.upload import SignedHead
 from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.plain_words import encode_words
 from tests.protocol.committee.adversary import Adversary
-from tests.protocol.committee.world import (
-    SHAPE,
-    World,
-    dense,
-    make_session,
-    random_changes,
-)
+from tests.protocol.committee.world import SHAPE, World, changes_of, dense, make_session
 
 ALL = (0, 1, 2, 3, 4)
 VICTIM, OTHERS = 4, (0, 1, 2, 3)
@@ -36,7 +30,7 @@ VICTIM, OTHERS = 4, (0, 1, 2, 3)
 def contribution(table: IntegerTable, number: int) -> list[RowChange]:
     """Return what a participant learns from a table: the same from the same."""
     seed = hashlib.sha256(encode_words(SHAPE, table) + bytes([number])).digest()
-    changes = random_changes(np.random.default_rng(list(seed)), [number])
+    changes = changes_of(list(seed), [number])
     return changes[number]
 
 
@@ -92,8 +86,8 @@ def test_participants_upload_nothing_to_a_table_that_they_worked_on_before() -> 
 def test_a_table_that_one_participant_alone_has_isolates_nobody() -> None:
     """Split tables: the victim's context is another one, so that no sum has it and others."""
     world = World(5, opened_by="server")
-    world.round(random_changes(np.random.default_rng(1), ALL))
-    changes = random_changes(np.random.default_rng(2), ALL)
+    world.round(changes_of(1))
+    changes = changes_of(2)
     world.hand_out()
     own = SHAPE.zeros()
     own[0][0, 0] = 1
@@ -123,12 +117,12 @@ REVIEWED = MemberRound.reviewed
 
 def replay_all_but_the_victim(world: World) -> tuple[np.ndarray, list[object]]:
     """Open everybody's sum; then ask for that of the same uploads, less one, a round later."""
-    world.collect(random_changes(np.random.default_rng(3), ALL))
+    world.collect(changes_of(3))
     server = Adversary(world, world.sent)
     closing = world.close()
     opened = np.concatenate([part.reshape(-1) for part in world.expected])
     assert closing.included == ALL
-    later = random_changes(np.random.default_rng(4), ALL)
+    later = changes_of(4)
     world.collect(later)
     again = Adversary(world, world.sent)
     again.uploads = {number: server.uploads[number] for number in OTHERS}
@@ -147,7 +141,7 @@ def test_old_uploads_give_the_victim_away_where_keys_stay_and_nobody_looks_at_ro
     monkeypatch.setattr(EnvelopeKey, "fresh", lambda *_: next(kept))
     monkeypatch.setattr(MemberRound, "reviewed", careless)
     opened, _ = replay_all_but_the_victim(world)
-    first = random_changes(np.random.default_rng(3), ALL)
+    first = changes_of(3)
     np.testing.assert_array_equal(opened, dense(first[VICTIM]))
 
 
@@ -167,7 +161,7 @@ def test_members_make_a_key_of_its_own_for_every_round() -> None:
     world = World(5)
     seen = set()
     for seed in range(3):
-        world.round(random_changes(np.random.default_rng(seed), ALL))
+        world.round(changes_of(seed))
         assert world.opening is not None
         seen |= {key.public for key in world.opening.keys}
     assert len(seen) == 12
@@ -175,12 +169,12 @@ def test_members_make_a_key_of_its_own_for_every_round() -> None:
 
 def test_the_server_refuses_uploads_that_come_again() -> None:
     world = World(5)
-    sent = world.collect(random_changes(np.random.default_rng(1), ALL), lost=[4])
+    sent = world.collect(changes_of(1), lost=[4])
     first = {number: upload.to_bytes(world.session) for number, upload in sent.items()}
     with pytest.raises(ProtocolError, match="second upload of participant 0"):
         world.server.receive(first[0])
     world.close()
-    world.collect(random_changes(np.random.default_rng(2), ALL), lost=[0, 4])
+    world.collect(changes_of(2), lost=[0, 4])
     with pytest.raises(ProtocolError, match="round 1 in round 2"):
         world.server.receive(first[0])
     again = replace(sent[0], round=2).to_bytes(world.session)
@@ -195,7 +189,7 @@ def test_the_server_refuses_uploads_that_come_again() -> None:
 
 def test_the_server_refuses_a_nonce_that_was_not_signed_or_is_anothers() -> None:
     world = World(5)
-    sent = world.collect(random_changes(np.random.default_rng(1), ALL), lost=[3, 4])
+    sent = world.collect(changes_of(1), lost=[3, 4])
     for nonce, wrong in ((bytes(32), MessageError), (sent[0].nonce, ProtocolError)):
         stolen = replace(sent[4], nonce=nonce)
         with pytest.raises(wrong, match="nonce"):
@@ -205,20 +199,17 @@ def test_the_server_refuses_a_nonce_that_was_not_signed_or_is_anothers() -> None
 def test_the_server_refuses_uploads_after_the_deadline() -> None:
     """One that were added after the set is frozen would let its sum never open."""
     world = World(5)
-    sent = world.collect(random_changes(np.random.default_rng(1), ALL), lost=[4])
+    sent = world.collect(changes_of(1), lost=[4])
     late = sent[4].to_bytes(world.session)
     world.server.freeze()
     for _ in range(2):
         with pytest.raises(ProtocolError, match="after the deadline of round 1"):
             world.server.receive(late)
         world.consult()
-    world.server.settle()
-    world.consult()
-    closing = world.server.close_round()
+    closing = world.answered()
     with pytest.raises(ProtocolError, match="no round is open"):
         world.server.receive(late)
-    world.tell(closing)
-    world.expect(closing)
+    world.heard(closing)
     assert closing.included == OTHERS
     world.check_tables()
 
@@ -238,7 +229,7 @@ def other_world(world: World, session_id: bytes) -> World:
 def test_uploads_of_another_session_are_refused() -> None:
     world = World(5)
     other = other_world(world, b"another session!")
-    changes = random_changes(np.random.default_rng(1), ALL)
+    changes = changes_of(1)
     sent, others = world.collect(changes, lost=ALL), other.collect(changes, lost=ALL)
     with pytest.raises(MessageError, match="another session"):
         other.server.receive(sent[0].to_bytes(world.session))
@@ -255,7 +246,7 @@ def test_uploads_of_another_session_are_refused() -> None:
 def test_closings_of_another_session_are_refused() -> None:
     world = World(5)
     other = other_world(world, b"another session!")
-    changes = random_changes(np.random.default_rng(1), ALL)
+    changes = changes_of(1)
     world.collect(changes)
     closing = world.settle()
     other.collect(changes)
@@ -266,7 +257,7 @@ def test_closings_of_another_session_are_refused() -> None:
 
 def test_unknown_participants_are_refused() -> None:
     world = World(session=make_session(6), listed=5)
-    world.collect(random_changes(np.random.default_rng(1), ALL))
+    world.collect(changes_of(1))
     upload = world.sent[0]
     head = Adversary(world, world.sent).uploads[0].signed.head
     payload = Adversary(world, world.sent).uploads[0]
@@ -299,7 +290,7 @@ def test_made_up_participants_give_the_victim_away_where_the_server_names_them(
     """Sybils: members that believe the server's roster open the sum of one."""
     world = World(5, opened_by="server")
     sybils = {number: SigningKey.fresh() for number in (0, 1, 2, 3)}
-    changes = random_changes(np.random.default_rng(1), ALL)
+    changes = changes_of(1)
     world.collect(changes)
     server = Adversary(world, world.sent)
     for number, key in sybils.items():
@@ -322,7 +313,7 @@ def test_made_up_participants_give_the_victim_away_where_the_server_names_them(
 
 def test_an_upload_message_names_the_participant_of_its_head() -> None:
     world = World(5)
-    sent = world.collect(random_changes(np.random.default_rng(1), ALL), lost=[3, 4])
+    sent = world.collect(changes_of(1), lost=[3, 4])
     as_another: UploadMessage = replace(sent[4], participant=3)
     with pytest.raises(MessageError, match="signature"):
         world.server.receive(as_another.to_bytes(world.session))

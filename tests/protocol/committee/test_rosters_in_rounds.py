@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
-from fedmf.protocol import ClosingMessage, ParticipantRole, RowChange, UploadMessage
+from fedmf.protocol import ClosingMessage, ParticipantRole, UploadMessage
 from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.enrolment import roster_chain as rosters
@@ -20,13 +19,9 @@ from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.enrolment.roster_chain import SignedRoster
 from fedmf.protocol.enrolment.votes import MemberSignature
-from tests.protocol.committee.world import World, make_session, random_changes
+from tests.protocol.committee.world import World, changes_of, make_session
 
 LEAVER, STAY, JOIN = 0, (1, 2, 3, 4), (5, 6, 7)
-
-
-def changes(numbers: Sequence[int], seed: int) -> dict[int, list[RowChange]]:
-    return random_changes(np.random.default_rng(seed), numbers)
 
 
 class Changing(World):
@@ -85,7 +80,7 @@ class Changing(World):
 def world() -> Changing:
     """Return a federation after its first round."""
     changing = Changing()
-    changing.round(changes(range(5), 1))
+    changing.round(changes_of(1))
     changing.check_tables()
     return changing
 
@@ -99,13 +94,13 @@ def test_whoever_joins_comes_in_after_the_first_sum_that_is_sealed_to_it(world: 
     del world.roles[JOIN[0]], world.protections[JOIN[0]]
     with pytest.raises(ProtocolError, match="no sum was opened yet under this version"):
         world.protections[1].copy()
-    world.round(changes(STAY, 2))
+    world.round(changes_of(2, STAY))
     world.check_tables()
     world.server.keep_copy(world.protections[1].copy())
     for number in JOIN:
         world.newcomer(number)
     world.check_tables()
-    assert world.round(changes((*STAY, *JOIN), 3)).included == (*STAY, *JOIN)
+    assert world.round(changes_of(3, (*STAY, *JOIN))).included == (*STAY, *JOIN)
     world.check_tables()
 
 
@@ -115,7 +110,7 @@ def test_whoever_left_opens_nothing_new_and_adds_nothing(world: Changing) -> Non
     with pytest.raises(KeyMaterialError, match="another reader key"):
         gone.adopt(world.signed, world.old_reader)
     assert gone.rosters.newest.version == 1
-    world.collect(changes(STAY, 2))
+    world.collect(changes_of(2, STAY))
     assert world.opening is not None
     with pytest.raises(MessageError, match="newest that members have signed is 1"):
         gone.begin(world.opening.to_bytes(world.charter))
@@ -143,9 +138,9 @@ def test_an_upload_of_whoever_left_is_refused(world: Changing) -> None:
     stale.rosters.adopt(world.signed)
     stale.begin(opening)
     with pytest.raises(ProtocolError, match="participant 0 is not in version 2 of the roster"):
-        stale.protect(changes([0], 1)[0], round_number=2, participant=LEAVER)
+        stale.protect(changes_of(1, [0])[0], round_number=2, participant=LEAVER)
     stale.rosters._versions.pop()
-    sent = stale.protect(changes([0], 1)[0], round_number=2, participant=LEAVER)
+    sent = stale.protect(changes_of(1, [0])[0], round_number=2, participant=LEAVER)
     upload = UploadMessage(2, LEAVER, sent.nonce, None, sent.payload)
     with pytest.raises(ProtocolError, match="participant 0 is not in version 2 of the roster"):
         world.server.receive(upload.to_bytes(world.session))
@@ -156,7 +151,7 @@ def test_participants_that_missed_the_last_sum_come_in_with_the_next_copy(world:
     behind = world.protections.pop(2)
     role = world.roles.pop(2)
     for seed in (2, 3):
-        role.receive_closing(world.round(changes((0, 1, 3, 4), seed)))
+        role.receive_closing(world.round(changes_of(seed, (0, 1, 3, 4))))
         world.check_tables()
     world.leave()
     world.protections[2] = behind
@@ -164,12 +159,12 @@ def test_participants_that_missed_the_last_sum_come_in_with_the_next_copy(world:
     with pytest.raises(ProtocolError, match="sealed to another version"):
         role.receive_table(world.server.table_message())
     del world.protections[2]
-    role.receive_closing(world.round(changes((1, 3, 4), 4)))
+    role.receive_closing(world.round(changes_of(4, (1, 3, 4))))
     world.check_tables()
     world.server.keep_copy(world.protections[1].copy())
     world.protections[2], world.roles[2] = behind, role
     world.check_tables()
-    assert world.round(changes(STAY, 5)).included == STAY
+    assert world.round(changes_of(5, STAY)).included == STAY
     world.check_tables()
 
 
@@ -188,7 +183,7 @@ def test_a_roster_that_the_server_signs_is_refused(world: Changing, signers: int
                 adopt(wrong)
     assert world.committee.rosters.newest.version == 1
     assert world.protections[1].rosters.newest.version == 1
-    world.round(changes(range(5), 2))
+    world.round(changes_of(2))
     world.check_tables()
 
 
@@ -214,42 +209,31 @@ def test_members_review_under_the_roster_that_the_round_was_opened_under(
         world.leave()
         world.adopt()
         opening = world.server.open_round(STAY)
-        world.changes = changes(STAY, 2)
+        world.changes = changes_of(2, STAY)
         for number in STAY:
             world.protections[number].begin(opening)
             data = world.upload(number, world.changes[number]).to_bytes(world.session)
             world.server.receive(data)
         assert world.close().included == STAY
     else:
-        world.collect(changes(range(5), 2))
-        world.server.freeze()
-        world.consult()
+        world.collect(changes_of(2))
+        world.freeze()
         world.committee.rosters.adopt(world.signed)
         for member in world.members:
             member.rosters.adopt(world.signed)
         with pytest.raises(ProtocolError, match="while round 2 is open"):
             world.protections[1].adopt(world.signed, world.reader)
-        world.server.settle()
-        world.consult()
-        closing = world.server.close_round()
-        world.tell(closing)
-        world.expect(closing)
+        world.heard(world.answered())
     world.check_tables()
 
 
 def test_a_server_goes_on_under_the_roster_of_a_frozen_round(world: Changing) -> None:
-    world.collect(changes(range(5), 2))
-    world.server.freeze()
-    world.consult()
-    kept = world.server.frozen()
+    world.collect(changes_of(2))
+    kept = world.freeze()
     world.server = world.fresh_server(world.server.closings)
     world.committee.rosters.adopt(world.signed)
     world.server.restore_frozen(kept)
-    world.server.settle()
-    world.consult()
-    closing = world.server.close_round()
-    world.tell(closing)
-    world.expect(closing)
+    world.heard(world.answered())
     world.check_tables()
 
 
@@ -279,7 +263,7 @@ def test_rosters_are_adopted_in_order_and_once(world: Changing) -> None:
 
 def test_rosters_change_where_the_server_opens_as_well() -> None:
     world = World(session=make_session(8, opened_by="server"), listed=5)
-    world.round(changes(range(5), 1))
+    world.round(changes_of(1))
     world.check_tables()
     old = world.charter.roster
     new = Roster(2, old.keys, b"not used")
@@ -292,5 +276,5 @@ def test_rosters_change_where_the_server_opens_as_well() -> None:
         chain.adopt(signed)
     for protection in world.protections.values():
         protection.adopt(signed, None)
-    world.round(changes(range(5), 2))
+    world.round(changes_of(2))
     world.check_tables()

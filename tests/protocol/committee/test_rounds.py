@@ -5,7 +5,7 @@ import pytest
 
 from fedmf.errors import ProtocolError
 from fedmf.protocol.committee_terms import OpenedBy
-from tests.protocol.committee.world import World, random_changes
+from tests.protocol.committee.world import World, changes_of, random_changes
 
 
 @pytest.mark.parametrize("opened_by", ["participants", "server"])
@@ -39,7 +39,7 @@ def test_a_round_goes_one_step_after_the_other() -> None:
     with pytest.raises(ProtocolError, match="no certificate yet"):
         server.close_round()
     assert not server.requests()
-    world.collect(random_changes(np.random.default_rng(1), range(5)))
+    world.collect(changes_of(1))
     with pytest.raises(ProtocolError, match="changes while round 1 is open"):
         server.table_message()
     server.settle()
@@ -47,9 +47,7 @@ def test_a_round_goes_one_step_after_the_other() -> None:
         server.close_round()
     with pytest.raises(ProtocolError, match="round 1 is still open"):
         server.prepare_round()
-    closing = world.settle()
-    world.tell(closing)
-    world.expect(closing)
+    world.close()
     world.check_tables()
 
 
@@ -66,5 +64,5 @@ def test_a_round_can_be_prepared_again_before_it_opens() -> None:
         world.consult()
         keys.append(dict(world.committee.now.keys))
     assert keys[0] == keys[1]
-    world.round(random_changes(np.random.default_rng(1), range(5)))
+    world.round(changes_of(1))
     world.check_tables()

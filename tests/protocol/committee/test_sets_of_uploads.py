@@ -20,7 +20,7 @@ from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog, Memory
 from fedmf.protocol.committee_terms import OpenedBy
 from tests.protocol.committee.adversary import Adversary
-from tests.protocol.committee.world import World, dense, random_changes
+from tests.protocol.committee.world import World, changes_of, dense
 
 VICTIM = 4
 ALL, OTHERS = (0, 1, 2, 3, 4), (0, 1, 2, 3)
@@ -31,7 +31,7 @@ def begun(
 ) -> tuple[World, Adversary]:
     """Return a round in which everybody has uploaded, and an adversary in the server's place."""
     world = World(5, opened_by=opened_by, members=members, threshold=threshold)
-    changes = random_changes(np.random.default_rng(3), ALL)
+    changes = changes_of(3, ALL)
     return world, Adversary(world, world.collect(changes))
 
 
@@ -188,7 +188,7 @@ def test_a_restarted_member_makes_no_second_key_and_abstains() -> None:
         world.key_request(1).to_bytes(world.charter)
     ).decode(errors="replace")
     world.check_tables()
-    world.round(random_changes(np.random.default_rng(5), ALL))
+    world.round(changes_of(5, ALL))
     assert world.opening is not None
     assert 0 in {key.member for key in world.opening.keys}
     world.check_tables()

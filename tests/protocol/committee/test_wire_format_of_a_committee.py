@@ -13,7 +13,7 @@ from fedmf.protocol.committee.exchange import KeyRequest, Refusal
 from fedmf.protocol.committee_terms import OpenedBy
 from fedmf.protocol.slices import SliceTerms
 from tests.protocol import stranger_committee
-from tests.protocol.committee.world import World, make_session, random_change, random_changes
+from tests.protocol.committee.world import World, changes_of, make_session, random_change
 from tests.protocol.stranger import Change
 from tests.protocol.stranger_slices import Slices
 
@@ -129,7 +129,7 @@ def test_strangers_cut_the_table_as_we_do(opened_by: OpenedBy) -> None:
 def test_the_stranger_complains_and_refuses_as_the_page_says() -> None:
     here = Together("participants")
     world = here.world
-    world.collect(random_changes(np.random.default_rng(1), range(4)))
+    world.collect(changes_of(1, range(4)))
     world.spoil_envelopes(0)
     closing = world.close()
     assert world.committee.complaints == dict.fromkeys(range(4), (0,))

@@ -33,6 +33,7 @@ from fedmf.protocol.committee.spool import MemorySpool
 from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
+from tests.contracts import protection_contract
 
 # The second group is too wide for words, so that its values travel beside them.
 SHAPE = TableShape((GroupShape("items", 6, 5, 24), GroupShape("sums", 3, 2, 45)))
@@ -90,13 +91,14 @@ def random_changes(rng: np.random.Generator, numbers: Iterable[int]) -> dict[int
 
 
 def random_change(rng: np.random.Generator, shape: TableShape = SHAPE) -> list[RowChange]:
-    change = []
-    for group in shape.groups:
-        rows = np.flatnonzero(rng.random(group.rows) < 0.6)
-        bound = 2 ** (group.word_bits - 5)
-        values = rng.integers(-bound, bound, (len(rows), group.columns), dtype=np.int64)
-        change.append(RowChange(rows, values))
-    return change
+    return protection_contract.random_change(rng, shape, parts=16)
+
+
+def changes_of(
+    seed: int | Sequence[int], numbers: Iterable[int] = range(5)
+) -> dict[int, list[RowChange]]:
+    """Return a change for everybody, from a seed."""
+    return random_changes(np.random.default_rng(seed), numbers)
 
 
 class World:
@@ -222,14 +224,23 @@ class World:
         spoilt = tuple(bytes(len(envelope)) for envelope in upload.envelopes)
         self.committee.now.uploads[number] = replace(upload, envelopes=spoilt)
 
-    def settle(self) -> ClosingMessage:
-        """Freeze, settle and close the round."""
-        if not self.server.is_void:
-            self.server.freeze()
-            self.consult()
-            self.server.settle()
-            self.consult()
+    def freeze(self) -> bytes:
+        """End the time for uploads; return the frozen round."""
+        self.server.freeze()
+        self.consult()
+        return self.server.frozen()
+
+    def answered(self) -> ClosingMessage:
+        """Settle and close a round that is frozen, or void; nobody has heard of it yet."""
+        self.server.settle()
+        self.consult()
         return self.server.close_round()
+
+    def settle(self) -> ClosingMessage:
+        """Freeze, settle and close the round; nobody has heard of it yet."""
+        if not self.server.is_void:
+            self.freeze()
+        return self.answered()
 
     def tell(self, closing: ClosingMessage) -> dict[int, bool]:
         """Tell everybody how the round ended; return who takes its upload as included."""
@@ -241,7 +252,10 @@ class World:
 
     def close(self) -> ClosingMessage:
         """End the round and tell everybody."""
-        closing = self.settle()
+        return self.heard(self.settle())
+
+    def heard(self, closing: ClosingMessage) -> ClosingMessage:
+        """Tell everybody how the round ended; add what it includes to what is expected."""
         self.tell(closing)
         self.expect(closing)
         return closing

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from fedmf.crypto.envelopes import EnvelopeKey
@@ -13,7 +12,7 @@ from fedmf.protocol import GroupShape, Session, TableShape
 from fedmf.protocol.committee_terms import CommitteeTerms
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.roster import Roster
-from tests.protocol.committee.world import World, make_session, random_changes
+from tests.protocol.committee.world import World, changes_of, make_session
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +115,7 @@ def test_rounds_work_with_envelopes_that_quantum_computers_do_not_open() -> None
     session = replace(session, committee=replace(session.committee, suite="mlkem768-x25519"))
     world = World(session=session)
     for seed in (1, 2):
-        world.round(random_changes(np.random.default_rng(seed), range(5)))
+        world.round(changes_of(seed))
         world.check_tables()
     world.server.keep_copy(world.protections[0].copy())
     world.protections[1] = world.fresh_protection([1])
