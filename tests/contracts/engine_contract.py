@@ -34,6 +34,7 @@ from fedmf.federation import (
 from fedmf.federation.engine import Population, Uploaded
 from fedmf.federation.local.roles import make_server
 from fedmf.federation.participant_states import read_states
+from fedmf.federation.training import RoundRecord
 from fedmf.model import FloatTable, Method, PublicModel
 from fedmf.model.sgd import Sgd
 from fedmf.protocol import PROTECTIONS, Change, ClosingMessage, fresh_key
@@ -100,14 +101,16 @@ class StopAfter:
     def __init__(self, rounds: int, folder: Path) -> None:
         self._stop, self.folder = rounds, folder
         self.closings: list[bytes] = []
+        self.records: list[RoundRecord] = []
 
     def keep_frozen(self, round_number: int, frozen: bytes, engine: Population) -> None:
         """Nothing is killed in the middle of a round here."""
 
-    def keep(self, server_payload, closings, records, transcript, engine):  # type: ignore[no-untyped-def]
+    def keep(self, server_payload, closings, record, engine, transcript):  # type: ignore[no-untyped-def]
         del transcript
-        if len(records) == self._stop:
-            self.payload, self.closings, self.records = server_payload, closings, list(records)
+        self.records.append(record)
+        if len(self.records) == self._stop:
+            self.payload, self.closings = server_payload, closings
             engine.save(self.folder)
             raise KeyboardInterrupt
 

@@ -20,6 +20,7 @@ from fedmf.federation import (
     TrainingSettings,
     train_locally,
 )
+from fedmf.federation.checkpoints import Checkpoints
 from fedmf.protocol.committee.exchange import AnswerReply
 from fedmf.protocol.framing import kind_of
 
@@ -71,7 +72,7 @@ def test_a_round_that_enough_members_answered_is_opened_after_the_crash(
         crash_after_answers(answers, in_round, patched)
         with pytest.raises(Crash):
             train(plan, run)
-    assert run.frozen(in_round) is not None
+    assert run.checkpoints.frozen(in_round) is not None
     whole = train(plan, None)
     assert train(plan, RunDirectory.find(run.path)) == whole
 
@@ -100,7 +101,7 @@ def test_a_round_that_nobody_answered_is_void_and_repeated(
         raise Crash
 
     with monkeypatch.context() as patched:
-        patched.setattr(RunDirectory, "keep_frozen", die)
+        patched.setattr(Checkpoints, "keep_frozen", die)
         with pytest.raises(Crash):
             train(plan, run)
     _, training, heldout = DATA.load()
@@ -118,8 +119,9 @@ def test_a_kill_while_the_frozen_round_is_removed_does_no_harm(
         remove = shutil.rmtree
 
         def dying(path: Path, *, ignore_errors: bool = False) -> None:
-            if "frozen.gone" in str(path):
-                (path / "frozen" / "frozen.json").unlink()
+            if path.parent.name == "frozen":
+                (damaged,) = path.glob("*/about.json")
+                damaged.unlink()
                 raise Crash
             remove(path, ignore_errors=ignore_errors)
 

@@ -70,7 +70,8 @@ def test_a_stopped_training_resumes_to_the_same_table(tmp_path: Path, keyed: Key
     resumed = train_locally(again, found.key(), training, heldout, run=found)
     assert resumed.table_sha256 == whole.table_sha256
     assert [record.round for record in resumed.rounds] == [1, 2, 3, 4]
-    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["round-000005"]
+    kept = (tmp_path / "run" / "checkpoints").iterdir()
+    assert [path.name for path in kept] == ["snapshot-000000005"]
 
 
 def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
@@ -125,13 +126,13 @@ def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunDirectoryError, match="cannot be made"):
+    with pytest.raises(RunDirectoryError, match="cannot be written"):
         RunDirectory.create(
             tmp_path / "file" / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None
         )
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": "fedmf-run", "version": 1}'])
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": "fedmf-run", "version": 2}'])
 def test_damaged_descriptions_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(RunDirectoryError, match="damaged"):
@@ -141,7 +142,7 @@ def test_damaged_descriptions_are_refused(tmp_path: Path, content: str) -> None:
 def test_other_folders_and_versions_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="not a run directory"):
         RunDirectory.find(tmp_path)
-    (tmp_path / "run.json").write_text('{"format": "fedmf-run", "version": 2}')
+    (tmp_path / "run.json").write_text('{"format": "fedmf-run", "version": 1}')
     with pytest.raises(RunDirectoryError, match="not a run directory"):
         RunDirectory.find(tmp_path / "run.json")
     with pytest.raises(RunDirectoryError, match="another version"):
@@ -218,11 +219,11 @@ def test_a_shortened_transcript_is_refused(tmp_path: Path) -> None:
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
     os.truncate(run.path / "transcript.jsonl", 10)
     with pytest.raises(RunDirectoryError, match="shorter"):
-        run.checkpoint()
+        run.checkpoints.restore()
 
 
 @pytest.mark.parametrize(
-    "name", ["progress.json", "server.bin", "participants-0.npz", "public-model.npz"]
+    "name", ["about.json", "closings.bin", "server.bin", "participants-0.npz", "public-model.npz"]
 )
 def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
     _, training, heldout = DATA.load()
@@ -230,7 +231,7 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
     with pytest.raises(Stop):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(2))
-    (run.path / "checkpoints" / "round-000003" / name).unlink()
+    (run.path / "checkpoints" / "snapshot-000000003" / name).unlink()
     with pytest.raises(RunDirectoryError):
         train_locally(plan, None, training, heldout, run=RunDirectory.find(run.path))
 
@@ -241,10 +242,10 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
     with pytest.raises(Stop):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
-    path = run.path / "checkpoints" / "round-000002" / "server.bin"
+    path = run.path / "checkpoints" / "snapshot-000000002" / "server.bin"
     path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
-    with pytest.raises(RunDirectoryError, match=r"server\.bin does not match"):
-        run.checkpoint()
+    with pytest.raises(RunDirectoryError, match=r"server\.bin is damaged: it does not match"):
+        run.checkpoints.restore()
 
 
 def test_a_model_before_the_end_is_refused(tmp_path: Path) -> None:

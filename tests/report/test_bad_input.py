@@ -1,5 +1,6 @@
 """A page of what is there, one clear error for what is damaged, and never half a page."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -30,8 +31,10 @@ def test_a_run_before_its_first_round_is_shown_too(unfinished: Path) -> None:
 
 
 def test_a_set_up_without_rounds_is_shown_as_such(unfinished: Path) -> None:
-    (progress,) = unfinished.glob("checkpoints/round-*/progress.json")
-    change(progress, lambda one: one.update(records=one["records"][:1]))
+    (about,) = unfinished.glob("checkpoints/*/about.json")
+    first = (unfinished / "rounds.jsonl").read_bytes().splitlines(keepends=True)[0]
+    place = {"bytes": len(first), "sha256": hashlib.sha256(first).hexdigest()}
+    change(about, lambda one: one.update(rounds=place))
     run = read_run(unfinished)
     assert (len(run.rounds), run.setup is not None) == (0, True)
     assert "set-up" in parse(page(run)).text
@@ -109,25 +112,32 @@ def test_a_charter_of_another_session_is_refused(run: Path, trained: Callable[..
 
 
 def test_a_checkpoint_that_lost_its_records_is_damaged(unfinished: Path) -> None:
-    (progress,) = unfinished.glob("checkpoints/round-*/progress.json")
-    progress.unlink()
-    with pytest.raises(RunDirectoryError, match=r"progress\.json is missing"):
+    (about,) = unfinished.glob("checkpoints/*/about.json")
+    about.unlink()
+    with pytest.raises(RunDirectoryError, match=r"about\.json is missing"):
+        read_run(unfinished)
+
+
+def test_records_that_are_not_what_was_written_are_named(unfinished: Path) -> None:
+    path = unfinished / "rounds.jsonl"
+    path.write_text(path.read_text().replace('"round": 1', '"round": 9'))
+    with pytest.raises(RunDirectoryError, match=r"rounds\.jsonl is damaged: it does not match"):
         read_run(unfinished)
 
 
 def test_a_checkpoint_replaced_while_it_is_looked_for_is_looked_for_again(
     unfinished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (older,) = unfinished.glob("checkpoints/round-*")
-    newer = older.with_name("round-000099")
-    read_text = Path.read_text
+    (older,) = unfinished.glob("checkpoints/*")
+    newer = older.with_name("snapshot-000000099")
+    read_bytes = Path.read_bytes
 
-    def replaced_in_between(path: Path, **how: Any) -> str:
+    def replaced_in_between(path: Path) -> bytes:
         if path.parent == older and older.exists():
             older.rename(newer)
-        return read_text(path, **how)
+        return read_bytes(path)
 
-    monkeypatch.setattr(Path, "read_text", replaced_in_between)
+    monkeypatch.setattr(Path, "read_bytes", replaced_in_between)
     assert len(read_run(unfinished).rounds) == 3
     assert newer.exists()
 

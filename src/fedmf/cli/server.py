@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,7 +43,7 @@ def server(
             "round",
             f"round {entry.round}: {'void' if entry.void else _silos(entry.included)}, "
             f"{entry.seconds:.1f} s{reasons}",
-            **json.loads(entry.as_json_line()),
+            **entry.as_json(),
         )
 
     def conduct(transport: SiloTransport) -> None:
@@ -56,7 +55,7 @@ def server(
 
     with resumable(f"fedmf server {folder}"), ends_in_order():
         serve(folder, conduct, events, host=host, port=port)
-    rounds = [json.loads(entry.as_json_line()) for entry in entries]
+    rounds = [entry.as_json() for entry in entries]
     print_answer({"folder": str(folder), "rounds": rounds}, [], as_json=as_json)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -167,11 +167,11 @@ class Keeper(Protocol):
         self,
         server_payload: bytes,
         closings: Sequence[bytes],
-        records: Sequence[RoundRecord],
-        transcript: Transcript,
+        record: RoundRecord,
         engine: Population,
+        transcript: Transcript,
     ) -> None:
-        """Write a checkpoint, whole or not at all."""
+        """Write the checkpoint after a round, whole or not at all."""
         ...
 
 
@@ -204,7 +204,7 @@ class Training:
         engine: Engine,
         server: Server,
         *,
-        records: Sequence[RoundRecord] = (),
+        records: Iterable[RoundRecord] = (),
         frozen: bytes = b"",
         transcript: Transcript | None = None,
         keeper: Keeper | None = None,
@@ -256,7 +256,7 @@ class Training:
         if self._keeper is not None:
             closings = [closing.to_bytes(session) for closing in self._server.closings]
             self._keeper.keep(
-                self._server.payload(), closings, self._records, self._transcript, self._engine
+                self._server.payload(), closings, record, self._engine, self._transcript
             )
         return record
 

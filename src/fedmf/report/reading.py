@@ -6,19 +6,18 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation import DataChoice, RoundRecord, RunDirectory, TrainingSettings
+from fedmf.federation.checkpoints import ROUNDS
 from fedmf.federation.enrolment_files import CHARTER, read_charter
 from fedmf.protocol import Session
+from fedmf.store.faults import reading
 
-TRIES = 5
-"""A training that goes on replaces its checkpoint now and then, also while it is being read."""
 AUDIT_TEXTS = ("protection", "upload", "adversary", "attack", "target", "metric")
 NOT_LEARNED = {"round": 0, **dict.fromkeys(("rmse", "mae", "training_loss", "summed_rmse"))}
 """What the set-up has no figures for."""
@@ -124,13 +123,15 @@ def read_run(path: Path) -> Run:
     directory = RunDirectory.find(path)
     result = _json(path / "result.json")
     if result is None:
-        records, transcript_bytes = _progress(path)
+        kept, transcript_bytes = directory.checkpoints.glance()
+        with reading(path / ROUNDS):
+            records = [_record(one) for one in kept]
         setups = directory.session.rounds - directory.settings.rounds
         setup, rounds = (records[0] if records[:setups] else None), records[setups:]
         finished = None
     else:
         transcript_bytes = None
-        with _complaints(path / "result.json"):
+        with reading(path / "result.json"):
             setup = None if result["setup"] is None else _record({**NOT_LEARNED, **result["setup"]})
             rounds = [_record(one) for one in result["rounds"]]
             finished = _result(result)
@@ -147,22 +148,6 @@ def read_run(path: Path) -> Run:
         charter_fingerprint=_charter_fingerprint(path, directory.session),
         audit=_audit(path / "audit.json"),
     )
-
-
-def _progress(path: Path) -> tuple[list[RoundRecord], int]:
-    """Return the records of the newest checkpoint, and the length that the transcript had then."""
-    for _ in range(TRIES):
-        folders = sorted((path / "checkpoints").glob("round-*"), key=lambda one: one.name)
-        if not folders:
-            return [], 0
-        newest = folders[-1] / "progress.json"
-        progress = _json(newest)
-        if progress is not None:
-            with _complaints(newest):
-                return [_record(one) for one in progress["records"]], int(
-                    progress["transcript_bytes"]
-                )
-    raise RunDirectoryError(f"{newest} is missing: restore the run directory from a copy")
 
 
 def _record(values: Mapping[str, Any]) -> RoundRecord:
@@ -276,20 +261,8 @@ def _json(path: Path) -> dict[str, Any] | None:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    with _complaints(path):
+    with reading(path):
         values = json.loads(text)
         if not isinstance(values, dict):
             raise TypeError("it holds no JSON object")
         return values
-
-
-@contextmanager
-def _complaints(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyError as error:
-        raise RunDirectoryError(
-            f"{path} is damaged, or comes from another version of fedmf: it has no {error}"
-        ) from error
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise RunDirectoryError(f"{path} is damaged: {error}") from error

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.store.atomic import write_file
+from fedmf.store.atomic import put_file
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, private: bool) -> None:
-    """Write arrays, whole or not at all.
+    """Write arrays into a folder that `new_folder` is filling.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, private: boo
     """
     content = io.BytesIO()
     np.savez(content, **arrays)  # type: ignore[arg-type]
-    write_file(path, content.getvalue(), private=private)
+    put_file(path, content.getvalue(), private=private)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

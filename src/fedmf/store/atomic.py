@@ -38,6 +38,19 @@ def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
     make_durable(path.parent)
 
 
+def put_file(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a new file into a folder that `new_folder` is filling, which makes all of it durable.
+
+    Parameters
+    ----------
+    private
+        True: nobody but the owner may read the file, from its first byte on (mode 0600).
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
 @contextmanager
 def new_folder(path: Path, *, replace: bool = True, private: bool = False) -> Iterator[Path]:
     """Fill a folder under another name and give it its own at the end.

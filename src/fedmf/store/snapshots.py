@@ -7,11 +7,11 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fedmf.errors import RunDirectoryError
-from fedmf.store.atomic import new_folder, remove_folder, write_file
+from fedmf.store.atomic import new_folder, put_file, remove_folder
 from fedmf.store.faults import reading, writing
 
 DIGESTS = "sha256.json"
@@ -72,7 +72,7 @@ class Snapshots:
             with new_folder(self._path / f"snapshot-{number:09d}", private=True) as filling:
                 yield filling
                 digests = {path.name: _sha256(path) for path in sorted(filling.iterdir())}
-                write_file(filling / DIGESTS, json.dumps(digests).encode(), private=True)
+                put_file(filling / DIGESTS, json.dumps(digests).encode(), private=True)
             for folder in older:
                 remove_folder(folder)
 
@@ -99,9 +99,8 @@ class Snapshots:
             if not folders:
                 return None
             path = folders[-1] / name
-            if path.exists():
-                with reading(path):
-                    return path.read_bytes()
+            with suppress(FileNotFoundError):
+                return path.read_bytes()
         raise RunDirectoryError(f"{path} is missing: restore the directory from a copy")
 
     def _folders(self) -> list[Path]:

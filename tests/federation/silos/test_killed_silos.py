@@ -140,11 +140,11 @@ def test_an_upload_that_cannot_be_kept_does_not_leave(
     request = fresh.transport.asked[0][0]
     silo = fresh.transport.silo(0)
 
-    def full(*_: object, **__: object) -> None:
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("fedmf.federation.silos.silo_state.write_file", full)
+        patched.setattr(os, "fsync", full)
         for _ in range(2):
             with pytest.raises(RunDirectoryError, match="cannot be written: No space left"):
                 silo.respond(request)

@@ -83,7 +83,8 @@ def train_locally(
     if run is not None and session.committee is not None:
         run.keep_charter(keyring(session, key).charter)
     with LocalEngine(plan, key, training, heldout, workers=workers, member_logs=logs) as engine:
-        checkpoint = run.checkpoint() if run is not None else None
+        store = run.checkpoints if run is not None else None
+        checkpoint = store.restore() if store is not None else None
         closings = checkpoint.closings if checkpoint is not None else ()
         server = make_server(
             session,
@@ -94,17 +95,17 @@ def train_locally(
         )
         if checkpoint is not None:
             engine.restore(checkpoint.folder, closings)
-        frozen = run.frozen(len(closings) + 1) if run is not None else None
+        frozen = store.frozen(len(closings) + 1) if store is not None else None
         if frozen is not None:
             engine.restore_pending(frozen.folder)
         conductor = Training(
             plan,
             engine,
             server,
-            records=checkpoint.records if checkpoint is not None else (),
+            records=[] if checkpoint is None else map(RoundRecord.from_json, checkpoint.records),
             frozen=frozen.round if frozen is not None else b"",
             transcript=transcript,
-            keeper=run,
+            keeper=store,
             attendance=attendance,
         )
         return conductor.run(after_round)

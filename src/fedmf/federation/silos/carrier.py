@@ -17,10 +17,12 @@ for keys.
 
 from __future__ import annotations
 
+import json
 import math
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fedmf.errors import MessageError, ProtocolError, RunDirectoryError
 from fedmf.federation.engine import Observation, Uploaded
@@ -44,6 +46,10 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.framing import HEADER, kind_of, u32
+from fedmf.store.atomic import put_file
+from fedmf.store.faults import reading
+
+STANDINGS = "standings.json"
 
 _Parts = list[tuple[str, bytes]]
 
@@ -80,8 +86,6 @@ class SiloCarrier:
         How many times uploads are asked for before a round without enough of them is given up.
     begin_with
         Under a committee, how many have to be there in the first round; None: the whole cohort.
-    standings
-        How far silos are, as a checkpoint knows.
     closings
         How the rounds ended that are over, void ones included.
     """
@@ -95,7 +99,6 @@ class SiloCarrier:
         seconds: float,
         patience: int,
         begin_with: int | None,
-        standings: Mapping[int, Standing],
         closings: Sequence[ClosingMessage],
     ) -> None:
         self._federation = federation
@@ -105,7 +108,7 @@ class SiloCarrier:
         self._seconds = seconds
         self._patience = patience
         self._begin_with = begin_with
-        self.standings = dict(standings)
+        self.standings: dict[int, Standing] = {}
         """How far each silo is that was ever heard of."""
         self._early: dict[int, bytes] = {}
         self._certificates: dict[int, bytes] = {}
@@ -234,6 +237,26 @@ class SiloCarrier:
         if len(self.standings) < len(self._federation.users):
             return 0
         return min(standing.table for standing in self.standings.values())
+
+    def save(self, folder: Path) -> None:
+        """Write how far silos are into a folder of a checkpoint."""
+        fields = [[silo, one.settled, one.table] for silo, one in self.standings.items()]
+        put_file(folder / STANDINGS, json.dumps(fields).encode())
+
+    def save_pending(self, folder: Path) -> None:
+        """Write nothing: what silos have uploaded and await the closing of, they keep."""
+
+    def restore(self, folder: Path) -> None:
+        """Take what `save` wrote.
+
+        Raises
+        ------
+        RunDirectoryError
+            It is damaged.
+        """
+        with reading(folder / STANDINGS):
+            fields = json.loads((folder / STANDINGS).read_bytes())
+            self.standings = {silo: Standing(settled, table) for silo, settled, table in fields}
 
     # Keys ahead.
 

@@ -7,18 +7,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from fedmf.errors import FedmfError, ProtocolError, SettingsError
+from fedmf.federation.checkpoints import Checkpoint, Checkpoints
 from fedmf.federation.conductor import Conductor
 from fedmf.federation.enrolment_files import CHARTER, read_charter, read_rosters
 from fedmf.federation.rounds import Clocks, Played, RoundPlayer, no_clock
 from fedmf.federation.silos.carrier import SiloCarrier, Traffic
-from fedmf.federation.silos.coordinator_state import (
-    Checkpoint,
-    CoordinatorState,
-)
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.history import History
 from fedmf.federation.silos.own_settings import CoordinatorSettings
-from fedmf.federation.silos.rounds_log import RoundEntry, RoundsLog
+from fedmf.federation.silos.rounds_log import RoundEntry
 from fedmf.federation.silos.transport import SiloTransport
 from fedmf.protocol import ClosingMessage, Server, server_protection
 from fedmf.protocol.committee.server import committee_server
@@ -28,7 +25,7 @@ from fedmf.protocol.enrolment.roster_chain import SignedRoster
 from fedmf.store.lock import locked
 from fedmf.store.spool import FileSpool
 
-CHECKPOINTS, HISTORY, ROUNDS, LOCK = "checkpoints", "history", "rounds.jsonl", "coordinator.lock"
+HISTORY, LOCK = "history", "coordinator.lock"
 
 
 class Coordinator:
@@ -62,12 +59,11 @@ class Coordinator:
         settings = CoordinatorSettings.read(folder)
         charter = _charter(folder, self.federation)
         self._patience = settings.patience
-        self._state = CoordinatorState(folder / CHECKPOINTS, self.federation.digest)
+        self._store = Checkpoints(folder, self.federation.digest)
         self._history = History(folder / HISTORY)
-        checkpoint = self._state.restore()
+        checkpoint = self._store.restore()
         rosters = () if charter is None else read_rosters(folder, charter)
         self._server = _server(self.federation, charter, rosters, checkpoint)
-        self._log = RoundsLog(folder / ROUNDS, 0 if checkpoint is None else checkpoint.log_bytes)
         self._carrier = SiloCarrier(
             self.federation,
             charter,
@@ -76,15 +72,17 @@ class Coordinator:
             settings.seconds,
             settings.patience,
             settings.begin_with,
-            {} if checkpoint is None else checkpoint.standings,
             self._server.closings,
         )
+        if checkpoint is not None:
+            self._carrier.restore(checkpoint.folder)
+        frozen = self._store.frozen(self._server.next_round)
         self._refused: dict[int, str] = {}
         self._entries: list[RoundEntry] = []
         player = RoundPlayer(
             self._server,
             self._carrier,
-            keep_frozen=self._state.keep_frozen,
+            keep_frozen=lambda number, data: self._store.keep_frozen(number, data, self._carrier),
             refuse=self._refuse,
             clocks=Clocks(members=no_clock),
         )
@@ -93,7 +91,7 @@ class Coordinator:
             player,
             self._keep,
             explain=lambda: _reasons(self._entries[-1]),
-            frozen=self._state.frozen(self._server.next_round),
+            frozen=b"" if frozen is None else frozen.round,
         )
 
     @classmethod
@@ -152,10 +150,7 @@ class Coordinator:
         session = self.federation.session
         entry = self._entry(played)
         closings = [one.to_bytes(session) for one in self._server.closings]
-        size = self._log.append(entry)
-        self._state.save(
-            Checkpoint(self._server.payload(), closings, self._carrier.standings, size)
-        )
+        self._store.keep(self._server.payload(), closings, entry, self._carrier)
         self._history.forget(self._carrier.table_of_all())
         self._entries.append(entry)
         self._carrier.traffic, self._refused = Traffic(), {}

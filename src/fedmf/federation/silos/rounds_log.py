@@ -1,12 +1,10 @@
-"""What the coordinator writes down of each round, a line of JSON each."""
+"""What the coordinator writes down of each round."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +32,6 @@ class RoundEntry:
     complaints: Mapping[int, tuple[int, ...]]
     """Whose uploads a member found unanswerable, by member."""
 
-    def as_json_line(self) -> str:
-        """Return the entry as one line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False)
-
-
-class RoundsLog:
-    """An append-only file of entries, cut back to what a checkpoint knows of.
-
-    Parameters
-    ----------
-    path
-        The file.
-    size
-        Its size at the checkpoint; what is behind that is of rounds that never counted.
-    """
-
-    def __init__(self, path: Path, size: int) -> None:
-        self._path = path
-        with path.open("ab") as file:
-            file.truncate(min(size, file.tell()))
-
-    def append(self, entry: RoundEntry) -> int:
-        """Append an entry; return the size of the file then."""
-        with self._path.open("ab") as file:
-            file.write(entry.as_json_line().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-            return file.tell()
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry as JSON values."""
+        return asdict(self)

@@ -1,4 +1,4 @@
-"""What a silo must not forget, as a generation of files; whole or not at all."""
+"""What a silo must not forget, as a snapshot; whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fedmf.errors import FedmfError, RunDirectoryError
+from fedmf.errors import RunDirectoryError
+from fedmf.federation.checkpoints import read_pieces, write_pieces
 from fedmf.federation.local.host import ParticipantHost
 from fedmf.federation.participant_states import PENDING, STATES
 from fedmf.federation.silos.federation import Federation
-from fedmf.federation.silos.generations import Generations, read_sized
 from fedmf.protocol import Session, TableMessage
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
-from fedmf.protocol.framing import sized
-from fedmf.store.atomic import write_file
+from fedmf.store.atomic import put_file
+from fedmf.store.faults import reading
+from fedmf.store.snapshots import Snapshots
 
 ABOUT, CLOSINGS, TABLE = "about.json", "closings.bin", "table.bin"
 OPENING, UPLOAD = "opening.bin", "upload.bin"
@@ -41,15 +42,14 @@ class SiloState:
     Parameters
     ----------
     path
-        The folder of its generations.
+        The folder of its snapshots.
     federation, silo
         Whose state it is.
     """
 
     def __init__(self, path: Path, federation: Federation, silo: int) -> None:
-        path.mkdir(mode=0o700, exist_ok=True)
         self._path = path
-        self._generations = Generations(path)
+        self._snapshots = Snapshots(path)
         self._about = {"federation": federation.digest.hex(), "silo": silo}
         self._session = federation.session
 
@@ -63,23 +63,18 @@ class SiloState:
         """
         contents = {
             ABOUT: json.dumps(self._about).encode(),
-            CLOSINGS: b"".join(map(sized, held.closings)),
             TABLE: held.table,
             OPENING: held.opening,
             UPLOAD: held.upload,
         }
-        try:
-            with self._generations.next() as folder:
-                for name, content in contents.items():
-                    write_file(folder / name, content, private=True)
-                host.save(folder / f"{STATES}-0.npz")
-                host.save_pending(folder / f"{PENDING}-0.npz")
-                if counted_rounds:
-                    host.save_public_model(folder)
-        except OSError as error:
-            raise RunDirectoryError(
-                f"the state in {self._path} cannot be written: {error.strerror}"
-            ) from error
+        with self._snapshots.next() as folder:
+            for name, content in contents.items():
+                put_file(folder / name, content, private=True)
+            write_pieces(folder / CLOSINGS, held.closings, private=True)
+            host.save(folder / f"{STATES}-0.npz")
+            host.save_pending(folder / f"{PENDING}-0.npz")
+            if counted_rounds:
+                host.save_public_model(folder)
 
     def restore(self, host: ParticipantHost) -> Held:
         """Have a new host take the newest state; return what is held beside it.
@@ -89,16 +84,16 @@ class SiloState:
         RunDirectoryError
             It is damaged, or of another federation.
         """
-        folder = self._generations.newest()
+        folder = self._snapshots.newest()
         if folder is None:
             return Held()
-        try:
+        with reading(f"the state in {folder}"):
             if json.loads((folder / ABOUT).read_bytes()) != self._about:
                 raise RunDirectoryError(
                     f"the state in {self._path} is of another federation, or of another silo"
                 )
             held = Held(
-                read_sized((folder / CLOSINGS).read_bytes()),
+                read_pieces(folder / CLOSINGS),
                 (folder / TABLE).read_bytes(),
                 (folder / OPENING).read_bytes(),
                 (folder / UPLOAD).read_bytes(),
@@ -109,10 +104,6 @@ class SiloState:
             if held.opening:
                 host.begin_round(held.opening)
             host.restore_pending(folder)
-        except RunDirectoryError:
-            raise
-        except (OSError, ValueError, FedmfError) as error:
-            raise RunDirectoryError(f"the state in {folder} is damaged: {error}") from error
         return held
 
 
