@@ -98,6 +98,18 @@ def test_a_full_disk_leaves_the_snapshot_before(
     assert len(list((tmp_path / "state").iterdir())) == 1
 
 
+def test_what_another_version_left_is_refused(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path)
+    keep(snapshots, b"content")
+    path = tmp_path / "snapshot-000000001" / DIGESTS
+    path.write_text(path.read_text().replace("snapshot 1", "snapshot 2"))
+    with pytest.raises(RunDirectoryError, match="was written by another version of fedmf"):
+        snapshots.newest()
+    (tmp_path / "generation-1").mkdir()
+    with pytest.raises(RunDirectoryError, match="generation-1 does not belong there, or comes"):
+        snapshots.newest()
+
+
 def test_a_file_that_is_gone_for_good_is_named(tmp_path: Path) -> None:
     snapshots = Snapshots(tmp_path)
     keep(snapshots, b"content")

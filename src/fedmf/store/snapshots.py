@@ -14,8 +14,9 @@ from fedmf.errors import RunDirectoryError
 from fedmf.store.atomic import new_folder, put_file, remove_folder
 from fedmf.store.faults import reading, writing
 
+FORMAT = "fedmf snapshot 1"
 DIGESTS = "sha256.json"
-"""SHA-256 of the other files of a snapshot, by name, in hex."""
+"""The format, and SHA-256 of the other files of a snapshot, by name, in hex."""
 _TRIES = 5
 
 
@@ -40,16 +41,24 @@ class Snapshots:
         Raises
         ------
         RunDirectoryError
-            A file in it is missing, or is not what was written.
+            A file in it is missing, or is not what was written; or there is something else, such
+            as the state that another version of fedmf left, which nobody may forget.
         """
         for unfinished in self._path.glob(".snapshot-*"):
             shutil.rmtree(unfinished)
         folders = self._folders()
+        if self._path.is_dir() and (others := set(self._path.iterdir()) - set(folders)):
+            raise RunDirectoryError(
+                f"{min(others)} does not belong there, or comes from another version of fedmf"
+            )
         if not folders:
             return None
         newest = folders[-1]
         with reading(newest):
-            digests = json.loads((newest / DIGESTS).read_bytes())
+            listed = json.loads((newest / DIGESTS).read_bytes())
+            if listed["format"] != FORMAT:
+                raise RunDirectoryError(f"{newest} was written by another version of fedmf")
+            digests = dict(listed["files"])
         for name, digest in digests.items():
             with reading(newest / name):
                 if _sha256(newest / name) != digest:
@@ -72,7 +81,8 @@ class Snapshots:
             with new_folder(self._path / f"snapshot-{number:09d}", private=True) as filling:
                 yield filling
                 digests = {path.name: _sha256(path) for path in sorted(filling.iterdir())}
-                put_file(filling / DIGESTS, json.dumps(digests).encode(), private=True)
+                listed = json.dumps({"format": FORMAT, "files": digests})
+                put_file(filling / DIGESTS, listed.encode(), private=True)
             for folder in older:
                 remove_folder(folder)
 
