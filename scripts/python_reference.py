@@ -101,8 +101,21 @@ def _errors() -> str:
     )
 
 
+class _Constants(ast.NodeTransformer):
+    """Puts a constant's value where its name stands: a default is to be read, not looked up."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self._names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = self._names.get(node.id)
+        known = node.id.isupper() and isinstance(value, int | float | str)
+        return ast.Constant(value) if known else node
+
+
 def _described(one: Any) -> str:
-    (node,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+    tree = ast.parse(textwrap.dedent(inspect.getsource(one)))
+    (node,) = _Constants(vars(inspect.getmodule(one))).visit(tree).body
     if isinstance(node, ast.FunctionDef):
         return f"{_signature(node)}\n\n{markdown(inspect.getdoc(one))}"
     assert isinstance(node, ast.ClassDef)  # noqa: S101 - public names are functions and classes

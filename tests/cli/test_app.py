@@ -1,11 +1,19 @@
 """What all commands share: help, version, and one clear error for every mistake."""
 
 import re
+from collections.abc import Collection
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import fedmf
+from fedmf.cli.settings_options import OPTIONS, ChosenSettings
+from fedmf.federation import TrainingSettings
+from fedmf.federation.settings import KEY_BITS, STARTS
+from fedmf.model import METHODS
+from fedmf.protocol import PROTECTIONS, UPLOADS
+from fedmf.protocol.committee_terms import OPENED_BY
 from tests.cli.command import SMALL, run
 
 UNPROTECTED = ["--protection", "none"]
@@ -30,6 +38,29 @@ def test_doctor_finds_nothing_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert document["missing"] == []
     assert 0 < document["paillier_seconds_per_value"]["3072"]["add"] < 1
     assert "missing: nothing" in run("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("setting", "names"),
+    [
+        ("protection", PROTECTIONS),
+        ("upload", UPLOADS),
+        ("method", METHODS),
+        ("opened_by", OPENED_BY),
+        ("key_bits", KEY_BITS),
+        ("start", STARTS),
+    ],
+)
+def test_help_names_every_choice(setting: str, names: Collection[object]) -> None:
+    assert names
+    assert all(str(name) in OPTIONS[setting].help for name in names)
+
+
+def test_every_setting_is_an_option_with_the_same_default() -> None:
+    assert set(OPTIONS) == {field.name for field in fields(TrainingSettings)}
+    assert ChosenSettings({"rounds": None, "upload": "full", "slices": None}).checked() == (
+        TrainingSettings()
+    )
 
 
 MISTAKES = [
