@@ -72,7 +72,7 @@ class Figures:
 
 def play(scheme: Scheme, items: int, participants: int, logs: Path | None = None) -> Figures:
     """Play a round, after one that builds what lasts for a session."""
-    session = scheme.played_session(items, participants, openers=OPENERS, logs=logs)
+    session = scheme.rehearsal(items, participants, openers=OPENERS, logs=logs)
     rng = np.random.default_rng(0)
     made = [random_change(items, rng) for _ in range(DIFFERENT_CHANGES)]
     changes = {number: made[number % DIFFERENT_CHANGES] for number in range(participants)}
@@ -82,7 +82,7 @@ def play(scheme: Scheme, items: int, participants: int, logs: Path | None = None
 
 def paillier(scheme: Scheme, items: int, participants: int) -> Figures:
     """Play a round of a few participants on a slice of the table."""
-    session = scheme.played_session(SLICE_ITEMS, participants, uploads=LEAST_COHORT)
+    session = scheme.rehearsal(SLICE_ITEMS, participants, uploads=LEAST_COHORT)
     change = random_change(SLICE_ITEMS, np.random.default_rng(0))
     played = session.play(dict.fromkeys(range(LEAST_COHORT), change), warm_up=True)
     return figures(scheme, items, participants, played, times=items / SLICE_ITEMS)

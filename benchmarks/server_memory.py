@@ -37,7 +37,7 @@ def resident() -> int:
 def grow(uploads: int, participants: int, values: int) -> tuple[list[int], list[int]]:
     """Receive real uploads; return resident and allocated bytes after each of them."""
     rows = values // FACTORS
-    session = Scheme.fresh("committee").played_session(rows, participants, uploads=uploads)
+    session = Scheme.fresh("committee").rehearsal(rows, participants, uploads=uploads)
     change = random_change(rows, np.random.default_rng(0))
     held: list[int] = []
     allocated: list[int] = []

@@ -13,7 +13,7 @@ from fedmf.ratings import Ratings, load_ratings
 SERVER, NETWORK = Adversary(server=True), Adversary(network=True)
 PARTICIPANT = Adversary(participants=(0,))
 WITH_PARTICIPANT = Adversary(server=True, participants=(0,))
-FEW, ENOUGH = (0, 1), (0, 1, 2)
+FEWER_MEMBERS, T_MEMBERS = (Adversary(server=True, members=one) for one in ((0, 1), (0, 1, 2)))
 
 
 @functools.cache

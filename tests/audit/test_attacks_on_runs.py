@@ -12,22 +12,24 @@ from fedmf.audit.opening import bytes_by_item, opened, opened_tables, uploads
 from fedmf.audit.runs import play
 from fedmf.audit.suite import without_user
 from fedmf.federation import TrainingSettings
+from fedmf.model import FloatArray
 from fedmf.protocol.committee.layout import committee_layout
 from fedmf.protocol.rlwe import part_layouts
 from tests.audit.runs_for_attacks import (
-    ENOUGH,
-    FEW,
+    FEWER_MEMBERS,
     NETWORK,
     PARTICIPANT,
     SERVER,
+    T_MEMBERS,
     WITH_PARTICIPANT,
     ratings,
     run,
 )
 
-T_MEMBERS = Adversary(server=True, members=ENOUGH)
-FEWER_MEMBERS = Adversary(server=True, members=FEW)
-ALL_BUT_THREE = Adversary(server=True, members=FEW, participants=tuple(range(3, ratings().n_users)))
+SLICED: dict[str, object] = {"upload": "slices", "slices": 3, "rounds": 3, "min_raters": 1}
+ALL_BUT_THREE = Adversary(
+    server=True, members=(0, 1), participants=tuple(range(3, ratings().n_users))
+)
 
 
 @pytest.mark.parametrize(
@@ -100,19 +102,27 @@ def test_part_uploads_name_the_rated_items_and_full_ones_do_not() -> None:
     assert not run("paillier", "sgd").attacked(RatedItems(), SERVER).succeeded
 
 
-def test_looks_find_rated_items_where_the_whole_mask_is_known() -> None:
+@pytest.mark.parametrize("changed", [{}, SLICED], ids=["whole", "slice by slice"])
+def test_looks_find_rated_items_where_the_whole_mask_is_known(changed: dict[str, object]) -> None:
     """That the same look finds nothing elsewhere is therefore no fault of the attack."""
-    played = run("committee")
+    played = run("committee", **changed)
     for adversary, blind in ((T_MEMBERS, False), (FEWER_MEMBERS, True)):
-        seen = played.observe(adversary)
-        found = {
-            upload.participant: looks(bytes_by_item(seen, upload))
-            for upload in uploads(seen)
-            if upload.round == seen.plan.setup_rounds + 1
-        }
+        seen, found = played.observe(adversary), dict[int, FloatArray]()
+        for upload in uploads(seen):
+            looked = looks(bytes_by_item(seen, upload))
+            found[upload.participant] = looked + found.get(upload.participant, 0.0)
         row = RatedItems().judge(seen, found, played.truth)
         assert row.succeeded is not blind
         assert blind or row.value > 0.9
+
+
+@pytest.mark.parametrize("protection", ["none", "rlwe", "committee"])
+def test_slices_show_rated_items_to_whoever_opens_them_and_to_nobody_else(protection: str) -> None:
+    holder = {"none": SERVER, "rlwe": WITH_PARTICIPANT, "committee": T_MEMBERS}[protection]
+    for adversary in {SERVER, holder}:
+        row = run(protection, **SLICED).attacked(RatedItems(), adversary)
+        assert row.succeeded is (adversary is holder)
+        assert row.value == 1.0 if adversary is holder else row.value < 0.5
 
 
 @pytest.mark.parametrize("protection", ["rlwe", "committee"])

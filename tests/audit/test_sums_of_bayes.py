@@ -5,28 +5,23 @@ from __future__ import annotations
 import pytest
 
 from fedmf.audit.attacks.opened_sums import Claims
-from fedmf.audit.attacks.rated_items import RatedItems, looks
 from fedmf.audit.attacks.ratings_from_tables import LoneChanges
 from fedmf.audit.attacks.ratings_from_uploads import RenewedContributions
 from fedmf.audit.attacks.single_rater_rows import SingleRaterRows
 from fedmf.audit.observables import Adversary, Observables
-from fedmf.audit.opening import bytes_by_item, uploads
 from fedmf.audit.runs import PlayedRun, play
 from fedmf.federation import Attendance, TrainingSettings
-from fedmf.model import FloatArray
 from tests.audit.runs_for_attacks import (
-    ENOUGH,
-    FEW,
+    FEWER_MEMBERS,
     NETWORK,
     PARTICIPANT,
     SERVER,
+    T_MEMBERS,
     WITH_PARTICIPANT,
     ratings,
     run,
 )
 
-T_MEMBERS = Adversary(server=True, members=ENOUGH)
-FEWER_MEMBERS = Adversary(server=True, members=FEW)
 ROUND, VICTIM = 7, 3
 
 
@@ -107,28 +102,3 @@ def test_a_batch_of_joiners_shows_what_one_of_them_alone_rated() -> None:
     row = played.attacked(SingleRaterRows(14, among=joining), PARTICIPANT)
     assert row.n > 20
     assert row.value > row.chance + 0.1
-
-
-SLICED = {"upload": "slices", "slices": 3, "rounds": 3, "min_raters": 1}
-
-
-@pytest.mark.parametrize("protection", ["none", "rlwe", "committee"])
-def test_slices_show_rated_items_to_whoever_opens_them_and_to_nobody_else(protection: str) -> None:
-    played = run(protection, **SLICED)
-    holder = {"none": SERVER, "rlwe": WITH_PARTICIPANT, "committee": T_MEMBERS}[protection]
-    for adversary in (holder,) if protection == "none" else (SERVER, holder):
-        row = played.attacked(RatedItems(), adversary)
-        assert row.succeeded is (adversary is holder)
-        assert row.value == 1.0 if adversary is holder else row.value < 0.5
-
-
-def test_looks_find_rated_items_slice_by_slice_where_the_whole_mask_is_known() -> None:
-    played = run("committee", **SLICED)
-    for adversary, blind in ((T_MEMBERS, False), (FEWER_MEMBERS, True)):
-        seen, found = played.observe(adversary), dict[int, FloatArray]()
-        for upload in uploads(seen):
-            looked = looks(bytes_by_item(seen, upload))
-            found[upload.participant] = looked + found.get(upload.participant, 0.0)
-        row = RatedItems().judge(seen, found, played.truth)
-        assert row.succeeded is not blind
-        assert blind or row.value > 0.9

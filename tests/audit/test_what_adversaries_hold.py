@@ -23,11 +23,11 @@ from fedmf.errors import SettingsError
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.ratings import OwnedRatings, Ratings
 from tests.audit.runs_for_attacks import (
-    ENOUGH,
-    FEW,
+    FEWER_MEMBERS,
     NETWORK,
     PARTICIPANT,
     SERVER,
+    T_MEMBERS,
     WITH_PARTICIPANT,
     run,
 )
@@ -79,8 +79,8 @@ def test_members_hold_seeds_and_no_key() -> None:
 
 
 def test_fewer_than_t_members_lack_a_seed_of_every_upload_and_t_lack_none() -> None:
-    for members, complete in ((FEW, False), (ENOUGH, True)):
-        seen = run("committee").observe(Adversary(server=True, members=members))
+    for adversary, complete in ((FEWER_MEMBERS, False), (T_MEMBERS, True)):
+        seen = run("committee").observe(adversary)
         assert seen.charter is not None
         everything = set(range(len(seen.charter.terms.sharing.subsets)))
         assert all((set(seeds) == everything) is complete for seeds in seen.seeds.values())

@@ -51,7 +51,7 @@ def test_figures_are_medians_without_the_first_run() -> None:
 
 @pytest.mark.parametrize("protection", PROTECTIONS)
 def test_a_played_round_opens_to_the_sum_of_its_changes(protection: str) -> None:
-    session = Scheme.fresh(protection, key_bits=2048).played_session(3, 4, openers=2)
+    session = Scheme.fresh(protection, key_bits=2048).rehearsal(3, 4, openers=2)
     rng = np.random.default_rng(3)
     changes = {number: random_change(3, rng) for number in range(4)}
     played = session.play(changes, warm_up=True)

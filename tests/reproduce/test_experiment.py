@@ -100,7 +100,7 @@ def test_other_losses_are_not_the_published_ones() -> None:
     assert {one.verdict for one in _losses([same, regular])} == {"reproduced"}
     losses[80] *= 1.01
     other = LossCurve("rlwe", "full", tuple(losses), 1.3, "")
-    verdicts = {one.name: one.verdict for one in _losses([other, regular])}
+    verdicts = {one.target.name: one.verdict for one in _losses([other, regular])}
     assert verdicts["largest distance from the published losses, full"] == "not"
     assert verdicts["RMSE, full"] == "not"
     assert verdicts["RMSE, federated less regular"] == "not"

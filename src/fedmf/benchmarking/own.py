@@ -42,7 +42,7 @@ class OwnOperations(Operations):
         self._server_opens = scheme.protection == "committee" and scheme.opened_by == "server"
         rng = np.random.default_rng(0)
         self._changes = {number: random_change(rows, rng) for number in range(LEAST_COHORT)}
-        self._start = partial(scheme.played_session, rows, participants, uploads=LEAST_COHORT)
+        self._start = partial(scheme.rehearsal, rows, participants, uploads=LEAST_COHORT)
         self._session = self._start()
 
     def run(self) -> Mapping[str, Cost]:

@@ -61,7 +61,7 @@ class Scheme:
         """Paillier's n, where there is one."""
         return int(self.key.public.n) if isinstance(self.key, PrivateKey) else None
 
-    def played_session(
+    def rehearsal(
         self,
         rows: int,
         participants: int,

@@ -13,9 +13,8 @@ from fedmf.ratings import Ratings
 from fedmf.reproduce.accuracy import ITERATIONS, LossCurve, train_curves
 from fedmf.reproduce.authors_arrangement import AuthorsCosts, authors_costs
 from fedmf.reproduce.iteration import measure_iteration
-from fedmf.reproduce.published import DATA, POOLED, Target, published
+from fedmf.reproduce.published import DATA, POOLED, Finding, Target, published
 from fedmf.reproduce.setting import AUTHORS_DATA, Source, all_schemes
-from fedmf.reproduce.verdict import Finding, judged
 
 SETTING, BY_ITEMS, BY_USERS = "setting", "items", "users"
 """Sections: the setting of the loss curves, time against items, time against users."""
@@ -24,33 +23,23 @@ PROBE_BITS, PROBES = 3072, 4
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much of the evaluation to run.
-
-    Parameters
-    ----------
-    items, at_users
-        Numbers of items, and of users while they vary.
-    users, at_items
-        Numbers of users, and of items while they vary.
-    slice_items
-        Rows of the table that Paillier is measured on.
-    trained
-        Schemes and upload modes that are trained for all iterations.
-    iterations
-        How many.
-    length
-        Seconds that it took where `probe_seconds` was one second; what a run takes is foretold
-        from this.
-    """
+    """How much of the evaluation to run."""
 
     items: tuple[int, ...]
     users: tuple[int, ...]
+    """Numbers of items and of users, one of which varies at a time."""
     slice_items: int
+    """Rows of the table that Paillier is measured on."""
     trained: tuple[tuple[str, str], ...]
+    """Schemes and upload modes that are trained for all iterations."""
     iterations: int
+    """How many."""
     length: float
+    """Seconds that it took where `probe_seconds` was one second; what a run takes is foretold
+    from this."""
     at_users: int = 610
     at_items: int = 2000
+    """How many users there are while the items vary, and items while the users do."""
 
     def foretold_seconds(self) -> float:
         """Return about how long a run takes on this machine, as busy as it is now."""
@@ -221,7 +210,7 @@ class Experiment:
     def _data(self, ratings: Ratings) -> Iterator[Finding]:
         if self._source.is_the_authors:
             for target in _targets(("ratings",), ratings.n_items, ratings.n_users, DATA):
-                yield judged(target, DATA, len(ratings))
+                yield Finding(target, DATA, len(ratings))
 
 
 def probe_seconds() -> float:
@@ -241,7 +230,7 @@ def _times(measured: RoundCost) -> Iterator[Finding]:
     }
     for target in _targets(ours, measured.items, measured.users, measured.upload):
         figure = ours[target.quantity]
-        yield judged(target, measured.scheme, figure, extrapolated=measured.extrapolated)
+        yield Finding(target, measured.scheme, figure, measured.extrapolated)
 
 
 def _losses(curves: Sequence[LossCurve]) -> Iterator[Finding]:
@@ -255,7 +244,7 @@ def _losses(curves: Sequence[LossCurve]) -> Iterator[Finding]:
         }
         for target in published().targets:
             if target.quantity in ours and target.upload == curve.upload:
-                yield judged(target, curve.scheme, ours[target.quantity])
+                yield Finding(target, curve.scheme, ours[target.quantity])
 
 
 def _targets(

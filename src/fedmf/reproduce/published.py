@@ -1,6 +1,6 @@
-"""What the authors published: figures with their tolerances and sources, and loss curves.
+"""What the authors published, and what to say of our figures beside theirs.
 
-All of it stands in ``published.json`` beside this module, one target to a line.
+All that they published stands in ``published.json`` beside this module, one target to a line.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ QUANTITIES = (
     "server_share",
     "communication",
 )
+REPRODUCED, NOT = "reproduced", "not"
 POOLED = "pooled"
 """In place of an upload mode: regular matrix factorization, which pools all ratings."""
 DATA = "data"
@@ -68,6 +69,59 @@ class Target:
         """The distance that still counts as reproduced."""
         return self.tolerance * (abs(self.value) if self.tolerance_is == "relative" else 1.0)
 
+    def verdict(self, ours: float) -> str:
+        """Return whether a figure reproduces the published one, is better, or neither.
+
+        Only where less is better can a figure be better than the published one; a lower loss than
+        theirs from the same data and settings would be another computation.
+        """
+        if abs(ours - self.value) <= self.allowed:
+            return REPRODUCED
+        if self.goal == "lower" and 0 < ours < self.value:
+            return f"better by {times_text(self.value / ours)} x"
+        return NOT
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A published figure, and ours."""
+
+    target: Target
+    """What was published."""
+    scheme: str
+    """What was measured, such as ``"paillier 1024"``."""
+    ours: float
+    """The figure."""
+    extrapolated: bool = False
+    """Whether it was measured on a slice."""
+
+    @property
+    def verdict(self) -> str:
+        """``"reproduced"``, ``"better by ... x"`` or ``"not"``."""
+        return self.target.verdict(self.ours)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the finding as JSON values."""
+        target = self.target
+        return {
+            "name": target.name,
+            "scheme": self.scheme,
+            "quantity": target.quantity,
+            "items": target.items,
+            "users": target.users,
+            "upload": target.upload,
+            "published": target.value,
+            "ours": self.ours,
+            "unit": target.unit,
+            "ratio": self.ours / target.value if target.value else None,
+            "verdict": self.verdict,
+            "tolerance": target.tolerance,
+            "tolerance_is": target.tolerance_is,
+            "source": target.source,
+            "derived": target.derived,
+            "extrapolated": self.extrapolated,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -97,3 +151,8 @@ def published() -> Published:
         ),
         curves={name: tuple(losses) for name, losses in document["curves"].items()},
     )
+
+
+def times_text(times: float) -> str:
+    """Return how many times, with three digits before any exponent would be needed."""
+    return f"{times:,.0f}" if times >= 100 else f"{times:.3g}"

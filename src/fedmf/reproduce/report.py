@@ -20,9 +20,8 @@ from fedmf.reproduce.experiment import (
     Reproduction,
     Timing,
 )
-from fedmf.reproduce.published import published
+from fedmf.reproduce.published import Finding, Target, published, times_text
 from fedmf.reproduce.setting import LEARNING_RATE, REG, Source
-from fedmf.reproduce.verdict import Finding, times_text
 
 STAR = "*"
 """Marks figures that were extrapolated from a slice."""
@@ -139,7 +138,8 @@ def _accuracy_table(findings: Sequence[Finding]) -> Table:
         "The published setting, learned again", "figure", "ours", "published", "us", "verdict"
     )
     for one in findings:
-        table.add_row(one.name, one.scheme, _plain(one.published), _plain(one.ours), one.verdict)
+        figures = map(_plain, (one.target.value, one.ours))
+        table.add_row(one.target.name, one.scheme, *figures, one.verdict)
     return table
 
 
@@ -150,7 +150,7 @@ def _times_table(title: str, rows: Sequence[Timing], findings: Sequence[Finding]
         table.add_row(f"[bold]{size}[/]")
         for upload, theirs in _published("iteration", group, findings).items():
             said = "computed" if theirs.derived else "published"
-            table.add_row(f"{said}, {upload}", "", "", number_text(theirs.published))
+            table.add_row(f"{said}, {upload}", "", "", number_text(theirs.value))
         for row in group:
             one, beside = row.measured, _finding(findings, row, "iteration")
             faster = row.times_faster_than_phe
@@ -176,7 +176,7 @@ def _shares_table(rows: Sequence[Timing], findings: Sequence[Finding]) -> Table:
         table.add_section()
         table.add_row(f"[bold]{size}[/]")
         for upload in shares:
-            share, network = (number_text(one[upload].published) for one in (shares, carried))
+            share, network = (number_text(one[upload].value) for one in (shares, carried))
             table.add_row(f"published, {upload}", share, "", network)
         for row in group:
             of_server = _finding(findings, row, "server_share")
@@ -204,10 +204,10 @@ def _by_size(rows: Sequence[Timing]) -> Iterator[tuple[str, list[Timing]]]:
 
 def _published(
     quantity: str, rows: Sequence[Timing], findings: Sequence[Finding]
-) -> dict[str, Finding]:
-    """Return a finding with the published figure for each upload mode that has one."""
+) -> dict[str, Target]:
+    """Return the published figure for each upload mode that has one."""
     found = [_finding(findings, row, quantity) for row in rows]
-    return {one.target.upload: one for one in found if one is not None}
+    return {one.target.upload: one.target for one in found if one is not None}
 
 
 def _finding(findings: Sequence[Finding], row: Timing, quantity: str) -> Finding | None:

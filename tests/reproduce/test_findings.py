@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fedmf.reproduce.published import Target
-from fedmf.reproduce.verdict import judged, verdict
+from fedmf.reproduce.published import Finding, Target
 
 SECONDS = Target(
     name="a time",
@@ -37,7 +36,7 @@ LOSS = replace(SECONDS, name="a loss", quantity="loss", goal="equal")
     ],
 )
 def test_less_is_better_where_that_is_the_goal(ours: float, expected: str) -> None:
-    assert verdict(SECONDS, ours) == expected
+    assert SECONDS.verdict(ours) == expected
 
 
 @pytest.mark.parametrize(
@@ -45,27 +44,27 @@ def test_less_is_better_where_that_is_the_goal(ours: float, expected: str) -> No
     [(5.9, "not"), (6.0, "reproduced"), (8.0, "reproduced"), (10.0, "reproduced"), (10.1, "not")],
 )
 def test_a_figure_that_is_to_come_back_is_never_better(ours: float, expected: str) -> None:
-    assert verdict(LOSS, ours) == expected
+    assert LOSS.verdict(ours) == expected
 
 
 def test_a_tolerance_is_a_share_of_the_value_or_a_distance() -> None:
     distance = replace(LOSS, tolerance_is="absolute")
-    assert verdict(distance, 8.25) == "reproduced"
-    assert verdict(distance, 8.3) == "not"
-    assert verdict(LOSS, 8.3) == "reproduced"
+    assert distance.verdict(8.25) == "reproduced"
+    assert distance.verdict(8.3) == "not"
+    assert LOSS.verdict(8.3) == "reproduced"
     negative = replace(LOSS, value=-8.0)
-    assert verdict(negative, -9.0) == "reproduced"
-    assert verdict(negative, 8.0) == "not"
+    assert negative.verdict(-9.0) == "reproduced"
+    assert negative.verdict(8.0) == "not"
 
 
 def test_nothing_takes_no_time() -> None:
-    assert verdict(SECONDS, 0.0) == "not"
-    assert verdict(SECONDS, -1.0) == "not"
-    assert verdict(SECONDS, float("nan")) == "not"
+    assert SECONDS.verdict(0.0) == "not"
+    assert SECONDS.verdict(-1.0) == "not"
+    assert SECONDS.verdict(float("nan")) == "not"
 
 
 def test_a_finding_holds_both_figures_and_their_ratio() -> None:
-    finding = judged(SECONDS, "rlwe", 2.0, extrapolated=True)
+    finding = Finding(SECONDS, "rlwe", 2.0, extrapolated=True)
     assert (
         finding.as_json().items()
         >= {
@@ -79,5 +78,9 @@ def test_a_finding_holds_both_figures_and_their_ratio() -> None:
             "extrapolated": True,
         }.items()
     )
-    exact = judged(replace(LOSS, value=0.0, tolerance_is="absolute"), "rlwe", 0.1)
-    assert (exact.ratio, exact.verdict, exact.extrapolated) == (None, "reproduced", False)
+    exact = Finding(replace(LOSS, value=0.0, tolerance_is="absolute"), "rlwe", 0.1)
+    assert (exact.as_json()["ratio"], exact.verdict, exact.extrapolated) == (
+        None,
+        "reproduced",
+        False,
+    )
