@@ -133,15 +133,6 @@ def list_of(each: Spelling) -> Spelling:
     return Spelling(lambda values: [each.write(value) for value in values], read)
 
 
-def _one_of(names: tuple[str, ...]) -> Spelling:
-    def read(value: Json) -> str:
-        if value not in names:
-            raise ValueError(f"one of {', '.join(names)} is due")
-        return TEXT.read(value)  # type: ignore[no-any-return]
-
-    return Spelling(TEXT.write, read)
-
-
 def _either(kinds: tuple[type, ...]) -> Spelling:
     """Return the spelling of a union: of scalars, or of one other kind and None."""
     others = [kind for kind in kinds if kind is not NoneType]
@@ -171,7 +162,8 @@ def spelling_of(kind: Any) -> Spelling:
     if origin in (Union, UnionType):
         return _either(arguments)
     if origin is Literal:
-        return _one_of(arguments)
+        # The class that has the field knows the names, and says which there are.
+        return TEXT
     if origin is tuple:
         return list_of(spelling_of(arguments[0]))
     if issubclass(kind, JsonFields):

@@ -6,6 +6,7 @@ from fedmf.protocol.committee_terms import OpenedBy
 from fedmf.protocol.enrolment.directory import KeyDirectory
 from fedmf.protocol.enrolment.enrolment import Enrolment
 from fedmf.protocol.enrolment.personal_keys import PersonalKeys
+from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
 from tests.protocol.committee.world import make_session
 
 MEMBERS = ("University", "Ombudsman", "Foundation", "Auditor")
@@ -21,6 +22,12 @@ class People:
         self.participants = [PersonalKeys.fresh("participant", name) for name in PARTICIPANTS]
         self.directory = KeyDirectory.convene(
             self.session,
+            *self.bundles(),
+        )
+
+    def bundles(self) -> tuple[list[PublicKeyBundle], list[PublicKeyBundle]]:
+        """Return the members' public key bundles, and the participants'."""
+        return (
             [keys.bundle() for keys in self.members],
             [keys.bundle() for keys in self.participants],
         )

@@ -89,8 +89,7 @@ def test_order_of_bundles_gives_the_numbers(people: People) -> None:
 
 
 def test_everything_wrong_with_the_bundles_is_said_at_once(people: People) -> None:
-    members = [keys.bundle() for keys in people.members]
-    north, south = (keys.bundle() for keys in people.participants[:2])
+    members, (north, south, east, _) = people.bundles()
     with pytest.raises(SettingsError) as refused:
         KeyDirectory.convene(people.session, members[:3], [north, north, members[3]])
     for expected in (
@@ -101,36 +100,27 @@ def test_everything_wrong_with_the_bundles_is_said_at_once(people: People) -> No
         assert expected in str(refused.value)
     with pytest.raises(SettingsError, match="2 participants, and no round with fewer than 3"):
         KeyDirectory.convene(people.session, members, [north, south])
-    three = [keys.bundle() for keys in people.participants[:3]]
     with pytest.raises(SettingsError, match="room for 2"):
-        KeyDirectory.convene(make_session(2), members, three)
-    KeyDirectory.convene(make_session(3), members, three)
+        KeyDirectory.convene(make_session(2), members, [north, south, east])
+    KeyDirectory.convene(make_session(3), members, [north, south, east])
 
 
 def test_one_key_under_two_names_is_refused(people: People) -> None:
     north = people.participants[0]
     alias = PersonalKeys("participant", "Alias", north.signing_key, north.envelope_key, "x25519")
-    members = [keys.bundle() for keys in people.members]
-    bundles = [north.bundle(), people.participants[1].bundle(), alias.bundle()]
+    members, others = people.bundles()
     with pytest.raises(SettingsError, match="the key of 'Alias' is 'North''s, too"):
-        KeyDirectory.convene(people.session, members, bundles)
+        KeyDirectory.convene(people.session, members, [*others, alias.bundle()])
 
 
-def test_bundles_of_another_suite_than_the_sessions_are_refused(people: People) -> None:
+def test_bundles_serve_a_session_of_their_suite_alone(people: People) -> None:
     terms = CommitteeTerms(4, 3, "participants", 1, 3, suite="mlkem768-x25519")
     session = dataclasses.replace(people.session, committee=terms)
-    members = [keys.bundle() for keys in people.members]
+    members, others = people.bundles()
     with pytest.raises(SettingsError, match="--suite mlkem768-x25519"):
-        KeyDirectory.convene(session, members, [keys.bundle() for keys in people.participants])
-
-
-def test_quantum_safe_bundles_serve_a_session_of_their_suite(people: People) -> None:
-    terms = CommitteeTerms(4, 3, "participants", 1, 3, suite="mlkem768-x25519")
-    session = dataclasses.replace(people.session, committee=terms)
+        KeyDirectory.convene(session, members, others)
     three = [PersonalKeys.fresh("participant", n, suite=terms.suite) for n in "NSE"]
-    directory = KeyDirectory.convene(
-        session, [k.bundle() for k in people.members], [k.bundle() for k in three]
-    )
+    directory = KeyDirectory.convene(session, members, [keys.bundle() for keys in three])
     assert people.enrolled(three[2], directory).number == 2
 
 
@@ -150,11 +140,7 @@ def test_where_the_server_opens_there_is_no_reader_secret() -> None:
 
 def test_an_existing_reader_secret_may_be_used(people: People) -> None:
     reader = MasterSecret.fresh()
-    members, three = (
-        [k.bundle() for k in people.members],
-        [k.bundle() for k in people.participants],
-    )
-    directory = KeyDirectory.convene(people.session, members, three, reader)
+    directory = KeyDirectory.convene(people.session, *people.bundles(), reader)
     enrolment = people.enrolled(people.participants[1], directory)
     assert enrolment.reader is not None
     assert enrolment.reader.to_bytes() == reader.to_bytes()
@@ -179,11 +165,7 @@ def test_a_fingerprint_is_compared_whole_and_without_regard_to_blanks_and_case(
 def test_a_charter_that_somebody_exchanged_is_not_accepted(people: People) -> None:
     mine = people.participants[0]
     # The server convenes, too: with all true bundles, and a reader secret that it knows.
-    members, three = (
-        [k.bundle() for k in people.members],
-        [k.bundle() for k in people.participants],
-    )
-    theirs = KeyDirectory.convene(people.session, members, three, MasterSecret.fresh())
+    theirs = KeyDirectory.convene(people.session, *people.bundles(), MasterSecret.fresh())
     with pytest.raises(KeyMaterialError, match="another fingerprint"):
         Enrolment.accept(theirs, mine, people.directory.charter.fingerprint)
     # What the comparison is for: with the fingerprint of the same file everything else fits.
