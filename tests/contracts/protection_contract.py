@@ -7,7 +7,13 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from fedmf.errors import FixedPointRangeError, MessageError, OpenError, SettingsError
+from fedmf.errors import (
+    FixedPointRangeError,
+    MessageError,
+    OpenError,
+    ProtocolError,
+    SettingsError,
+)
 from fedmf.protocol import (
     Change,
     ClosingMessage,
@@ -23,6 +29,7 @@ from fedmf.protocol import (
 )
 from fedmf.protocol.protection import listed_rows
 from fedmf.protocol.session import Upload
+from tests.protocol.sessions import no_rows, small_session
 
 # Two groups of different widths; a row of 70 values takes more than one 1024-bit ciphertext.
 SHAPE = TableShape(
@@ -111,15 +118,8 @@ class ProtectionContract:
 
     @pytest.fixture
     def session(self, upload: Upload, public_key: int | None) -> Session:
-        return Session(
-            session_id=bytes(16),
-            protection=self.protection,
-            upload=upload,
-            shape=SHAPE,
-            participants=8,
-            rounds=3,
-            public_key=public_key,
-            learning_sha256=bytes(32),
+        return small_session(
+            upload, self.protection, SHAPE, participants=8, rounds=3, public_key=public_key
         )
 
     def participant(
@@ -214,7 +214,7 @@ class ProtectionContract:
         values[0, 3] = 2**29
         change = [
             RowChange(np.array([4]), values),
-            RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.int64)),
+            no_rows(),
         ]
         with pytest.raises(FixedPointRangeError, match=r"536870912 in row 4 of group 'items'"):
             exchange.send(change)
@@ -223,7 +223,7 @@ class ProtectionContract:
     def test_rows_that_are_no_rows_are_refused(self, exchange: Exchange, rows: list[int]) -> None:
         change = [
             RowChange(np.array(rows), np.zeros((2, 70), dtype=np.int64)),
-            RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.int64)),
+            no_rows(),
         ]
         with pytest.raises(SettingsError, match="ascend"):
             exchange.send(change)
@@ -297,3 +297,20 @@ class KeyedProtectionContract(ProtectionContract):
                 for found, wanted in zip(opened, honest, strict=True):
                     np.testing.assert_array_equal(found, wanted)
         assert found_out > 20
+
+
+class NoncedProtectionContract(KeyedProtectionContract):
+    """For those whose table collects the uploads of all rounds, each named by its nonce."""
+
+    def test_closings_are_heard_once_and_in_order(
+        self, session: Session, exchange: Exchange, rng: np.random.Generator
+    ) -> None:
+        change = random_change(rng)
+        protected = exchange.participant.protect(change, round_number=1, participant=3)
+        exchange.server.add(protected.payload, listed_rows(session, change), counted_round=1)
+        closing = ClosingMessage(1, (3,), (protected.nonce,))
+        exchange.participant.hear(closing)
+        exchange.participant.hear(closing)
+        exchange.participant.open(exchange.server.payload())
+        with pytest.raises(ProtocolError, match="round 3 after that of round 1"):
+            exchange.participant.hear(ClosingMessage(3, ()))

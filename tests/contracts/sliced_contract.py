@@ -19,6 +19,7 @@ from fedmf.protocol import (
 )
 from fedmf.protocol.slices import SliceTerms
 from tests.contracts.protection_contract import Exchange, random_change, summed
+from tests.protocol.sessions import no_change, small_session
 
 SHAPE = TableShape(
     (
@@ -55,15 +56,13 @@ class SlicedContract:
 
     @pytest.fixture
     def session(self, public_key: int | None) -> Session:
-        return Session(
-            session_id=bytes(16),
-            protection=self.protection,
-            upload="slices",
-            shape=SHAPE,
+        return small_session(
+            "slices",
+            self.protection,
+            SHAPE,
             participants=4,
             rounds=ROUNDS,
             public_key=public_key,
-            learning_sha256=bytes(32),
             slices=TERMS,
         )
 
@@ -107,10 +106,7 @@ class SlicedContract:
         self, session: Session, exchange: Exchange, rng: np.random.Generator
     ) -> None:
         sizes = []
-        nothing = [
-            RowChange(np.zeros(0, np.int64), np.zeros((0, group.columns), np.int64))
-            for group in SHAPE.groups
-        ]
+        nothing = no_change(SHAPE)
         for number in (1, 2):
             part = session.schedule.load(number).part
             rows = part.rows_by_group()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from fedmf.protocol.compact_words import (
     table_bytes,
 )
 from fedmf.protocol.plain_words import encode_words
+from tests.protocol.sessions import small_session
 from tests.protocol.stranger_download import Download, RefusedError
 
 ROWS, COLUMNS, WORD_BITS = 13, 5, 24
@@ -165,20 +167,10 @@ def test_the_largest_scale_opens_within_the_words() -> None:
 
 
 def make_session(
-    protection: str = "none", download: DownloadTerms | None = TERMS, **changed: object
+    protection: str = "none", download: DownloadTerms | None = TERMS, **changed: Any
 ) -> Session:
-    return Session(
-        session_id=bytes(16),
-        protection=protection,
-        upload="full",
-        shape=SHAPE,
-        participants=3,
-        rounds=2,
-        public_key=7 if protection == "paillier" else None,
-        learning_sha256=bytes(32),
-        download=download,
-        **changed,  # type: ignore[arg-type]
-    )
+    key = 7 if protection == "paillier" else None
+    return small_session("full", protection, SHAPE, public_key=key, download=download, **changed)
 
 
 def test_terms_are_in_the_sessions_bytes_and_digest() -> None:

@@ -16,6 +16,7 @@ from fedmf.protocol.plain_words import encode_change, encode_words
 from fedmf.protocol.protection import listed_rows
 from tests.contracts.protection_contract import SHAPE, ProtectionContract, random_change
 from tests.contracts.sliced_contract import SlicedContract
+from tests.protocol.sessions import no_change, no_rows
 
 
 class TestNone(ProtectionContract):
@@ -31,7 +32,7 @@ class TestNone(ProtectionContract):
         server.start(SHAPE.zeros())
         large = [
             RowChange(np.array([4]), np.full((1, 70), 2**29 - 1, dtype=np.int64)),
-            RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.int64)),
+            no_rows(),
         ]
         payload, rows = (
             participant.protect(large, round_number=1, participant=0).payload,
@@ -51,10 +52,7 @@ class TestNone(ProtectionContract):
     def test_words_larger_than_planned_are_refused(self, session: Session) -> None:
         participant, server = self.participant(session), server_protection(session)
         server.start(SHAPE.zeros())
-        change = [
-            RowChange(np.zeros(0, np.int64), np.zeros((0, g.columns), np.int64))
-            for g in SHAPE.groups
-        ]
+        change = no_change(SHAPE)
         change[0] = RowChange(np.array([2]), np.ones((1, 70), dtype=np.int64))
         # Words of 30 bits travel in 4 bytes: the highest of these has 31.
         payload = participant.protect(change, round_number=1, participant=0).payload

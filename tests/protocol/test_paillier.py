@@ -5,9 +5,8 @@ import pytest
 
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.randomness import KeyRandomness
-from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
+from fedmf.errors import KeyMaterialError, MessageError, OpenError
 from fedmf.protocol import (
-    ClosingMessage,
     GroupShape,
     IntegerTable,
     ParticipantProtection,
@@ -26,13 +25,14 @@ from fedmf.protocol.session import Upload
 from tests.contracts.protection_contract import (
     SHAPE,
     Exchange,
-    KeyedProtectionContract,
+    NoncedProtectionContract,
     random_change,
 )
 from tests.contracts.sliced_contract import SlicedContract
+from tests.protocol.sessions import no_rows, small_session
 
 
-class TestPaillier(KeyedProtectionContract):
+class TestPaillier(NoncedProtectionContract):
     protection: ClassVar[str] = "paillier"
     key: PrivateKey
     other_key: PrivateKey
@@ -89,25 +89,12 @@ class TestPaillier(KeyedProtectionContract):
         with pytest.raises(OpenError, match="does not open"):
             self.participant(session, start).open(server.payload())
 
-    def test_closings_are_heard_once_and_in_order(
-        self, session: Session, exchange: Exchange, rng: np.random.Generator
-    ) -> None:
-        change = random_change(rng)
-        protected = exchange.participant.protect(change, round_number=1, participant=3)
-        exchange.server.add(protected.payload, listed_rows(session, change), counted_round=1)
-        closing = ClosingMessage(1, (3,), (protected.nonce,))
-        exchange.participant.hear(closing)
-        exchange.participant.hear(closing)
-        exchange.participant.open(exchange.server.payload())
-        with pytest.raises(ProtocolError, match="round 3 after that of round 1"):
-            exchange.participant.hear(ClosingMessage(3, ()))
-
     def test_a_stuck_source_repeats_no_mask_for_another_change(
         self, session: Session, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         changes = [random_change(rng) for _ in range(4)]
         rows, values = np.array([0]), np.ones((1, 70), dtype=np.int64)
-        nothing = RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.int64))
+        nothing = no_rows()
         # The same values in other rows: with part uploads a mask would be told for a row it hides.
         changes += [[RowChange(rows + k, values), nothing] for k in range(2)]
         nonces = set()
@@ -144,16 +131,7 @@ class TestPaillier(KeyedProtectionContract):
 
 
 def test_a_server_without_a_public_key_is_refused() -> None:
-    session = Session(
-        bytes(16),
-        "paillier",
-        "full",
-        TableShape((GroupShape("items", 1, 1, 8),)),
-        1,
-        1,
-        None,
-        bytes(32),
-    )
+    session = small_session("full", "paillier")
     with pytest.raises(KeyMaterialError, match="public key"):
         server_protection(session)
 
@@ -162,7 +140,7 @@ def test_a_server_without_a_public_key_is_refused() -> None:
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (7, 3), (4, 31), (5, 64), (3, 200)])
 def test_layouts_place_every_value_exactly_once(upload: Upload, rows: int, columns: int) -> None:
     shape = TableShape((GroupShape("items", rows, columns, 32), GroupShape("counts", 3, 2, 8)))
-    session = Session(bytes(16), "paillier", upload, shape, 1, 1, 5, bytes(32))
+    session = small_session(upload, "paillier", shape, participants=1, rounds=1, public_key=5)
     layouts = layouts_of(session, key_bits=1024)
     places = []
     for layout, group in zip(layouts, shape.groups, strict=True):

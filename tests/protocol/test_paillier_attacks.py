@@ -23,13 +23,13 @@ from fedmf.protocol import (
     IntegerTable,
     Protected,
     RowChange,
-    Session,
     TableShape,
 )
 from fedmf.protocol.paillier import PaillierParticipant, PaillierServer
 from fedmf.protocol.piece_tags import TAG_BITS
 from fedmf.protocol.protection import listed_rows
 from fedmf.protocol.session import Upload
+from tests.protocol.sessions import no_rows, small_session
 
 WORD_BITS = 30
 COLUMNS = 40
@@ -60,16 +60,9 @@ class Scene:
     participant: PaillierParticipant = field(init=False)
 
     def __post_init__(self) -> None:
-        self.session = Session(
-            session_id=bytes(16),
-            protection="paillier",
-            upload=self.upload,
-            shape=shape(self.rows),
-            participants=3,
-            rounds=4,
-            public_key=int(self.key.public.n),
-            learning_sha256=bytes(32),
-        )
+        n = int(self.key.public.n)
+        table = shape(self.rows)
+        self.session = small_session(self.upload, "paillier", table, rounds=4, public_key=n)
         start = self.session.shape.zeros()
         self.server = PaillierServer(self.session)
         self.server.start(start)
@@ -336,7 +329,7 @@ def test_a_participant_finds_out_who_moved_only_where_tags_are_not_blinded(
     """
     scene = Scene(weak_key, upload, rows=60)
     move = moved(list(range(0, 60, 2)), seed=3)
-    still = [RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, COLUMNS), dtype=np.int64))]
+    still = [no_rows(COLUMNS)]
     if not blinded:
         scene.participant._randomness = WithoutBlinds()
     changes = [move if k == mover else still for k in (0, 1, 2)]

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import ProtocolError
-from fedmf.protocol import ClosingMessage, GroupShape, Session, TableShape
+from fedmf.protocol import ClosingMessage, GroupShape, TableShape
 from fedmf.protocol.piece_tags import PieceTags, same_tags, tag_slot_bits
+from tests.protocol.sessions import small_session
 
 SECRET = MasterSecret(bytes(range(32)))
 MODULUS = 2**128
@@ -100,7 +101,9 @@ def test_tags_are_compared_modulo_2_to_the_128() -> None:
 @pytest.mark.parametrize(("participants", "rounds"), [(1, 1), (3, 5), (671, 12), (2**32 - 1, 9)])
 def test_the_slot_of_a_tag_holds_those_of_all_uploads(participants: int, rounds: int) -> None:
     shape = TableShape((GroupShape("items", 1, 1, 8),))
-    session = Session(bytes(16), "paillier", "full", shape, participants, rounds, 5, bytes(32))
+    session = small_session(
+        "full", "paillier", shape, participants=participants, rounds=rounds, public_key=5
+    )
     largest = participants * rounds * (2**192 - 1)
     assert largest < 2 ** tag_slot_bits(session) <= 4 * (largest + 1)
 

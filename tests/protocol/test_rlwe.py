@@ -29,15 +29,16 @@ from fedmf.protocol.session import Upload
 from tests.contracts.protection_contract import (
     SHAPE,
     Exchange,
-    KeyedProtectionContract,
+    NoncedProtectionContract,
     random_change,
 )
 from tests.contracts.sliced_contract import SlicedContract
+from tests.protocol.sessions import small_session
 
 SECRET = MasterSecret(bytes(range(32)))
 
 
-class TestRlwe(KeyedProtectionContract):
+class TestRlwe(NoncedProtectionContract):
     protection: ClassVar[str] = "rlwe"
 
     @pytest.fixture
@@ -113,18 +114,6 @@ class TestRlwe(KeyedProtectionContract):
         with pytest.raises(OpenError, match="does not open"):
             participant.open(server.payload())
 
-    def test_closings_are_heard_once_and_in_order(
-        self, exchange: Exchange, rng: np.random.Generator
-    ) -> None:
-        protected = exchange.participant.protect(random_change(rng), round_number=1, participant=3)
-        exchange.server.add(protected.payload, None, counted_round=1)
-        closing = ClosingMessage(1, (3,), (protected.nonce,))
-        exchange.participant.hear(closing)
-        exchange.participant.hear(closing)
-        exchange.participant.open(exchange.server.payload())
-        with pytest.raises(ProtocolError, match="round 3 after that of round 1"):
-            exchange.participant.hear(ClosingMessage(3, ()))
-
     def test_a_stuck_source_repeats_no_key_for_another_message(
         self, session: Session, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -193,7 +182,7 @@ class TestRlwe(KeyedProtectionContract):
 
 def small(participants: int, rounds: int, word_bits: int) -> Session:
     shape = TableShape((GroupShape("items", 2, 3, word_bits),))
-    return Session(bytes(16), "rlwe", "full", shape, participants, rounds, None, bytes(32))
+    return small_session("full", "rlwe", shape, participants=participants, rounds=rounds)
 
 
 @pytest.mark.parametrize(

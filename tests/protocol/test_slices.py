@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from fedmf.errors import MessageError, SettingsError
 from fedmf.protocol import GroupShape, RowChange, Session, TableShape
 from fedmf.protocol.slices import Schedule, SliceTerms
+from tests.protocol.sessions import no_change, small_session
 
 SHAPE = TableShape(
     (
@@ -23,8 +24,9 @@ def rows(schedule: Schedule, counted_round: int) -> list[list[int]]:
 
 
 def a_session(terms: SliceTerms | None = TERMS) -> Session:
-    upload = "full" if terms is None else "slices"
-    return Session(bytes(16), "none", upload, SHAPE, 3, 20, None, bytes(32), slices=terms)  # type: ignore[arg-type]
+    return small_session(
+        "full" if terms is None else "slices", "none", SHAPE, rounds=20, slices=terms
+    )
 
 
 def test_eight_rounds_carry_every_row_once_and_the_shared_rows_each_time() -> None:
@@ -107,9 +109,7 @@ def test_an_updated_change_is_new_where_it_travels_and_old_elsewhere() -> None:
 def test_a_change_of_a_part_counts_its_rows_from_zero() -> None:
     part = Schedule.of(SHAPE, TERMS).load(2).part
     travelling = part.rows_by_group()[0]
-    nothing = [
-        RowChange(np.zeros(0, np.int64), np.zeros((0, g.columns), np.int64)) for g in SHAPE.groups
-    ]
+    nothing = no_change(SHAPE)
     nothing[0] = RowChange(travelling[2:3], np.array([[5, 6]]))
     taken = part.take_change(nothing)
     assert taken[0].rows.tolist() == [2]
@@ -145,6 +145,6 @@ def test_a_session_with_slices_comes_back_from_its_canonical_bytes() -> None:
 
 def test_terms_of_slices_belong_to_upload_slices_alone() -> None:
     with pytest.raises(SettingsError, match="upload slices, and no other"):
-        Session(bytes(16), "none", "full", SHAPE, 3, 20, None, bytes(32), slices=TERMS)
+        small_session("full", "none", SHAPE, slices=TERMS)
     with pytest.raises(SettingsError, match="upload slices, and no other"):
-        Session(bytes(16), "none", "slices", SHAPE, 3, 20, None, bytes(32))
+        small_session("slices", "none", SHAPE)

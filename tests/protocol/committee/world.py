@@ -34,6 +34,7 @@ from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from tests.contracts import protection_contract
+from tests.protocol import sessions
 
 # The second group is too wide for words, so that its values travel beside them.
 SHAPE = TableShape((GroupShape("items", 6, 5, 24), GroupShape("sums", 3, 2, 45)))
@@ -59,15 +60,13 @@ def make_session(
     shape: TableShape = SHAPE,
     session_id: bytes = bytes(16),
 ) -> Session:
-    return Session(
-        session_id=session_id,
-        protection="committee",
-        upload="full",
-        shape=shape,
+    return sessions.small_session(
+        "full",
+        "committee",
+        shape,
         participants=participants,
         rounds=rounds,
-        public_key=None,
-        learning_sha256=bytes(32),
+        session_id=session_id,
         committee=CommitteeTerms(members, threshold, opened_by, 1, smallest_cohort),
     )
 
@@ -78,11 +77,7 @@ def dense(change: Sequence[RowChange], shape: TableShape = SHAPE) -> Int64Array:
 
 
 def no_change(shape: TableShape = SHAPE) -> list[RowChange]:
-    """Return the change of somebody who has nothing new."""
-    return [
-        RowChange(np.zeros(0, np.int64), np.zeros((0, group.columns), np.int64))
-        for group in shape.groups
-    ]
+    return sessions.no_change(shape)
 
 
 def random_changes(rng: np.random.Generator, numbers: Iterable[int]) -> dict[int, list[RowChange]]:
