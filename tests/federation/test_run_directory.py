@@ -65,7 +65,7 @@ def test_a_stopped_training_resumes_to_the_same_table(tmp_path: Path, keyed: Key
         with pytest.raises(Stop):
             train_locally(plan, key, training, heldout, run=run, after_round=stop_after(stop))
     found = RunDirectory.find(tmp_path / "run")
-    again = found.plan(*found.ratings()[1:])
+    again = found.described.plan(*found.described.ratings()[1:])
     assert again.session == plan.session
     resumed = train_locally(again, found.key(), training, heldout, run=found)
     assert resumed.table_sha256 == whole.table_sha256
@@ -161,7 +161,7 @@ def test_changed_ratings_are_refused(tmp_path: Path) -> None:
     settings = TrainingSettings(protection="none", factors=2, rounds=1)
     plan = TrainingPlan.make(settings, training, public_key=None)
     run = RunDirectory.create(tmp_path / "run", plan, data, (training, heldout), None)
-    assert run.ratings()[1].sha256() == training.sha256()
+    assert run.described.ratings()[1].sha256() == training.sha256()
     # Ratings that are held out count as much as those that are trained on.
     for part in (training, heldout):
         changed = list(lines)
@@ -170,10 +170,10 @@ def test_changed_ratings_are_refused(tmp_path: Path) -> None:
         changed[at] = pair + ("1" if lines[at] != f"{pair}1" else "2")
         path.write_text("\n".join(changed))
         with pytest.raises(RunDirectoryError, match="have changed"):
-            run.ratings()
+            run.described.ratings()
     path.unlink()
     with pytest.raises(RunDirectoryError, match="needs the ratings that it began with"):
-        run.ratings()
+        run.described.ratings()
 
 
 def test_an_edited_description_is_refused(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_an_edited_description_is_refused(tmp_path: Path) -> None:
         settings = {**described["settings"], name: value}
         path.write_text(json.dumps({**described, "settings": settings}))
         with pytest.raises(RunDirectoryError, match="another training"):
-            RunDirectory.find(run.path).plan(training, heldout)
+            RunDirectory.find(run.path).described.plan(training, heldout)
 
 
 def test_one_process_at_a_time_trains_in_a_directory(tmp_path: Path) -> None:

@@ -116,9 +116,9 @@ class _Started:
     @classmethod
     def again(cls, folder: Path) -> _Started:
         run = RunDirectory.find(folder)
-        ratings, training, heldout = run.ratings()
-        key = run.key()
-        return cls(run, run.plan(training, heldout), key, ratings, training, heldout)
+        ratings, training, heldout = run.described.ratings()
+        plan = run.described.plan(training, heldout)
+        return cls(run, plan, run.key(), ratings, training, heldout)
 
 
 def _carry_out(started: _Started, workers: int, *, quiet: bool, as_json: bool) -> Outcome:

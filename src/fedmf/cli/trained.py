@@ -19,5 +19,5 @@ def ratings_of(folder: Path) -> tuple[Ratings, Ratings]:
     """Return the training and the held-out ratings of a run directory, or of a silo."""
     if is_silo(folder):
         return silo_split(folder)
-    _, training, heldout = RunDirectory.find(folder).ratings()
+    _, training, heldout = RunDirectory.find(folder).described.ratings()
     return training, heldout

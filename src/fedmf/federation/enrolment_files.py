@@ -36,7 +36,7 @@ from fedmf.protocol.enrolment.roster_chain import (
 )
 from fedmf.protocol.json_documents import Format
 from fedmf.protocol.session import Session
-from fedmf.store.atomic import new_folder, write_file
+from fedmf.store.atomic import is_taken, new_folder, put_file, write_file
 
 KEYS, BUNDLE, CHARTER, ENROLMENT = "keys.json", "card.json", "charter.json", "enrolment.json"
 BUNDLES, SEALED = "cards", "sealed"
@@ -54,7 +54,7 @@ def write_keys(folder: Path, keys: PersonalKeys) -> None:
     """
     with _new(folder, KeyMaterialError) as filling:
         write_key_file(filling / KEYS, keys.to_bytes())
-        write_file(filling / BUNDLE, keys.bundle().to_bytes())
+        put_file(filling / BUNDLE, keys.bundle().to_bytes())
 
 
 def read_keys(path: Path) -> PersonalKeys:
@@ -92,17 +92,17 @@ def write_directory(folder: Path, directory: KeyDirectory) -> None:
         There is something of that name already.
     """
     with _new(folder, SettingsError) as filling:
-        write_file(filling / CHARTER, directory.charter.to_bytes())
+        put_file(filling / CHARTER, directory.charter.to_bytes())
         for signed in directory.rosters:
             write_roster(filling, signed, directory.charter)
         (filling / BUNDLES).mkdir()
         for number, bundle in enumerate(directory.members):
-            write_file(filling / BUNDLES / f"member-{number}.json", bundle.to_bytes())
+            put_file(filling / BUNDLES / f"member-{number}.json", bundle.to_bytes())
         for number, bundle in directory.participants.items():
-            write_file(filling / BUNDLES / f"participant-{number}.json", bundle.to_bytes())
+            put_file(filling / BUNDLES / f"participant-{number}.json", bundle.to_bytes())
         (filling / SEALED).mkdir()
         for number, sealed in directory.sealed.items():
-            write_file(filling / SEALED / f"participant-{number}.json", sealed.to_bytes())
+            put_file(filling / SEALED / f"participant-{number}.json", sealed.to_bytes())
 
 
 def read_directory(folder: Path) -> KeyDirectory:
@@ -184,7 +184,7 @@ def write_enrolment(folder: Path, enrolment: Enrolment) -> None:
         There is something of that name already.
     """
     with _new(folder, KeyMaterialError) as filling:
-        write_file(filling / CHARTER, enrolment.charter.to_bytes())
+        put_file(filling / CHARTER, enrolment.charter.to_bytes())
         for signed in enrolment.rosters:
             write_roster(filling, signed, enrolment.charter)
         write_key_file(filling / ENROLMENT, enrolment.to_bytes())
@@ -277,7 +277,7 @@ def _numbered(folder: Path, kind: str) -> dict[int, Path]:
 
 @contextmanager
 def _new(folder: Path, error: type[FedmfError]) -> Iterator[Path]:
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if is_taken(folder):
         raise error(
             f"{folder} exists already, and nothing in it is overwritten; name another folder"
         )

@@ -18,30 +18,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from fedmf.crypto.participants_key import (
     ParticipantsKey,
     load_participants_key,
     save_participants_key,
 )
-from fedmf.errors import FedmfError, RunDirectoryError
+from fedmf.errors import RunDirectoryError
 from fedmf.federation.checkpoints import Checkpoints
 from fedmf.federation.data_choice import DataChoice
 from fedmf.federation.enrolment_files import CHARTER
 from fedmf.federation.plan import TrainingPlan
-from fedmf.federation.settings import TrainingSettings
+from fedmf.federation.run_description import DESCRIPTION, RunDescription
 from fedmf.model import FactorModel, load_model, save_model
-from fedmf.protocol import Session
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.ratings import Ratings
 from fedmf.store.atomic import is_taken, new_folder, write_file
-from fedmf.store.faults import reading, writing
+from fedmf.store.faults import writing
 from fedmf.store.lock import locked
-
-FORMAT, VERSION = "fedmf-run", 2
 
 
 class RunDirectory:
@@ -52,17 +47,13 @@ class RunDirectory:
     path
         The directory; `create` and `find` make instances.
     described
-        Content of ``run.json``.
+        What its ``run.json`` says.
     """
 
-    def __init__(self, path: Path, described: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, described: RunDescription) -> None:
         self.path = path
-        self.settings = TrainingSettings.from_json(described["settings"])
-        self.data = DataChoice.from_json(described["data"])
-        self.session = Session.from_bytes(described["session"].encode())
-        self.fedmf_version = str(described["fedmf"])
-        self._ratings_sha256 = described["ratings_sha256"]
-        self.checkpoints = Checkpoints(path, self.session.digest)
+        self.described = described
+        self.checkpoints = Checkpoints(path, described.session.digest)
 
     @classmethod
     def create(
@@ -81,20 +72,13 @@ class RunDirectory:
             There is something at this path already.
         """
         if is_taken(path):
-            going_on = f", or go on with --resume {path}" if (path / "run.json").exists() else ""
+            going_on = f", or go on with --resume {path}" if (path / DESCRIPTION).exists() else ""
             raise RunDirectoryError(f"{path} exists already: name another directory{going_on}")
-        described = {
-            "format": FORMAT,
-            "version": VERSION,
-            "fedmf": version("fedmf"),
-            "settings": plan.settings.as_json(),
-            "data": data.as_json(),
-            "ratings_sha256": [part.sha256() for part in parts],
-            "session": plan.session.to_bytes().decode(),
-        }
+        training, heldout = parts
+        digests = (training.sha256(), heldout.sha256())
+        described = RunDescription(plan.settings, data, plan.session, digests)
         with writing(path), new_folder(path, replace=False) as filling:
-            text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
-            (filling / "run.json").write_text(text, encoding="utf-8")
+            described.write(filling)
             if key is not None:
                 save_participants_key(filling / "key.json", key)
         return cls(path, described)
@@ -108,13 +92,7 @@ class RunDirectory:
         RunDirectoryError
             The directory is no run directory, or of another version.
         """
-        if not (path / "run.json").exists():
-            raise RunDirectoryError(f"{path} is not a run directory: it holds no run.json")
-        with reading(path / "run.json"):
-            described = json.loads((path / "run.json").read_text(encoding="utf-8"))
-            if (described["format"], described["version"]) != (FORMAT, VERSION):
-                raise RunDirectoryError(f"{path} was written by another version of fedmf")
-            return cls(path, described)
+        return cls(path, RunDescription.read(path))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -129,52 +107,9 @@ class RunDirectory:
         with locked(self.path / "run.lock", taken):
             yield
 
-    def ratings(self) -> tuple[Ratings, Ratings, Ratings]:
-        """Return the ratings that the run began with, and their training and held-out parts.
-
-        Raises
-        ------
-        RunDirectoryError
-            They are not where they were, or have changed.
-        """
-        try:
-            ratings, training, heldout = self.data.load()
-        except FedmfError as error:
-            raise RunDirectoryError(
-                f"the run in {self.path} needs the ratings that it began with: {error}"
-            ) from error
-        if [training.sha256(), heldout.sha256()] != self._ratings_sha256:
-            raise RunDirectoryError(
-                f"the ratings of {self.data.source} have changed since the run in {self.path} "
-                "began; put them back as they were, or start a new run"
-            )
-        return ratings, training, heldout
-
-    def plan(self, training: Ratings, heldout: Ratings) -> TrainingPlan:
-        """Return the plan that the run began with, given the two parts of its ratings.
-
-        Raises
-        ------
-        RunDirectoryError
-            What ``run.json`` says makes another plan.
-        """
-        plan = TrainingPlan.make(
-            self.settings,
-            training,
-            public_key=self.session.public_key,
-            session_id=self.session.session_id,
-            measured=len(heldout) > 0,
-        )
-        if plan.session != self.session:
-            raise RunDirectoryError(
-                f"what {self.path / 'run.json'} says makes another training than the one that "
-                "began: it was edited, or comes from another version of fedmf"
-            )
-        return plan
-
     def key(self) -> ParticipantsKey | None:
         """Return the participants' shared key; None where the protection has none."""
-        if self.settings.protection == "none":
+        if self.described.settings.protection == "none":
             return None
         return load_participants_key(self.path / "key.json")
 

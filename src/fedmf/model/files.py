@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.errors import FedmfError, ModelFileError
+from fedmf.errors import ModelFileError
 from fedmf.model.factor_model import FactorModel
 from fedmf.model.method import PublicModel
 from fedmf.model.registry import restore_method
 from fedmf.ratings import Id
 from fedmf.store.arrays import read_arrays, write_arrays
-from fedmf.store.atomic import new_folder
+from fedmf.store.atomic import is_taken, new_folder
+from fedmf.store.faults import reading
 
 FORMAT, VERSION = "fedmf-model", 1
 
@@ -33,8 +34,7 @@ def save_model(model: FactorModel, folder: Path) -> None:
         There is something else at this place.
     """
     folder = folder.resolve()
-    taken = folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
-    if taken and not (folder / "model.json").is_file():
+    if is_taken(folder) and not (folder / "model.json").is_file():
         raise ModelFileError(f"{folder} exists and is no saved model: name another folder")
     with new_folder(folder) as filling:
         described = {
@@ -76,7 +76,7 @@ def load_model(folder: Path) -> FactorModel:
     """
     if not (folder / "model.json").is_file():
         raise ModelFileError(f"{folder} is not a saved model: it holds no model.json")
-    try:
+    with reading(folder, ModelFileError):
         described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         if (described["format"], described["version"]) != (FORMAT, VERSION):
             raise ModelFileError(
@@ -102,10 +102,6 @@ def load_model(folder: Path) -> FactorModel:
             rated_starts=users["rated_starts"],
             rated_items=users["rated_items"],
         )
-    except ModelFileError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, IndexError, FedmfError) as error:
-        raise ModelFileError(f"{folder} is damaged or incomplete: {error}") from error
     _check_shapes(folder, model)
     return model
 

@@ -126,7 +126,7 @@ def read_run(path: Path) -> Run:
         kept, transcript_bytes = directory.checkpoints.glance()
         with reading(path / ROUNDS):
             records = [_record(one) for one in kept]
-        setups = directory.session.rounds - directory.settings.rounds
+        setups = directory.described.session.rounds - directory.described.settings.rounds
         setup, rounds = (records[0] if records[:setups] else None), records[setups:]
         finished = None
     else:
@@ -137,15 +137,15 @@ def read_run(path: Path) -> Run:
             finished = _result(result)
     return Run(
         name=path.resolve().name,
-        settings=directory.settings,
-        data=directory.data,
-        session=directory.session,
-        fedmf_version=directory.fedmf_version,
+        settings=directory.described.settings,
+        data=directory.described.data,
+        session=directory.described.session,
+        fedmf_version=directory.described.fedmf_version,
         setup=setup,
         rounds=rounds,
         result=finished,
         transcript=_transcript(path / "transcript.jsonl", transcript_bytes),
-        charter_fingerprint=_charter_fingerprint(path, directory.session),
+        charter_fingerprint=_charter_fingerprint(path, directory.described.session),
         audit=_audit(path / "audit.json"),
     )
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from fedmf.crypto.labels import fingerprint, labelled_hash
 from fedmf.crypto.master_secret import CHECK_BYTES
-from fedmf.errors import MessageError, SettingsError
+from fedmf.errors import SettingsError
+from fedmf.federation.enrolment_files import read_public
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.settings import TrainingSettings
 from fedmf.protocol import Session
@@ -192,13 +193,7 @@ class Federation(JsonDocument):
     def read(cls, folder: Path) -> Federation:
         """Read the federation file of a folder; raise MessageError if there is none."""
         path = folder / FEDERATION
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise MessageError(
-                f"cannot read the federation file {path}: {error.strerror}"
-            ) from None
-        return cls.from_bytes(data, str(path))
+        return cls.from_bytes(read_public(path, "the federation file"), str(path))
 
 
 def user_codes(users: Sequence[int]) -> tuple[NDArray[np.int32], ...]:

@@ -1,0 +1,115 @@
+"""What ``run.json`` says: what a training was begun with, written once, before round 1."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from fedmf.errors import FedmfError, RunDirectoryError
+from fedmf.federation.data_choice import DataChoice
+from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.settings import TrainingSettings
+from fedmf.protocol import Session
+from fedmf.ratings import Ratings
+from fedmf.store.atomic import put_file
+from fedmf.store.faults import reading
+
+FORMAT, VERSION = "fedmf-run", 2
+DESCRIPTION = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunDescription:
+    """What a training was begun with: the settings, the ratings and the session."""
+
+    settings: TrainingSettings
+    data: DataChoice
+    session: Session
+    ratings_sha256: tuple[str, str]
+    """Digests of the training and the held-out ratings."""
+    fedmf_version: str = field(default_factory=lambda: version("fedmf"))
+    """Which fedmf began it."""
+
+    def write(self, folder: Path) -> None:
+        """Write ``run.json`` into a run directory that is being filled."""
+        described = {
+            "format": FORMAT,
+            "version": VERSION,
+            "fedmf": self.fedmf_version,
+            "settings": self.settings.as_json(),
+            "data": self.data.as_json(),
+            "ratings_sha256": self.ratings_sha256,
+            "session": self.session.to_bytes().decode(),
+        }
+        text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
+        put_file(folder / DESCRIPTION, text.encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> RunDescription:
+        """Read the ``run.json`` of a run directory.
+
+        Raises
+        ------
+        RunDirectoryError
+            It is missing, damaged or of another version.
+        """
+        path = folder / DESCRIPTION
+        if not path.exists():
+            raise RunDirectoryError(f"{folder} is not a run directory: it holds no {DESCRIPTION}")
+        with reading(path):
+            described = json.loads(path.read_text(encoding="utf-8"))
+            if (described["format"], described["version"]) != (FORMAT, VERSION):
+                raise RunDirectoryError(f"{folder} was written by another version of fedmf")
+            training, heldout = described["ratings_sha256"]
+            return cls(
+                TrainingSettings.from_json(described["settings"]),
+                DataChoice.from_json(described["data"]),
+                Session.from_bytes(described["session"].encode()),
+                (training, heldout),
+                str(described["fedmf"]),
+            )
+
+    def ratings(self) -> tuple[Ratings, Ratings, Ratings]:
+        """Return the ratings that the run began with, and their training and held-out parts.
+
+        Raises
+        ------
+        RunDirectoryError
+            They are not where they were, or have changed.
+        """
+        try:
+            ratings, training, heldout = self.data.load()
+        except FedmfError as error:
+            raise RunDirectoryError(
+                f"the run needs the ratings that it began with: {error}"
+            ) from error
+        if (training.sha256(), heldout.sha256()) != self.ratings_sha256:
+            raise RunDirectoryError(
+                f"the ratings of {self.data.source} have changed since the run began; put them "
+                "back as they were, or start a new run"
+            )
+        return ratings, training, heldout
+
+    def plan(self, training: Ratings, heldout: Ratings) -> TrainingPlan:
+        """Return the plan that the run began with, given the two parts of its ratings.
+
+        Raises
+        ------
+        RunDirectoryError
+            What ``run.json`` says makes another plan.
+        """
+        plan = TrainingPlan.make(
+            self.settings,
+            training,
+            public_key=self.session.public_key,
+            session_id=self.session.session_id,
+            measured=len(heldout) > 0,
+        )
+        if plan.session != self.session:
+            raise RunDirectoryError(
+                f"what {DESCRIPTION} says makes another training than the one that began: it was "
+                "edited, or comes from another version of fedmf"
+            )
+        return plan
