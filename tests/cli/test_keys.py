@@ -7,39 +7,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from fedmf.cli.app import app
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import save_participants_key
+from tests.cli.command import Ran, run
 from tests.protocol.committee.world import make_session
 
 PARTICIPANTS = ("north", "south", "east", "harbour")
 MEMBERS = ("university", "ombudsman", "foundation", "auditor")
 
 
-def keys(*arguments: str, answer: str = "") -> Result:
-    return CliRunner().invoke(app, ["keys", *arguments], input=answer)
+def keys(*arguments: str, answer: str = "") -> Ran:
+    return run("keys", *arguments, answer=answer)
 
 
 def document(*arguments: str) -> Any:
     """Return the one JSON document that a command prints, and check that it prints nothing else."""
     ran = keys(*arguments, "--json")
-    assert (ran.exit_code, ran.stderr) == (0, "")
-    assert_no_secrets(ran.output)
-    return json.loads(ran.stdout)
+    assert (ran.status, ran.err) == (0, "")
+    assert_no_secrets(ran.out)
+    return ran.json
 
 
-def assert_refused(ran: Result, number: int, *sentences: str) -> None:
+def assert_refused(ran: Ran, number: int, *sentences: str) -> None:
     """Check that a command ended with one sentence, and without a secret or anything on stdout."""
-    assert ran.exit_code == number, ran.output
-    assert ran.stdout == ""
-    said = " ".join(ran.stderr.split())
-    assert said.startswith(f"error {number}: ")
+    assert ran.status == number, ran.err
+    assert ran.out == ""
+    assert ran.error.startswith(f"error {number}: ")
     for sentence in sentences:
-        assert sentence in said
-    assert_no_secrets(ran.output)
+        assert sentence in ran.error
+    assert_no_secrets(ran.err)
 
 
 def assert_no_secrets(text: str) -> None:
@@ -80,8 +78,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _with_bundles(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def _with_bundles(prepared: Path) -> None:
     for name in (*PARTICIPANTS, *MEMBERS):
         shutil.copytree(prepared / name, name)
     shutil.copy(prepared / "session.json", "session.json")
@@ -140,12 +137,12 @@ def test_a_bad_name_or_suite_makes_no_keys() -> None:
 
 def test_a_charter_says_what_to_compare() -> None:
     ran = keys(*charter_arguments())
-    assert ran.exit_code == 0
+    assert ran.status == 0
     shown = document("show", "north/card.json")["fingerprint"]
-    assert f"participant 0: north, bundle {shown}" in ran.stdout
-    assert "numbers left for newcomers: 4" in ran.stdout
+    assert f"participant 0: north, bundle {shown}" in ran.out
+    assert "numbers left for newcomers: 4" in ran.out
     fingerprint = document("show", "directory/charter.json")["fingerprint"]
-    assert f"fingerprint of the charter: {fingerprint}" in ran.stdout
+    assert f"fingerprint of the charter: {fingerprint}" in ran.out
 
 
 def test_a_run_json_will_do_as_the_session(charter: str) -> None:
@@ -215,7 +212,7 @@ def test_an_existing_reader_secret_is_taken_and_a_paillier_key_is_not() -> None:
 # Accept
 
 
-def accept(name: str, fingerprint: str, *more: str) -> Result:
+def accept(name: str, fingerprint: str, *more: str) -> Ran:
     return keys(
         *("accept", "directory", "--key", f"{name}/keys.json", "--fingerprint", fingerprint),
         *("--out", f"{name}/enrolment", *more),
@@ -224,7 +221,7 @@ def accept(name: str, fingerprint: str, *more: str) -> Result:
 
 def test_accepting_pins_charter_and_number(charter: str) -> None:
     ran = accept("east", charter.upper().replace(" ", ""))
-    assert (ran.exit_code, ran.stdout.splitlines()[0]) == (0, "accepted: east is participant 2")
+    assert (ran.status, ran.out.splitlines()[0]) == (0, "accepted: east is participant 2")
     assert Path("east/enrolment/enrolment.json").stat().st_mode & 0o777 == 0o600
     assert_refused(accept("east", charter), 30, "east/enrolment exists already")
 
@@ -243,7 +240,7 @@ def test_keys_that_others_may_read_are_refused(charter: str) -> None:
 
 
 def test_a_stranger_learns_that_its_key_is_not_in_the_charter(charter: str) -> None:
-    assert keys("participant", "--name", "West", "--out", "west").exit_code == 0
+    assert keys("participant", "--name", "West", "--out", "west").status == 0
     assert_refused(accept("west", charter), 30, "'West' is not among the participants' keys")
 
 
@@ -252,7 +249,7 @@ def test_the_wrong_sealed_file_is_refused_and_the_right_one_may_come_apart(chart
     assert_refused(accept("east", charter), 30, "no reader secret for participant 2")
     theirs = "directory/sealed/participant-0.json"
     assert_refused(accept("east", charter, "--sealed", theirs), 32, "sealed for participant 0")
-    assert accept("east", charter, "--sealed", "mine.json").exit_code == 0
+    assert accept("east", charter, "--sealed", "mine.json").status == 0
 
 
 def test_a_folder_that_is_no_key_directory_is_refused(charter: str) -> None:
@@ -303,8 +300,8 @@ def test_signing_shows_what_changes_and_asks(enrolled: str) -> None:
     before = Path("r2/roster-2.json").read_bytes()
     for answer in ("n\n", "\n", ""):
         ran = keys(*arguments, answer=answer)
-        assert ran.exit_code == 33
-        assert "nothing was signed" in ran.stderr
+        assert ran.status == 33
+        assert "nothing was signed" in ran.err
         assert Path("r2/roster-2.json").read_bytes() == before
     ran = keys(*arguments, answer="y\n")
     bundle = document("show", "west")["fingerprint"]
@@ -313,9 +310,9 @@ def test_signing_shows_what_changes_and_asks(enrolled: str) -> None:
         f"comes: 4, West, bundle {bundle}",
         "the people themselves",
     ):
-        assert expected in ran.stderr
-    assert ran.exit_code == 0
-    assert ran.stdout.endswith("signed by member 3; 2 more to go\n")
+        assert expected in ran.err
+    assert ran.status == 0
+    assert ran.out.endswith("signed by member 3; 2 more to go\n")
 
 
 def test_signing_without_having_compared_is_refused(enrolled: str) -> None:
@@ -405,12 +402,10 @@ def test_show_knows_every_file_and_folder(enrolled: str) -> None:
     for path, kind in expected.items():
         assert document("show", path)["is"] == kind
         ran = keys("show", path)
-        assert ran.stdout.startswith(f"{path} is {kind}\n")
-        assert_no_secrets(ran.stdout)
-    assert enrolled in keys("show", "directory").stdout
-    assert re.search(
-        r"participant 1: south, bundle ([0-9a-f]{4} ?){16}\n", keys("show", "r2").stdout
-    )
+        assert ran.out.startswith(f"{path} is {kind}\n")
+        assert_no_secrets(ran.out)
+    assert enrolled in keys("show", "directory").out
+    assert re.search(r"participant 1: south, bundle ([0-9a-f]{4} ?){16}\n", keys("show", "r2").out)
 
 
 def test_show_says_what_it_does_not_know() -> None:
