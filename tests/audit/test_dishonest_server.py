@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fedmf.audit.attacks.dishonest_server import ATTACKS, UNCHECKED, DishonestAttack, attempt, judge
+from fedmf.audit.attacks.dishonest_server import ATTACKS, UNCHECKED, DishonestAttack
 from fedmf.protocol import Int64Array
 
 RATINGS: Int64Array = np.array(
@@ -19,20 +19,20 @@ RATINGS: Int64Array = np.array(
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_without_its_check_a_victims_ratings_come_out(attack: DishonestAttack) -> None:
-    found = attempt(attack, RATINGS, [1, 3], checked=False)
+    found = attack.attempt(RATINGS, [1, 3], checked=False)
     for victim in (1, 3):
         rated = np.flatnonzero(RATINGS[victim])
         assert found.loot[victim] == {int(j): int(RATINGS[victim, j]) for j in rated}
     assert found.refusals == []
-    assert judge(attack, found, RATINGS, checked=False).succeeded
+    assert attack.judge(found, RATINGS, checked=False).succeeded
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_with_its_check_somebody_refuses(attack: DishonestAttack) -> None:
-    found = attempt(attack, RATINGS, [1, 3], checked=True)
+    found = attack.attempt(RATINGS, [1, 3], checked=True)
     assert found.loot == {1: {}, 3: {}}
     assert len(found.refusals) == 2
-    assert not judge(attack, found, RATINGS, checked=True).succeeded
+    assert not attack.judge(found, RATINGS, checked=True).succeeded
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_with_its_check_somebody_refuses(attack: DishonestAttack) -> None:
 )
 def test_the_refusal_is_the_checks_own(name: str, reason: str) -> None:
     attack = next(one for one in ATTACKS if one.name == name)
-    assert reason in attempt(attack, RATINGS, [2], checked=True).refusals[0]
+    assert reason in attack.attempt(RATINGS, [2], checked=True).refusals[0]
 
 
 def test_a_server_that_is_trusted_for_the_table_can_isolate_a_victim() -> None:
-    found = attempt(UNCHECKED, RATINGS, [1, 3], checked=True)
-    assert judge(UNCHECKED, found, RATINGS, checked=True).value == 1.0
+    found = UNCHECKED.attempt(RATINGS, [1, 3], checked=True)
+    assert UNCHECKED.judge(found, RATINGS, checked=True).value == 1.0

@@ -9,7 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from fedmf.audit import sums
-from fedmf.audit.attacks import dishonest_server, exhibits
+from fedmf.audit.attacks import exhibits
+from fedmf.audit.attacks.attack import Attack, Found
+from fedmf.audit.attacks.dishonest_server import ATTACKS, UNCHECKED
 from fedmf.audit.attacks.rated_items import RatedItems
 from fedmf.audit.attacks.ratings_from_tables import TwoSessions
 from fedmf.audit.attacks.ratings_from_uploads import RatingsFromUploads, RenewedContributions
@@ -20,6 +22,8 @@ from fedmf.audit.settings import LEAST_USERS, AuditSettings
 from fedmf.errors import SettingsError
 from fedmf.ratings import Ratings
 
+ITEMS, RATINGS, RENEWED = RatedItems(), RatingsFromUploads(), RenewedContributions()
+SECOND = "the second upload that learns, and no other"
 ONE, TWO = "one upload", "two consecutive uploads"
 SLICES = 4
 ARENA_USERS, ARENA_ITEMS = 8, 60
@@ -76,31 +80,31 @@ def part_names() -> list[str]:
 
 def _none(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     run = play(settings.training("none", "sgd", upload="part"), ratings)
-    yield from _items(run, SERVER)
-    yield from _ratings(run, SERVER, setting=TWO, most=settings.victims)
+    yield from _attacked(run, ITEMS, SERVER)
+    yield from _attacked(run, RATINGS, SERVER, setting=TWO, most=settings.victims)
     public = "the first upload, start vector from the public seed"
     yield run.attacked(RatingsFromUploads(public_start=True), SERVER, setting=public)
     run = play(settings.training("none", "bayes", min_raters=3), ratings)
-    yield from _items(run, NETWORK, SERVER)
-    yield from _ratings(run, NETWORK, SERVER, setting=ONE)
-    yield _renewed(run, NETWORK, settings)
-    yield from _items(_sliced("none", ratings, settings), SERVER)
+    yield from _attacked(run, ITEMS, NETWORK, SERVER)
+    yield from _attacked(run, RATINGS, NETWORK, SERVER, setting=ONE)
+    yield from _attacked(run, RENEWED, NETWORK, setting=SECOND, most=settings.victims)
+    yield from _attacked(_sliced("none", ratings, settings), ITEMS, SERVER)
 
 
 def _paillier(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     for upload in ("part", "full"):
         run = play(settings.training("paillier", "sgd", upload=upload), ratings)
-        yield from _items(run, NETWORK, SERVER)
-        yield from _items(run, WITH_PARTICIPANT, most=settings.victims)
-        yield from _ratings(run, NETWORK, SERVER, setting=TWO)
-        yield from _ratings(run, WITH_PARTICIPANT, setting=TWO, most=settings.victims)
+        yield from _attacked(run, ITEMS, NETWORK, SERVER)
+        yield from _attacked(run, ITEMS, WITH_PARTICIPANT, most=settings.victims)
+        yield from _attacked(run, RATINGS, NETWORK, SERVER, setting=TWO)
+        yield from _attacked(run, RATINGS, WITH_PARTICIPANT, setting=TWO, most=settings.victims)
 
 
 def _rlwe(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     run = play(settings.training("rlwe", "bayes", min_raters=3), ratings)
     adversaries = NETWORK, SERVER, WITH_PARTICIPANT
-    yield from _items(run, *adversaries)
-    yield from _ratings(run, *adversaries, setting=ONE)
+    yield from _attacked(run, ITEMS, *adversaries)
+    yield from _attacked(run, RATINGS, *adversaries, setting=ONE)
 
 
 def _committee(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -119,11 +123,12 @@ def _committee(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
         replace(with_few, participants=tuple(range(3, run.plan.session.participants))),
         with_enough,
     ]
-    yield from _items(run, *adversaries)
-    yield from _ratings(run, *adversaries, setting=ONE)
-    yield _renewed(run, NETWORK, settings)
-    yield _renewed(run, with_few, settings)
-    yield from _items(_sliced("committee", ratings, settings), SERVER, with_few, with_enough)
+    yield from _attacked(run, ITEMS, *adversaries)
+    yield from _attacked(run, RATINGS, *adversaries, setting=ONE)
+    yield from _attacked(run, RENEWED, NETWORK, with_few, setting=SECOND, most=settings.victims)
+    yield from _attacked(
+        _sliced("committee", ratings, settings), ITEMS, SERVER, with_few, with_enough
+    )
 
 
 def _sessions(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -144,10 +149,10 @@ def _dishonest(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     table = np.zeros((part.n_users, part.n_items), dtype=np.int64)
     table[part.users, part.items] = steps + 1
     victims = range(min(ARENA_VICTIMS, part.n_users))
-    trials = [(one, checked) for one in dishonest_server.ATTACKS for checked in (False, True)]
-    for attack, checked in [*trials, (dishonest_server.UNCHECKED, True)]:
-        found = dishonest_server.attempt(attack, table, victims, checked=checked)
-        yield dishonest_server.judge(attack, found, table, checked=checked)
+    trials = [(one, checked) for one in ATTACKS for checked in (False, True)]
+    for attack, checked in [*trials, (UNCHECKED, True)]:
+        found = attack.attempt(table, victims, checked=checked)
+        yield attack.judge(found, table, checked=checked)
 
 
 def _exhibits(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
@@ -175,23 +180,15 @@ _PARTS: Sequence[tuple[str, Callable[[Ratings, AuditSettings], Iterator[Row]]]] 
 )
 
 
-def _items(run: PlayedRun, *adversaries: Adversary, most: int | None = None) -> Iterator[Row]:
-    for one in adversaries:
-        yield run.attacked(RatedItems(), one, victims=run.others(one)[:most])
-
-
-def _ratings(
-    run: PlayedRun, *adversaries: Adversary, setting: str, most: int | None = None
+def _attacked(
+    run: PlayedRun,
+    attack: Attack[Found],
+    *adversaries: Adversary,
+    setting: str = "",
+    most: int | None = None,
 ) -> Iterator[Row]:
     for one in adversaries:
-        victims = run.others(one)[:most]
-        yield run.attacked(RatingsFromUploads(), one, victims=victims, setting=setting)
-
-
-def _renewed(run: PlayedRun, adversary: Adversary, settings: AuditSettings) -> Row:
-    setting = "the second upload that learns, and no other"
-    victims = run.others(adversary)[: settings.victims]
-    return run.attacked(RenewedContributions(), adversary, victims=victims, setting=setting)
+        yield run.attacked(attack, one, victims=run.others(one)[:most], setting=setting)
 
 
 def _sliced(protection: str, ratings: Ratings, settings: AuditSettings) -> PlayedRun:

@@ -25,9 +25,18 @@ from fedmf.protocol.committee.certificate import Outcome
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.participant import CommitteeParticipant
 
-LEAST_PARTICIPANTS = 5
 Loot = Mapping[int, int]
 """Item -> rating of the victim, in steps of the scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Haul:
+    """What an attack brought in against several victims, one after the other."""
+
+    loot: dict[int, Loot] = field(default_factory=dict)
+    """By victim; nothing where an honest role refused."""
+    refusals: list[str] = field(default_factory=list)
+    """What the honest roles said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,71 +53,54 @@ class DishonestAttack:
     participant: type[CommitteeParticipant] = CommitteeParticipant
     """Roles without the check."""
 
-    def arena(self, ratings: Int64Array, *, checked: bool) -> Arena:
-        """Return a federation whose roles check, or leave this one check out."""
+    def _arena(self, ratings: Int64Array, *, checked: bool) -> Arena:
         if checked:
             return Arena(ratings)
         return Arena(ratings, member=self.member, participant=self.participant)
 
+    def attempt(self, ratings: Int64Array, victims: Iterable[int], *, checked: bool) -> Haul:
+        """Play it against some victims, each in a federation of its own.
 
-@dataclass(frozen=True, slots=True)
-class Haul:
-    """What an attack brought in against several victims, one after the other."""
+        Parameters
+        ----------
+        ratings
+            Steps of the scale from 1, 0 where there is no rating: the arena's participants own
+            them, the server only sees what the arena sends it. Shape (participants, items).
+        checked
+            Whether the honest roles make the check.
+        """
+        found = Haul()
+        for victim in victims:
+            try:
+                found.loot[victim] = self.play(self._arena(ratings, checked=checked), victim)
+            except FedmfError as error:
+                found.loot[victim] = {}
+                found.refusals.append(str(error))
+        return found
 
-    loot: dict[int, Loot] = field(default_factory=dict)
-    """By victim; nothing where an honest role refused."""
-    refusals: list[str] = field(default_factory=list)
-    """What the honest roles said."""
-
-
-def attempt(
-    attack: DishonestAttack, ratings: Int64Array, victims: Iterable[int], *, checked: bool
-) -> Haul:
-    """Play an attack against some victims, each in a federation of its own.
-
-    Parameters
-    ----------
-    ratings
-        Steps of the scale from 1, 0 where there is no rating: the arena's participants own them,
-        the server only sees what the arena sends it. Shape (participants, items).
-    checked
-        Whether the honest roles make the check.
-    """
-    found = Haul()
-    for victim in victims:
-        try:
-            found.loot[victim] = attack.play(attack.arena(ratings, checked=checked), victim)
-        except FedmfError as error:
-            found.loot[victim] = {}
-            found.refusals.append(str(error))
-    return found
-
-
-def judge(attack: DishonestAttack, found: Haul, ratings: Int64Array, *, checked: bool) -> Row:
-    """Count the victims' ratings that came out."""
-    hits, counts = [], []
-    for victim, loot in found.loot.items():
-        rated = np.flatnonzero(ratings[victim])
-        hits.append(sum(loot.get(int(item)) == ratings[victim, item] for item in rated))
-        counts.append(len(rated))
-    given, often = np.unique(ratings[ratings > 0], return_counts=True)
-    commonest = given[often.argmax()]
-    own = ratings[list(found.loot)]
-    return Row.of(
-        Attacked("committee", "full", "any", "a dishonest server (--open server)"),
-        Question(attack.name, "one participant's ratings", "share of ratings recovered"),
-        ratio_over_participants(hits, counts),
-        chance=float(np.mean(own[own > 0] == commonest)),
-        n=int(sum(counts)),
-        setting=_setting(attack, checked=checked),
-        note=found.refusals[0] if found.refusals else "nobody refused",
-    )
-
-
-def _setting(attack: DishonestAttack, *, checked: bool) -> str:
-    if attack is UNCHECKED:
-        return attack.check
-    return f"{'with' if checked else 'without'} the check: {attack.check}"
+    def judge(self, found: Haul, ratings: Int64Array, *, checked: bool) -> Row:
+        """Count the victims' ratings that came out."""
+        hits, counts = [], []
+        for victim, loot in found.loot.items():
+            rated = np.flatnonzero(ratings[victim])
+            hits.append(sum(loot.get(int(item)) == ratings[victim, item] for item in rated))
+            counts.append(len(rated))
+        given, often = np.unique(ratings[ratings > 0], return_counts=True)
+        commonest = given[often.argmax()]
+        own = ratings[list(found.loot)]
+        setting = f"{'with' if checked else 'without'} the check: {self.check}"
+        if (self.member, self.participant) == (CommitteeMember, CommitteeParticipant):
+            # Nothing is there against it.
+            setting = self.check
+        return Row.of(
+            Attacked("committee", "full", "any", "a dishonest server (--open server)"),
+            Question(self.name, "one participant's ratings", "share of ratings recovered"),
+            ratio_over_participants(hits, counts),
+            chance=float(np.mean(own[own > 0] == commonest)),
+            n=int(sum(counts)),
+            setting=setting,
+            note=found.refusals[0] if found.refusals else "nobody refused",
+        )
 
 
 def _replayed_table(arena: Arena, victim: int) -> Loot:
