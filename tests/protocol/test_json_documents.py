@@ -10,7 +10,7 @@ import pytest
 
 from fedmf.errors import KeyMaterialError, MessageError, SettingsError
 from fedmf.protocol.json_documents import Format, JsonDocument, as_text, format_of
-from fedmf.protocol.json_fields import OMITTED, U32, JsonFields, Named, as_list
+from fedmf.protocol.json_fields import OMITTED, U32, JsonFields, Named, as_list, spelling_of
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Secret(JsonDocument):
     word: str
 
 
+PAIR = spelling_of(tuple[str, int])
 SAMPLE = Sample(True, b"\xab", Inner(("é",), 1), Size(2, 3), 7, (1, "b"))
 BYTES = (
     '{"flag":true,"format":"fedmf sealed reader secret 1","inner":{"names":["é"],"share":1},'
@@ -72,6 +73,14 @@ def test_canonical_bytes_follow_from_the_fields() -> None:
     secret = Secret(SAMPLE, "w")
     assert json.loads(secret.to_bytes())["sample"].encode() == BYTES
     assert Secret.from_bytes(secret.to_bytes()) == secret
+
+
+def test_a_tuple_of_a_known_length_has_no_other() -> None:
+    assert PAIR.write(("a", 1)) == ["a", 1]
+    assert PAIR.read(["a", 1]) == ("a", 1)
+    for other in (["a"], ["a", 1, 2], [1, "a"], "a1", None):
+        with pytest.raises(ValueError, match="due"):
+            PAIR.read(other)
 
 
 def test_all_problems_are_named_at_once_and_no_value_is() -> None:

@@ -6,12 +6,15 @@ import json
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation.data_choice import DataChoice
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.settings import TrainingSettings
 from fedmf.protocol import Session
+from fedmf.protocol.json_documents import as_text
+from fedmf.protocol.json_fields import JsonFields, Named
 from fedmf.ratings import Ratings
 from fedmf.store.atomic import put_file
 from fedmf.store.faults import reading
@@ -21,28 +24,20 @@ DESCRIPTION = "run.json"
 
 
 @dataclass(frozen=True, slots=True)
-class RunDescription:
+class RunDescription(JsonFields):
     """What a training was begun with: the settings, the ratings and the session."""
 
     settings: TrainingSettings
     data: DataChoice
-    session: Session
+    session: Annotated[Session, as_text(Session.from_bytes)]
     ratings_sha256: tuple[str, str]
     """Digests of the training and the held-out ratings."""
-    fedmf_version: str = field(default_factory=lambda: version("fedmf"))
+    fedmf_version: Annotated[str, Named("fedmf")] = field(default_factory=lambda: version("fedmf"))
     """Which fedmf began it."""
 
     def write(self, folder: Path) -> None:
         """Write ``run.json`` into a run directory that is being filled."""
-        described = {
-            "format": FORMAT,
-            "version": VERSION,
-            "fedmf": self.fedmf_version,
-            "settings": self.settings.as_json(),
-            "data": self.data.as_json(),
-            "ratings_sha256": self.ratings_sha256,
-            "session": self.session.to_bytes().decode(),
-        }
+        described = {"format": FORMAT, "version": VERSION, **self.as_json()}
         text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
         put_file(folder / DESCRIPTION, text.encode())
 
@@ -62,14 +57,8 @@ class RunDescription:
             described = json.loads(path.read_text(encoding="utf-8"))
             if (described["format"], described["version"]) != (FORMAT, VERSION):
                 raise RunDirectoryError(f"{folder} was written by another version of fedmf")
-            training, heldout = described["ratings_sha256"]
-            return cls(
-                TrainingSettings.from_json(described["settings"]),
-                DataChoice.from_json(described["data"]),
-                Session.from_bytes(described["session"].encode()),
-                (training, heldout),
-                str(described["fedmf"]),
-            )
+            del described["format"], described["version"]
+            return cls.from_json(described)
 
     def ratings(self) -> tuple[Ratings, Ratings, Ratings]:
         """Return the ratings that the run began with, and their training and held-out parts.

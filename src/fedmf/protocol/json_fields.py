@@ -7,7 +7,7 @@ type of a field                             in JSON
 ``float``                                   a finite number
 ``bytes``                                   a text of hexadecimal digits
 ``X | None``                                null, or as X
-``tuple[X, ...]``                           a list
+``tuple[X, ...]``, ``tuple[X, Y]``          a list, or a list of just so many
 a subclass of `JsonFields`                  an object with its fields
 ``Annotated[X, ...]``                       as its `Spelling` says; see also `OMITTED`, `Named`
 ==========================================  ===================================================
@@ -18,7 +18,7 @@ Messages say what is due and never quote a value, because some values are secret
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from types import NoneType, UnionType
@@ -109,17 +109,23 @@ _SCALARS = {
 
 def as_list(kind: type[DataclassInstance]) -> Spelling:
     """Return the spelling of a data class as the list of its fields' values."""
+    declared = _fields_of(kind).values()
+    row = _row([one.spelling for one in declared])
+    return Spelling(
+        lambda value: row.write([getattr(value, one.name) for one in declared]),
+        lambda value: kind(*row.read(value)),
+    )
 
-    def write(value: DataclassInstance) -> Json:
-        return [one.spelling.write(getattr(value, one.name)) for one in _fields_of(kind).values()]
 
-    def read(value: Json) -> DataclassInstance:
-        declared = _fields_of(kind).values()
-        if not isinstance(value, list) or len(value) != len(declared):
-            raise ValueError(f"a list of {len(declared)} values is due")
-        return kind(*(one.spelling.read(v) for one, v in zip(declared, value, strict=True)))
+def _row(each: Sequence[Spelling]) -> Spelling:
+    def read(value: Json) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) != len(each):
+            raise ValueError(f"a list of {len(each)} values is due")
+        return tuple(one.read(inner) for one, inner in zip(each, value, strict=True))
 
-    return Spelling(write, read)
+    return Spelling(
+        lambda values: [one.write(inner) for one, inner in zip(each, values, strict=True)], read
+    )
 
 
 def list_of(each: Spelling) -> Spelling:
@@ -164,8 +170,10 @@ def spelling_of(kind: Any) -> Spelling:
     if origin is Literal:
         # The class that has the field knows the names, and says which there are.
         return TEXT
-    if origin is tuple:
+    if origin is tuple and arguments[-1] is Ellipsis:
         return list_of(spelling_of(arguments[0]))
+    if origin is tuple:
+        return _row([spelling_of(one) for one in arguments])
     if issubclass(kind, JsonFields):
         return Spelling(kind.as_json, kind.from_json)
     return _SCALARS[kind]
