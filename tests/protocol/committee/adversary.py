@@ -49,7 +49,7 @@ class Adversary(DishonestRound):
         Under a blind committee the server needs a participant who gives it the reader secret.
         """
         participant = self.world.protections[0]
-        reader, masks = participant._reader, None
+        reader, masks = participant.held.reader, None
         said = list(answers.values())
         if reader is None:
             tags = servers_tags(self.world.committee._table._tag_secret, self.charter)
@@ -66,7 +66,7 @@ class Adversary(DishonestRound):
             numbers,
             self.shares(said),
             public=participant._public,
-            before=participant._table,
+            before=participant.held.flat,
             tags=tags,
             masks=masks,
         )

@@ -61,7 +61,7 @@ def false_answer(world: World, member: int, reply: bytes, how: str) -> bytes:
 
 def _share(world: World, answer: AnswerReply, lie: ShareSum, *, add: bool) -> bytes:
     statement = answer.outcome.statement(world.charter)
-    reader = next(iter(world.protections.values()))._reader
+    reader = next(iter(world.protections.values())).held.reader
     content = answer.share
     if reader is not None:
         content = reader._key.open(content, SHARE, *statement)

@@ -122,7 +122,7 @@ class Federation(RuleBasedStateMachine):
         """Give the table to whoever is there; whoever lacks the one before goes again."""
         message = self.world.server.table_message()
         for number in sorted(self.online):
-            before = self.world.protections[number]._table.copy()
+            before = self.world.protections[number].held.flat.copy()
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", LyingMemberWarning)
@@ -132,7 +132,7 @@ class Federation(RuleBasedStateMachine):
             except OpenError:
                 assert self.liar is not None or self.world.terms.blind
                 self.over = True
-                np.testing.assert_array_equal(self.world.protections[number]._table, before)
+                np.testing.assert_array_equal(self.world.protections[number].held.flat, before)
             else:
                 np.testing.assert_array_equal(SHAPE.flat(table), SHAPE.flat(self.world.expected))
 

@@ -175,7 +175,7 @@ class TestBlindCommittee(CommitteeContract, KeyedProtectionContract):
         with pytest.raises(KeyMaterialError, match="another reader key"):
             CommitteeParticipant(world.charter, {}, other.reader, world.start)
         outsider = world.fresh_protection([0])
-        outsider._reader = other.protections[0]._reader
+        outsider.held.reader = other.protections[0].held.reader
         exchange.send(random_change(rng))
         exchange.close_round(outsider)
         with pytest.raises(OpenError):

@@ -13,6 +13,7 @@ import pytest
 
 from fedmf.errors import MessageError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, ParticipantRole, TableMessage
+from fedmf.protocol.committee.held_table import BlindTable
 from fedmf.protocol.committee.layout import plain_table_digest
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
@@ -90,14 +91,14 @@ def test_without_a_copy_a_late_participant_waits_and_changes_nothing() -> None:
     role, protection = newcomer(world, 0)
     with pytest.raises(ProtocolError, match="hands out a copy"):
         role.receive_table(world.server.table_message())
-    assert protection._table_round == 0
+    assert protection.held.round == 0
     world.committee._table.keep_copy(world.protections[1].copy(), 1)
     role.receive_table(world.server.table_message())
 
 
 def forged(world: World) -> bytes:
     """Return the payload with a table of the server's own; the reader key is in the charter."""
-    reader = world.protections[0]._reader
+    reader = world.protections[0].held.reader
     assert reader is not None
     table = SHAPE.zeros()
     table[0][:] = 7
@@ -113,7 +114,7 @@ def test_a_copy_of_another_table_is_refused() -> None:
     _, protection = newcomer(world, 0)
     with pytest.raises(OpenError, match="copy of the table is not of the one that round 3"):
         protection.open(forged(world))
-    assert not protection._table.any()
+    assert not protection.held.flat.any()
     protection.open(world.server.payload())
 
 
@@ -124,8 +125,8 @@ def test_a_forged_copy_opens_where_nobody_compares_its_digest(
     _, protection = newcomer(world, 0)
     closed = protection._closed
     assert closed is not None
-    monkeypatch.setattr(CommitteeParticipant, "_table_digest", lambda *_: closed.proof.table)
-    protection._digest = b""
+    monkeypatch.setattr(BlindTable, "digest_of", lambda *_: closed.proof.table)
+    protection.held.digest = b""
     table = protection.open(forged(world))
     honest = world.protections[1].open(world.server.payload())
     assert not np.array_equal(table[0], honest[0])
@@ -133,15 +134,15 @@ def test_a_forged_copy_opens_where_nobody_compares_its_digest(
 
 def test_copies_of_other_rounds_and_of_other_keys_are_refused() -> None:
     world = played(3)
-    reader = world.protections[1]._reader
-    before = world.protections[1]._before
-    assert reader is not None
+    held = world.protections[1].held
+    assert isinstance(held, BlindTable)
+    reader, before = held.reader, held._before
     assert before is not None
     words = encode_words(SHAPE, SHAPE.table(before))
     start = TablePayload.from_bytes(world.server.payload()).content[
         : world.protections[0].payload_bytes()
     ]
-    other = World(5).protections[0]._reader
+    other = World(5).protections[0].held.reader
     assert other is not None
     for sealed in (reader.seal_copy(words, 1), other.seal_copy(words, 3), b"", b"short"):
         _, protection = newcomer(world, 0)
@@ -210,11 +211,11 @@ def test_digests_of_tables_are_keyed_where_the_server_must_not_know_the_table() 
     blind, opened = World(5), World(5, opened_by="server")
     start = SHAPE.flat(SHAPE.zeros())
     plain = plain_table_digest(encode_words(SHAPE, SHAPE.zeros()), blind.charter)
-    own = blind.protections[0]._table_digest(start)
-    assert own == blind.protections[1]._table_digest(start) != plain
-    assert own != World(5).protections[0]._table_digest(start)
+    own = blind.protections[0].held.digest_of(start)
+    assert own == blind.protections[1].held.digest_of(start) != plain
+    assert own != World(5).protections[0].held.digest_of(start)
     opened.hand_out()
     secret = opened.committee._table._tag_secret
     plain = plain_table_digest(encode_words(SHAPE, SHAPE.zeros()), opened.charter, secret)
-    assert opened.protections[0]._table_digest(start) == plain
+    assert opened.protections[0].held.digest_of(start) == plain
     assert plain != plain_table_digest(encode_words(SHAPE, SHAPE.zeros()), opened.charter)

@@ -70,7 +70,7 @@ def test_one_liar_without_redundancy_opens_nothing_and_changes_nothing(
     for protection in world.protections.values():
         with pytest.raises(OpenError, match="does not open"):
             protection.open(world.server.payload())
-        np.testing.assert_array_equal(protection._table, SHAPE.flat(before))
+        np.testing.assert_array_equal(protection.held.flat, SHAPE.flat(before))
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def recorded() -> Recorded:
     assert world.opening is not None
     said[OpeningMessage.KIND] = world.opening.to_bytes(world.charter)
     old = world.charter.roster
-    new = Roster(2, old.keys, world.protections[0]._reader._key.public[::-1])  # type: ignore[union-attr]
+    new = Roster(2, old.keys, world.protections[0].held.reader._key.public[::-1])  # type: ignore[union-attr]
     signatures = tuple(
         sign_roster(key, number, new, old, world.charter)
         for number, key in enumerate(world.member_keys)
@@ -367,8 +367,8 @@ def test_participants_refuse_damaged_tables_and_stay_as_they_were(data: st.DataO
         holder.hear(closing)
     with pytest.raises(REFUSED):
         holder.open(data.draw(damaged(valid("table payload"))))
-    assert not holder._table.any()
-    assert holder._table_round == 0
+    assert not holder.held.flat.any()
+    assert holder.held.round == 0
 
 
 @FEW
@@ -387,7 +387,7 @@ def test_participants_refuse_damaged_openings(data: st.DataObject) -> None:
 @FEW
 @given(envelope=st.binary(max_size=200), label=st.text(max_size=10))
 def test_envelopes_of_random_bytes_do_not_open(envelope: bytes, label: str) -> None:
-    reader = recorded().world.protections[0]._reader
+    reader = recorded().world.protections[0].held.reader
     assert reader is not None
     with pytest.raises(OpenError):
         reader._key.open(envelope, label)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import Int64Array
+from fedmf.protocol.committee.held_table import HandedTable
 from fedmf.protocol.committee.layout import committee_layout
-from fedmf.protocol.committee.sealed_upload import OpenRound
 from fedmf.protocol.committee.sums import Reader
 from fedmf.protocol.committee.table_payload import Form, TablePayload
 from fedmf.protocol.committee_terms import OPENED_BY, OpenedBy
@@ -32,7 +32,7 @@ def begun(world: World) -> Adversary:
 
 def reader_of(world: World) -> Reader:
     """Return what any participant can give to the server."""
-    reader = world.protections[0]._reader
+    reader = world.protections[0].held.reader
     assert reader is not None
     return reader
 
@@ -48,8 +48,7 @@ def tags_if(server: Adversary, number: int, change: Int64Array) -> Tags:
     nonce = server.uploads[number].signed.head.nonce
     protection = server.world.protections[0]
     _, beside = committee_layout(protection.session).split(change)
-    now = OpenRound(server.opening, server.context, server.table, 1)
-    return protection._tags_of(now, number, change, beside, nonce)
+    return protection.held.tags_of(1, change, beside, server.context, u32(number), nonce)
 
 
 def numbers_if(server: Adversary, number: int, change: Int64Array) -> Tags:
@@ -130,9 +129,10 @@ def test_uploads_with_tags_of_other_factors_are_not_added(same: bool) -> None:
     world = World(5, opened_by="server")
     world.hand_out()
     if not same:
-        other = world.protections[VICTIM]
-        other._tag_secret = b""
-        other._take_tag_secret(bytes(32))
+        held = world.protections[VICTIM].held
+        assert isinstance(held, HandedTable)
+        held._tag_secret = b""
+        held._take_tag_secret(bytes(32))
         world.hand_out = lambda: None  # type: ignore[method-assign]
         world.roles[VICTIM].receive_table = lambda *_: []  # type: ignore[method-assign]
     world.collect(changes_of(3))

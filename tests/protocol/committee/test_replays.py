@@ -91,7 +91,7 @@ def test_a_table_that_one_participant_alone_has_isolates_nobody() -> None:
     world.hand_out()
     own = SHAPE.zeros()
     own[0][0, 0] = 1
-    world.protections[VICTIM]._set_table(SHAPE.flat(own), 1)
+    world.protections[VICTIM].held.set(SHAPE.flat(own), 1)
     world.open_round(ALL)
     world.changes = changes
     for number in ALL:

@@ -122,10 +122,10 @@ def test_whoever_left_opens_nothing_new_and_adds_nothing(world: Changing) -> Non
     gone.hear(closing)
     with pytest.raises(ProtocolError, match="sealed to another version of the roster than 1"):
         gone.open(world.server.payload())
-    assert gone._reader is not None
+    assert gone.held.reader is not None
     proof = ClosingProof.of(closing, world.charter).sum
     assert proof is not None
-    assert gone._reader._shares(proof) == {}
+    assert gone.held.reader._shares(proof) == {}
 
 
 def test_an_upload_of_whoever_left_is_refused(world: Changing) -> None:

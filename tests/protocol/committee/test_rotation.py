@@ -41,7 +41,7 @@ def test_a_table_is_not_worked_on_again_after_a_rotation(forgets: bool) -> None:
     if forgets:
         victim._standing.worked_on = {}
     # However it is done: somebody has the public start table taken for the one after round 1.
-    victim._set_table(world.session.shape.flat(world.start), 1)
+    victim.held.set(world.session.shape.flat(world.start), 1)
     world.server.prepare_round()
     world.consult()
     opening = world.server.open_round([0, 1, 2, 3])

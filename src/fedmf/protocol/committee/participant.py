@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fedmf.crypto.randomness import KeyRandomness
-from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
+from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
+from fedmf.protocol.committee.held_table import BlindTable, HandedTable, HeldTable
 from fedmf.protocol.committee.layout import (
-    committee_layout,
     layout_carrying,
-    plain_table_digest,
     public_polynomials,
 )
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.sealed_upload import OpenRound, sealed_upload
 from fedmf.protocol.committee.standing import Sent, Standing
-from fedmf.protocol.committee.sums import ClosedRound, Reader, servers_tags
-from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
-from fedmf.protocol.compact_words import as_opened, decode_table
+from fedmf.protocol.committee.sums import ClosedRound, Reader
+from fedmf.protocol.committee.table_payload import Form, TablePayload
+from fedmf.protocol.compact_words import as_opened
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
-from fedmf.protocol.framing import u32
-from fedmf.protocol.plain_words import encode_words
 from fedmf.protocol.protection import NOT_MOVED, ParticipantProtection, Protected, Rows
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from fedmf.crypto.master_secret import MasterSecret
     from fedmf.crypto.signatures import SigningKey
     from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.enrolment.roster import Roster
     from fedmf.protocol.messages import ClosingMessage
-    from fedmf.protocol.table import Change, Int64Array, IntegerTable
+    from fedmf.protocol.table import Change, IntegerTable
 
 
 class CommitteeParticipant(ParticipantProtection):
@@ -84,18 +76,18 @@ class CommitteeParticipant(ParticipantProtection):
         self._signing_keys = signing_keys
         self._randomness = randomness or KeyRandomness()
         self._public = public_polynomials(charter)
-        self._reader = self._reader_of(reader, self.rosters.newest)
         self._heard_round = self._closed_rounds = 0
         self._outcome: Outcome | None = None
         self._closed: ClosedRound | None = None
         self._standing = Standing()
-        self._unkeyed: dict[bytes, bytes] = {}
         self._now: OpenRound | None = None
-        self._before: Int64Array | None = None
-        self._tag_secret = b""
         # Tables in few bits are rounded from the start on, under every protection alike.
         opened = as_opened(self.session.shape, self.session.download, start)
-        self._set_table(self.session.shape.flat(opened), 0)
+        flat, opens = self.session.shape.flat(opened), self._reader_of(reader, self.rosters.newest)
+        self.held: HeldTable = (
+            HandedTable(charter, flat) if opens is None else BlindTable(charter, flat, opens)
+        )
+        """The table as it was opened last."""
 
     def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
         """Go by the next version of the roster, with its new reader secret, from now on.
@@ -115,29 +107,17 @@ class CommitteeParticipant(ParticipantProtection):
         """
         if self._now is not None:
             raise ProtocolError(f"the roster changes while round {self._now.opening.round} is open")
-        if self._closed is not None and self._closed.proof.table == self._digest:
+        if self._closed is not None and self._closed.proof.table == self.held.digest:
             raise ProtocolError(
                 "the roster changes before the sum of the last round was opened, which is sealed "
                 "to the reader key of the version before"
             )
         fresh = self._reader_of(reader, signed.roster)
         self.rosters.adopt(signed)
-        self._reader, self._before = fresh, None
-        if fresh is not None:
-            # Digests change with the reader secret; the tables that they are of were worked on
-            # all the same.
-            renamed = {digest: fresh.keyed(plain) for digest, plain in self._unkeyed.items()}
-            self._standing.rename_tables(renamed)
-        self._set_table(self._table, self._table_round)
+        self._standing.rename_tables(self.held.adopt(fresh))
 
     def begin(self, opening_message: bytes) -> None:
-        """Begin a round: check the members' keys, and compute the context from the own table.
-
-        Raises
-        ------
-        MessageError, ProtocolError
-            It is not the round that is due, or not opened by t members.
-        """
+        """Check the members' keys for the round, and compute its context from the own table."""
         opening = OpeningMessage.from_bytes(opening_message, self.charter)
         if opening.round != self._heard_round + 1:
             raise ProtocolError(f"round {opening.round} opens after round {self._heard_round}")
@@ -145,12 +125,12 @@ class CommitteeParticipant(ParticipantProtection):
             raise ProtocolError("a round begins before the sum of the last one was handed out")
         roster = self.rosters.newest
         opening.check(self.charter, roster)
-        context = opening.context(self.charter, roster, self._digest, self._outcome)
-        self._now = OpenRound(opening, context, self._digest, self._closed_rounds + 1)
+        context = opening.context(self.charter, roster, self.held.digest, self._outcome)
+        self._now = OpenRound(opening, context, self._closed_rounds + 1)
 
     def has_moved(self, participant: int) -> bool:
         """Return whether the table is another one than the participant's last upload went into."""
-        return self._standing.worked_on.get(participant) != self._digest
+        return self._standing.worked_on.get(participant) != self.held.digest
 
     def protect(
         self, change: Change, *, round_number: int, participant: int, leaving: bool = False
@@ -170,12 +150,11 @@ class CommitteeParticipant(ParticipantProtection):
         payload = sealed_upload(
             change,
             now,
-            self.charter,
+            self.held,
             public=self._public,
             participant=participant,
             kind=kind,
             key=self._signing_keys[participant],
-            tags_of=functools.partial(self._tags_of, now, participant),
             randomness=self._randomness,
         )
         head = payload.signed.head
@@ -209,55 +188,26 @@ class CommitteeParticipant(ParticipantProtection):
         ------
         MessageError
             It is malformed, not the one that is due, or not in a form that the charter allows.
-        OpenError
-            It does not open to the table that t members and its participants stand for.
-        ProtocolError
-            This participant lacks the table before, and no copy came with the sum, or one that it
-            has no key to; it takes part again with the next copy.
+        OpenError, ProtocolError
+            See `HeldTable.take`; a participant that lacks the table before takes part again with
+            the next copy.
         """
         del rows
         table = TablePayload.from_bytes(payload)
-        last = self._closed.closing.round if self._closed else self._table_round
+        last = self._closed.closing.round if self._closed else self.held.round
         if table.round != last:
             raise MessageError(
                 f"a table after round {table.round}, where the one after round {last} is due"
             )
         if (table.form == Form.PLAIN) == self.charter.terms.blind and table.form != Form.START:
             raise MessageError("the table does not come in a form that the charter allows")
-        if self._reader is None:
-            secret, plain = table.tag_secret_and_words()
-            self._take_tag_secret(secret)
-        elif table.form == Form.START and table.content:
-            raise MessageError("a start table with content")
-        if self._closed is not None:
-            if self._reader is None:
-                after = self._decoded(plain)
-            else:
-                closed = self._closed
-                layout = committee_layout(self.session, closed.counted_round)
-                words, copy = table.words_and_copy(layout.payload_bytes)
-                before = self._table_before(copy, closed, self._reader)
-                after = self._reader.open_sum(words, before, closed)
-                self._before = before
-            self._set_table(after, table.round)
-            self._closed = None
-        return self.session.shape.table(self._table)
+        self.held.take(table, self._closed)
+        self._closed = None
+        return self.session.shape.table(self.held.flat)
 
     def copy(self) -> bytes:
-        """Return the table before the last sum, sealed, for participants who come late.
-
-        Raises
-        ------
-        ProtocolError
-            The server holds the table itself, or no sum was opened under this roster yet.
-        """
-        if self._reader is None:
-            raise ProtocolError("the server holds the table itself")
-        if self._before is None:
-            raise ProtocolError("no sum was opened yet under this version of the roster")
-        words = encode_words(self.session.shape, self.session.shape.table(self._before))
-        sealed = self._reader.seal_copy(words, self._table_round)
-        return TableCopy(self._table_round, sealed).to_bytes()
+        """Return the table before the last sum, sealed, for participants who come late."""
+        return self.held.copy()
 
     def work(self, rows: Rows | None = None) -> int:
         """Return the number of blocks that travel with these rows."""
@@ -274,30 +224,6 @@ class CommitteeParticipant(ParticipantProtection):
             raise KeyMaterialError("a blind committee needs the participants' reader secret")
         return Reader(secret, roster, self.charter, self._public)
 
-    def _take_tag_secret(self, secret: bytes) -> None:
-        if self._tag_secret not in (b"", secret):
-            raise MessageError("the server hands out another tag secret than before")
-        if not self._tag_secret:
-            self._tag_secret = secret
-            self._set_table(self._table, self._table_round)
-
-    def _tags_of(
-        self,
-        now: OpenRound,
-        participant: int,
-        values: Int64Array,
-        beside: NDArray[np.uint64],
-        nonce: bytes,
-    ) -> NDArray[np.uint64]:
-        """Return the tags of an upload, without pads."""
-        if self._reader is not None:
-            own = self._reader.tags(now.counted_round)
-            return own.of(values) + own.mask(now.context, u32(participant), nonce)
-        if not self._tag_secret:
-            raise ProtocolError("an upload before the server's table was opened")
-        servers = servers_tags(self._tag_secret, self.charter, now.counted_round)
-        return servers.of(beside.view(np.int64))
-
     def _check_own(self, closing: ClosingMessage, context: bytes, proof: SumProof) -> None:
         """Check that a closed round is the one that the participants that live here were in."""
         if self._now is not None and context != self._now.context:
@@ -306,40 +232,3 @@ class CommitteeParticipant(ParticipantProtection):
                 "worked on another table, or were told of other members"
             )
         self._standing.check_sent(closing, proof.heads)
-
-    def _set_table(self, flat: Int64Array, round_number: int) -> None:
-        self._table, self._table_round = flat, round_number
-        self._digest = self._table_digest(flat)
-
-    def _table_digest(self, flat: Int64Array) -> bytes:
-        words = encode_words(self.session.shape, self.session.shape.table(flat))
-        plain = plain_table_digest(words, self.charter, self._tag_secret)
-        digest = plain if self._reader is None else self._reader.keyed(plain)
-        self._unkeyed[digest] = plain
-        return digest
-
-    def _decoded(self, words: bytes) -> Int64Array:
-        shape = self.session.shape
-        return shape.flat(decode_table(shape, self.session.download, words))
-
-    def _table_before(self, copy: bytes | None, closed: ClosedRound, reader: Reader) -> Int64Array:
-        """Return the table that a closed round worked on, whoever it comes from."""
-        number = closed.closing.round
-        if closed.proof.opening.roster_version != reader.version:
-            raise ProtocolError(
-                f"the sum of round {number} is sealed to another version of the roster than "
-                f"{reader.version}; take part when the next round has closed"
-            )
-        if closed.proof.table == self._digest:
-            return self._table
-        if copy is None:
-            raise ProtocolError(
-                f"the table that round {number} worked on is not here; take part when the server "
-                "hands out a copy"
-            )
-        before = self._decoded(reader.open_copy(copy, number))
-        if self._table_digest(before) != closed.proof.table:
-            raise OpenError(
-                f"the copy of the table is not of the one that round {number} worked on"
-            )
-        return before

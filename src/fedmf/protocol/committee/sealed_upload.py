@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.labels import labelled
@@ -25,19 +23,17 @@ from fedmf.protocol.committee.upload import (
     envelope_context,
     words_digest,
 )
+from fedmf.protocol.framing import u32
 from fedmf.protocol.integrity_tags import pack_numbers
 
 if TYPE_CHECKING:
     from fedmf.crypto.randomness import KeyRandomness
     from fedmf.crypto.rlwe_public import PublicPolynomials
     from fedmf.crypto.signatures import SigningKey
+    from fedmf.protocol.committee.held_table import HeldTable
     from fedmf.protocol.committee.opening import OpeningMessage
     from fedmf.protocol.committee.upload import Kind
-    from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.table import Change, Int64Array
-
-Tagging = Callable[["Int64Array", NDArray[np.uint64], bytes], NDArray[np.uint64]]
-"""From an upload's values, those of them beside words, and its nonce: its tags, without pads."""
+    from fedmf.protocol.table import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +42,6 @@ class OpenRound:
 
     opening: OpeningMessage
     context: bytes
-    table: bytes
-    """Digest of the table that the participant works on."""
     counted_round: int
     """Which of the session's rounds it is."""
 
@@ -55,13 +49,12 @@ class OpenRound:
 def sealed_upload(
     change: Change,
     now: OpenRound,
-    charter: Charter,
+    held: HeldTable,
     *,
     public: PublicPolynomials,
     participant: int,
     kind: Kind,
     key: SigningKey,
-    tags_of: Tagging,
     randomness: KeyRandomness,
 ) -> CommitteePayload:
     """Return the payload of an upload.
@@ -70,6 +63,8 @@ def sealed_upload(
     ----------
     change
         Checked against the session's shape.
+    held
+        The table that the participant works on.
     public
         The session's public polynomials.
     kind
@@ -80,6 +75,7 @@ def sealed_upload(
         Source of seeds, nonce and noise; hedged with the change, so that even a stuck source
         repeats no key for another message.
     """
+    charter = held.charter
     session, sharing = charter.session, charter.terms.sharing
     part = session.schedule.load(now.counted_round).part
     layout = committee_layout(session, now.counted_round)
@@ -91,7 +87,8 @@ def sealed_upload(
     messages, beside = layout.split(values)
     padded = PaddedKey.sum_of_seeds(seeds, committee_pads(session))
     # The pads hide the tags, too, from a server that another participant tells the masks.
-    numbers = np.concatenate([tags_of(values, beside, nonce), beside])
+    tags = held.tags_of(now.counted_round, values, beside, now.context, u32(participant), nonce)
+    numbers = np.concatenate([tags, beside])
     encrypted = encrypt(
         messages, public=public, key=padded.key, noise_seed=noise_seed, size=layout.size
     )
@@ -111,7 +108,7 @@ def sealed_upload(
         for member in now.opening.keys
     )
     signed = SignedHead.signed(head, envelopes, key, charter)
-    return CommitteePayload(now.table, signed, envelopes, words)
+    return CommitteePayload(held.digest, signed, envelopes, words)
 
 
 def _listed(change: Change) -> bytes:
