@@ -1,9 +1,11 @@
 """Gradients give ratings away: on steps made here, whose ratings are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from fedmf.audit.attacks.sgd_step import Steps, follow, ratings_of_batch_steps, recover
+from fedmf.audit.attacks.sgd_step import Trace, ratings_of_batch_steps, recover
 from fedmf.model import FloatArray, PublicModel
 from fedmf.model.sgd import ITEMS, Sgd
 from fedmf.ratings import OwnedRatings, RatingScale
@@ -43,56 +45,43 @@ def test_one_batch_gradient_leaves_the_scale_open() -> None:
     assert np.abs(other - values).max() > 0.5
 
 
-def played(
-    rng: np.random.Generator, count: int, factors: int
-) -> tuple[Sgd, FloatArray, list[FloatArray], list[FloatArray]]:
-    """Return ratings in item order, and y and v of two rounds of the product's own step."""
+def played(rng: np.random.Generator, count: int) -> tuple[Sgd, FloatArray, list[Trace]]:
+    """Return ratings in item order, and what two rounds of the product's own step show."""
     method = Sgd(
-        factors=factors, users=100, items=count, rounds=2, scale=SCALE, learning_rate=RATE, reg=REG
+        factors=16, users=100, items=count, rounds=2, scale=SCALE, learning_rate=RATE, reg=REG
     )
     order = rng.permutation(count).astype(np.int32)
     values = ratings_of(rng, count)
     own = OwnedRatings(np.zeros(1, np.int32), np.array([0, count]), order, values[order])
-    user, steps = method.start_user_factors(own.users), Steps(RATE, REG)
-    items = vectors(rng, count, factors)
-    seen, downloads, before = [], [], None
+    user, items = method.start_user_factors(own.users), vectors(rng, count, 16)
+    traces, before = [], None
     for _ in range(2):
         step = method.participant_step(PublicModel(items), own, user, before)
         moves = step.contribution[ITEMS].values - (0 if before is None else before[ITEMS].values)
         # Sums are uploaded in fixed point: 2^-20 is the finest.
-        seen.append(steps.directions(np.rint(moves * 2**20) / 2**20, items))
-        downloads.append(items)
+        traces.append(Trace.of(method, np.rint(moves * 2**20) / 2**20, items))
         user, before = step.user_factors, step.contribution
         items = items + rng.normal(0, 0.05, items.shape)
-    return method, values, seen, downloads
+    return method, values, traces
 
 
 @pytest.mark.parametrize("count", [5, 40, 150])
 def test_two_uploads_of_the_sequential_step_give_the_ratings(count: int) -> None:
-    rng = np.random.default_rng(count)
-    _, values, seen, downloads = played(rng, count, 16)
-    found = recover((seen[0], seen[1]), (downloads[0], downloads[1]), Steps(RATE, REG), MIDDLE)
+    _, values, (first, second) = played(np.random.default_rng(count), count)
+    found = recover(first, second, MIDDLE)
     assert np.mean(np.abs(found - values) < 0.25) >= 0.99
 
 
-def test_with_the_public_start_one_upload_is_enough() -> None:
-    rng = np.random.default_rng(3)
-    method, values, seen, downloads = played(rng, 80, 16)
+def test_with_the_public_start_one_upload_is_enough_and_with_another_it_is_not() -> None:
+    method, values, (first, _) = played(np.random.default_rng(3), 80)
     start = method.start_user_factors(np.zeros(1, np.int32))[0]
-    found = follow(start, seen[0], downloads[0], Steps(RATE, REG)).ratings
-    np.testing.assert_allclose(found, values, atol=0.1)
-
-
-def test_with_another_start_the_same_walk_finds_no_ratings() -> None:
-    rng = np.random.default_rng(3)
-    method, values, seen, downloads = played(rng, 80, 16)
+    np.testing.assert_allclose(first.follow(start).ratings, values, atol=0.1)
     wrong = 0.6 * method.start_user_factors(np.ones(1, np.int32))[0]
-    found = follow(wrong, seen[0], downloads[0], Steps(RATE, REG)).ratings
-    assert np.mean(np.abs(found - values) < 0.25) < 0.5
+    assert np.mean(np.abs(first.follow(wrong).ratings - values) < 0.25) < 0.5
 
 
 def test_uploads_of_two_different_users_show_nobodys_ratings() -> None:
-    _, values, seen, downloads = played(np.random.default_rng(4), 60, 16)
-    _, _, others, _ = played(np.random.default_rng(5), 60, 16)
-    found = recover((seen[0], others[1]), (downloads[0], downloads[1]), Steps(RATE, REG), MIDDLE)
+    _, values, (first, second) = played(np.random.default_rng(4), 60)
+    _, _, (_, others) = played(np.random.default_rng(5), 60)
+    found = recover(first, replace(second, ys=others.ys), MIDDLE)
     assert np.mean(np.abs(found - values) < 0.25) < 0.5

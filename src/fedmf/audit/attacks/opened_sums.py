@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.audit.attacks.attack import Attack
-from fedmf.audit.attacks.sgd_step import Steps, follow, units
+from fedmf.audit.attacks.sgd_step import Trace, units
 from fedmf.audit.opening import closings, opened_tables, real_moves
 from fedmf.audit.row import Question, Row, share
 from fedmf.model.bayes import ITEMS
@@ -51,18 +51,20 @@ class RowsOfSums(Attack[Claims]):
         if not isinstance(method, Sgd) or not {first, first + 1} <= tables.keys() or not suspects:
             return claims
         change = change_of_others(seen, tables, first + 1)
-        items, steps = np.flatnonzero(change.any(axis=1)), Steps.of(method)
+        items = np.flatnonzero(change.any(axis=1))
         starts = np.concatenate(
             [method.start_user_factors(seen.plan.members[one]) for one in suspects]
         )
         vectors = tables[first].model.item_factors[items]
-        ys = steps.directions(real_moves(seen, change)[items], vectors)
+        moves = real_moves(seen, change)[items]
         # Rows of one rater point along its u, which leaves the start slowly; others point anywhere.
-        likeliest = np.abs(units(ys) @ units(starts).T).argmax(axis=1)
+        likeliest = np.abs(units(Trace.of(method, moves, vectors).ys) @ units(starts).T).argmax(
+            axis=1
+        )
         for place, participant in enumerate(suspects):
             own = np.flatnonzero(likeliest == place)
             if len(own):
-                walk = follow(starts[place], ys[own], vectors[own], steps)
+                walk = Trace.of(method, moves[own], vectors[own]).follow(starts[place])
                 ratings = np.clip(walk.ratings, method.scale.lowest, method.scale.highest)
                 for item, rating in zip(items[own].tolist(), ratings.tolist(), strict=True):
                     claims[item] = (participant, rating)

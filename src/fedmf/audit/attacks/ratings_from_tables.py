@@ -25,7 +25,7 @@ from fedmf.audit.attacks.ratings_from_uploads import (
     nothing_found,
     ratings_question,
 )
-from fedmf.audit.attacks.sgd_step import Steps, follow
+from fedmf.audit.attacks.sgd_step import Trace
 from fedmf.audit.opening import closings, opened_tables, real_moves
 from fedmf.model import RATERS
 from fedmf.model.bayes import ITEMS, TOTALS, Bayes
@@ -108,7 +108,7 @@ class TwoSessions(RatingsAttack):
         found, tables = nothing_found(seen, victims), opened_tables(seen)
         if not isinstance(method, Sgd):
             return found
-        steps, items = Steps.of(method), seen.plan.codec.position(ITEMS)
+        items = seen.plan.codec.position(ITEMS)
         for victim, estimates in found.items():
             others = opened_tables(self._without[victim])
             if first + 1 not in tables or first + 1 not in others:
@@ -117,7 +117,7 @@ class TwoSessions(RatingsAttack):
             rated = np.flatnonzero(difference.any(axis=1))
             if len(rated):
                 vectors = tables[first].model.item_factors[rated]
-                ys = steps.directions(real_moves(seen, difference[rated]), vectors)
+                trace = Trace.of(method, real_moves(seen, difference[rated]), vectors)
                 start = method.start_user_factors(seen.plan.members[victim])[0]
-                estimates[rated] = follow(start, ys, vectors, steps).ratings
+                estimates[rated] = trace.follow(start).ratings
         return found

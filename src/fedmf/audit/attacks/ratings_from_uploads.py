@@ -13,7 +13,7 @@ import numpy as np
 
 from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.bayes_step import ratings_of_bayes, ratings_of_difference
-from fedmf.audit.attacks.sgd_step import Steps, follow, rank_one, recover
+from fedmf.audit.attacks.sgd_step import Trace, rank_one, recover
 from fedmf.audit.opening import opened, opened_tables, uploads, words_of
 from fedmf.audit.row import Question, Row, ratio_over_participants
 from fedmf.model import RATERS
@@ -154,15 +154,13 @@ def _walked(
     start
         The user's first vector; None: nobody knows it, and two rounds are needed.
     """
-    steps = Steps.of(method)
-    (first, vectors), *later = [(steps.directions(*one), one[1]) for one in rounds]
-    if not len(first):
+    first, *later = [Trace.of(method, *one) for one in rounds]
+    if not len(first.ys):
         return np.zeros(0)
     if start is not None:
-        return follow(start, first, vectors, steps).ratings
-    second, moved_vectors = later[0]
+        return first.follow(start).ratings
     middle = (method.scale.lowest + method.scale.highest) / 2
-    return recover((first, second), (vectors, moved_vectors), steps, middle)
+    return recover(first, later[0], middle)
 
 
 def _closed(seen: Observables, upload: UploadMessage | None) -> FloatArray:

@@ -40,28 +40,6 @@ LENGTHS = np.geomspace(0.5, 1.8, 9)
 CLEARLY_FOUND = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """The public constants of the step: gamma and lambda."""
-
-    learning_rate: float
-    reg: float
-
-    @classmethod
-    def of(cls, method: Sgd) -> Steps:
-        """Return the constants of a method."""
-        return cls(method.learning_rate, method.reg)
-
-    @property
-    def kept(self) -> float:
-        """What a rating leaves of u: 1 - 2 gamma lambda."""
-        return 1 - 2 * self.learning_rate * self.reg
-
-    def directions(self, moves: FloatArray, vectors: FloatArray) -> FloatArray:
-        """Return y = e u' for the moves of some items whose vectors were downloaded."""
-        return moves / (2 * self.learning_rate) + self.reg * vectors
-
-
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Walk:
     """A walk along one upload."""
@@ -75,184 +53,166 @@ class Walk:
     """e and the u after it, in the order of the walk."""
 
 
-def follow(start: FloatArray, seen: FloatArray, vectors: FloatArray, steps: Steps) -> Walk:
-    """Walk along an upload from a known start; finds the order of the ratings itself.
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Trace:
+    """What one upload shows of a user's steps."""
 
-    Parameters
-    ----------
-    start
-        u before the first rating, shape (d,).
-    seen
-        y of every rated item, shape (n, d).
-    vectors
-        v of the same items as downloaded, shape (n, d).
-    """
-    return _settled(start, seen, vectors, steps, _greedy_order(start, seen, vectors, steps), 4)
+    ys: FloatArray
+    """y of every rated item, shape (n, d)."""
+    vectors: FloatArray
+    """v of the same items as downloaded, shape (n, d)."""
+    learning_rate: float
+    reg: float
+    """The public constants of the step: gamma and lambda."""
+
+    @classmethod
+    def of(cls, method: Sgd, moves: FloatArray, vectors: FloatArray) -> Trace:
+        """Return what the moves of some items show whose vectors were downloaded."""
+        ys = moves / (2 * method.learning_rate) + method.reg * vectors
+        return cls(ys, vectors, method.learning_rate, method.reg)
+
+    @property
+    def kept(self) -> float:
+        """What a rating leaves of u: 1 - 2 gamma lambda."""
+        return 1 - 2 * self.learning_rate * self.reg
+
+    def follow(self, start: FloatArray) -> Walk:
+        """Walk from a known start, u before the first rating; find the order of the ratings."""
+        return self.settled(start, self._greedy_order(start), 4)
+
+    def settled(self, start: FloatArray, order: Order, times: int) -> Walk:
+        """Walk, sort the items by where on the walk they point, and walk again."""
+        walk = self.walk(start, order)
+        for _ in range(times):
+            cosines = np.abs(units(self.ys) @ units(walk.users).T)
+            order = np.argsort(cosines.argmax(axis=1), kind="stable").astype(np.int64)
+            if np.array_equal(order, walk.order):
+                break
+            walk = self.walk(start, order)
+        return walk
+
+    def walk(self, start: FloatArray, order: Order) -> Walk:
+        """Walk along the upload in a given order."""
+        twice_rate, kept = 2 * self.learning_rate, self.kept
+        errors, users = np.empty(len(self.ys)), np.empty(self.ys.shape)
+        ratings = np.empty(len(self.ys))
+        user = start
+        for k, item in enumerate(order):
+            y, vector = self.ys[item], self.vectors[item]
+            shrunk = kept * user
+            moved = shrunk
+            # y = e u' and u' = shrunk + 2 gamma e v: a fixed point, reached to 1e-9 in three steps.
+            for _ in range(3):
+                error = float(y @ moved) / max(float(moved @ moved), 1e-300)
+                moved = shrunk + twice_rate * error * vector
+            ratings[item] = error + user @ vector
+            errors[k], users[k] = error, moved
+            user = moved
+        return Walk(order, ratings, errors, users)
+
+    def turned(self, start: FloatArray, order: Order) -> FloatArray:
+        """Return a start of the same length whose direction fits a walk best, by least squares."""
+        # Given the errors, every y is linear in the start: y = e (kept^k start + what was added).
+        walk = self.walk(start, order)
+        left = self.kept ** np.arange(1, len(order) + 1)
+        added = walk.users - left[:, np.newaxis] * start
+        weights = (left * walk.errors)[:, np.newaxis]
+        fitted = np.sum(weights * (self.ys[order] - walk.errors[:, np.newaxis] * added), axis=0)
+        length = float(np.linalg.norm(fitted))
+        return fitted * (float(np.linalg.norm(start)) / length) if length > 0 else start
+
+    def _greedy_order(self, start: FloatArray) -> Order:
+        """Return the items in order: always the one next that points best along u as it moves."""
+        twice_rate, kept = 2 * self.learning_rate, self.kept
+        left, order, user = np.arange(len(self.ys)), [], start
+        squares = np.maximum(np.einsum("nd,nd->n", self.ys, self.ys), 1e-300)
+        while len(left):
+            y, candidates = self.ys[left], self.vectors[left]
+            moved = np.broadcast_to(kept * user, y.shape)
+            for _ in range(2):
+                norms = np.maximum(np.einsum("nd,nd->n", moved, moved), 1e-300)
+                errors = np.einsum("nd,nd->n", y, moved) / norms
+                moved = kept * user + twice_rate * errors[:, np.newaxis] * candidates
+            norms = np.maximum(np.einsum("nd,nd->n", moved, moved), 1e-300)
+            cosines = np.einsum("nd,nd->n", y, moved) ** 2 / (norms * squares[left])
+            best = int(np.argmax(cosines))
+            order.append(left[best])
+            user, left = moved[best], np.delete(left, best)
+        return np.array(order, dtype=np.int64)
 
 
-def recover(
-    uploads: tuple[FloatArray, FloatArray],
-    downloads: tuple[FloatArray, FloatArray],
-    steps: Steps,
-    middle: float,
-) -> FloatArray:
+def recover(first: Trace, second: Trace, middle: float) -> FloatArray:
     """Return the ratings behind two consecutive uploads of one user, as real numbers.
 
     Parameters
     ----------
-    uploads
-        y of every rated item in both rounds, each of shape (n, d), n at least 1.
-    downloads
-        v of the same items in both rounds.
+    first, second
+        What they show of the same items, one at least.
     middle
         Middle of the public scale: the sign of u, which nothing else shows, and a first guess of
         its length.
     """
-    search = _Search(uploads, downloads, steps)
-    guess = _first_guess(uploads, downloads)
+    guess = _first_guess(first, second)
     direction = guess / np.linalg.norm(guess)
-    level = float(np.mean(downloads[0] @ direction))
+    level = float(np.mean(first.vectors @ direction))
     if level < 0:
         direction, level = -direction, -level
     usual = middle / level if level > 0 else 1.0
     best = None
     for length in (float(np.linalg.norm(guess)), *(usual * LENGTHS)):
-        found = search.improved(length * direction, 3)
+        start = length * direction
+        found = _improved(first, second, start, first.follow(start).order, 3)
         if best is None or found.difference < best.difference:
             best = found
         if best.difference < CLEARLY_FOUND:
             break
     assert best is not None  # noqa: S101 - lengths are tried
-    return search.improved(best.start, 10, best.order).ratings
+    return _improved(first, second, best.start, best.order, 10).ratings
 
 
-def _first_guess(
-    uploads: tuple[FloatArray, FloatArray], downloads: tuple[FloatArray, FloatArray]
-) -> FloatArray:
+def _first_guess(first: Trace, second: Trace) -> FloatArray:
     """Return a u, up to its sign, as if it stood still over both rounds.
 
     Then u = s a and e = x / s, and a rating that is the same in both rounds gives an equation that
     is linear in s^2: x1 - x2 = s^2 (a2.v2 - a1.v1).
     """
-    direction, errors = rank_one(uploads[0])
-    later, later_errors = rank_one(uploads[1])
+    direction, errors = rank_one(first.ys)
+    later, later_errors = rank_one(second.ys)
     if direction @ later < 0:
         later, later_errors = -later, -later_errors
-    apart = downloads[1] @ later - downloads[0] @ direction
+    apart = second.vectors @ later - first.vectors @ direction
     squared = (errors - later_errors) @ apart / max(float(apart @ apart), 1e-300)
     return float(np.sqrt(squared)) * direction if squared > 0 else direction
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class _Found:
+    """A start of a walk, and the mean ratings that both rounds show with it, so far apart."""
+
     start: FloatArray
     order: Order
     ratings: FloatArray
     difference: float
 
 
-class _Search:
-    """Looks for the start of a walk at which both rounds show the same ratings."""
+def _improved(first: Trace, second: Trace, start: FloatArray, order: Order, times: int) -> _Found:
+    """Improve a start: its direction by least squares, its length by Newton's method."""
 
-    def __init__(
-        self,
-        uploads: tuple[FloatArray, FloatArray],
-        downloads: tuple[FloatArray, FloatArray],
-        steps: Steps,
-    ) -> None:
-        self._uploads, self._downloads, self._steps = uploads, downloads, steps
+    def rounds(start: FloatArray) -> tuple[FloatArray, FloatArray]:
+        walk = first.walk(start, order)
+        return walk.ratings, second.walk(walk.users[-1], order).ratings
 
-    def improved(self, start: FloatArray, times: int, order: Order | None = None) -> _Found:
-        """Improve a start: its direction by least squares, its length by Newton's method."""
-        seen, vectors = self._uploads[0], self._downloads[0]
-        if order is None:
-            order = follow(start, seen, vectors, self._steps).order
-        for _ in range(times):
-            start = self._direction(start, order)
-            apart, _ = self._compare(start, order)
-            slope = (self._compare(start * (1 + 1e-4), order)[0] - apart) / 1e-4
-            change = float(np.clip(-(slope @ apart) / max(float(slope @ slope), 1e-300), -0.3, 0.3))
-            start = start * (1 + change)
-            order = _settled(start, seen, vectors, self._steps, order, 1).order
-            if abs(change) < 1e-5:
-                break
-        apart, ratings = self._compare(start, order)
-        return _Found(start, order, ratings, float(np.abs(apart).mean()))
-
-    def _compare(self, start: FloatArray, order: Order) -> tuple[FloatArray, FloatArray]:
-        """Return the differences of the ratings that the two rounds show, and their means."""
-        first = _walk(start, self._uploads[0], self._downloads[0], self._steps, order)
-        second = _walk(first.users[-1], self._uploads[1], self._downloads[1], self._steps, order)
-        return first.ratings - second.ratings, (first.ratings + second.ratings) / 2
-
-    def _direction(self, start: FloatArray, order: Order) -> FloatArray:
-        # Given the errors, every y is linear in the start: y = e (kept^k start + what was added).
-        walk = _walk(start, self._uploads[0], self._downloads[0], self._steps, order)
-        left = self._steps.kept ** np.arange(1, len(order) + 1)
-        added = walk.users - left[:, np.newaxis] * start
-        weights = (left * walk.errors)[:, np.newaxis]
-        fitted = np.sum(
-            weights * (self._uploads[0][order] - walk.errors[:, np.newaxis] * added), axis=0
-        )
-        length = float(np.linalg.norm(fitted))
-        return fitted * (float(np.linalg.norm(start)) / length) if length > 0 else start
-
-
-def _walk(
-    start: FloatArray, seen: FloatArray, vectors: FloatArray, steps: Steps, order: Order
-) -> Walk:
-    """Walk along an upload in a given order."""
-    twice_rate, kept = 2 * steps.learning_rate, steps.kept
-    count, factors = seen.shape
-    errors, users = np.empty(count), np.empty((count, factors))
-    ratings = np.empty(count)
-    user = start
-    for k, item in enumerate(order):
-        y, vector = seen[item], vectors[item]
-        shrunk = kept * user
-        moved = shrunk
-        # y = e u' and u' = shrunk + 2 gamma e v: a fixed point, reached to 1e-9 in three steps.
-        for _ in range(3):
-            error = float(y @ moved) / max(float(moved @ moved), 1e-300)
-            moved = shrunk + twice_rate * error * vector
-        ratings[item] = error + user @ vector
-        errors[k], users[k] = error, moved
-        user = moved
-    return Walk(order, ratings, errors, users)
-
-
-def _greedy_order(start: FloatArray, seen: FloatArray, vectors: FloatArray, steps: Steps) -> Order:
-    """Return an order of the items: always the one next that points best along u as it moves."""
-    twice_rate, kept = 2 * steps.learning_rate, steps.kept
-    left, order, user = np.arange(len(seen)), [], start
-    squares = np.maximum(np.einsum("nd,nd->n", seen, seen), 1e-300)
-    while len(left):
-        y, candidates = seen[left], vectors[left]
-        moved = np.broadcast_to(kept * user, y.shape)
-        for _ in range(2):
-            norms = np.maximum(np.einsum("nd,nd->n", moved, moved), 1e-300)
-            errors = np.einsum("nd,nd->n", y, moved) / norms
-            moved = kept * user + twice_rate * errors[:, np.newaxis] * candidates
-        norms = np.maximum(np.einsum("nd,nd->n", moved, moved), 1e-300)
-        cosines = np.einsum("nd,nd->n", y, moved) ** 2 / (norms * squares[left])
-        best = int(np.argmax(cosines))
-        order.append(left[best])
-        user, left = moved[best], np.delete(left, best)
-    return np.array(order, dtype=np.int64)
-
-
-def _settled(
-    start: FloatArray, seen: FloatArray, vectors: FloatArray, steps: Steps, order: Order, times: int
-) -> Walk:
-    """Walk, sort the items by where on the walk they point, and walk again."""
-    walk = _walk(start, seen, vectors, steps, order)
     for _ in range(times):
-        cosines = np.abs(units(seen) @ units(walk.users).T)
-        order = np.argsort(cosines.argmax(axis=1), kind="stable").astype(np.int64)
-        if np.array_equal(order, walk.order):
+        start = first.turned(start, order)
+        apart = np.subtract(*rounds(start))
+        slope = (np.subtract(*rounds(start * (1 + 1e-4))) - apart) / 1e-4
+        change = float(np.clip(-(slope @ apart) / max(float(slope @ slope), 1e-300), -0.3, 0.3))
+        start = start * (1 + change)
+        order = first.settled(start, order, 1).order
+        if abs(change) < 1e-5:
             break
-        walk = _walk(start, seen, vectors, steps, order)
-    return walk
+    one, other = rounds(start)
+    return _Found(start, order, (one + other) / 2, float(np.abs(one - other).mean()))
 
 
 def units(rows: FloatArray) -> FloatArray:
