@@ -31,7 +31,8 @@ from fedmf.federation import (
     TrainingSettings,
     Transcript,
 )
-from fedmf.federation.engine import Population, Uploaded
+from fedmf.federation.checkpoints import Saving
+from fedmf.federation.engine import Uploaded
 from fedmf.federation.local.roles import make_server
 from fedmf.federation.participant_states import read_states
 from fedmf.federation.training import RoundRecord
@@ -103,7 +104,7 @@ class StopAfter:
         self.closings: list[bytes] = []
         self.records: list[RoundRecord] = []
 
-    def keep_frozen(self, round_number: int, frozen: bytes, engine: Population) -> None:
+    def keep_frozen(self, round_number: int, frozen: bytes, engine: Saving) -> None:
         """Nothing is killed in the middle of a round here."""
 
     def keep(self, server_payload, closings, record, engine, transcript):  # type: ignore[no-untyped-def]
@@ -113,6 +114,13 @@ class StopAfter:
             self.payload, self.closings = server_payload, closings
             engine.save(self.folder)
             raise KeyboardInterrupt
+
+
+def finished(training: Training) -> TrainingResult:
+    """Return the result of a training once its rounds are over."""
+    for _ in training.rounds():
+        pass
+    return training.result()
 
 
 def play(
@@ -126,7 +134,7 @@ def play(
     session = plan.session
     if keeper is None or not keeper.closings:
         server = make_server(session, keyed.key, plan.start_table())
-        return Training(plan, engine, server, keeper=keeper, **options).run()
+        return finished(Training(plan, engine, server, store=keeper, **options))
     server = make_server(
         session,
         keyed.key,
@@ -135,7 +143,7 @@ def play(
         closings=[ClosingMessage.from_bytes(one, session) for one in keeper.closings],
     )
     engine.restore(keeper.folder, keeper.closings)
-    return Training(plan, engine, server, records=keeper.records, **options).run()
+    return finished(Training(plan, engine, server, records=keeper.records, **options))
 
 
 def last_contributions(plan: TrainingPlan, engine: Engine) -> dict[int, Change | None]:

@@ -12,7 +12,6 @@ from fedmf.federation import (
     Attendance,
     DataChoice,
     LocalEngine,
-    RoundRecord,
     RunDirectory,
     Training,
     TrainingPlan,
@@ -23,7 +22,7 @@ from fedmf.federation import (
 from fedmf.federation.local.roles import make_server
 from fedmf.protocol import PROTECTIONS, Change, Int64Array, fresh_key
 from fedmf.ratings import OwnedRatings, Ratings
-from tests.contracts.engine_contract import Keyed, last_contributions
+from tests.contracts.engine_contract import Keyed, finished, last_contributions
 
 DATA = DataChoice("movielens-small", users=22, items=40)
 # A committee lets newcomers and leavers pass in batches of its smallest cohort: 9 of 21 or 22.
@@ -53,7 +52,7 @@ def played(
     """Train, and return what each participant contributed last."""
     with LocalEngine(plan, keyed.key, *parts) as engine:
         server = make_server(plan.session, keyed.key, plan.start_table())
-        result = Training(plan, engine, server, attendance=attendance).run()
+        result = finished(Training(plan, engine, server, attendance=attendance))
         return result, last_contributions(plan, engine)
 
 
@@ -155,13 +154,12 @@ def test_new_ratings_take_the_place_of_old_ones(keyed: Keyed, workers: int) -> N
         training.scale.highest - changed.values[:kept] + training.scale.lowest,
     )
     with LocalEngine(plan, keyed.key, training, heldout, workers=workers) as engine:
-
-        def exchange(record: RoundRecord) -> None:
+        server = make_server(plan.session, keyed.key, plan.start_table())
+        conductor = Training(plan, engine, server)
+        for record in conductor.rounds():
             if record.round == 2:
                 engine.replace_ratings(0, fewer, heldout.owned_by(plan.members[0]))
-
-        server = make_server(plan.session, keyed.key, plan.start_table())
-        result = Training(plan, engine, server).run(exchange)
+        result = conductor.result()
     counts = np.bincount(training.items, minlength=training.n_items)
     counts[changed.items[kept:]] -= 1
     np.testing.assert_array_equal(result.table[plan.codec.position("raters")][:, 0], counts)

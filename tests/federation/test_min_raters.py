@@ -105,13 +105,10 @@ def test_with_it_these_rows_are_zero_in_every_upload(
 
 def test_set_up_opens_the_counts_and_nothing_else(split: tuple[Ratings, Ratings]) -> None:
     plan = make(split, min_raters=3)
-    first: list[Int64Array] = []
-
     with LocalEngine(plan, None, *split) as engine:
         server = make_server(plan.session, None, plan.start_table())
-        Training(plan, engine, server).run(
-            lambda record: first.extend(engine.opened_table()) if record.round == 0 else None
-        )
+        assert next(Training(plan, engine, server).rounds()).round == 0
+        first = engine.opened_table()
     counts = first[plan.codec.position(RATERS)][:, 0]
     np.testing.assert_array_equal(counts, raters(split[0]))
     np.testing.assert_array_equal(first[0], plan.start_table()[0])

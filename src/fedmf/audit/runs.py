@@ -187,6 +187,6 @@ def play(
     with engine:
         server = make_server(plan.session, key, plan.start_table())
         training = Training(plan, engine, server, transcript=transcript, attendance=attendance)
-        rounds = len(training.run().rounds)
+        rounds = len(list(training.rounds())) - plan.setup_rounds
         seeds = tuple(member.kept for member in engine.curious)
     return PlayedRun(plan, ratings, key, transcript.entries, seeds, rounds)

@@ -2,59 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
 
-from fedmf.errors import ProtocolError
+from fedmf.errors import FedmfError, ProtocolError
 from fedmf.federation.attendance import Attendance
+from fedmf.federation.checkpoints import FrozenRound, Record, Saving
+from fedmf.federation.engine import Carrier
 from fedmf.federation.plan import TrainingPlan
-from fedmf.federation.rounds import Played, RoundPlayer
+from fedmf.federation.rounds import Clocks, Played, RoundPlayer
+from fedmf.federation.transcript import Transcript
+from fedmf.protocol import Server
 
 MOST_VOID_ROUNDS = 5
 """So many void rounds in a row are borne; a kill in the middle of one accounts for one or two."""
 
-Record = TypeVar("Record")
+R = TypeVar("R", bound=Record)
 
 
-class Conductor(Generic[Record]):
+class Store(Protocol):
+    """Keeps what a conductor needs to go on after a kill; see `Checkpoints`."""
+
+    def keep_frozen(self, round_number: int, frozen: bytes, engine: Saving) -> None:
+        """Write down a round whose set of uploads is frozen, before anybody is asked to open it."""
+        ...
+
+    def keep(
+        self,
+        server_payload: bytes,
+        closings: Sequence[bytes],
+        record: Record,
+        engine: Saving,
+        transcript: Transcript,
+    ) -> None:
+        """Write the checkpoint after a round, whole or not at all."""
+        ...
+
+
+class SavingCarrier(Carrier, Saving, Protocol):
+    """Carries messages, and saves what it must not forget."""
+
+
+class Conductor(ABC, Generic[R]):
     """Has round after round played until the session is over, and each kept.
 
     Parameters
     ----------
     plan
         The public plan.
-    player
-        Plays the rounds, with a server at the start or restored from a checkpoint.
-    keep
-        Makes a round durable, void ones too, and returns what its caller calls its record; None
-        where it has none of such a round.
-    explain
-        Returns why rounds end void, for the error about too many of them; empty: nobody knows.
+    server
+        At the start, or restored from a checkpoint.
+    carrier
+        Carries the messages; likewise.
+    store
+        Keeps checkpoints; None: nothing survives a kill.
     frozen
-        The round that was about to be opened before a crash, from `Server.frozen`; empty: none was.
+        The round that was about to be opened before a crash; None: none was.
+    transcript
+        Records the messages; None: nobody does.
     attendance
         Who joins late and who leaves early; None: everybody is there from the beginning to the end.
+    refuse, clocks
+        As for `RoundPlayer`.
     """
 
     def __init__(
         self,
         plan: TrainingPlan,
-        player: RoundPlayer,
-        keep: Callable[[Played], Record | None],
+        server: Server,
+        carrier: SavingCarrier,
+        store: Store | None,
         *,
-        explain: Callable[[], str] = str,
-        frozen: bytes = b"",
+        frozen: FrozenRound | None = None,
+        transcript: Transcript | None = None,
         attendance: Attendance | None = None,
+        refuse: Callable[[int, FedmfError], None] | None = None,
+        clocks: Clocks | None = None,
     ) -> None:
         self._plan = plan
-        self._player = player
-        self._server = player.server
-        self._keep = keep
-        self._explain = explain
-        self._frozen = frozen
+        self._server = server
+        self._carrier = carrier
+        self._store = store
+        self._frozen = b"" if frozen is None else frozen.round
+        self._transcript = transcript or Transcript(is_kept=False)
         self._attendance = attendance or Attendance()
+        self._player = RoundPlayer(
+            server,
+            carrier,
+            self._transcript,
+            keep_frozen=self._keep_frozen,
+            refuse=refuse,
+            clocks=clocks,
+        )
 
-    def rounds(self) -> Iterator[Record]:
+    @abstractmethod
+    def record(self, played: Played) -> R | None:
+        """Return the record of a round, void ones too; None: no checkpoint is worth writing."""
+
+    def why_void(self) -> str:
+        """Return why the last round ended void; empty where nobody knows."""
+        return ""
+
+    def rounds(self) -> Iterator[R]:
         """Play the rounds that are left; yield the record of each once it is safely kept.
 
         Raises
@@ -65,10 +115,13 @@ class Conductor(Generic[Record]):
         self._player.distribute()
         void = 0
         while not self._server.is_over:
-            played = self._play()
+            cohort, leaving = self._next_cohort()
+            frozen, self._frozen = self._frozen, b""
+            played = self._player.play(cohort, leaving, frozen)
             played.void_before = void
-            record = self._keep(played)
+            record = self.record(played)
             if record is not None:
+                self._keep(record)
                 yield record
             if played.closing.counts(self._plan.session):
                 void = 0
@@ -78,24 +131,30 @@ class Conductor(Generic[Record]):
                 return
             void += 1
             if void > MOST_VOID_ROUNDS:
-                why = self._explain()
+                why = self.why_void()
                 raise ProtocolError(
                     f"{void} rounds in a row ended void: too few participants or members of the "
                     f"committee are there{f' ({why})' if why else ''}"
                 )
 
-    def _play(self) -> Played:
+    def _keep_frozen(self, number: int, frozen: bytes) -> None:
+        if self._store is not None:
+            self._store.keep_frozen(number, frozen, self._carrier)
+
+    def _keep(self, record: R) -> None:
+        if self._store is not None:
+            closings = [closing.to_bytes(self._plan.session) for closing in self._server.closings]
+            payload = self._server.payload()
+            self._store.keep(payload, closings, record, self._carrier, self._transcript)
+
+    def _next_cohort(self) -> tuple[list[int], frozenset[int]]:
+        """Return who takes part in the next round, and who of them leaves."""
         counted = self._server.counted_rounds + 1
         learning_round = counted - self._plan.setup_rounds
-        left = self._left()
-        cohort = self._attendance.present(self._plan.cohort(counted), learning_round, left)
-        leaving = self._attendance.leaving(learning_round, left)
-        frozen, self._frozen = self._frozen, b""
-        return self._player.play(cohort, leaving, frozen)
-
-    def _left(self) -> frozenset[int]:
-        """Return who has left, as the closings tell."""
-        session = self._plan.session
-        counted = [one.included for one in self._server.closings if one.counts(session)]
-        slices = self._plan.settings.slice_count
-        return self._attendance.have_left(counted, self._plan.setup_rounds, slices)
+        session, slices = self._plan.session, self._plan.settings.slice_count
+        included = [one.included for one in self._server.closings if one.counts(session)]
+        left = self._attendance.have_left(included, self._plan.setup_rounds, slices)
+        return (
+            self._attendance.present(self._plan.cohort(counted), learning_round, left),
+            self._attendance.leaving(learning_round, left),
+        )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fedmf.errors import FedmfError
-from fedmf.federation.engine import Carrier, Observation
+from fedmf.federation.engine import Carrier, Observation, Uploaded
 from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, member_name, participant_name
 from fedmf.protocol import ClosingMessage, Server
 
@@ -178,7 +178,10 @@ class RoundPlayer:
         else:
             self._begin(played)
             if not self.server.is_void:
-                self._collect(played, leaving)
+                for uploaded in self._carrier.collect(cohort, leaving):
+                    self._receive(played, uploaded)
+                    # The next upload is made without this one's message in memory.
+                    del uploaded
                 self._freeze(played)
         with self._serving(played):
             self.server.settle()
@@ -204,26 +207,22 @@ class RoundPlayer:
             self._transcript.record(played.round, SERVER, EVERYBODY, "opening", opening)
             self._carrier.begin_round(opening)
 
-    def _collect(self, played: Played, leaving: frozenset[int]) -> None:
-        """Receive the uploads of a round, and note what they cost, whatever becomes of them."""
-        for uploaded in self._carrier.collect(played.cohort, leaving):
-            sender = participant_name(uploaded.participant)
-            self._transcript.record(played.round, sender, SERVER, "upload", uploaded.message)
-            start = self._clocks.server()
-            try:
-                self.server.receive(uploaded.message)
-            except FedmfError as error:
-                if self._refuse is None:
-                    raise
-                played.serving_seconds += self._clocks.server() - start
-                self._refuse(uploaded.participant, error)
-            else:
-                seconds = self._clocks.server() - start
-                size = len(uploaded.message)
-                received = Received(uploaded.participant, size, uploaded.seconds, seconds)
-                played.uploads.append(received)
-            # The next upload is made without this one's message in memory.
-            del uploaded
+    def _receive(self, played: Played, uploaded: Uploaded) -> None:
+        """Receive an upload, and note what it cost, whatever becomes of it."""
+        sender, size = participant_name(uploaded.participant), len(uploaded.message)
+        self._transcript.record(played.round, sender, SERVER, "upload", uploaded.message)
+        start = self._clocks.server()
+        try:
+            self.server.receive(uploaded.message)
+        except FedmfError as error:
+            if self._refuse is None:
+                raise
+            played.serving_seconds += self._clocks.server() - start
+            self._refuse(uploaded.participant, error)
+        else:
+            seconds = self._clocks.server() - start
+            received = Received(uploaded.participant, size, uploaded.seconds, seconds)
+            played.uploads.append(received)
 
     def _freeze(self, played: Played) -> None:
         """End the time for uploads, and write down what is going to be opened."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 from fedmf.federation.attendance import Attendance
-from fedmf.federation.conductor import Conductor
-from fedmf.federation.engine import Engine, Population
+from fedmf.federation.checkpoints import FrozenRound
+from fedmf.federation.conductor import Conductor, Store
+from fedmf.federation.engine import Engine
 from fedmf.federation.measurement import Fit
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.ranking import Ranking
-from fedmf.federation.rounds import Played, RoundPlayer
+from fedmf.federation.rounds import Played
 from fedmf.federation.transcript import Transcript
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
@@ -156,27 +156,10 @@ class TrainingResult:
         return table_sha256(self.table)
 
 
-class Keeper(Protocol):
-    """Keeps what a training needs to go on after a kill."""
-
-    def keep_frozen(self, round_number: int, frozen: bytes, engine: Population) -> None:
-        """Write down a round whose set of uploads is frozen, before anybody is asked to open it."""
-        ...
-
-    def keep(
-        self,
-        server_payload: bytes,
-        closings: Sequence[bytes],
-        record: RoundRecord,
-        engine: Population,
-        transcript: Transcript,
-    ) -> None:
-        """Write the checkpoint after a round, whole or not at all."""
-        ...
-
-
-class Training:
+class Training(Conductor[RoundRecord]):
     """Conducts a plan whose participants are simulated, and measures every round of it.
+
+    Its records are those of the rounds that count.
 
     Parameters
     ----------
@@ -189,10 +172,10 @@ class Training:
     records
         The records of the rounds that the checkpoint holds.
     frozen
-        The round that was about to be opened, from `Server.frozen`; empty: none was.
+        The round that was about to be opened before a crash; None: none was.
     transcript
         Records the messages.
-    keeper
+    store
         Keeps checkpoints; None: nothing survives a kill.
     attendance
         Who joins late and who leaves early; None: everybody is there from the beginning to the end.
@@ -205,32 +188,33 @@ class Training:
         server: Server,
         *,
         records: Iterable[RoundRecord] = (),
-        frozen: bytes = b"",
+        frozen: FrozenRound | None = None,
         transcript: Transcript | None = None,
-        keeper: Keeper | None = None,
+        store: Store | None = None,
         attendance: Attendance | None = None,
     ) -> None:
-        self._plan = plan
         self._engine = engine
-        self._server = server
-        self._keeper = keeper
-        self._transcript = transcript or Transcript(is_kept=keeper is not None)
         self._records = list(records)
-        player = RoundPlayer(server, engine, self._transcript, keep_frozen=self._keep_frozen)
-        self._conductor = Conductor(plan, player, self._keep, frozen=frozen, attendance=attendance)
+        super().__init__(
+            plan,
+            server,
+            engine,
+            store,
+            frozen=frozen,
+            transcript=transcript or Transcript(is_kept=store is not None),
+            attendance=attendance,
+        )
 
-    def run(self, after_round: Callable[[RoundRecord], None] | None = None) -> TrainingResult:
-        """Run the rounds that are left.
+    def record(self, played: Played) -> RoundRecord | None:
+        """Note what a round taught that counts; the others have no records."""
+        if not played.closing.counts(self._plan.session):
+            return None
+        number = self._server.counted_rounds - self._plan.setup_rounds
+        self._records.append(RoundRecord.of(played, number))
+        return self._records[-1]
 
-        Parameters
-        ----------
-        after_round
-            Called with the record of each round, the set-up round included, once it is safely
-            kept.
-        """
-        for record in self._conductor.rounds():
-            if after_round is not None:
-                after_round(record)
+    def result(self) -> TrainingResult:
+        """Return what the training leaves, when its rounds are over."""
         setup = self._plan.setup_rounds
         return TrainingResult(
             self._plan,
@@ -240,25 +224,6 @@ class Training:
             self._engine.public_model(),
             self._engine.user_factors(),
         )
-
-    def _keep_frozen(self, number: int, frozen: bytes) -> None:
-        if self._keeper is not None:
-            self._keeper.keep_frozen(number, frozen, self._engine)
-
-    def _keep(self, played: Played) -> RoundRecord | None:
-        """Write a checkpoint after a round that counts; a void one taught nobody anything."""
-        session = self._plan.session
-        if not played.closing.counts(session):
-            return None
-        number = self._server.counted_rounds - self._plan.setup_rounds
-        record = RoundRecord.of(played, number)
-        self._records.append(record)
-        if self._keeper is not None:
-            closings = [closing.to_bytes(session) for closing in self._server.closings]
-            self._keeper.keep(
-                self._server.payload(), closings, record, self._engine, self._transcript
-            )
-        return record
 
 
 def _median(values: Sequence[float]) -> float:

@@ -29,7 +29,7 @@ from fedmf.protocol.enrolment.directory import KeyDirectory
 from fedmf.protocol.enrolment.enrolment import Enrolment
 from fedmf.protocol.enrolment.personal_keys import PersonalKeys
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale, load_ratings
-from tests.contracts.engine_contract import Dropping
+from tests.contracts.engine_contract import Dropping, finished
 
 SILOS = 4
 SCALE = RatingScale(0.5, 5.0)
@@ -122,7 +122,7 @@ class Town:
         with LocalEngine(plan, None, training, heldout) as engine:
             server = make_server(plan.session, None, plan.start_table())
             dropping: Any = Dropping(engine, dict(dropped or {}))
-            return Training(plan, dropping, server).run().table_sha256
+            return finished(Training(plan, dropping, server)).table_sha256
 
     def joint_ratings(self) -> tuple[Ratings, Ratings]:
         """Return all silos' training and held-out ratings, which nobody holds in one place."""

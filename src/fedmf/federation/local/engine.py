@@ -99,14 +99,13 @@ class LocalEngine:
         self, cohort: Iterable[int], leaving: frozenset[int] = frozenset()
     ) -> Iterator[Uploaded]:
         """Have these participants take part; yield their uploads as they come."""
-        members, busy = list(cohort), list(self._hosts)
-        for host in busy:
-            host.collect(members, leaving)
+        members = list(cohort)
+        busy = {host: host.collect(members, leaving) for host in self._hosts}
         while busy:
             for host in ready(busy):
-                uploaded = host.upload()
+                uploaded = next(busy[host], None)
                 if uploaded is None:
-                    busy.remove(host)
+                    del busy[host]
                 else:
                     yield uploaded
 

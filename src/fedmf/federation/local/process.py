@@ -14,7 +14,7 @@ import socket
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
@@ -69,12 +69,8 @@ class CalledHost(Protocol):
         """
         ...
 
-    def collect(self, cohort: Sequence[int], leaving: frozenset[int]) -> None:
-        """Have participants take part; see `upload`."""
-        ...
-
-    def upload(self) -> Uploaded | None:
-        """Wait for the next upload after `collect`; None: there are no more."""
+    def collect(self, cohort: Sequence[int], leaving: frozenset[int]) -> Iterator[Uploaded]:
+        """Have participants take part; return an iterator that waits for their uploads."""
         ...
 
     def close(self) -> None:
@@ -82,7 +78,7 @@ class CalledHost(Protocol):
         ...
 
 
-def ready(hosts: Sequence[CalledHost]) -> list[CalledHost]:
+def ready(hosts: Collection[CalledHost]) -> list[CalledHost]:
     """Wait until some of the hosts that were asked to collect have something to say."""
     pipes = {host.connection: host for host in hosts if host.connection is not None}
     if len(pipes) < len(hosts):
@@ -105,7 +101,6 @@ class HostHere:
         self, plan: TrainingPlan, key: ParticipantsKey | None, hosted: Sequence[HostedParticipant]
     ) -> None:
         self._host = ParticipantHost(plan, key, hosted)
-        self._uploads: Iterator[Uploaded] = iter(())
 
     def ask(
         self, act: Callable[Concatenate[ParticipantHost, P], T], *args: P.args, **named: P.kwargs
@@ -114,13 +109,9 @@ class HostHere:
         answer = act(self._host, *args, **named)
         return lambda: answer
 
-    def collect(self, cohort: Sequence[int], leaving: frozenset[int]) -> None:
+    def collect(self, cohort: Sequence[int], leaving: frozenset[int]) -> Iterator[Uploaded]:
         """Have participants take part one by one, as their uploads are asked for."""
-        self._uploads = self._host.collect(cohort, leaving)
-
-    def upload(self) -> Uploaded | None:
-        """Return the next upload."""
-        return next(self._uploads, None)
+        return self._host.collect(cohort, leaving)
 
     def close(self) -> None:
         """Do nothing."""
@@ -158,19 +149,18 @@ class HostProcess:
         self._send(act.__name__, *args, **named)
         return self._answer
 
-    def collect(self, cohort: Sequence[int], leaving: frozenset[int]) -> None:
-        """Have participants take part one after the other, as fast as they can."""
+    def collect(self, cohort: Sequence[int], leaving: frozenset[int]) -> Iterator[Uploaded]:
+        """Have participants take part one after the other, as fast as they can, from now on."""
         self._send(ParticipantHost.collect.__name__, cohort, leaving)
+        return self._uploads()
 
-    def upload(self) -> Uploaded | None:
-        """Wait for the next upload."""
-        announced: Uploaded | None = self._answer()
-        if announced is None:
-            return None
-        try:
-            return replace(announced, message=self.connection.recv_bytes())
-        except (EOFError, OSError) as error:
-            raise self._died() from error
+    def _uploads(self) -> Iterator[Uploaded]:
+        while (announced := self._answer()) is not None:
+            try:
+                message = self.connection.recv_bytes()
+            except (EOFError, OSError) as error:
+                raise self._died() from error
+            yield replace(announced, message=message)
 
     def close(self) -> None:
         """End the process."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.attendance import Attendance
+from fedmf.federation.engine import Engine
 from fedmf.federation.local.engine import LocalEngine
 from fedmf.federation.local.roles import keyring, make_server
 from fedmf.federation.plan import TrainingPlan
@@ -83,32 +84,47 @@ def train_locally(
     if run is not None and session.committee is not None:
         run.keep_charter(keyring(session, key).charter)
     with LocalEngine(plan, key, training, heldout, workers=workers, member_logs=logs) as engine:
-        store = run.checkpoints if run is not None else None
-        checkpoint = store.restore() if store is not None else None
-        closings = checkpoint.closings if checkpoint is not None else ()
-        server = make_server(
-            session,
-            key,
-            plan.start_table(),
-            payload=checkpoint.server_payload if checkpoint is not None else None,
-            closings=[ClosingMessage.from_bytes(closing, session) for closing in closings],
-        )
-        if checkpoint is not None:
-            engine.restore(checkpoint.folder, closings)
-        frozen = store.frozen(len(closings) + 1) if store is not None else None
-        if frozen is not None:
-            engine.restore_pending(frozen.folder)
-        conductor = Training(
-            plan,
-            engine,
-            server,
-            records=[] if checkpoint is None else map(RoundRecord.from_json, checkpoint.records),
-            frozen=frozen.round if frozen is not None else b"",
-            transcript=transcript,
-            keeper=store,
-            attendance=attendance,
-        )
-        return conductor.run(after_round)
+        conductor = _conductor(plan, key, engine, run, transcript, attendance)
+        for record in conductor.rounds():
+            if after_round is not None:
+                after_round(record)
+        return conductor.result()
+
+
+def _conductor(
+    plan: TrainingPlan,
+    key: ParticipantsKey | None,
+    engine: Engine,
+    run: RunDirectory | None,
+    transcript: Transcript | None,
+    attendance: Attendance | None,
+) -> Training:
+    """Return who conducts a plan, server and participants as the run's checkpoint has them."""
+    store = run.checkpoints if run is not None else None
+    saved = store.restore() if store is not None else None
+    closings = saved.closings if saved is not None else ()
+    server = make_server(
+        plan.session,
+        key,
+        plan.start_table(),
+        payload=saved.server_payload if saved is not None else None,
+        closings=[ClosingMessage.from_bytes(closing, plan.session) for closing in closings],
+    )
+    if saved is not None:
+        engine.restore(saved.folder, closings)
+    frozen = store.frozen(server.next_round) if store is not None else None
+    if frozen is not None:
+        engine.restore_pending(frozen.folder)
+    return Training(
+        plan,
+        engine,
+        server,
+        records=map(RoundRecord.from_json, saved.records) if saved is not None else (),
+        frozen=frozen,
+        transcript=transcript,
+        store=store,
+        attendance=attendance,
+    )
 
 
 def trained_model(result: TrainingResult, training: Ratings) -> FactorModel:

@@ -10,7 +10,7 @@ from fedmf.errors import FedmfError, ProtocolError, SettingsError
 from fedmf.federation.checkpoints import Checkpoint, Checkpoints
 from fedmf.federation.conductor import Conductor
 from fedmf.federation.enrolment_files import CHARTER, read_charter, read_rosters
-from fedmf.federation.rounds import Clocks, Played, RoundPlayer, no_clock
+from fedmf.federation.rounds import Clocks, Played, no_clock
 from fedmf.federation.silos.carrier import SiloCarrier, Traffic
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.history import History
@@ -28,7 +28,7 @@ from fedmf.store.spool import FileSpool
 HISTORY, LOCK = "history", "coordinator.lock"
 
 
-class Coordinator:
+class Coordinator(Conductor[RoundEntry]):
     """Conducts the rounds; `open` makes it.
 
     A round takes one exchange with the silos under the protections `none`, `rlwe` and `paillier`,
@@ -59,12 +59,12 @@ class Coordinator:
         settings = CoordinatorSettings.read(folder)
         charter = _charter(folder, self.federation)
         self._patience = settings.patience
-        self._store = Checkpoints(folder, self.federation.digest)
         self._history = History(folder / HISTORY)
-        checkpoint = self._store.restore()
+        store = Checkpoints(folder, self.federation.digest)
+        checkpoint = store.restore()
         rosters = () if charter is None else read_rosters(folder, charter)
-        self._server = _server(self.federation, charter, rosters, checkpoint)
-        self._carrier = SiloCarrier(
+        server = _server(self.federation, charter, rosters, checkpoint)
+        self._silos = SiloCarrier(
             self.federation,
             charter,
             transport,
@@ -72,26 +72,20 @@ class Coordinator:
             settings.seconds,
             settings.patience,
             settings.begin_with,
-            self._server.closings,
+            server.closings,
         )
         if checkpoint is not None:
-            self._carrier.restore(checkpoint.folder)
-        frozen = self._store.frozen(self._server.next_round)
+            self._silos.restore(checkpoint.folder)
         self._refused: dict[int, str] = {}
         self._entries: list[RoundEntry] = []
-        player = RoundPlayer(
-            self._server,
-            self._carrier,
-            keep_frozen=lambda number, data: self._store.keep_frozen(number, data, self._carrier),
+        super().__init__(
+            self.federation.plan,
+            server,
+            self._silos,
+            store,
+            frozen=store.frozen(server.next_round),
             refuse=self._refuse,
             clocks=Clocks(members=no_clock),
-        )
-        self._conductor = Conductor(
-            self.federation.plan,
-            player,
-            self._keep,
-            explain=lambda: _reasons(self._entries[-1]),
-            frozen=b"" if frozen is None else frozen.round,
         )
 
     @classmethod
@@ -130,7 +124,9 @@ class Coordinator:
             again and go on.
         """
         try:
-            for entry in self._conductor.rounds():
+            for entry in self.rounds():
+                self._history.forget(self._silos.table_of_all())
+                self._silos.traffic, self._refused = Traffic(), {}
                 if after_round is not None:
                     after_round(entry)
         except ProtocolError as error:
@@ -145,21 +141,18 @@ class Coordinator:
         """Let go of the folder."""
         self._locks.close()
 
-    def _keep(self, played: Played) -> RoundEntry:
-        """Write down a round, whatever became of it, and begin the account of the next."""
-        session = self.federation.session
-        entry = self._entry(played)
-        closings = [one.to_bytes(session) for one in self._server.closings]
-        self._store.keep(self._server.payload(), closings, entry, self._carrier)
-        self._history.forget(self._carrier.table_of_all())
-        self._entries.append(entry)
-        self._carrier.traffic, self._refused = Traffic(), {}
-        return entry
+    def why_void(self) -> str:
+        """Return what silos and members gave as reasons."""
+        last = self._entries[-1]
+        said = [f"silo {silo}: {why}" for silo, why in sorted(last.errors.items())]
+        said += [f"member {member}: {why}" for member, why in sorted(last.refusals.items())]
+        return "; ".join(said) or "nobody gave a reason"
 
-    def _entry(self, played: Played) -> RoundEntry:
-        traffic, included = self._carrier.traffic, played.closing.included
+    def record(self, played: Played) -> RoundEntry:
+        """Note what became of a round, and of every silo in it."""
+        traffic, included = self._silos.traffic, played.closing.included
         members = self._server.members
-        return RoundEntry(
+        entry = RoundEntry(
             round=played.round,
             void=not played.closing.counts(self.federation.session),
             included=included,
@@ -172,21 +165,23 @@ class Coordinator:
             refusals=dict(members.refusals),
             complaints=dict(members.complaints),
         )
+        self._entries.append(entry)
+        return entry
 
     def _errors(self) -> dict[int, str]:
         """Return what went wrong with silos in the round under way."""
-        return dict(sorted({**self._carrier.traffic.errors, **self._refused}.items()))
+        return dict(sorted({**self._silos.traffic.errors, **self._refused}.items()))
 
     def _finish(self) -> None:
         """Hand the last table to all silos, and have each write its model."""
         left = set(range(len(self.federation.users)))
         for _ in range(self._patience):
-            self._carrier.traffic = Traffic()
-            left -= self._carrier.finish(left)
+            self._silos.traffic = Traffic()
+            left -= self._silos.finish(left)
             if not left:
                 return
         reasons = "; ".join(
-            f"silo {silo}: {why}" for silo, why in sorted(self._carrier.traffic.errors.items())
+            f"silo {silo}: {why}" for silo, why in sorted(self._silos.traffic.errors.items())
         )
         raise ProtocolError(
             f"the training is over, and {len(left)} silos have not written their models "
@@ -226,9 +221,3 @@ def _server(
     if isinstance(protection, CommitteeTable):
         return committee_server(protection, FileSpool(), closings, rosters)
     return Server(session, protection, closings)
-
-
-def _reasons(entry: RoundEntry) -> str:
-    said = [f"silo {silo}: {why}" for silo, why in sorted(entry.errors.items())]
-    said += [f"member {member}: {why}" for member, why in sorted(entry.refusals.items())]
-    return "; ".join(said) or "nobody gave a reason"
