@@ -9,6 +9,7 @@ import pytest
 
 from fedmf.cli.train import _next_directory
 from tests.cli.command import SMALL, Trained, run
+from tests.store.disk import Disk
 
 PAILLIER = ["--protection", "paillier", "--key-bits"]
 
@@ -153,11 +154,8 @@ def test_names_with_brackets_are_shown_as_they_are() -> None:
 
 
 def test_a_full_disk_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    ran = run("train", *SMALL, "--protection", "none")
+    with Disk(monkeypatch).full():
+        ran = run("train", *SMALL, "--protection", "none")
     assert ran.status == 40
     assert "No space left on device" in ran.error
     assert "Traceback" not in ran.err

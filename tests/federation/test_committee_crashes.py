@@ -23,13 +23,10 @@ from fedmf.federation import (
 from fedmf.federation.checkpoints import Checkpoints
 from fedmf.protocol.committee.exchange import AnswerReply
 from fedmf.protocol.framing import kind_of
+from tests.store.disk import Kill
 
 DATA = DataChoice("movielens-small", users=10, items=20)
 KEY = MasterSecret(bytes(range(32)))
-
-
-class Crash(BaseException):
-    """What a power failure does to a process."""
 
 
 def make(tmp_path: Path) -> tuple[TrainingPlan, RunDirectory]:
@@ -56,7 +53,7 @@ def crash_after_answers(answers: int, in_round: int, monkeypatch: pytest.MonkeyP
             if kind_of(reply) == AnswerReply.KIND:
                 seen += 1
                 if seen == 4 * (in_round - 1) + answers:
-                    raise Crash
+                    raise Kill
             yield member, reply
 
     monkeypatch.setattr(LocalEngine, "consult", dying)
@@ -70,7 +67,7 @@ def test_a_round_that_enough_members_answered_is_opened_after_the_crash(
     plan, run = make(tmp_path)
     with monkeypatch.context() as patched:
         crash_after_answers(answers, in_round, patched)
-        with pytest.raises(Crash):
+        with pytest.raises(Kill):
             train(plan, run)
     assert run.checkpoints.frozen(in_round) is not None
     whole = train(plan, None)
@@ -85,7 +82,7 @@ def test_a_round_that_too_few_answered_ends_the_session(
     plan, run = make(tmp_path)
     with monkeypatch.context() as patched:
         crash_after_answers(answers, 2, patched)
-        with pytest.raises(Crash):
+        with pytest.raises(Kill):
             train(plan, run)
     for _ in range(2):
         with pytest.raises(ProtocolError, match=f"only {answers} of the 3 members.*begin a new"):
@@ -98,11 +95,11 @@ def test_a_round_that_nobody_answered_is_void_and_repeated(
     plan, run = make(tmp_path)
 
     def die(*_: object) -> None:
-        raise Crash
+        raise Kill
 
     with monkeypatch.context() as patched:
         patched.setattr(Checkpoints, "keep_frozen", die)
-        with pytest.raises(Crash):
+        with pytest.raises(Kill):
             train(plan, run)
     _, training, heldout = DATA.load()
     result = train_locally(plan, KEY, training, heldout, run=RunDirectory.find(run.path))
@@ -122,10 +119,10 @@ def test_a_kill_while_the_frozen_round_is_removed_does_no_harm(
             if path.parent.name == "frozen":
                 (damaged,) = path.glob("*/about.json")
                 damaged.unlink()
-                raise Crash
+                raise Kill
             remove(path, ignore_errors=ignore_errors)
 
         patched.setattr(shutil, "rmtree", dying)
-        with pytest.raises(Crash):
+        with pytest.raises(Kill):
             train(plan, run)
     assert train(plan, RunDirectory.find(run.path)) == train(plan, None)

@@ -17,8 +17,10 @@ from fedmf.federation import (
     train_locally,
     trained_model,
 )
+from fedmf.federation.checkpoints import Checkpoints
 from fedmf.protocol import PROTECTIONS, fresh_key
 from tests.contracts.engine_contract import UNPROTECTED, Keyed
+from tests.store.disk import Disk, Kill
 
 DATA = DataChoice("movielens-small", users=10, items=20)
 
@@ -43,14 +45,10 @@ def keyed(request: pytest.FixtureRequest, weak_key: PrivateKey) -> Keyed:
     return Keyed(request.param, fresh)
 
 
-class Stop(BaseException):
-    """Stops a training the way a signal does."""
-
-
 def stop_after(rounds: int):  # type: ignore[no-untyped-def]
     def after_round(record: RoundRecord) -> None:
         if record.round == rounds:
-            raise Stop
+            raise Kill
 
     return after_round
 
@@ -62,7 +60,7 @@ def test_a_stopped_training_resumes_to_the_same_table(tmp_path: Path, keyed: Key
     whole = train_locally(plan, key, training, heldout)
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), key)
     for stop in (1, 3):
-        with pytest.raises(Stop):
+        with pytest.raises(Kill):
             train_locally(plan, key, training, heldout, run=run, after_round=stop_after(stop))
     found = RunDirectory.find(tmp_path / "run")
     again = found.described.plan(*found.described.ratings()[1:])
@@ -74,6 +72,45 @@ def test_a_stopped_training_resumes_to_the_same_table(tmp_path: Path, keyed: Key
     assert [path.name for path in kept] == ["snapshot-000000005"]
 
 
+@pytest.mark.parametrize("protection", ["none", "committee"])
+def test_killed_at_any_write_of_a_round(
+    tmp_path: Path, protection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frozen rounds, logs and checkpoints: whatever was written, the training goes on from it."""
+    _, training, heldout = DATA.load()
+    keyed = Keyed(protection, fresh_key(protection, 1024))
+    plan = make_plan(keyed, rounds=1)
+    whole = train_locally(plan, keyed.key, training, heldout).table_sha256
+    disk = Disk(monkeypatch)
+    for name in ("keep", "keep_frozen"):
+        monkeypatch.setattr(Checkpoints, name, disk.here(getattr(Checkpoints, name)))
+    for fatal in range(1, {"none": 7, "committee": 12}[protection]):
+        path = tmp_path / str(fatal)
+        RunDirectory.create(path, plan, DATA, (training, heldout), keyed.key)
+        with disk.of_another(), disk.dying(fatal), pytest.raises(Kill):
+            train_locally(plan, keyed.key, training, heldout, run=RunDirectory.find(path))
+        run = RunDirectory.find(path)
+        resumed = train_locally(plan, keyed.key, training, heldout, run=run)
+        assert resumed.table_sha256 == whole
+        lines = (path / "rounds.jsonl").read_text().splitlines()
+        assert [json.loads(line)["round"] for line in lines] == [0, 1]
+
+
+def test_a_full_disk_costs_no_round_that_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, training, heldout = DATA.load()
+    plan = make_plan(UNPROTECTED)
+    run = RunDirectory.create(tmp_path, plan, DATA, (training, heldout), None)
+    with pytest.raises(Kill):
+        train_locally(plan, None, training, heldout, run=run, after_round=stop_after(2))
+    with Disk(monkeypatch).full(), pytest.raises(RunDirectoryError, match="No space left"):
+        train_locally(plan, None, training, heldout, run=RunDirectory.find(tmp_path))
+    resumed = train_locally(plan, None, training, heldout, run=RunDirectory.find(tmp_path))
+    assert [record.round for record in resumed.rounds] == [1, 2, 3, 4]
+    assert resumed.table_sha256 == train_locally(plan, None, training, heldout).table_sha256
+
+
 def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
     plan = make_plan(UNPROTECTED)
@@ -81,7 +118,7 @@ def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
     for name, stops in (("whole", ()), ("stopped", (2, 3))):
         run = RunDirectory.create(tmp_path / name, plan, DATA, (training, heldout), None)
         for stop in stops:
-            with pytest.raises(Stop):
+            with pytest.raises(Kill):
                 train_locally(plan, None, training, heldout, run=run, after_round=stop_after(stop))
             with (run.path / "transcript.jsonl").open("a") as file:
                 file.write("half a li")
@@ -215,7 +252,7 @@ def test_a_shortened_transcript_is_refused(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
     plan = make_plan(UNPROTECTED)
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
-    with pytest.raises(Stop):
+    with pytest.raises(Kill):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
     os.truncate(run.path / "transcript.jsonl", 10)
     with pytest.raises(RunDirectoryError, match="shorter"):
@@ -229,7 +266,7 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
     _, training, heldout = DATA.load()
     plan = make_plan(UNPROTECTED)
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
-    with pytest.raises(Stop):
+    with pytest.raises(Kill):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(2))
     (run.path / "checkpoints" / "snapshot-000000003" / name).unlink()
     with pytest.raises(RunDirectoryError):
@@ -240,7 +277,7 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
     plan = make_plan(UNPROTECTED)
     run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
-    with pytest.raises(Stop):
+    with pytest.raises(Kill):
         train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
     path = run.path / "checkpoints" / "snapshot-000000002" / "server.bin"
     path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])

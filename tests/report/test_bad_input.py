@@ -12,6 +12,7 @@ from fedmf.errors import RunDirectoryError, SettingsError
 from fedmf.report import page, read_run, write_report
 from tests.report.conftest import AUDIT, change
 from tests.report.html import parse
+from tests.store.disk import Disk
 
 
 def test_an_unfinished_run_is_shown_as_far_as_it_is(unfinished: Path) -> None:
@@ -149,11 +150,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(
     page_file.write_text("the old one")
     names = sorted(path.name for path in run.iterdir())
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with Disk(monkeypatch).full(), pytest.raises(OSError, match="No space"):
         write_report(run)
     assert page_file.read_text() == "the old one"
     assert sorted(path.name for path in run.iterdir()) == names

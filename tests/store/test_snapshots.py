@@ -7,15 +7,12 @@ import pytest
 
 from fedmf.errors import RunDirectoryError
 from fedmf.store.snapshots import DIGESTS, Snapshots
+from tests.store.disk import Disk, Kill
 
 
 def keep(snapshots: Snapshots, content: bytes) -> None:
     with snapshots.next() as folder:
         (folder / "content").write_bytes(content)
-
-
-class Kill(BaseException):
-    """What a signal does."""
 
 
 def test_the_newest_snapshot_is_the_only_one(tmp_path: Path) -> None:
@@ -87,13 +84,9 @@ def test_a_full_disk_leaves_the_snapshot_before(
     snapshots = Snapshots(tmp_path / "state")
     keep(snapshots, b"old")
 
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", full)
-        with pytest.raises(RunDirectoryError, match="state cannot be written: No space left"):
-            keep(snapshots, b"new")
+    full = pytest.raises(RunDirectoryError, match="state cannot be written: No space left")
+    with Disk(monkeypatch).full(), full:
+        keep(snapshots, b"new")
     assert snapshots.glance("content") == b"old"
     assert len(list((tmp_path / "state").iterdir())) == 1
 

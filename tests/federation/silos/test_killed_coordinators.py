@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,8 @@ import pytest
 
 from fedmf.errors import MessageError, ProtocolError, RunDirectoryError, SettingsError
 from fedmf.federation.silos import Coordinator
-from tests.federation.silos.town import SILOS, Crash, Town
+from tests.federation.silos.town import SILOS, Town
+from tests.store.disk import Disk, Kill
 
 
 def crashing_exchange(at: int, *, after: int) -> Callable[[int, int], str]:
@@ -24,7 +24,7 @@ def crashing_exchange(at: int, *, after: int) -> Callable[[int, int], str]:
         del silo
         if exchange == at:
             if seen == after:
-                raise Crash
+                raise Kill
             seen += 1
         return "ok"
 
@@ -36,7 +36,7 @@ def crashing_exchange(at: int, *, after: int) -> Callable[[int, int], str]:
 def test_killed_in_any_exchange_of_a_committee(tmp_path: Path, at: int, after: int) -> None:
     """After 0, 2 and 3 of 4 replies; members that have answered do not answer otherwise."""
     town = Town(tmp_path)
-    with pytest.raises(Crash):
+    with pytest.raises(Kill):
         town.run(crashing_exchange(at, after=after))
     entries = town.run()
     assert town.tables() == {town.local_table()}
@@ -47,7 +47,7 @@ def test_killed_in_any_exchange_of_a_committee(tmp_path: Path, at: int, after: i
 def test_killed_in_any_exchange_without_a_committee(tmp_path: Path, at: int) -> None:
     """Silos repeat the upload that they made: none is ever protected twice in a round."""
     town = Town(tmp_path, protection="rlwe")
-    with pytest.raises(Crash):
+    with pytest.raises(Kill):
         town.run(crashing_exchange(at, after=3))
     town.run(lambda exchange, silo: "gone" if (exchange, silo) == (at + 1, 2) and at < 3 else "ok")
     assert town.tables() == {town.local_table({at + 1: {2}} if at < 3 else None)}
@@ -59,43 +59,21 @@ def test_killed_at_any_write(
 ) -> None:
     """What nobody may hear of before it is on disk is not heard of; the rest is done again."""
     town = Town(tmp_path, protection=protection, rounds=1)
-    write, writes, fatal, in_silo, crashes = os.fsync, 0, 0, False, 0
-
-    def dying(descriptor: int) -> None:
-        nonlocal writes
-        write(descriptor)
-        if not in_silo:
-            writes += 1
-            if writes == fatal:
-                raise Crash
-
+    disk, deaths = Disk(monkeypatch), []
     exchange = town.transport.exchange
 
     def in_another_process(requests: Any, *, seconds: float) -> Any:
-        nonlocal in_silo
         replies = exchange(requests, seconds=seconds)
         while True:
-            in_silo = True
-            try:
+            with disk.of_another():
                 one = next(replies, None)
-            finally:
-                in_silo = False
             if one is None:
                 return
             yield one
 
-    monkeypatch.setattr(os, "fsync", dying)
     monkeypatch.setattr(town.transport, "exchange", in_another_process)
-    while True:
-        # Each run lives one write longer than the one before it, so that all of them are hit.
-        writes, fatal = 0, fatal + 1
-        try:
-            town.run()
-        except Crash:
-            crashes += 1
-        else:
-            break
-    assert crashes > 10
+    disk.outlive(town.run, lambda: deaths.append(1))
+    assert len(deaths) > 10
     assert town.tables() == {town.local_table()}
     lines = (town.coordinator_folder / "rounds.jsonl").read_text().splitlines()
     assert [f'"round": {k}' in line for k, line in enumerate(lines, 1)] == [True, True]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ import pytest
 from fedmf.errors import ProtocolError, RunDirectoryError
 from fedmf.federation.silos import CoordinatorSettings, Silo
 from fedmf.federation.silos.messages import Bundle, Part
-from tests.federation.silos.town import Crash, Town
+from tests.federation.silos.town import Town
+from tests.store.disk import Disk
 
 # Keys, then uploads, review and answers three times, then the end.
 EXCHANGES = 11
@@ -90,44 +90,28 @@ def test_a_committee_begins_with_all_silos_or_with_as_many_as_its_coordinator_sa
 
 def test_a_kill_at_any_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was written until then, the silo that is opened again answers as if nothing was."""
-    write, writes = os.fsync, 0
-    fatal = 0
-
-    def dying(descriptor: int) -> None:
-        nonlocal writes
-        write(descriptor)
-        writes += 1
-        if writes == fatal:
-            raise Crash
-
+    disk, deaths = Disk(monkeypatch), []
     town = Town(tmp_path, protection="rlwe", rounds=1)
-    crashes = 0
 
     class Stubborn:
         """Delivers each message until its silo has lived to answer it, dying one write later."""
 
         def exchange(self, requests: Any, *, seconds: float) -> Any:
-            nonlocal writes, fatal, crashes
             del seconds
             for silo, request in requests.items():
-                fatal = 0 if silo != 1 else 1
-                while True:
-                    writes = 0
-                    try:
-                        reply = town.transport.silo(silo).respond(request)
-                    except Crash:
-                        crashes += 1
-                        fatal += 1
-                        town.transport.kill(silo)
-                    else:
-                        break
-                fatal = 0
-                yield silo, reply
 
-    monkeypatch.setattr(os, "fsync", dying)
+                def answer(silo: int = silo, request: bytes = request) -> bytes:
+                    return town.transport.silo(silo).respond(request)
+
+                def died(silo: int = silo) -> None:
+                    deaths.append(silo)
+                    town.transport.kill(silo)
+
+                yield silo, disk.outlive(answer, died) if silo == 1 else answer()
+
     town.transport.exchange = Stubborn().exchange  # type: ignore[method-assign]
     town.run()
-    assert crashes > 30
+    assert len(deaths) > 30
     assert town.tables() == {town.local_table()}
 
 
@@ -140,11 +124,7 @@ def test_an_upload_that_cannot_be_kept_does_not_leave(
     request = fresh.transport.asked[0][0]
     silo = fresh.transport.silo(0)
 
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", full)
+    with Disk(monkeypatch).full():
         for _ in range(2):
             with pytest.raises(RunDirectoryError, match="cannot be written: No space left"):
                 silo.respond(request)

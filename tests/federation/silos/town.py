@@ -43,10 +43,6 @@ started again.
 """
 
 
-class Crash(BaseException):
-    """What a power failure does to a process."""
-
-
 def all_is_well(exchange: int, silo: int) -> str:
     """Let everything arrive."""
     del exchange, silo
