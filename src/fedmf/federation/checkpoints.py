@@ -106,6 +106,7 @@ class Checkpoints:
         RunDirectoryError
             It is damaged, or of another owner.
         """
+        self._transcribed = 0
         folder = self._checkpoints.newest()
         if folder is None:
             self._rounds.cut(None)
@@ -116,11 +117,12 @@ class Checkpoints:
             if about["owner"] != self._owner:
                 raise RunDirectoryError(f"the checkpoint {folder} is of another session")
             self._transcript.cut(about["transcript"])
+            self._rounds.cut(about["rounds"])
             return Checkpoint(
                 folder,
                 (folder / _SERVER).read_bytes(),
                 read_pieces(folder / _CLOSINGS),
-                [json.loads(line) for line in self._rounds.cut(about["rounds"])],
+                [json.loads(line) for line in self._rounds.read(about["rounds"])],
             )
 
     def frozen(self, round_number: int) -> FrozenRound | None:

@@ -12,6 +12,8 @@ from fedmf.errors import RunDirectoryError
 from fedmf.store.atomic import make_durable
 from fedmf.store.faults import reading, writing
 
+_PIECE = 2**20
+
 
 class Place(TypedDict):
     """A place in a log, to be written into a snapshot."""
@@ -56,23 +58,18 @@ class LineLog:
             self._digest.update(data)
         return Place(bytes=self._bytes, sha256=self._digest.hexdigest())
 
-    def cut(self, place: Place | None) -> list[str]:
-        """Cut off what is behind a place; None: everything. Return the lines before it.
+    def cut(self, place: Place | None) -> None:
+        """Cut off what is behind a place; None: everything.
 
         Raises
         ------
         RunDirectoryError
-            They are not what was written.
+            What is before it is not what was written.
         """
-        if place is None:
-            with writing(self._path):
-                self._path.unlink(missing_ok=True)
-            return []
-        lines = self.read(place)
+        self._check(place or Place(bytes=0, sha256=hashlib.sha256().hexdigest()))
         if self._path.exists():
             with writing(self._path):
-                os.truncate(self._path, place["bytes"])
-        return lines
+                os.truncate(self._path, self._bytes)
 
     def read(self, place: Place) -> list[str]:
         """Return the lines before a place.
@@ -82,14 +79,23 @@ class LineLog:
         RunDirectoryError
             They are not what was written.
         """
-        with reading(self._path):
-            data = b""
-            if place["bytes"]:
-                with self._path.open("rb") as file:
-                    data = file.read(place["bytes"])
-            if len(data) < place["bytes"]:
-                raise RunDirectoryError(f"{self._path} is shorter than it was")
-            self._bytes, self._digest = len(data), hashlib.sha256(data)
+        self._check(place)
+        if not self._bytes:
+            return []
+        with reading(self._path), self._path.open("rb") as file:
+            return file.read(self._bytes).decode().splitlines()
+
+    def _check(self, place: Place) -> None:
+        """Read up to a place, a piece at a time: a log may be larger than the memory."""
+        self._bytes, self._digest = 0, hashlib.sha256()
+        if not place["bytes"]:
+            return
+        with reading(self._path), self._path.open("rb") as file:
+            while self._bytes < place["bytes"]:
+                data = file.read(min(place["bytes"] - self._bytes, _PIECE))
+                if not data:
+                    raise RunDirectoryError(f"{self._path} is shorter than it was")
+                self._bytes += len(data)
+                self._digest.update(data)
             if self._digest.hexdigest() != place["sha256"]:
                 raise ValueError("it does not match its SHA-256")
-            return data.decode().splitlines()
