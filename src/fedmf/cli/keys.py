@@ -41,12 +41,12 @@ def participant(
     ] = DEFAULT_SUITE,
     as_json: Json = False,
 ) -> None:
-    """Make a participant's keys, and the public key bundle to send to whoever convenes."""
+    """Make a participant's keys, and the public key bundle to send to the convener."""
     _make_keys(PersonalKeys.fresh("participant", name, suite=suite), out, as_json=as_json)
 
 
 def member(name: Name, out: NewFolder, as_json: Json = False) -> None:
-    """Make a committee member's keys, and the public key bundle to send to whoever convenes."""
+    """Make a committee member's keys, and the public key bundle to send to the convener."""
     _make_keys(PersonalKeys.fresh("member", name), out, as_json=as_json)
 
 
@@ -107,7 +107,7 @@ def charter(
 
 def accept(
     directory: Annotated[
-        Path, typer.Argument(metavar="DIRECTORY", help="The folder that whoever convenes sent.")
+        Path, typer.Argument(metavar="DIRECTORY", help="The folder that the convener sent.")
     ],
     key: Annotated[
         Path, typer.Option(metavar="FILE", help="Your keys.json, or the folder it lies in.")
@@ -165,7 +165,7 @@ def _make_keys(personal: PersonalKeys, out: Path, *, as_json: bool) -> None:
         },
         [
             f"keys of {bundle.role} {bundle.name}, secret: {out / KEYS}",
-            f"public key bundle, to send to whoever convenes: {out / BUNDLE}",
+            f"public key bundle, to send to the convener: {out / BUNDLE}",
             f"fingerprint of the bundle, to compare by voice: {bundle.fingerprint}",
         ],
         as_json=as_json,

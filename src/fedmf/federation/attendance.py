@@ -12,7 +12,7 @@ from fedmf.errors import SettingsError
 class Attendance:
     """When participants come and go; rounds count from 1 and leave out set-up and void ones.
 
-    Whoever is not named is there from the set-up to the end.
+    Participants that are not named are there from the set-up to the end.
 
     Raises
     ------
@@ -43,7 +43,7 @@ class Attendance:
             raise SettingsError("; ".join(problems))
 
     def present(self, cohort: Iterable[int], round_number: int, left: frozenset[int]) -> list[int]:
-        """Return who takes part in a round, ascending: of the cohort, and whoever wants to leave.
+        """Return who takes part in a round, ascending: of the cohort, and those who want to leave.
 
         Parameters
         ----------

@@ -27,7 +27,7 @@ class DataChoice(JsonFields):
     """Name of bundled ratings or a path; see `fedmf.load_ratings`."""
     users: int | None = None
     items: int | None = None
-    """Use the first so many users and the so many most rated items; None: all."""
+    """Use only this many users, the first ones, and this many items, the most rated; None: all."""
     holdout: float = 0.2
     """Share of the ratings held back for measuring, from 0 to below 1."""
     split: str = "random"

@@ -3,7 +3,7 @@
 ::
 
     KEYS       keys.json          secret keys, mode 0600
-               card.json          the public key bundle, to send to whoever convenes
+               card.json          the public key bundle, to send to the convener
     DIRECTORY  charter.json       all of it is public
                roster-N.json      version N of the roster, from 2 on
                cards/             member-N.json, participant-N.json
@@ -77,7 +77,7 @@ def read_bundle(path: Path) -> PublicKeyBundle:
     MessageError
         The file is missing, or no bundle that its own key signed.
     KeyMaterialError
-        A key on it is none.
+        A key in it is not valid.
     """
     path = path / BUNDLE if path.is_dir() else path
     return PublicKeyBundle.from_bytes(read_public(path, Format.BUNDLE.kind), str(path))
@@ -217,8 +217,8 @@ def read_enrolment(folder: Path) -> Enrolment:
 def keep_signed_version(folder: Path, directory: KeyDirectory) -> None:
     """Make durable, before a member's signature leaves, which version of the roster it signs.
 
-    With two rosters of one version, each signed, whoever hands them out could show either to whom
-    it wants.
+    With two rosters of one version, each signed, those who hand them out could show either one to
+    anybody.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class TrainingPlan:
     SettingsError
         A cohort larger than the federation, or more raters asked for than there are users.
     WordSizeError
-        No word size holds the sum of so many contributions, or the noise of so many uploads.
+        No word size holds the sum of all contributions, or the noise of all uploads.
     """
 
     settings: TrainingSettings
@@ -291,7 +291,7 @@ def _download(settings: TrainingSettings, groups: Sequence[RowGroup]) -> Downloa
 
 
 def _raters_group(items: int) -> RowGroup:
-    # Of items, and yet uploaded whole: the counts alone decide which other rows may be.
+    # Of items, and yet uploaded whole: the counts decide which other rows may be uploaded.
     return RowGroup(
         name=RATERS,
         rows=items,

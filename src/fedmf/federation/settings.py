@@ -49,7 +49,7 @@ class TrainingSettings(JsonFields):
     upload: str = "full"
     """``"full"``: all items, which hides what a participant rated. ``"slices"``: all items of one
     public slice of them after the other, which hides it as well, in a fraction of the bytes of a
-    round and with more rounds. ``"part"``: the rated items alone, which shows the server which ones
+    round and with more rounds. ``"part"``: only the rated items, which shows the server which ones
     they are."""
     committee: int = 4
     threshold: int = 3
@@ -85,13 +85,13 @@ class TrainingSettings(JsonFields):
     None: random."""
     min_raters: int = 3
     """Rows of items with fewer raters never leave a participant; above 1 a set-up round counts the
-    raters first. With 1 every item takes part, as in the paper, and whoever opens the table sees
+    raters first. With 1 every item takes part, as in the paper, and those who open the table see
     single raters' contributions."""
     slices: int | None = None
     """Upload `slices`: how many; None: 8."""
     download_bits: int | None = None
     """Where the table is opened before it is sent (protection none, or a committee whose server
-    opens): rows of items come in so many bits a value, 4 to 12, and participants go on with what
+    opens): rows of items come in this many bits a value, 4 to 12, and participants go on with what
     these stand for. None: exactly."""
 
     def __post_init__(self) -> None:
@@ -126,7 +126,7 @@ class TrainingSettings(JsonFields):
         if self.download_bits is not None:
             problems += self._problems_of_downloads()
         if self.upload == "slices" and self.cohort is not None:
-            # Whoever is new to a slice waits for enough others that are, and draws would part them.
+            # Newcomers to a slice wait for enough others, and draws would part them.
             problems.append("upload slices takes everybody in every round: leave cohort out")
         try:
             ReplicatedSharing(self.committee, self.threshold)

@@ -87,7 +87,7 @@ class JsonDocument(JsonFields):
         MessageError
             They are not those of a public document of this kind.
         KeyMaterialError
-            They are not those of a secret document of this kind, or a key in it is none.
+            They are not those of a secret document of this kind, or a key in it is not valid.
         """
         if cls.NAMES_FORMAT and (found := format_of(data)) is not cls.FORMAT:
             is_what = "no document of fedmf" if found is None else found.kind

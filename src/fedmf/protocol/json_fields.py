@@ -7,7 +7,7 @@ type of a field                             in JSON
 ``float``                                   a finite number
 ``bytes``                                   a text of hexadecimal digits
 ``X | None``                                null, or as X
-``tuple[X, ...]``, ``tuple[X, Y]``          a list, or a list of just so many
+``tuple[X, ...]``, ``tuple[X, Y]``          a list, the second of exactly two values
 a subclass of `JsonFields`                  an object with its fields
 ``Annotated[X, ...]``                       as its `Spelling` says; see also `OMITTED`, `Named`
 ==========================================  ===================================================

@@ -57,7 +57,7 @@ class Session(JsonDocument):
     participants: int
     """Number of participants; their ids are 0 to participants - 1."""
     rounds: int
-    """Number of rounds planned; the words hold the sums of so many and no more."""
+    """Number of rounds planned; the words hold the sums of this many and no more."""
     public_key: Annotated[int, _HEXADECIMAL] | None
     """Paillier's n; None where the protection has no public key."""
     learning_sha256: bytes
@@ -79,7 +79,7 @@ class Session(JsonDocument):
             problems.append("a table has at least one group")
         if not 1 <= self.participants < 2**32:
             problems.append("a session has 1 to 2^32 - 1 participants")
-        # The table after the last round is that of round R + 1, and has to fit into 32 bits, too.
+        # The table after the last round is that of round R + 1, which also has to fit into 32 bits.
         if not 1 <= self.rounds < 2**32 - 1:
             problems.append("a session has 1 to 2^32 - 2 rounds")
         if self.protection in ("rlwe", "committee") and self.upload == "part":
@@ -118,7 +118,7 @@ class Session(JsonDocument):
 
     @property
     def last_round(self) -> int:
-        """The largest number that a round may have; under a committee void rounds count, too."""
+        """The largest number that a round may have; under a committee void rounds also count."""
         return self.rounds if self.committee is None else 2**32 - 3
 
     @cached_property

@@ -209,7 +209,7 @@ def test_a_check_value_is_for_rlwe_and_due_there(tmp_path: Path) -> None:
     for wrong in (None, bytes(15)):
         with pytest.raises(SettingsError, match="needs the check value"):
             replace(lattice, key_check=wrong)
-    with pytest.raises(SettingsError, match="for protection rlwe alone"):
+    with pytest.raises(SettingsError, match="only protection rlwe has a check value"):
         replace(Town(tmp_path / "none", protection="none").federation, key_check=bytes(16))
 
 

@@ -89,7 +89,7 @@ class Federation(JsonDocument):
                     f"{CHECK_BYTES} bytes; fedmf keys shared FILE makes the key and prints it"
                 )
         elif self.key_check is not None:
-            problems.append("a check value of a key is for protection rlwe alone")
+            problems.append("only protection rlwe has a check value of a key")
         if problems:
             raise SettingsError("; ".join(problems))
         if self.plan.session != self.session:
@@ -197,7 +197,7 @@ class Federation(JsonDocument):
 
 
 def user_codes(users: Sequence[int]) -> tuple[NDArray[np.int32], ...]:
-    """Return the user codes of silos that own so many users each; they go on from silo to silo.
+    """Return the user codes of silos from how many users each owns; codes go on from silo to silo.
 
     Raises
     ------

@@ -107,9 +107,9 @@ class CoordinatorSettings(OwnSettings):
     patience: int = 3
     """How many times it asks before it gives up."""
     begin_with: int | None = None
-    """Under a committee: so many silos have to be there in the first round; None: all that it asks.
-    Members let first uploads pass in batches alone, so that a silo that misses the first round is
-    left out until enough others come with it."""
+    """Under a committee: this many silos have to be there in the first round; None: all that it
+    asks. Members let first uploads pass only in batches, so that a silo that misses the first round
+    is left out until enough others come with it."""
 
     def __post_init__(self) -> None:
         if not self.seconds > 0 or self.patience < 1:

@@ -1,4 +1,4 @@
-"""The roles of whoever enrolled: made from what an enrolment holds."""
+"""The roles of a participant or member, made from its enrolment."""
 
 from __future__ import annotations
 

@@ -24,14 +24,14 @@ ROSTER_LABEL = "roster"
 class Charter(JsonDocument):
     """What every participant and member pins by its SHA-256 before the first round.
 
-    Whoever lets somebody else, above all the server, put keys in here has no protection at all.
+    Nobody is protected if somebody else, above all the server, chooses the keys in here.
 
     Raises
     ------
     SettingsError
         Keys and terms that do not fit each other; all problems at once.
     KeyMaterialError
-        A key that is none.
+        A key that is not valid.
     """
 
     FORMAT = Format.CHARTER

@@ -1,7 +1,7 @@
 """The key directory: all that is public about who takes part, for everybody to have a copy of.
 
 It holds the charter, the later versions of the roster, the public key bundles of the people behind
-the keys, and the reader secret in envelopes. Whoever hands it around can do no harm with it:
+the keys, and the reader secret in envelopes. Those who hand it around can do no harm with it:
 participants and members go by the charter's fingerprint, which they compared, and by t members'
 signatures.
 """
@@ -81,8 +81,8 @@ class KeyDirectory:
     ) -> KeyDirectory:
         """Return the key directory of a new federation.
 
-        Whoever calls this knows the reader secret. So it is one of the participants, and never
-        whoever runs the server.
+        The caller knows the reader secret. So it is one of the participants, and never the one
+        that runs the server.
 
         Parameters
         ----------

@@ -130,7 +130,7 @@ class Enrolment(SecretMaterial):
         if keys.signing_key.public not in listed:
             raise KeyMaterialError(
                 f"the key of {keys.name!r} is not among the {keys.role}s' keys of this charter and "
-                "its newest roster: send its public key bundle to whoever convenes, and accept "
+                "its newest roster: send its public key bundle to the convener, and accept "
                 "what comes back"
             )
         number = listed.index(keys.signing_key.public)
@@ -158,7 +158,7 @@ class Enrolment(SecretMaterial):
         if self.keys.role == "participant" and directory.newest.keys[self.number] is None:
             raise ProtocolError(
                 f"participant {self.number} is not in version {version} of the roster any more; "
-                "whoever comes back makes new keys and gets a new number"
+                "to come back, make new keys and get a new number"
             )
         reader = _reader(directory, self.keys, self.number, sealed)
         return Enrolment(self.keys, self.number, self.charter, directory.rosters, reader)
@@ -192,8 +192,8 @@ class Enrolment(SecretMaterial):
     def signed(self, directory: KeyDirectory) -> KeyDirectory:
         """Return the key directory with this member's signature under its proposal.
 
-        A member signs one roster of each version and no other. Whoever calls this sees to that
-        first, with something durable.
+        A member signs one roster of each version and no other. The caller sees to that first,
+        with something durable.
 
         Raises
         ------

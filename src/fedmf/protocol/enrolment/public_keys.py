@@ -32,7 +32,7 @@ class UnsignedBundle(JsonDocument):
     SettingsError
         A name that cannot be printed, or an envelope key that does not fit the role.
     KeyMaterialError
-        A key that is none.
+        A key that is not valid.
     """
 
     FORMAT = Format.BUNDLE
@@ -77,7 +77,7 @@ class PublicKeyBundle(UnsignedBundle):
     """By the signature key, over everything else."""
 
     def __post_init__(self) -> None:
-        # Which checks all the rest, too.
+        # Which also checks all the rest.
         content = UnsignedBundle(
             self.role, self.name, self.signature_key, self.envelope_key, self.suite
         )

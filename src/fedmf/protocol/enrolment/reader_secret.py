@@ -32,7 +32,7 @@ def reader_envelope_key(reader: MasterSecret, charter_suite: str) -> EnvelopeKey
 class SealedReader(JsonDocument):
     """The reader secret of one version of the roster, sealed for one participant.
 
-    Whoever sealed it does not matter: the secret has to fit the reader key of the roster, which
+    It does not matter who sealed it: the secret has to fit the reader key of the roster, which
     participants compare or members sign.
     """
 

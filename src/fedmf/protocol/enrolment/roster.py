@@ -20,7 +20,7 @@ class Roster:
     SettingsError
         A version below 1, or no reader key.
     KeyMaterialError
-        A key that is none.
+        A key that is not valid.
     """
 
     version: int
@@ -31,7 +31,7 @@ class Roster:
     number, above all what it has contributed, belongs to its first owner."""
     reader_key: bytes
     """Public envelope key whose secret half the participants of this version share. It changes with
-    every version, so that whoever has left reads nothing that comes after."""
+    every version, so that those who have left read nothing that comes after."""
 
     def __post_init__(self) -> None:
         if self.version < 1:

@@ -1,4 +1,4 @@
-"""Versions of the roster, each signed by members alone, and the chain that they make."""
+"""Versions of the roster, signed by nobody but members, and the chain that they make."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def sign_roster(
     """Return a member's signature under the next version of the roster.
 
     A member signs after it has seen, outside of this software, that every key belongs to whom it
-    is said to belong to. The server's word is never enough: whoever lets it name participants
-    gives it sybils, and with them everything.
+    is said to belong to. The server's word is never enough: if it may name participants,
+    it adds some of its own, and learns everything.
 
     Raises
     ------
     ProtocolError
         It may not follow on `previous`; see `RosterChain.check_next`.
     KeyMaterialError
-        Its reader key is none.
+        Its reader key is not valid.
     """
     _check_succession(roster, previous, charter)
     parts = (charter.roster_digest(previous), charter.roster_digest(roster))
@@ -91,7 +91,7 @@ class RosterChain:
         return self._versions[number - 1]
 
     def check_next(self, roster: Roster) -> None:
-        """Check that a roster may be the next version, whoever signs it.
+        """Check that a roster may be the next version, if members sign it.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class RosterChain:
             It is not the one after the newest, has the reader key of an earlier version, gives a
             number to another key, lists a key twice, or lists a key that has left.
         KeyMaterialError
-            Its reader key is none.
+            Its reader key is not valid.
         """
         _check_succession(roster, self.newest, self._charter)
         if roster.reader_key in {version.reader_key for version in self._versions}:
@@ -110,7 +110,7 @@ class RosterChain:
             numbers = sorted(roster.keys.index(key) for key in back)
             raise ProtocolError(
                 f"number {numbers[0]} of version {roster.version} of the roster has a key that has "
-                "left before; whoever comes back makes new keys"
+                "left before; to come back, make new keys"
             )
 
     def adopt(self, signed: SignedRoster) -> None:

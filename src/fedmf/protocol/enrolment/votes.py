@@ -47,7 +47,7 @@ def check_votes(
     Raises
     ------
     MessageError
-        Too few, somebody twice, somebody unknown, or a signature that is none.
+        Too few, one member twice, an unknown member, or a signature that does not fit.
     """
     signed = {vote.member for vote in votes}
     if len(signed) != len(votes) or not signed <= set(range(charter.terms.members)):
