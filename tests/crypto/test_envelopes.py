@@ -190,18 +190,6 @@ def test_what_is_no_key_of_ml_kem_is_refused() -> None:
         EnvelopePublicKey(public, suite=HYBRID)
 
 
-@both
-@pytest.mark.parametrize("length", [0, 31, 33, 96])
-def test_secrets_of_another_length_are_refused(suite: str, length: int) -> None:
-    with pytest.raises(KeyMaterialError, match=f"has 32 bytes, this one {length}$"):
-        EnvelopeKey(bytes(length), suite=suite)
-
-
-def test_secrets_that_are_not_bytes_are_refused() -> None:
-    with pytest.raises(TypeError, match="is bytes, not str"):
-        EnvelopeKey("0" * 32)  # type: ignore[arg-type]
-
-
 def test_an_unknown_suite_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'x25519'"):
         EnvelopeKey.fresh("x25519x")

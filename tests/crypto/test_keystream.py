@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from fedmf.crypto.keystream import Keystream
-from fedmf.errors import KeyMaterialError
 
 # NIST SP 800-38A, F.5.5 (CTR-AES256.Encrypt): key, initial counter, and the first two output blocks
 # as plaintext XOR ciphertext.
@@ -36,17 +35,6 @@ def test_what_is_filled_is_what_is_taken(length: int) -> None:
 def test_a_stream_starts_at_any_step_of_the_counter() -> None:
     whole = Keystream(NIST_KEY).take(200).tobytes()
     assert Keystream(NIST_KEY, skipped=48).take(152).tobytes() == whole[48:]
-
-
-@pytest.mark.parametrize("length", [0, 16, 31, 33])
-def test_a_key_of_another_length_is_refused(length: int) -> None:
-    with pytest.raises(KeyMaterialError, match=f"has 32 bytes, this one {length}$"):
-        Keystream(bytes(length))
-
-
-def test_a_key_that_is_not_bytes_is_refused() -> None:
-    with pytest.raises(TypeError, match="is bytes, not str"):
-        Keystream("0" * 32)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("skipped", [-16, 8])

@@ -3,12 +3,15 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from gmpy2 import mpz
 
 from fedmf.crypto.envelopes import EnvelopeKey
 from fedmf.crypto.keystream import Keystream
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.prime_square import FixedBase, PrimeSquare
 from fedmf.crypto.randomness import KeyRandomness
@@ -16,6 +19,7 @@ from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.crypto.signatures import SigningKey
+from fedmf.errors import KeyMaterialError
 
 SECRETS: dict[str, Callable[[PrivateKey], SecretMaterial]] = {
     "PrivateKey": lambda key: key,
@@ -28,8 +32,16 @@ SECRETS: dict[str, Callable[[PrivateKey], SecretMaterial]] = {
     "SmallFactor": lambda _: RlweKey.from_seed(bytes(32)).factor(),
     "SigningKey": lambda _: SigningKey(bytes(32)),
     "EnvelopeKey": lambda _: EnvelopeKey(bytes(32)),
+    "MasterSecret": lambda _: MasterSecret(bytes(32)),
     "ShareSum": lambda _: ShareSum.from_seeds([[bytes(32)]], 1, 2),
     "PrimeSquare": lambda key: PrimeSquare(key.numbers.p, key.numbers.q, key.numbers.h, 1),
+}
+OF_32_BYTES: dict[str, Callable[[bytes], object]] = {
+    "Keystream": Keystream,
+    "SigningKey": SigningKey,
+    "MasterSecret": MasterSecret,
+    "EnvelopeKey": EnvelopeKey,
+    "EnvelopeKey of the hybrid": partial(EnvelopeKey, suite="mlkem768-x25519"),
 }
 WAYS_OUT: dict[str, Callable[[SecretMaterial], object]] = {
     "oldest pickle": lambda secret: pickle.dumps(secret, 0),
@@ -58,3 +70,18 @@ def test_secrets_print_their_type_alone(name: str, key: PrivateKey) -> None:
 @pytest.mark.parametrize("name", SECRETS)
 def test_secrets_compare_by_identity(name: str, key: PrivateKey) -> None:
     assert type(SECRETS[name](key)).__eq__ is object.__eq__
+
+
+@pytest.mark.parametrize("length", [0, 16, 31, 33, 64, 96])
+@pytest.mark.parametrize("make", OF_32_BYTES.values(), ids=OF_32_BYTES)
+def test_secrets_of_another_length_are_refused(
+    make: Callable[[bytes], object], length: int
+) -> None:
+    with pytest.raises(KeyMaterialError, match=f"has 32 bytes, this one {length}$"):
+        make(bytes(length))
+
+
+@pytest.mark.parametrize("make", OF_32_BYTES.values(), ids=OF_32_BYTES)
+def test_secrets_that_are_not_bytes_are_refused(make: Callable[[Any], object]) -> None:
+    with pytest.raises(TypeError, match="is bytes, not str"):
+        make("0" * 32)

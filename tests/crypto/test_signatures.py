@@ -143,14 +143,3 @@ def test_bytes_give_the_same_key_back() -> None:
 def test_fresh_keys_differ() -> None:
     keys = {SigningKey.fresh().public, SigningKey.fresh(KeyRandomness()).public}
     assert len(keys | {KEY.public}) == 3
-
-
-@pytest.mark.parametrize("length", [0, 31, 33, 64])
-def test_secrets_of_another_length_are_refused(length: int) -> None:
-    with pytest.raises(KeyMaterialError, match=f"has 32 bytes, this one {length}$"):
-        SigningKey(bytes(length))
-
-
-def test_secrets_that_are_not_bytes_are_refused() -> None:
-    with pytest.raises(TypeError, match="is bytes, not str"):
-        SigningKey("0" * 32)  # type: ignore[arg-type]
