@@ -31,13 +31,13 @@ class Attacked(NamedTuple):
     """Who attacked, with what it holds."""
 
 
-class Question(NamedTuple):
-    """What an attack asks."""
+class Aim(NamedTuple):
+    """What an attack is after."""
 
     attack: str
     """Its name, as in docs/explanation/attacks.md."""
     target: str
-    """What it is after."""
+    """What it wants to find out."""
     metric: str
     """What its figure measures."""
 
@@ -54,7 +54,7 @@ class Row:
     attack: str
     target: str
     metric: str
-    """See `Question`."""
+    """See `Aim`."""
     value: float
     low: float
     high: float
@@ -72,7 +72,7 @@ class Row:
     def of(
         cls,
         attacked: Attacked,
-        question: Question,
+        aim: Aim,
         found: Interval,
         *,
         chance: float,
@@ -83,7 +83,7 @@ class Row:
         """Return the row of a figure, which has the sample of its interval unless `n` is given."""
         figures = (found.value, found.low, found.high, chance)
         sample = found.n if n is None else n
-        return cls(*attacked, *question, *figures, sample, setting, note)
+        return cls(*attacked, *aim, *figures, sample, setting, note)
 
     @property
     def succeeded(self) -> bool:

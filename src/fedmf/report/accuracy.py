@@ -41,19 +41,14 @@ def accuracy(run: Run) -> Markup:
 
 
 def _chart(run: Run, title: str, measure: str) -> Markup:
-    curves, levels = [], []
-    if run.result is not None:
-        points = _points(run.result.unprotected, measure)
-        if points:
-            curves.append(Curve("the same, unprotected", "unprotected", points))
-        levels = [
-            Level(f"{BASELINES[name]}, pooled data", name.replace("_", "-"), value)
-            for name, value in run.result.baselines.get(measure, {}).items()
-            if name in BASELINES
-        ]
-    own = f"this run ({run.settings.protection})"
-    curves.append(Curve(own, "own", _points(run.rounds, measure)))
-    return line_chart(title, curves, levels)
+    levels = [
+        Level(f"{BASELINES[name]}, pooled data", name.replace("_", "-"), value)
+        for name, value in run.baselines.get(measure, {}).items()
+        if name in BASELINES
+    ]
+    own = Curve(run.label, "own", _points(run.rounds, measure))
+    other = Curve("the same, unprotected", "unprotected", _points(run.unprotected, measure))
+    return line_chart(title, [other, own] if other.points else [own], levels)
 
 
 def _points(records: Sequence[RoundRecord], measure: str) -> list[tuple[int, float]]:
@@ -64,17 +59,13 @@ def _points(records: Sequence[RoundRecord], measure: str) -> list[tuple[int, flo
 def _predictors(run: Run) -> Markup:
     if not math.isfinite(run.rounds[-1].rmse):
         return joined()
-    rows = [(f"this run ({run.settings.protection})", run.rounds[-1].rmse, run.rounds[-1].mae)]
-    if run.result is not None:
-        rows += [
-            ("the same, unprotected", one.rmse, one.mae) for one in run.result.unprotected[-1:]
-        ]
-        errors = run.result.baselines
-        rows += [
-            (f"{label}, pooled data", errors["rmse"][name], errors["mae"][name])
-            for name, label in BASELINES.items()
-            if all(name in errors.get(measure, {}) for measure in ("rmse", "mae"))
-        ]
+    rows = [(run.label, run.rounds[-1].rmse, run.rounds[-1].mae)]
+    rows += [("the same, unprotected", one.rmse, one.mae) for one in run.unprotected[-1:]]
+    rows += [
+        (f"{label}, pooled data", run.baselines["rmse"][name], run.baselines["mae"][name])
+        for name, label in BASELINES.items()
+        if all(name in run.baselines.get(measure, {}) for measure in ("rmse", "mae"))
+    ]
     return table(
         f"After round {run.rounds[-1].round}",
         ("predictor", "RMSE", "MAE"),

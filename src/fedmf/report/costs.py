@@ -24,22 +24,21 @@ def costs(run: Run) -> Markup:
     """Return the section on costs."""
     if not run.rounds:
         return element("p", "No round is over yet, so nothing has been measured.")
-    unprotected = run.result.unprotected if run.result is not None else []
     charts = [
-        _chart(run, unprotected, "Processor time of a round", SECONDS, seconds_text),
-        _chart(run, unprotected, "Bytes of a participant and round", BYTES, bytes_text),
+        _chart(run, "Processor time of a round", SECONDS, seconds_text),
+        _chart(run, "Bytes of a participant and round", BYTES, bytes_text),
     ]
     rows = []
     for names, text in ((SECONDS, seconds_text), (BYTES, bytes_text)):
         for name, label in names.items():
-            own, other = median(run.rounds, name), median(unprotected, name)
+            own, other = median(run.rounds, name), median(run.unprotected, name)
             if math.isfinite(own):
                 times = f"{own / other:.3g}" if other > 0 else "-"
-                rows.append((label, text(own), *([text(other), times] * bool(unprotected))))
+                rows.append((label, text(own), *([text(other), times] * bool(run.unprotected))))
     headings = [
         "median round",
-        f"this run ({run.settings.protection})",
-        *(["unprotected", "times as much"] * bool(unprotected)),
+        run.label,
+        *(["unprotected", "times as much"] * bool(run.unprotected)),
     ]
     compared = table("Costs of the median round", headings, rows, numbers=(1, 2, 3))
     note = (
@@ -58,22 +57,17 @@ def median(records: Sequence[RoundRecord], name: str) -> float:
     return statistics.median(known) if known else math.nan
 
 
-def _chart(
-    run: Run,
-    unprotected: Sequence[RoundRecord],
-    title: str,
-    names: dict[str, str],
-    text: Callable[[float], str],
-) -> Markup:
+def _chart(run: Run, title: str, names: dict[str, str], text: Callable[[float], str]) -> Markup:
     groups = [
         (
             label,
-            [Bar("own", median(run.rounds, name)), Bar("unprotected", median(unprotected, name))],
+            [
+                Bar("own", median(run.rounds, name)),
+                Bar("unprotected", median(run.unprotected, name)),
+            ],
         )
         for name, label in names.items()
         if math.isfinite(median(run.rounds, name))
     ]
-    legend = {"unprotected": "the same, unprotected"} if unprotected else {}
-    return bar_chart(
-        title, groups, text, {"own": f"this run ({run.settings.protection})", **legend}
-    )
+    legend = {"unprotected": "the same, unprotected"} if run.unprotected else {}
+    return bar_chart(title, groups, text, {"own": run.label, **legend})

@@ -113,8 +113,8 @@ def _error_tile(run: Run) -> Markup:
     if not math.isfinite(last.rmse):
         return _tile("training loss", measure_text(last.training_loss), "nothing was held out")
     beside = "on held-out ratings"
-    if run.result is not None and run.result.unprotected:
-        beside = f"{measure_text(run.result.unprotected[-1].rmse)} unprotected"
+    if run.unprotected:
+        beside = f"{measure_text(run.unprotected[-1].rmse)} unprotected"
     return _tile("RMSE", measure_text(last.rmse), beside)
 
 

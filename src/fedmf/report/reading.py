@@ -111,6 +111,21 @@ class Run:
         """Whether the run has a protection."""
         return self.settings.protection != "none"
 
+    @property
+    def label(self) -> str:
+        """What charts and tables call it beside the unprotected run."""
+        return f"this run ({self.settings.protection})"
+
+    @property
+    def unprotected(self) -> Sequence[RoundRecord]:
+        """Records of the unprotected run; empty where there is none, or none yet."""
+        return [] if self.result is None else self.result.unprotected
+
+    @property
+    def baselines(self) -> Mapping[str, Mapping[str, float]]:
+        """Measures of predictors without factors; empty while the training is not over."""
+        return {} if self.result is None else self.result.baselines
+
 
 def read_run(path: Path) -> Run:
     """Read a run directory, whether the training is over or not.

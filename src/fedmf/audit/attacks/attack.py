@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from fedmf.audit.observables import Observables
-    from fedmf.audit.row import Question, Row
+    from fedmf.audit.row import Aim, Row
     from fedmf.audit.truth import Truth
 
 Found = TypeVar("Found")
@@ -20,7 +20,7 @@ class Attack(ABC, Generic[Found]):
     Whatever else an attack needs, such as what was seen of another session, it is made with.
     """
 
-    question: Question
+    aim: Aim
 
     @abstractmethod
     def attempt(self, seen: Observables, victims: Sequence[int]) -> Found:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fedmf.audit.arena import Arena, victims_ratings
-from fedmf.audit.row import Attacked, Question, Row, ratio_over_participants
+from fedmf.audit.row import Aim, Attacked, Row, ratio_over_participants
 from fedmf.audit.weakened import (
     MemberThatAnswersAgain,
     MemberThatCountsNoBatches,
@@ -94,7 +94,7 @@ class DishonestAttack:
             setting = self.check
         return Row.of(
             Attacked("committee", "full", "any", "a dishonest server (--open server)"),
-            Question(self.name, "one participant's ratings", "share of ratings recovered"),
+            Aim(self.name, "one participant's ratings", "share of ratings recovered"),
             ratio_over_participants(hits, counts),
             chance=float(np.mean(own[own > 0] == commonest)),
             n=int(sum(counts)),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.audit.row import Attacked, Question, Row, share
+from fedmf.audit.row import Aim, Attacked, Row, share
 from fedmf.crypto.keystream import Keystream
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe import encrypt
@@ -75,7 +75,7 @@ def judge_reused_key(found: Int64Array, truth: Int64Array, *, reused: bool) -> R
     fresh = "a key for every upload, as fedmf has it"
     return Row.of(
         Attacked("rlwe", *FULL),
-        Question("a key used twice", "the difference of two uploads", RECOVERED),
+        Aim("a key used twice", "the difference of two uploads", RECOVERED),
         share(int(np.sum(found == truth)), len(truth)),
         chance=float(often.max() / len(truth)),
         setting="two uploads under one key" if reused else fresh,
@@ -121,7 +121,7 @@ def judge_folded_masks(found: Int64Array, truth: Int64Array, *, folded: bool) ->
     rated, whole = truth != 0, "whole seed, AES in counter mode"
     return Row.of(
         Attacked("masks", *FULL),
-        Question("folded masks", "the values of an upload", RECOVERED),
+        Aim("folded masks", "the values of an upload", RECOVERED),
         share(int(np.sum(found[rated] == truth[rated])), int(rated.sum())),
         chance=1 / 1000,
         setting="seed folded to 32 bits, Mersenne Twister" if folded else whole,

@@ -17,7 +17,7 @@ import numpy as np
 from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.sgd_step import Trace, units
 from fedmf.audit.opening import closings, opened_tables, real_moves
-from fedmf.audit.row import Question, Row, share
+from fedmf.audit.row import Aim, Row, share
 from fedmf.model.bayes import ITEMS
 from fedmf.model.sgd import Sgd
 
@@ -36,7 +36,7 @@ number of a group of rows that one person is said to have rated."""
 class RowsOfSums(Attack[Claims]):
     """Claims every row that the first round of learning changed."""
 
-    question = Question(
+    aim = Aim(
         NAME,
         "the ratings of the others in a round",
         "share of ratings recovered with the rater's name",
@@ -86,7 +86,7 @@ class RowsOfSums(Attack[Claims]):
         alone, all_items = int(np.sum(raters == 1)), int(np.sum(raters > 0))
         return Row.of(
             seen.attacked,
-            self.question._replace(target=f"the ratings of the {len(suspects)} others in a round"),
+            self.aim._replace(target=f"the ratings of the {len(suspects)} others in a round"),
             share(int(hits), int(rated.sum())),
             chance=lucky / max(1, int(rated.sum())),
             setting=setting,

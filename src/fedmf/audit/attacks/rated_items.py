@@ -13,7 +13,7 @@ import numpy as np
 
 from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.opening import bytes_by_item, opened, uploads
-from fedmf.audit.row import CONFIDENCE, Question, Row, Z
+from fedmf.audit.row import CONFIDENCE, Aim, Row, Z
 from fedmf.evaluation import Interval
 from fedmf.model.bayes import ITEMS
 
@@ -32,7 +32,7 @@ Rankings = Mapping[int, "FloatArray"]
 class RatedItems(Attack[Rankings]):
     """Ranks items by the uploads of the rounds that learn."""
 
-    question = Question("rated items", "which items each participant rated", "R-precision")
+    aim = Aim("rated items", "which items each participant rated", "R-precision")
 
     def attempt(self, seen: Observables, victims: Sequence[int]) -> Rankings:
         """Return scores of all items."""
@@ -63,7 +63,7 @@ class RatedItems(Attack[Rankings]):
         mean, half = float(figures.mean()), Z * float(np.sqrt(variances.sum())) / len(figures)
         return Row.of(
             seen.attacked,
-            self.question,
+            self.aim,
             Interval(max(0.0, mean - half), mean, min(1.0, mean + half), CONFIDENCE, len(figures)),
             chance=float(chances.mean()),
             setting=setting,

@@ -23,7 +23,7 @@ from fedmf.audit.attacks.ratings_from_uploads import (
     Estimates,
     RatingsAttack,
     nothing_found,
-    ratings_question,
+    ratings_aim,
 )
 from fedmf.audit.attacks.sgd_step import Trace
 from fedmf.audit.opening import closings, opened_tables, real_moves
@@ -48,7 +48,7 @@ class LoneChanges(RatingsAttack):
     def __init__(self, *, leaving: bool) -> None:
         self._leaving = leaving
         name = "who leaves alone" if leaving else "who joins alone"
-        self.question = ratings_question(name, "the ratings of participants who come or go")
+        self.aim = ratings_aim(name, "the ratings of participants who come or go")
 
     def attempt(self, seen: Observables, victims: Sequence[int]) -> Estimates:
         """Return the ratings of the victims who came, or went, alone."""
@@ -97,7 +97,7 @@ class TwoSessions(RatingsAttack):
         What the same adversary saw of a session without each victim.
     """
 
-    question = ratings_question("the difference of two sessions")
+    aim = ratings_aim("the difference of two sessions")
 
     def __init__(self, without: Mapping[int, Observables]) -> None:
         self._without = without

@@ -15,7 +15,7 @@ from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.bayes_step import ratings_of_bayes, ratings_of_difference
 from fedmf.audit.attacks.sgd_step import Trace, rank_one, recover
 from fedmf.audit.opening import opened, opened_tables, uploads, words_of
-from fedmf.audit.row import Question, Row, ratio_over_participants
+from fedmf.audit.row import Aim, Row, ratio_over_participants
 from fedmf.model import RATERS
 from fedmf.model.bayes import ITEMS, TOTALS, Bayes
 from fedmf.model.sgd import Sgd
@@ -30,9 +30,9 @@ Estimates = Mapping[int, "FloatArray"]
 """Participant -> estimated rating of every item, shape (items,), NaN where there is no claim."""
 
 
-def ratings_question(attack: str, target: str = "every participant's ratings") -> Question:
-    """Return what an attack on ratings asks."""
-    return Question(attack, target, "share of ratings recovered")
+def ratings_aim(attack: str, target: str = "every participant's ratings") -> Aim:
+    """Return what an attack on ratings is after."""
+    return Aim(attack, target, "share of ratings recovered")
 
 
 class RatingsAttack(Attack[Estimates]):
@@ -50,7 +50,7 @@ class RatingsAttack(Attack[Estimates]):
         whole = sum(hit >= 0.99 * count for hit, count in zip(hits, counts, strict=True))
         return Row.of(
             seen.attacked,
-            self.question,
+            self.aim,
             ratio_over_participants(hits, counts),
             chance=truth.share_of_commonest(victims),
             n=sum(counts),
@@ -75,7 +75,7 @@ class RatingsFromUploads(RatingsAttack):
         first upload enough.
     """
 
-    question = ratings_question("ratings from single uploads")
+    aim = ratings_aim("ratings from single uploads")
 
     def __init__(self, *, public_start: bool = False) -> None:
         self._public_start = public_start
@@ -118,7 +118,7 @@ class RatingsFromUploads(RatingsAttack):
 class RenewedContributions(RatingsAttack):
     """Reads the second upload that learns, and no other."""
 
-    question = ratings_question("a renewed contribution")
+    aim = ratings_aim("a renewed contribution")
 
     def attempt(self, seen: Observables, victims: Sequence[int]) -> Estimates:
         """Return the ratings behind the difference to the upload before."""

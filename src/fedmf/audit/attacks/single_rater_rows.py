@@ -22,7 +22,7 @@ from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.bayes_step import PublicPart
 from fedmf.audit.attacks.opened_sums import NAME, Claims, change_of_others, included_in
 from fedmf.audit.opening import opened_tables, real_moves
-from fedmf.audit.row import Question, Row, ratio_over_participants
+from fedmf.audit.row import Aim, Row, ratio_over_participants
 from fedmf.model import RATERS
 from fedmf.model.bayes import ITEMS, Bayes
 
@@ -57,7 +57,7 @@ class SingleRaterRows(Attack[Claims]):
         adversary.
     """
 
-    question = Question(
+    aim = Aim(
         NAME,
         "ratings of others that stand alone in their row",
         "share of single raters' ratings linked, and right up to a constant",
@@ -119,7 +119,7 @@ class SingleRaterRows(Attack[Claims]):
         exact = sum(one.exact for one in told)
         return Row.of(
             runs[0][0].attacked,
-            self.question,
+            self.aim,
             ratio_over_participants([one.hits for one in told], counts),
             chance=sum(one.commonest for one in told) / max(1, sum(counts)),
             n=sum(counts),
