@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import Int64Array
-from fedmf.protocol.committee.held_table import HandedTable
 from fedmf.protocol.committee.layout import committee_layout
 from fedmf.protocol.committee.sums import Reader
 from fedmf.protocol.committee.table_payload import Form, TablePayload
@@ -130,9 +129,8 @@ def test_uploads_with_tags_of_other_factors_are_not_added(same: bool) -> None:
     world.hand_out()
     if not same:
         held = world.protections[VICTIM].held
-        assert isinstance(held, HandedTable)
-        held._tag_secret = b""
-        held._take_tag_secret(bytes(32))
+        held._tag_secret = bytes(32)
+        held.set(held.flat, held.round)
         world.hand_out = lambda: None  # type: ignore[method-assign]
         world.roles[VICTIM].receive_table = lambda *_: []  # type: ignore[method-assign]
     world.collect(changes_of(3))

@@ -1,8 +1,7 @@
-"""The table as participants hold it between rounds: opened from sums, or handed out to them."""
+"""The table as participants hold it between rounds: handed out to them, or opened from sums."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.uint64]
 
 
-class HeldTable(ABC):
-    """A table, the last round that it includes, and the digest that uploads name it by.
+class HeldTable:
+    """A table that the server hands out in plain, with a secret of its own for tags.
 
     Parameters
     ----------
@@ -42,18 +41,18 @@ class HeldTable(ABC):
 
     def __init__(self, charter: Charter, start: Int64Array) -> None:
         self.charter = charter
+        self._tag_secret = b""
         self.set(start, 0)
 
     def set(self, flat: Int64Array, round_number: int) -> None:
-        """Hold this table from now on."""
+        """Hold the table after this round from now on."""
         self.flat, self.round = flat, round_number
         self.digest = self.digest_of(flat)
 
-    @abstractmethod
     def digest_of(self, flat: Int64Array) -> bytes:
-        """Return the digest of a table."""
+        """Return the digest by which uploads name a table."""
+        return plain_table_digest(self._words(flat), self.charter, self._tag_secret)
 
-    @abstractmethod
     def tags_of(
         self, counted_round: int, values: Int64Array, beside: Numbers, *upload: bytes
     ) -> Numbers:
@@ -66,10 +65,14 @@ class HeldTable(ABC):
         upload
             What names it: the round's context, the participant, the nonce.
         """
+        del values, upload
+        if not self._tag_secret:
+            raise ProtocolError("an upload before the server's table was opened")
+        servers = servers_tags(self._tag_secret, self.charter, counted_round)
+        return servers.of(beside.view(np.int64))
 
-    @abstractmethod
     def take(self, table: TablePayload, closed: ClosedRound | None) -> None:
-        """Take a table from the server, where a round has closed the one after it.
+        """Take a table from the server, another one where a round has closed.
 
         Raises
         ------
@@ -81,6 +84,14 @@ class HeldTable(ABC):
             The table before is not here, and no copy came with the sum, or one that there is no key
             to.
         """
+        secret, words = table.tag_secret_and_words()
+        if self._tag_secret not in (b"", secret):
+            raise MessageError("the server hands out another tag secret than before")
+        if not self._tag_secret:
+            self._tag_secret = secret
+            self.set(self.flat, self.round)
+        if closed is not None:
+            self.set(self._decoded(words), table.round)
 
     def adopt(self, reader: Reader | None) -> Mapping[bytes, bytes]:
         """Go by the reader of another roster; return the new digests of tables, by their old."""
@@ -98,42 +109,6 @@ class HeldTable(ABC):
     def _decoded(self, words: bytes) -> Int64Array:
         session = self.charter.session
         return session.shape.flat(decode_table(session.shape, session.download, words))
-
-
-class HandedTable(HeldTable):
-    """The server opens the sums and hands the table out, with a secret of its own for tags."""
-
-    def __init__(self, charter: Charter, start: Int64Array) -> None:
-        self._tag_secret = b""
-        super().__init__(charter, start)
-
-    def digest_of(self, flat: Int64Array) -> bytes:
-        """Return a digest that is bound to the tag secret, too."""
-        return plain_table_digest(self._words(flat), self.charter, self._tag_secret)
-
-    def tags_of(
-        self, counted_round: int, values: Int64Array, beside: Numbers, *upload: bytes
-    ) -> Numbers:
-        """Return tags over the values beside words."""
-        del values, upload
-        if not self._tag_secret:
-            raise ProtocolError("an upload before the server's table was opened")
-        servers = servers_tags(self._tag_secret, self.charter, counted_round)
-        return servers.of(beside.view(np.int64))
-
-    def take(self, table: TablePayload, closed: ClosedRound | None) -> None:
-        """Take the tag secret, which never changes, and the words behind it."""
-        secret, words = table.tag_secret_and_words()
-        self._take_tag_secret(secret)
-        if closed is not None:
-            self.set(self._decoded(words), table.round)
-
-    def _take_tag_secret(self, secret: bytes) -> None:
-        if self._tag_secret not in (b"", secret):
-            raise MessageError("the server hands out another tag secret than before")
-        if not self._tag_secret:
-            self._tag_secret = secret
-            self.set(self.flat, self.round)
 
 
 class BlindTable(HeldTable):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
-from fedmf.protocol.committee.held_table import BlindTable, HandedTable, HeldTable
+from fedmf.protocol.committee.held_table import BlindTable, HeldTable
 from fedmf.protocol.committee.layout import (
     layout_carrying,
     public_polynomials,
@@ -84,9 +84,7 @@ class CommitteeParticipant(ParticipantProtection):
         # Tables in few bits are rounded from the start on, under every protection alike.
         opened = as_opened(self.session.shape, self.session.download, start)
         flat, opens = self.session.shape.flat(opened), self._reader_of(reader, self.rosters.newest)
-        self.held: HeldTable = (
-            HandedTable(charter, flat) if opens is None else BlindTable(charter, flat, opens)
-        )
+        self.held = HeldTable(charter, flat) if opens is None else BlindTable(charter, flat, opens)
         """The table as it was opened last."""
 
     def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
