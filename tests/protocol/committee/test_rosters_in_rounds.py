@@ -191,7 +191,7 @@ def test_made_up_participants_join_where_nobody_looks_at_signatures(
     world: Changing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server signs a roster of its own keys, and then knows all but the victim's changes."""
-    monkeypatch.setattr(rosters, "check_votes", lambda *_: None)
+    monkeypatch.setattr(rosters, "check_votes", lambda *_, **__: None)
     world.signed = world.signed_by([SigningKey.fresh()] * 3)
     world.adopt()
     assert world.committee.rosters.newest.key_of(JOIN[0]) == world.new_keys[JOIN[0]].public

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 from fedmf.crypto.labels import fingerprint
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import MessageError, ProtocolError, SettingsError
-from fedmf.protocol.enrolment.charter import ROSTER_LABEL, Charter
+from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.reader_secret import SealedReader, reader_envelope_key
 from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster, sign_roster
-from fedmf.protocol.enrolment.votes import check_votes
 
 if TYPE_CHECKING:
     from fedmf.crypto.signatures import SigningKey
@@ -58,15 +57,7 @@ class KeyDirectory:
             raise MessageError("the members' bundles are not those of the keys in the charter")
         before = self.chain_before
         if self.rosters:
-            last = self.rosters[-1]
-            before.check_next(last.roster)
-            statement = (
-                self.charter.roster_digest(before.newest),
-                self.charter.roster_digest(last.roster),
-            )
-            if last.previous != statement[0]:
-                raise ProtocolError("a roster that follows on another one than the newest")
-            check_votes(last.signatures, self.charter, ROSTER_LABEL, *statement, enough=False)
+            before.check_signed(self.rosters[-1], enough=False)
         keys = dict(self._all_keys())
         if {number: bundle.signature_key for number, bundle in self.participants.items()} != keys:
             raise MessageError("the participants' bundles are not those of the keys in the roster")
@@ -111,15 +102,14 @@ class KeyDirectory:
         if len(members) != terms.members:
             problems.append(f"{len(members)} members' bundles for a committee of {terms.members}")
         problems += _count_problems(len(participants), len(participants), session, terms)
-        keys = [bundle.signature_key for bundle in (*members, *participants)]
         problems += _repeated([*members, *participants])
         if problems:
             raise SettingsError("; ".join(problems))
         reader = reader or MasterSecret.fresh()
         charter = Charter(
             session,
-            tuple(keys[: len(members)]),
-            tuple(keys[len(members) :]),
+            tuple(bundle.signature_key for bundle in members),
+            tuple(bundle.signature_key for bundle in participants),
             reader_envelope_key(reader, terms.suite).public,
         )
         listed = dict(enumerate(participants))
@@ -196,19 +186,17 @@ class KeyDirectory:
         self.check_complete()
         terms, session = self.charter.terms, self.charter.session
         old, leaving = self.newest.keys, set(remove)
+        kept = [None if n in leaving else key for n, key in enumerate(old)]
+        keys = (*kept, *(bundle.signature_key for bundle in add))
+        count, stay = (sum(key is not None for key in some) for some in (keys, kept))
         problems = [
             f"number {n} is not in version {self.newest.version} of the roster"
             for n in sorted(leaving)
             if not 0 <= n < len(old) or old[n] is None
         ]
         problems += _bundle_problems(add, "participant", terms)
-        listed = {n: bundle for n, bundle in self.participants.items() if n not in leaving}
         problems += _repeated([*self.members, *self.participants.values(), *add])
-        kept = [None if n in leaving else key for n, key in enumerate(old)]
-        keys = (*kept, *(bundle.signature_key for bundle in add))
-        count = sum(key is not None for key in keys)
         problems += _count_problems(count, len(keys), session, terms)
-        stay = sum(key is not None for key in kept)
         if terms.blind and stay < terms.smallest_cohort <= count:
             # Newcomers get the table with the first sum that is opened under the new version.
             problems.append(

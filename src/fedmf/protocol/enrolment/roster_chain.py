@@ -113,27 +113,31 @@ class RosterChain:
                 "left before; to come back, make new keys"
             )
 
-    def adopt(self, signed: SignedRoster) -> None:
-        """Append the next version.
+    def check_signed(self, signed: SignedRoster, *, enough: bool = True) -> None:
+        """Check that a signed roster may be the next version.
+
+        Parameters
+        ----------
+        enough
+            Whether at least t members have to have signed it.
 
         Raises
         ------
         ProtocolError
-            It may not be the next version; see `check_next`.
+            It may not; see `check_next`.
         MessageError
-            Fewer than t members signed it.
+            Fewer than t members signed it, or a signature does not fit.
         """
         self.check_next(signed.roster)
         previous = self._charter.roster_digest(self.newest)
         if signed.previous != previous:
             raise ProtocolError("a roster that follows on another one than the newest")
-        check_votes(
-            signed.signatures,
-            self._charter,
-            ROSTER_LABEL,
-            previous,
-            self._charter.roster_digest(signed.roster),
-        )
+        statement = (previous, self._charter.roster_digest(signed.roster))
+        check_votes(signed.signatures, self._charter, ROSTER_LABEL, *statement, enough=enough)
+
+    def adopt(self, signed: SignedRoster) -> None:
+        """Append the next version; see `check_signed` for what is raised."""
+        self.check_signed(signed)
         self._versions.append(signed.roster)
 
 
