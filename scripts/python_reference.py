@@ -64,22 +64,32 @@ def python_page() -> str:
         public = {one: getattr(module, one) for one in (*first, *others)}
         new = {title: one for title, one in public.items() if one not in shown}
         shown |= set(new.values())
-        parts += [f"## {name}\n\n{inspect.getdoc(module)}", _index(list(new))]
+        parts += [f"## {name}\n\n{inspect.getdoc(module)}", ", ".join(f"`{one}`" for one in new)]
         parts += [f"### {title}\n\n{_described(one)}" for title, one in new.items()]
     parts.append(_errors())
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return _cross_linked("\n\n".join(part.strip() for part in parts) + "\n")
 
 
-def _index(titles: list[str]) -> str:
-    """Return a paragraph of links to headings; of those that differ in case only to the first."""
+def _cross_linked(page: str) -> str:
+    """Link names in backquotes to their headings, outside headings and blocks of code."""
     anchors: dict[str, str] = {}
-    for title in titles:
-        anchors.setdefault(title.lower(), title)
-    links = [
-        f"[`{title}`](#{title.lower()})" if anchors[title.lower()] == title else f"`{title}`"
-        for title in titles
-    ]
-    return textwrap.fill(", ".join(links), 100, break_on_hyphens=False, break_long_words=False)
+    for title in re.findall(r"^###+ (\S+)$", page, re.MULTILINE):
+        # Of titles that differ in case only, the first has the plain anchor.
+        if title.lower() not in map(str.lower, anchors):
+            anchors[title] = title.lower().replace(".", "")
+
+    def link(found: re.Match[str]) -> str:
+        anchor = anchors.get(found[1].removeprefix("fedmf."))
+        return f"[{found[0]}](#{anchor})" if anchor else found[0]
+
+    def line_linked(line: str) -> str:
+        return line if line.startswith("#") else re.sub(r"(?<![`\[])`([\w.]+)`(?!`)", link, line)
+
+    texts_and_code = re.split(r"(^```.*?^```$)", page, flags=re.MULTILINE | re.DOTALL)
+    for place in range(0, len(texts_and_code), 2):
+        lines = texts_and_code[place].split("\n")
+        texts_and_code[place] = "\n".join(map(line_linked, lines))
+    return "".join(texts_and_code)
 
 
 def _errors() -> str:

@@ -22,6 +22,7 @@ def test_every_public_name_has_its_heading() -> None:
     page = next(text for path, text in PAGES.items() if path.name == "python.md")
     for name in fedmf.__all__:
         assert f"\n### {name}\n" in page
+    assert "see [`Ratings.take`](#ratingstake)" in page
 
 
 def test_options_come_with_name_default_and_bounds() -> None:

@@ -23,7 +23,7 @@ INTERRUPTED = 130
 
 
 class PatientConsole(Console):
-    """A console that goes on in silence when whoever read it, such as head, has had enough."""
+    """A console that is silent from the moment its reader, such as head, has had enough."""
 
     def on_broken_pipe(self) -> None:
         """Send what follows nowhere: a training has more to do than to print."""

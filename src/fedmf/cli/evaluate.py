@@ -41,7 +41,7 @@ def evaluate(
     if rates and training is None:
         note = (
             "user and item bias and the global mean take the values of the training ratings, "
-            "which a model does not hold; without --ratings they are measured, too"
+            "which a model does not hold; without --ratings they are measured as well"
         )
         found = replace(found, notes=(*found.notes, note))
     notes = [f"note: {note}" for note in found.notes]

@@ -41,6 +41,7 @@ class ModelEvaluation:
     recall_at_10: Interval
     mrr_at_10: Interval
     hr_at_10: Interval
+    """Errors in units of the rating scale; measures of rankings from 0 to 1."""
     novelty_at_10: Interval
     """In bits, as `novelty_at` says, with the raters among the users whom the model holds."""
     coverage_at_10: float
