@@ -91,7 +91,7 @@ def paillier(scheme: Scheme, items: int, participants: int) -> Figures:
 def figures(
     scheme: Scheme, items: int, participants: int, played: Played, times: float = 1.0
 ) -> Figures:
-    """Return the figures of a round, or of one that is so many times as large."""
+    """Return the figures of a round, or of one that is `times` as large."""
     values, uploads = items * FACTORS, len(played.protecting)
     checks, opening = played.begin_seconds + played.hear_seconds, played.open_seconds * times
     server = sum(played.receiving) * times * participants / uploads + played.serving_seconds * times

@@ -1,6 +1,6 @@
 """A federation of three silos, its messages carried in one process or by Flower.
 
-The silos have 200 users each and are the committee, too. In one process means that coordinator and
+The silos have 200 users each and are also the committee. In one process means that coordinator and
 silos call each other; over Flower they are `fedmf server` and `fedmf join`, with TLS, on this
 machine. Both run with the same ratings, one after the other, and come to the same table::
 

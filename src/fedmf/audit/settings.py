@@ -28,7 +28,7 @@ class AuditSettings:
     key_bits: int = 2048
     """Size of the Paillier keys: the attacks do not depend on it, their duration does."""
     victims: int = 12
-    """So many participants are attacked where one attack takes a second."""
+    """How many participants are attacked where one attack takes a second."""
 
     def __post_init__(self) -> None:
         if self.victims < 2:

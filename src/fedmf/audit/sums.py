@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HONEST = 3
 DRAWS = 6
-"""Small cohorts have few raters each: so many are drawn, by other seeds."""
+"""How many small cohorts are drawn, by other seeds: each has few raters."""
 VICTIMS = 6
 SETTLED = 8
 """From this round on others' contributions hardly move."""

@@ -14,7 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 392, 12, 206
 MOST_DOTS = 40
 """With more points dots run into each other."""
 FAR = 4
-"""A level that makes the picture so many times as high as it was lies far off."""
+"""A level lies far off that would make the picture this many times as high."""
 LONGEST, HEADING, BAR, GAP = 285, 20, 14, 16
 """Of bars and their groups."""
 

@@ -90,7 +90,7 @@ def table(
         class_=style,
         aria_label=caption,
     )
-    # Scrolling has to work from a keyboard, too; and the caption stays where it is.
+    # Scrolling has to work from a keyboard as well; the caption stays where it is.
     box = element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
     return joined(element("p", caption, class_="caption"), box)
 

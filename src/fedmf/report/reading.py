@@ -231,7 +231,7 @@ def _figure(value: float | None) -> float:
 def _transcript(path: Path, at_most: int | None = None) -> tuple[RoundOfTranscript, ...]:
     """Return the rounds of a ``transcript.jsonl``, ascending; none if there is no such file.
 
-    Of the file so many bytes at most are read, which end with a line; None: all.
+    At most this many bytes of the file are read, which end with a line; None: all.
     """
     if not path.exists():
         return ()

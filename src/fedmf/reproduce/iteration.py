@@ -93,7 +93,7 @@ def _measure_slice(
     slice_items: int,
 ) -> RoundCost:
     group = plan.session.shape.groups[0]
-    # Every so many-th item, since users have rated the first ones far more often.
+    # Evenly spread, because users have rated the first items far more often.
     rows = np.linspace(0, group.rows - 1, slice_items).round().astype(np.int64)
     session = replace(plan.session, shape=TableShape((replace(group, rows=len(rows)),)))
     by_ratings = sorted(range(len(users)), key=lambda number: -len(users[number]))

@@ -5,10 +5,10 @@ C and W are public, and Phi follows from them and from *which* items were rated,
 part. So the last column shows every error e_j as it is, the other columns show u, and the sum of
 all ratings, which every participant uploads in the set-up round, shows the user's bias.
 
-Whoever renews a contribution uploads the difference to its last one, and where nobody else's
-changed, the difference of two opened sums is just that. Both contributions are functions of the
-same ratings: given which items were rated, the user's posterior mean is linear in the ratings, and
-so are the errors e. That makes
+A participant that renews its contribution uploads the difference to its last one. Where nobody
+else's changed, the difference of two opened sums is the same. Both contributions are functions of
+the same ratings: given which items were rated, the user's posterior mean is linear in the ratings,
+and so are the errors e. That makes
 
     z_new - z_old - what is public = e_new [u_new; 1]' - e_old [u_old; 1]'
 

@@ -1,9 +1,9 @@
 """What opened sums give away: rows of the table to which a single participant contributed.
 
-Whoever opens the table sees what a round added to every row. Where one participant alone rated an
-item, that is this participant's contribution, as good as its upload. Two such participants are told
-apart by the direction of what they add, e u. With `sgd` it even says who it was, as long as users
-start from the public seed; then e, and so the rating, follow. With `bayes` see
+Anyone who opens the table sees what a round added to every row. Where only one participant rated
+an item, that is this participant's contribution, as good as its upload. Two such participants are
+told apart by the direction of what they add, e u. With `sgd` it even says who it was, as long as
+users start from the public seed; then e, and so the rating, follow. With `bayes` see
 `fedmf.audit.attacks.single_rater_rows`.
 """
 
@@ -79,7 +79,7 @@ class RowsOfSums(Attack[Claims]):
             abs(truth.values[participant, item] - rating) < truth.step / 2
             for item, (participant, rating) in found.items()
         )
-        # Whoever names a participant by lot for every rated item, and the commonest rating.
+        # A guess: a participant by lot for every rated item, and the commonest rating.
         raters = rated.sum(axis=0)
         by_lot = float(np.sum(raters[raters > 0] / len(suspects)))
         lucky = by_lot * truth.share_of_commonest(suspects)

@@ -1,7 +1,7 @@
 """Ratings from what participants upload: the paper's theorem, under every protection.
 
-Whoever reads a participant's uploads computes its ratings from two consecutive ones (`sgd`), or
-from one (`bayes`). Whoever cannot open them tries with the words as they stand.
+An adversary that reads a participant's uploads computes its ratings from two consecutive ones
+(`sgd`), or from one (`bayes`). One that cannot open them tries with the words as they stand.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class RatingsFromUploads(RatingsAttack):
             if change is None or first not in tables:
                 estimates[:] = _closed(seen, own.get(first + 1))
             elif isinstance(method, Bayes):
-                # Whoever uploads counts says what was rated, also where the row stays at home.
+                # Counts say what was rated, also where the row stays at home.
                 counted = change if setup is None else setup
                 rated = np.flatnonzero(counted[RATERS][:, 0])
                 estimates[rated] = ratings_of_bayes(

@@ -6,7 +6,7 @@ e = r - u.v is taken at the downloaded v, then u moves, then v's gradient is tak
     u' = (1 - 2 gamma lambda) u + 2 gamma e v        move of v = 2 gamma (e u' - lambda v)
 
 A move, v being known, therefore shows y = e u'. Every y points along u at some moment of the walk,
-so that the directions sort the ratings by time, and whoever knows where u starts can walk along:
+so that the directions sort the ratings by time, and anyone who knows where u starts can walk along:
 each y gives its e, and each e the next u. Where u starts shows in two consecutive uploads: its
 direction from the first ones, its length because the rating that a walk finds must be the same in
 both rounds.

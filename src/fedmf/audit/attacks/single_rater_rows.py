@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fedmf.protocol import Int64Array
 
 COUNTS = (5, 8, 12, 20, 35, 60, 120, 250)
-"""So many ratings may a rater have; Phi shrinks with them."""
+"""Numbers of ratings that a rater may have; Phi shrinks with them."""
 SAME_USER = 0.03
 """Rows of one rater lie as near to its u, in stars; those of others lie anywhere."""
 CLEAR_ERROR = 0.25
@@ -50,7 +50,7 @@ class SingleRaterRows(Attack[Claims]):
     Parameters
     ----------
     learning_round
-        The round that is read, counted from the first that learns. Whoever is in it is new in it,
+        The round that is read, counted from the first that learns. Those in it are new in it,
         or hardly moved.
     among
         Whose ratings were added; None: those of everybody in the round who does not work with the
@@ -183,7 +183,7 @@ def ratings_of_rows(
     rows
         Sums of contributions, shape (n, d + 1).
     users
-        So many users may have contributed.
+        How many users may have contributed.
     """
     known = PublicPart.of(method, public, items)
     candidates = [
