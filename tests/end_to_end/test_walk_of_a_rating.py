@@ -105,13 +105,12 @@ def test_a_participant_makes_the_calls_of_the_page_in_their_order(walk: list[Cal
         assert not leads_to or leads_to.split(".")[-1] in below
 
 
+@pytest.mark.parametrize("walk", ["committee"], indirect=True)
 def test_the_way_from_a_training_to_an_encryption_is_that_of_the_page(walk: list[Call]) -> None:
     block = re.search(r"```text\n(.*?)```", story(), re.S)
     assert block is not None
     told = [tuple(line.split()) for line in block[1].splitlines()]
     assert len(told) == 10
-    if protection(walk) == "none":
-        pytest.skip("nothing is encrypted")
     encrypted = next(call for call in walk if call.function == "encrypt")
     assert [*encrypted.way, (encrypted.file, encrypted.function)] == told
 

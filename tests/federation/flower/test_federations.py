@@ -24,6 +24,7 @@ from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import SiloFolder
 from fedmf.federation.flower.transport import GridTransport
 from fedmf.federation.silos import Coordinator, CoordinatorSettings, Federation, RoundEntry, Silo
+from fedmf.federation.silos.silo_participant import SiloParticipant
 from tests.federation.flower.paper_grid import PaperGrid, PaperNode
 from tests.federation.silos.town import SCALE, SILOS, Town
 
@@ -209,14 +210,14 @@ def test_a_silo_of_another_release_is_told_on_both_sides_and_upgrades(town: Pape
 def test_an_unexpected_error_at_a_silo_is_one_line_and_the_silo_goes_on(
     town: PaperTown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, defects = Silo._upload, [ValueError("first\nsecond")]
+    real, defects = SiloParticipant._upload, [ValueError("first\nsecond")]
 
-    def upload(self: Silo, data: bytes) -> bytes:
+    def upload(self: SiloParticipant, data: bytes) -> bytes:
         if self._settings.silo == 2 and self.standing.settled == 1 and defects:
             raise defects.pop()
         return real(self, data)
 
-    monkeypatch.setattr(Silo, "_upload", upload)
+    monkeypatch.setattr(SiloParticipant, "_upload", upload)
     town.run()
     assert not defects
     lines = [one for one in town.said["2"] if one.startswith("error 1: ")]

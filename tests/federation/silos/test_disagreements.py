@@ -75,7 +75,7 @@ def test_another_catalogue(tmp_path: Path) -> None:
     other.write(town.folder(1))
     with pytest.raises(ProtocolError, match="silo 1 has another federation file"):
         town.run()
-    assert town.transport.silo(1).standing.settled == 0
+    assert town.transport.silo(1).participant.standing.settled == 0
 
 
 def test_members_that_do_not_agree_are_named_before_the_first_round(tmp_path: Path) -> None:
@@ -230,8 +230,8 @@ def test_after_an_unexpected_error_a_silo_takes_the_state_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     town = Town(tmp_path, protection="none")
-    silo = town.transport.silo(1)
-    real, defects = silo._upload, [TypeError("a defect")]
+    participant = town.transport.silo(1).participant
+    real, defects = participant._upload, [TypeError("a defect")]
 
     def upload(data: bytes) -> bytes:
         made = real(data)
@@ -239,7 +239,7 @@ def test_after_an_unexpected_error_a_silo_takes_the_state_on_disk(
             raise defects.pop()
         return made
 
-    monkeypatch.setattr(silo, "_upload", upload)
+    monkeypatch.setattr(participant, "_upload", upload)
     with pytest.raises(TypeError, match="a defect"):
         town.run()
     town.run()
@@ -279,11 +279,11 @@ def test_a_rounds_end_without_its_table_is_not_acted_upon(tmp_path: Path) -> Non
     assert closing
     assert upload
     silo = town.transport.silo(0)
-    before = silo.standing
+    before = silo.participant.standing
     parts = [(Part.CLOSING, closing), (Part.UPLOAD, upload)]
     reply = Bundle.from_bytes(silo.respond(replace(asked, parts=parts).to_bytes()))
     assert reply.one(Part.UPLOAD) is None
-    assert silo.standing == before
+    assert silo.participant.standing == before
     assert Bundle.from_bytes(silo.respond(asked.to_bytes())).one(Part.UPLOAD)
 
 

@@ -102,7 +102,7 @@ class Town:
 
     def tables(self) -> set[str]:
         """Return the digests of the tables at the silos."""
-        return {self.transport.silo(silo).table_sha256 for silo in range(SILOS)}
+        return {self.transport.silo(silo).participant.table_sha256 for silo in range(SILOS)}
 
     def local_table(self, dropped: Mapping[int, set[int]] | None = None) -> str:
         """Return the digest of the table that the local engine comes to, without protection.

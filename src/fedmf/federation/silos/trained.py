@@ -7,7 +7,7 @@ from pathlib import Path
 from fedmf.errors import RunDirectoryError
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.own_settings import SILO, SiloSettings
-from fedmf.federation.silos.silo import MODEL
+from fedmf.federation.silos.silo_participant import MODEL
 from fedmf.federation.silos.silo_ratings import split_ratings
 from fedmf.model import FactorModel, load_model
 from fedmf.ratings import Ratings
