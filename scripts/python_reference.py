@@ -140,19 +140,22 @@ def _described(one: Any) -> str:
 
 
 def _signature(node: ast.FunctionDef, name: str = "") -> str:
-    """Return a function's head as a block of code, one parameter a line where it is long."""
+    """Return a function's head as a block of code, one parameter a line where it is long.
+
+    Of language ``py``: blocks of ``python`` are for readers to run, and the tests run them.
+    """
     kinds = {ast.unparse(one) for one in node.decorator_list}
     # Quotes are Python's way of naming a class within itself.
     returned = ast.unparse(node.returns).strip("'") if node.returns else "None"
     returns = "" if name else f" -> {returned}"
     if kinds & {"property", "cached_property"}:
-        return f"```python\n{node.name}: {returned}\n```"
+        return f"```py\n{node.name}: {returned}\n```"
     given = _parameters(node.args, bound="staticmethod" not in kinds)
     line = f"{name or node.name}({', '.join(given)}){returns}"
     if len(line) > WIDTH:
         rows = "".join(f"    {one},\n" for one in given)
         line = f"{name or node.name}(\n{rows}){returns}"
-    return f"```python\n{line}\n```"
+    return f"```py\n{line}\n```"
 
 
 def _parameters(arguments: ast.arguments, *, bound: bool) -> list[str]:
@@ -218,7 +221,7 @@ def markdown(docstring: str | None) -> str:
 
 def _section(title: str, text: str) -> str:
     if title == "Examples":
-        return f"```python\n{text}\n```"
+        return f"```pycon\n{text}\n```"
     if not re.search(r"^ ", text, re.MULTILINE):
         return text
     return "\n".join(_entry(title, name, said) for name, said in _entries(text))

@@ -46,5 +46,5 @@ def test_docstrings_become_lists_and_code() -> None:
     assert markdown(docstring) == (
         "Do it.\n\n**Parameters**\n\n- `a`, `b`: One of\n\n    - x\n\n"
         "**Raises**\n\n- [`DataError`](../errors/10.md): Bad.\n\n"
-        "**Examples**\n\n```python\n>>> 1\n1\n```"
+        "**Examples**\n\n```pycon\n>>> 1\n1\n```"
     )
