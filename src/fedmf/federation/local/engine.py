@@ -13,7 +13,7 @@ import numpy as np
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import FedmfError
 from fedmf.federation.engine import Observation, Uploaded
-from fedmf.federation.local.host import HostedParticipant, ParticipantHost
+from fedmf.federation.host import HostedParticipant, ParticipantHost
 from fedmf.federation.local.process import CalledHost, HostHere, HostProcess, ready
 from fedmf.federation.local.roles import make_members
 from fedmf.federation.participant_states import PENDING, STATES

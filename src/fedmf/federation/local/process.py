@@ -28,7 +28,8 @@ from fedmf.crypto.participants_key import (
 )
 from fedmf.errors import FedmfError, RunDirectoryError, WorkerError
 from fedmf.federation.engine import Uploaded
-from fedmf.federation.local.host import HostedParticipant, ParticipantHost
+from fedmf.federation.host import HostedParticipant, ParticipantHost
+from fedmf.federation.local.roles import participants_half
 from fedmf.federation.plan import TrainingPlan
 
 P = ParamSpec("P")
@@ -100,7 +101,7 @@ class HostHere:
     def __init__(
         self, plan: TrainingPlan, key: ParticipantsKey | None, hosted: Sequence[HostedParticipant]
     ) -> None:
-        self._host = ParticipantHost(plan, key, hosted)
+        self._host = _host(plan, key, hosted)
 
     def ask(
         self, act: Callable[Concatenate[ParticipantHost, P], T], *args: P.args, **named: P.kwargs
@@ -236,7 +237,7 @@ def _serve(connection: Connection) -> None:
         key_bytes = connection.recv_bytes()
         plan, hosted = connection.recv()
         key = _received_key(key_bytes) if key_bytes else None
-        host = ParticipantHost(plan, key, hosted)
+        host = _host(plan, key, hosted)
         while True:
             connection.send(_answer(host, connection, *connection.recv()))
 
@@ -269,3 +270,12 @@ def _answer(
         return "error", RunDirectoryError(f"a worker cannot write: {error.strerror}")
     except Exception:  # noqa: BLE001 - whatever it is, the parent has to hear of it
         return "error", WorkerError(f"a worker process failed:\n{traceback.format_exc()}")
+
+
+def _host(
+    plan: TrainingPlan, key: ParticipantsKey | None, hosted: Sequence[HostedParticipant]
+) -> ParticipantHost:
+    """Return a host of participants that are simulated, whose roles have the shared key."""
+    numbers = [one.number for one in hosted]
+    half = participants_half(plan.session, key, plan.start_table(), numbers)
+    return ParticipantHost(plan, half, hosted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedmf.errors import MessageError, ProtocolError
-from fedmf.federation.local.host import HostedParticipant, ParticipantHost
+from fedmf.federation.host import HostedParticipant, ParticipantHost
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.messages import Part, Standing
 from fedmf.federation.silos.own_settings import SiloSettings
@@ -196,9 +196,8 @@ class SiloParticipant:
         plan, number = self._federation.plan, self._settings.silo
         self._host = ParticipantHost(
             plan,
-            None,
-            [HostedParticipant(number, self._ratings.training, self._ratings.heldout)],
             participant_half(self._federation, self._settings, self._folder),
+            [HostedParticipant(number, self._ratings.training, self._ratings.heldout)],
         )
         self._halfway = self._changed = False
         self._held = self._state.restore(self._host)

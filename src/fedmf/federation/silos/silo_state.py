@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fedmf.errors import RunDirectoryError
 from fedmf.federation.checkpoints import read_pieces, write_pieces
-from fedmf.federation.local.host import ParticipantHost
+from fedmf.federation.host import ParticipantHost
 from fedmf.federation.participant_states import PENDING, STATES
 from fedmf.federation.silos.federation import Federation
 from fedmf.protocol import Session, TableMessage
@@ -51,7 +51,6 @@ class SiloState:
         self._path = path
         self._snapshots = Snapshots(path)
         self._about = {"federation": federation.digest.hex(), "silo": silo}
-        self._session = federation.session
 
     def save(self, host: ParticipantHost, held: Held, counted_rounds: int) -> None:
         """Write all of it; return when it would survive a power failure, not before.

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import ProtocolError
 from fedmf.federation.engine import Observation, Uploaded
-from fedmf.federation.local.roles import participants_half
 from fedmf.federation.measurement import measure
 from fedmf.federation.participant import Participant
 from fedmf.federation.participant_states import (
@@ -55,26 +53,21 @@ class ParticipantHost:
     ----------
     plan
         The public plan.
-    key
-        The participants' shared key; None where the protection has none.
+    protection
+        The participants' half of the protection.
     hosted
         Who lives here.
-    protection
-        The participants' half of the protection; made from the key unless given.
     """
 
     def __init__(
         self,
         plan: TrainingPlan,
-        key: ParticipantsKey | None,
+        protection: ParticipantProtection,
         hosted: Iterable[HostedParticipant],
-        protection: ParticipantProtection | None = None,
     ) -> None:
         self._plan = plan
         self._owned = {one.number: one for one in hosted}
-        self._protection = protection or participants_half(
-            plan.session, key, plan.start_table(), self._owned
-        )
+        self._protection = protection
         self._reader = TableReader(plan)
         self._participants = self._made(closings=())
         self._counted_rounds = 0
