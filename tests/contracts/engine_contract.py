@@ -31,10 +31,10 @@ from fedmf.federation import (
     TrainingSettings,
     Transcript,
 )
-from fedmf.federation.checkpoints import Saving
+from fedmf.federation.checkpoints import Checkpoint, Saving
 from fedmf.federation.engine import Uploaded
-from fedmf.federation.local.roles import make_server
 from fedmf.federation.participant_states import read_states
+from fedmf.federation.roles import keyring, make_server
 from fedmf.federation.training import RoundRecord
 from fedmf.model import FloatTable, Method, PublicModel
 from fedmf.model.sgd import Sgd
@@ -132,15 +132,15 @@ def play(
 ) -> TrainingResult:
     """Play a training, from where the keeper stopped one before."""
     session = plan.session
+    charter = keyring(session, keyed.key).charter
     if keeper is None or not keeper.closings:
-        server = make_server(session, keyed.key, plan.start_table())
+        server = make_server(session, plan.start_table(), charter)
         return finished(Training(plan, engine, server, store=keeper, **options))
     server = make_server(
         session,
-        keyed.key,
         plan.start_table(),
-        payload=keeper.payload,
-        closings=[ClosingMessage.from_bytes(one, session) for one in keeper.closings],
+        charter,
+        checkpoint=Checkpoint(keeper.folder, keeper.payload, keeper.closings, ()),
     )
     engine.restore(keeper.folder, keeper.closings)
     return finished(Training(plan, engine, server, records=keeper.records, **options))

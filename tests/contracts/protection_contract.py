@@ -27,7 +27,7 @@ from fedmf.protocol import (
     TableShape,
     server_protection,
 )
-from fedmf.protocol.protection import listed_rows
+from fedmf.protocol.halves import listed_rows
 from fedmf.protocol.session import Upload
 from tests.protocol.sessions import no_rows, small_session
 

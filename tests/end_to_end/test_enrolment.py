@@ -18,8 +18,8 @@ from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolErro
 from fedmf.federation.enrolment_files import read_directory, read_enrolment
 from fedmf.protocol import ClosingMessage, ParticipantRole
 from fedmf.protocol.committee.closing import ClosingProof
-from fedmf.protocol.committee.enrolled import enrolled_member, enrolled_participant
 from fedmf.protocol.committee.exchange import SHARE
+from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.enrolment.enrolment import Enrolment
@@ -57,7 +57,12 @@ class Enrolled(World):
         self.charter = members[0].charter
         self.session = self.charter.session
         self.start = self.session.shape.zeros()
-        self.members = [enrolled_member(one, ForgetfulLog()) for one in members]
+        self.members = [
+            CommitteeMember(
+                one.charter, one.number, one.keys.signing_key, ForgetfulLog(), rosters=one.rosters
+            )
+            for one in members
+        ]
         self.protections: dict[int, CommitteeParticipant] = {}
         self.roles: dict[int, ParticipantRole] = {}
         for enrolment in participants:
@@ -69,7 +74,10 @@ class Enrolled(World):
 
     def join(self, enrolment: Enrolment, closings: Sequence[ClosingMessage] = ()) -> None:
         """Let a participant in, who hears first how the rounds before it ended."""
-        protection = enrolled_participant(enrolment, self.start)
+        held = enrolment.held
+        protection = CommitteeParticipant(
+            self.charter, held.signing_keys, enrolment.reader, self.start, rosters=held.rosters
+        )
         role = ParticipantRole(self.session, enrolment.number, protection)
         for closing in closings:
             role.receive_closing(closing)

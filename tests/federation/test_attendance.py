@@ -19,7 +19,7 @@ from fedmf.federation import (
     TrainingSettings,
     train_locally,
 )
-from fedmf.federation.local.roles import make_server
+from fedmf.federation.roles import keyring, make_server
 from fedmf.protocol import PROTECTIONS, Change, Int64Array, fresh_key
 from fedmf.ratings import OwnedRatings, Ratings
 from tests.contracts.engine_contract import Keyed, finished, last_contributions
@@ -51,7 +51,8 @@ def played(
 ) -> tuple[TrainingResult, dict[int, Change | None]]:
     """Train, and return what each participant contributed last."""
     with LocalEngine(plan, keyed.key, *parts) as engine:
-        server = make_server(plan.session, keyed.key, plan.start_table())
+        charter = keyring(plan.session, keyed.key).charter
+        server = make_server(plan.session, plan.start_table(), charter)
         result = finished(Training(plan, engine, server, attendance=attendance))
         return result, last_contributions(plan, engine)
 
@@ -154,7 +155,8 @@ def test_new_ratings_take_the_place_of_old_ones(keyed: Keyed, workers: int) -> N
         training.scale.highest - changed.values[:kept] + training.scale.lowest,
     )
     with LocalEngine(plan, keyed.key, training, heldout, workers=workers) as engine:
-        server = make_server(plan.session, keyed.key, plan.start_table())
+        charter = keyring(plan.session, keyed.key).charter
+        server = make_server(plan.session, plan.start_table(), charter)
         conductor = Training(plan, engine, server)
         for record in conductor.rounds():
             if record.round == 2:

@@ -12,7 +12,7 @@ from fedmf.federation import (
     Transcript,
     train_locally,
 )
-from fedmf.federation.local.roles import make_server
+from fedmf.federation.roles import make_server
 from fedmf.model import RATERS
 from fedmf.protocol import Int64Array, UploadMessage
 from fedmf.protocol.none import NoneServer
@@ -106,7 +106,7 @@ def test_with_it_these_rows_are_zero_in_every_upload(
 def test_set_up_opens_the_counts_and_nothing_else(split: tuple[Ratings, Ratings]) -> None:
     plan = make(split, min_raters=3)
     with LocalEngine(plan, None, *split) as engine:
-        server = make_server(plan.session, None, plan.start_table())
+        server = make_server(plan.session, plan.start_table())
         assert next(Training(plan, engine, server).rounds()).round == 0
         first = engine.opened_table()
     counts = first[plan.codec.position(RATERS)][:, 0]

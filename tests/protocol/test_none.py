@@ -12,8 +12,8 @@ from fedmf.protocol import (
     participant_protection,
     server_protection,
 )
+from fedmf.protocol.halves import listed_rows
 from fedmf.protocol.plain_words import encode_change, encode_words
-from fedmf.protocol.protection import listed_rows
 from tests.contracts.protection_contract import SHAPE, ProtectionContract, random_change
 from tests.contracts.sliced_contract import SlicedContract
 from tests.protocol.sessions import no_change, no_rows

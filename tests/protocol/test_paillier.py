@@ -17,10 +17,10 @@ from fedmf.protocol import (
     participant_protection,
     server_protection,
 )
+from fedmf.protocol.halves import listed_rows
 from fedmf.protocol.paillier import PaillierParticipant
 from fedmf.protocol.paillier_layout import layouts_of, other_pieces, pieces_of
 from fedmf.protocol.piece_tags import PLAIN_TAG_BYTES
-from fedmf.protocol.protection import listed_rows
 from fedmf.protocol.session import Upload
 from tests.contracts.protection_contract import (
     SHAPE,

@@ -25,9 +25,9 @@ from fedmf.protocol import (
     RowChange,
     TableShape,
 )
+from fedmf.protocol.halves import listed_rows
 from fedmf.protocol.paillier import PaillierParticipant, PaillierServer
 from fedmf.protocol.piece_tags import TAG_BITS
-from fedmf.protocol.protection import listed_rows
 from fedmf.protocol.session import Upload
 from tests.protocol.sessions import no_rows, small_session
 

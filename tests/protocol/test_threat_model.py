@@ -3,18 +3,21 @@ from itertools import product
 
 import pytest
 
-from fedmf.crypto.paillier import PrivateKey
 from fedmf.errors import UnknownNameError
 from fedmf.protocol import (
     PROTECTIONS,
     Session,
-    participant_protection,
-    server_protection,
+    fresh_key,
+    protection_named,
 )
 from fedmf.protocol.session import Upload
-from fedmf.protocol.threat_model import threat_model
+from fedmf.protocol.threat_model import Threat
 from tests.protocol.committee.world import make_session
 from tests.protocol.sessions import small_session
+
+
+def threat_model(session: Session, key_bits: int, participants: int) -> tuple[Threat, ...]:
+    return protection_named(session.protection).threats(session, key_bits, participants)
 
 
 def session_of(protection: str, upload: Upload = "full") -> Session:
@@ -56,12 +59,11 @@ def test_a_server_that_opens_learns_the_sums_and_members_below_the_threshold_no_
         assert "contributions" in threats["the server with 3 members of the committee"]
 
 
-def test_unknown_protections_are_refused(weak_key: PrivateKey) -> None:
-    session = replace(small_session(), protection="rot13")
+def test_unknown_protections_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="rot13"):
-        participant_protection(session, weak_key)
+        replace(small_session(), protection="rot13")
     with pytest.raises(UnknownNameError, match="rot13"):
-        server_protection(session)
+        fresh_key("rot13", 1024)
 
 
 def test_two_participants_are_too_few() -> None:

@@ -18,7 +18,6 @@ import numpy as np
 from fedmf.audit.dishonest_round import DishonestRound, say
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import ProtocolError
-from fedmf.federation.local.keyring import LocalKeyring
 from fedmf.protocol import (
     ClosingMessage,
     GroupShape,
@@ -39,6 +38,7 @@ from fedmf.protocol.committee.exchange import (
     ReviewReply,
     VoteReply,
 )
+from fedmf.protocol.committee.keyring import CommitteeKeyring
 from fedmf.protocol.committee.layout import public_polynomials
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
@@ -79,7 +79,7 @@ class Arena:
         shape = TableShape((GroupShape("items", items + 1, 1, 24),))
         terms = CommitteeTerms(MEMBERS, THRESHOLD, "server", 1, SMALLEST_COHORT)
         session = Session(bytes(16), "committee", "full", shape, count, 4, None, bytes(32), terms)
-        ring = LocalKeyring(MasterSecret.fresh(), session)
+        ring = CommitteeKeyring(MasterSecret.fresh(), session, terms)
         self.charter = ring.charter
         self._members = [
             member(self.charter, number, key, ForgetfulLog())

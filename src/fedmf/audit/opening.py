@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.audit.observables import Observables
-from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.rlwe import open_sum
 from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.crypto.rlwe_ring import MODULUS_BITS
@@ -25,13 +24,14 @@ from fedmf.protocol import (
     TableMessage,
     UploadMessage,
     participant_protection,
+    protection_named,
     server_protection,
 )
 from fedmf.protocol.committee.layout import committee_layout, committee_pads, public_polynomials
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.integrity_tags import split_numbers
+from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.rlwe import part_layouts
 
 if TYPE_CHECKING:
@@ -213,18 +213,14 @@ def _known_mask(seen: Observables, upload: UploadMessage) -> PaddedKey | None:
 
 
 def _reads_tables(seen: Observables) -> bool:
-    if seen.plan.session.protection == "none" or seen.key is not None:
-        return True
-    # Without a key: a committee's table is there for all to read where the server opens it.
-    return seen.charter is not None and not seen.charter.terms.blind
+    # Without a key, too, where the server opens tables: they are there for all to read.
+    return seen.plan.session.sends_opened_tables or seen.key is not None
 
 
 def _table_opener(seen: Observables) -> ParticipantProtection:
-    start = seen.plan.start_table()
-    if seen.charter is None:
-        return participant_protection(seen.plan.session, seen.key, start)
-    reader = seen.key if isinstance(seen.key, MasterSecret) else None
-    return CommitteeParticipant(seen.charter, {}, reader, start)
+    session, keys = seen.plan.session, HeldKeys(seen.key, seen.charter)
+    half = protection_named(session.protection).participants_half
+    return half(session, keys, seen.plan.start_table())
 
 
 def _change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
@@ -232,7 +228,7 @@ def _change(seen: Observables, upload: UploadMessage) -> IntegerTable | None:
     session = replace(seen.plan.session, download=None)
     if seen.charter is not None:
         return _committee_change(seen, upload)
-    if session.protection != "none" and seen.key is None:
+    if seen.key is None and protection_named(session.protection).has_key:
         return None
     # A table to which nothing but this upload was ever added.
     server, start = server_protection(session), session.shape.zeros()

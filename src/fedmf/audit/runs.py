@@ -23,7 +23,7 @@ from fedmf.federation import (
     Transcript,
     make_plan,
 )
-from fedmf.federation.local.roles import keyring, make_server
+from fedmf.federation.roles import keyring, make_server
 from fedmf.federation.transcript import SERVER, member_name, participant_name
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
@@ -60,8 +60,8 @@ class _WatchedEngine(LocalEngine):
     ) -> None:
         super().__init__(plan, key, training, heldout)
         self.curious: list[CuriousMember] = []
-        if plan.session.committee is not None:
-            ring = keyring(plan.session, key)
+        ring = keyring(plan.session, key)
+        if ring.charter is not None:
             self.curious = [
                 CuriousMember(ring.charter, number, signing, ForgetfulLog())
                 for number, signing in enumerate(ring.member_keys)
@@ -151,17 +151,13 @@ class PlayedRun(SecretMaterial):
         for member in adversary.members:
             for upload, held in self._seeds[member].items():
                 seeds.setdefault(upload, {}).update(held)
-        charter = None
-        shared = self._key
-        if session.committee is not None:
-            ring = keyring(session, self._key)
-            charter, shared = ring.charter, ring.reader if session.committee.blind else None
+        keys = keyring(session, self._key).held_by(())
         return Observables(
             adversary,
             self.plan,
-            charter,
+            keys.charter,
             tuple(one for one in self._entries if adversary.network or id(one) in seen),
-            shared if adversary.participants else None,
+            keys.shared if adversary.participants else None,
             {
                 number: self._ratings.owned_by(self.plan.members[number])
                 for number in adversary.participants
@@ -185,7 +181,7 @@ def play(
     transcript = Transcript(keep_messages=True)
     engine = _WatchedEngine(plan, key, ratings, nothing)
     with engine:
-        server = make_server(plan.session, key, plan.start_table())
+        server = make_server(plan.session, plan.start_table(), keyring(plan.session, key).charter)
         training = Training(plan, engine, server, transcript=transcript, attendance=attendance)
         rounds = len(list(training.rounds())) - plan.setup_rounds
         seeds = tuple(member.kept for member in engine.curious)

@@ -39,7 +39,6 @@ class OwnOperations(Operations):
     def __init__(self, scheme: Scheme, values: int, participants: int) -> None:
         rows = values // FACTORS
         super().__init__(scheme.name, rows * FACTORS)
-        self._server_opens = scheme.protection == "committee" and scheme.opened_by == "server"
         rng = np.random.default_rng(0)
         self._changes = {number: random_change(rows, rng) for number in range(LEAST_COHORT)}
         self._start = partial(scheme.rehearsal, rows, participants, uploads=LEAST_COHORT)
@@ -63,7 +62,7 @@ class OwnOperations(Operations):
         return costs
 
     def _opening(self, played: Played) -> Cost:
-        if self._server_opens:
+        if played.members and self._session.session.sends_opened_tables:
             return Cost(played.close_seconds, played.table_bytes)
         return Cost(played.hear_seconds + played.open_seconds, played.table_bytes)
 

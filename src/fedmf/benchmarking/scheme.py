@@ -12,7 +12,15 @@ from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.federation.local.rehearsal import Rehearsal
-from fedmf.protocol import Change, GroupShape, RowChange, Session, TableShape, fresh_key
+from fedmf.protocol import (
+    Change,
+    GroupShape,
+    RowChange,
+    Session,
+    TableShape,
+    fresh_key,
+    protection_named,
+)
 from fedmf.protocol.committee_terms import LEAST_COHORT, CommitteeTerms, OpenedBy
 
 FACTORS = 100
@@ -54,7 +62,7 @@ class Scheme:
     @property
     def is_paillier(self) -> bool:
         """Whether it is the paper's: slow enough for slices, and with part uploads."""
-        return self.protection == "paillier"
+        return isinstance(self.key, PrivateKey)
 
     @property
     def public_key(self) -> int | None:
@@ -86,7 +94,7 @@ class Scheme:
             Folder of the durable logs of the committee's members.
         """
         committee = None
-        if self.protection == "committee":
+        if protection_named(self.protection).has_committee:
             committee = CommitteeTerms(MEMBERS, THRESHOLD, self.opened_by, 1, LEAST_COHORT)
         session = Session(
             session_id=KeyRandomness().bytes(16),

@@ -34,6 +34,7 @@ from fedmf.federation import (
     trained_model,
 )
 from fedmf.figures import MEASURES, measure_text
+from fedmf.protocol import protection_named
 from fedmf.ratings import BUNDLED_NAMES, Ratings
 from fedmf.recommender import available_cores
 
@@ -139,7 +140,7 @@ def _carry_out(started: _Started, workers: int, *, quiet: bool, as_json: bool) -
     model = trained_model(result, training)
     started.run.keep_model(model)
     unprotected = None
-    if plan.settings.protection != "none":
+    if protection_named(plan.settings.protection).protects:
         with _bar("the same without protection", plan, quiet=quiet) as after_round:
             unprotected = _unprotected_run(plan, training, heldout, workers, after_round)
         if unprotected.table_sha256 != result.table_sha256:

@@ -17,7 +17,8 @@ from fedmf.benchmarking.machine import this_machine
 from fedmf.evaluation import ModelEvaluation
 from fedmf.federation import Forecast, TrainingPlan, TrainingResult, TrainingSettings
 from fedmf.figures import BASELINES, MEASURES, bytes_text, measure_text, seconds_text
-from fedmf.protocol.threat_model import Threat, threat_model
+from fedmf.protocol import protection_named
+from fedmf.protocol.threat_model import Threat
 from fedmf.ratings import Ratings
 
 PACKAGES = ("fedmf", "numpy", "cryptography", "gmpy2", "pyarrow")
@@ -88,7 +89,8 @@ def _threats(plan: TrainingPlan) -> tuple[Threat, ...]:
     settings = plan.settings
     rounds = range(1, plan.session.rounds + 1)
     smallest = min(len(plan.cohort(number)) for number in rounds)
-    return threat_model(plan.session, settings.key_bits, smallest)
+    protection = protection_named(settings.protection)
+    return protection.threats(plan.session, settings.key_bits, smallest)
 
 
 def outcome_lines(outcome: Outcome) -> Iterator[RenderableType]:

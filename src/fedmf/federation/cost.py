@@ -16,8 +16,8 @@ import numpy as np
 from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.local.rehearsal import Rehearsal
-from fedmf.federation.local.roles import participants_half
 from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.roles import participants_half
 from fedmf.federation.table_reader import TableReader
 from fedmf.protocol import (
     ClosingMessage,
@@ -28,10 +28,9 @@ from fedmf.protocol import (
     TableShape,
     UploadMessage,
 )
-from fedmf.protocol.committee.table_payload import OPENED_TABLE_EXTRA
 from fedmf.protocol.committee_terms import LEAST_COHORT
-from fedmf.protocol.compact_words import table_bytes
 from fedmf.protocol.framing import FRAME_BYTES
+from fedmf.protocol.protection import protection_named
 from fedmf.protocol.session import Upload
 from fedmf.ratings import OwnedRatings, Ratings
 
@@ -129,14 +128,9 @@ def _download_bytes(
     session, cohort = plan.session, tuple(plan.cohort(plan.session.rounds))
     nonces = (bytes(session.nonce_bytes),) * len(cohort)
     size = FRAME_BYTES + len(ClosingMessage(1, cohort, nonces).to_bytes(session))
-    if session.committee is not None:
-        size += unit.round_extra + HASH_BYTES * len(cohort)
-    if session.sends_opened_tables:
-        size += table_bytes(session.shape, session.download)
-        return size + (OPENED_TABLE_EXTRA if session.committee is not None else 0)
-    # A blind committee's table comes as the change of one round.
-    changed = uploaded if session.committee is not None else None
-    return size + protection.payload_bytes(changed) + unit.table_extra
+    size += unit.round_extra + protection_named(session.protection).proof_bytes * len(cohort)
+    size += protection.table_bytes(uploaded)
+    return size if session.sends_opened_tables else size + unit.table_extra
 
 
 @dataclass(frozen=True, slots=True)

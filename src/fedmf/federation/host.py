@@ -142,6 +142,12 @@ class ParticipantHost:
         """Return the last distributed table, sealed for participants who come late."""
         return self._protection.copy()
 
+    def reopenable(self, table: bytes) -> bytes:
+        """Return a table message that was just opened, such that it opens after a restart, too."""
+        message = TableMessage.from_bytes(table, self._plan.session)
+        payload = self._protection.reopenable(message.payload)
+        return TableMessage(message.round, payload).to_bytes(self._plan.session)
+
     def replace_ratings(self, number: int, training: OwnedRatings, heldout: OwnedRatings) -> None:
         """Give a participant other ratings of the same users, if it lives here."""
         if number in self._participants:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import operator
+from dataclasses import astuple, dataclass
+from typing import Self
 
 import numpy as np
 
@@ -20,21 +22,22 @@ MOST_RATINGS = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """How well a model fits ratings; sums, so that fits of several participants add up."""
+class Sums:
+    """Base of data classes that hold sums only: those of several participants add up."""
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*map(operator.add, astuple(self), astuple(other)))
+
+
+@dataclass(frozen=True, slots=True)
+class Fit(Sums):
+    """How well a model fits ratings."""
 
     squared_error: float = 0.0
     absolute_error: float = 0.0
     """Sums over the ratings."""
     count: float = 0
     """Number of ratings."""
-
-    def __add__(self, other: Fit) -> Fit:
-        return Fit(
-            self.squared_error + other.squared_error,
-            self.absolute_error + other.absolute_error,
-            self.count + other.count,
-        )
 
     @property
     def rmse(self) -> float:
@@ -74,6 +77,19 @@ def measure(
     return Fit(float(errors @ errors), float(np.abs(errors).sum()), len(errors))
 
 
+def summed_group(fraction_bits: int, limit: float) -> RowGroup:
+    """Return the group of the one row, of three columns, that sums what participants measure."""
+    return RowGroup(
+        name=ERRORS,
+        rows=1,
+        columns=3,
+        fraction_bits=fraction_bits,
+        limit=limit,
+        start_limit=0.0,
+        of_items=False,
+    )
+
+
 class SummedErrors:
     """The row of the table in which participants sum their errors on ratings they hold back.
 
@@ -92,15 +108,8 @@ class SummedErrors:
         room = 2 ** (SUM_BITS - 1)
         self.ratings_per_user = max(1, min(MOST_RATINGS, room // (users * 2**LEAST_FRACTION_BITS)))
         bits = math.floor(math.log2(room / (users * self.ratings_per_user)))
-        self.group = RowGroup(
-            name=ERRORS,
-            rows=1,
-            columns=3,
-            fraction_bits=max(LEAST_FRACTION_BITS, min(MOST_FRACTION_BITS, bits)),
-            limit=float(self.ratings_per_user),
-            start_limit=0.0,
-            of_items=False,
-        )
+        fraction_bits = max(LEAST_FRACTION_BITS, min(MOST_FRACTION_BITS, bits))
+        self.group = summed_group(fraction_bits, limit=float(self.ratings_per_user))
         self._scale = scale
         # On a scale of one point every clipped prediction is right.
         length = (scale.highest - scale.lowest) or 1.0

@@ -19,9 +19,10 @@ from fedmf.federation.ranking import SummedRankings
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.table_codec import TableCodec
 from fedmf.model import RATERS, Method, RowGroup, configure_method
-from fedmf.protocol import IntegerTable, Rows, Session, check_session
+from fedmf.protocol import IntegerTable, Rows, Session
 from fedmf.protocol.committee_terms import LEAST_COHORT, CommitteeTerms, OpenedBy
 from fedmf.protocol.compact_words import DownloadTerms
+from fedmf.protocol.protection import protection_named
 from fedmf.protocol.session import Upload
 from fedmf.protocol.slices import SliceTerms
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale
@@ -70,7 +71,7 @@ class TrainingPlan:
                 "ever have enough raters"
             )
         # Refuses what the protection cannot hold before anything else begins.
-        check_session(self.session)
+        protection_named(self.settings.protection).check_session(self.session)
 
     @classmethod
     def make(
@@ -245,7 +246,7 @@ class TrainingPlan:
 
 def _committee(settings: TrainingSettings, participants: int) -> CommitteeTerms | None:
     """Return the committee's terms: as many corrupt participants as the cohort leaves room for."""
-    if settings.protection != "committee":
+    if not protection_named(settings.protection).has_committee:
         return None
     smallest = settings.cohort or participants
     if smallest < LEAST_COHORT:

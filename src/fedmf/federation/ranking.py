@@ -8,16 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedmf.evaluation import hit_rate_at, ndcg_at
-from fedmf.federation.measurement import ERRORS, SUM_BITS
-from fedmf.model import FloatArray, PublicModel, RowGroup, RowValues, best_items
+from fedmf.federation.measurement import MOST_FRACTION_BITS, SUM_BITS, Sums, summed_group
+from fedmf.model import FloatArray, PublicModel, RowValues, best_items
 from fedmf.ratings import OwnedRatings
 
 PLACES = 10
-MOST_FRACTION_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(Sums):
     """How well users' held-out items come first among all that they had not rated."""
 
     ndcg: float = 0.0
@@ -25,9 +24,6 @@ class Ranking:
     """Sums over the users: NDCG@10, and 1 for each user with a held-out item in its first ten."""
     users: float = 0.0
     """Number of users with held-out items."""
-
-    def __add__(self, other: Ranking) -> Ranking:
-        return Ranking(self.ndcg + other.ndcg, self.hits + other.hits, self.users + other.users)
 
     @property
     def ndcg_at_10(self) -> float:
@@ -56,16 +52,15 @@ def rank(
     training, heldout
         What the users had rated, and what was held back; the same users in the same order.
     """
-    measured = np.flatnonzero(np.diff(heldout.starts))
-    if len(measured) == 0:
+    everybody = zip(user_factors, training.user_slices(), heldout.user_slices(), strict=True)
+    measured = [(vector, own, kept) for vector, own, kept in everybody if kept.start < kept.stop]
+    if not measured:
         return NO_RANKING
     ranked = np.full((len(measured), PLACES), -1, dtype=np.int64)
-    relevant = []
-    for row, k in enumerate(measured):
-        rated = training.items[training.starts[k] : training.starts[k + 1]]
-        best = best_items(public, user_factors[k], rated, PLACES)
+    for row, (vector, own, _) in enumerate(measured):
+        best = best_items(public, vector, training.items[own], PLACES)
         ranked[row, : len(best)] = best
-        relevant.append(heldout.items[heldout.starts[k] : heldout.starts[k + 1]])
+    relevant = [heldout.items[kept] for _, _, kept in measured]
     return Ranking(
         float(ndcg_at(PLACES, ranked, relevant).sum()),
         float(hit_rate_at(PLACES, ranked, relevant).sum()),
@@ -86,15 +81,7 @@ class SummedRankings:
 
     def __init__(self, users: int) -> None:
         bits = math.floor(SUM_BITS - 1 - math.log2(users))
-        self.group = RowGroup(
-            name=ERRORS,
-            rows=1,
-            columns=3,
-            fraction_bits=max(0, min(MOST_FRACTION_BITS, bits)),
-            limit=1.0,
-            start_limit=0.0,
-            of_items=False,
-        )
+        self.group = summed_group(max(0, min(MOST_FRACTION_BITS, bits)), limit=1.0)
 
     def row(
         self,

@@ -32,6 +32,7 @@ from fedmf.federation.enrolment_files import CHARTER
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.run_description import DESCRIPTION, RunDescription
 from fedmf.model import FactorModel, load_model, save_model
+from fedmf.protocol import protection_named
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.ratings import Ratings
 from fedmf.store.atomic import is_taken, new_folder, write_file
@@ -109,7 +110,7 @@ class RunDirectory:
 
     def key(self) -> ParticipantsKey | None:
         """Return the participants' shared key; None where the protection has none."""
-        if self.described.settings.protection == "none":
+        if not protection_named(self.described.settings.protection).has_key:
             return None
         return load_participants_key(self.path / "key.json")
 

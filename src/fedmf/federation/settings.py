@@ -12,9 +12,12 @@ from fedmf.protocol import PROTECTIONS, UPLOADS
 from fedmf.protocol.committee_terms import OPENED_BY
 from fedmf.protocol.compact_words import LEAST_BITS, MOST_BITS
 from fedmf.protocol.json_fields import JsonFields
+from fedmf.protocol.protection import protection_named
 
 KEY_BITS = (1024, 2048, 3072)
 STARTS = ("random", "constant")
+METHOD_SETTINGS = ("learning_rate", "reg", "start")
+"""Settings that some methods read and others do not."""
 DEFAULT_ROUNDS = 12
 DEFAULT_SLICES = 8
 ROUNDS_PER_SLICE = 5
@@ -117,7 +120,7 @@ class TrainingSettings(JsonFields):
             )
             if value is not None and (type(value) is not int or value < least)
         ]
-        if self.protection in ("rlwe", "committee") and self.upload == "part":
+        if self.upload == "part" and not protection_named(self.protection).names_rows:
             problems.append(
                 f"protection {self.protection} never shows what was rated: upload full or slices"
             )
@@ -142,9 +145,7 @@ class TrainingSettings(JsonFields):
             problems.append(f"reg must be zero or a positive number, not {self.reg}")
         own = parameters_of(self.method)
         foreign = [
-            name
-            for name in ("learning_rate", "reg", "start")
-            if getattr(self, name) is not None and name not in own
+            name for name in METHOD_SETTINGS if getattr(self, name) is not None and name not in own
         ]
         if foreign:
             problems.append(f"method {self.method} has no {', '.join(foreign)}: leave it out")
@@ -155,13 +156,19 @@ class TrainingSettings(JsonFields):
         problems, bits = [], self.download_bits
         if type(bits) is not int or not LEAST_BITS <= bits <= MOST_BITS:
             problems.append(f"download_bits is from {LEAST_BITS} to {MOST_BITS}, not {bits!r}")
-        opens = self.protection == "committee" and self.opened_by == "server"
-        if self.protection != "none" and not opens:
+        if not protection_named(self.protection).server_opens(self.opened_by):
             problems.append(
                 "download_bits are for tables that are opened before they are sent, with "
                 "protection none, or with committee if the server opens: leave them out"
             )
         return problems
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Names of the settings that neither the method nor the protection reads."""
+        special = {setting for one in PROTECTIONS.values() for setting in one.settings}
+        special -= set(protection_named(self.protection).settings)
+        return frozenset(special | (set(METHOD_SETTINGS) - parameters_of(self.method)))
 
     @property
     def slice_count(self) -> int:

@@ -1,15 +1,15 @@
 """The secrecy wing's roles and messages: who tells whom what, as state machines without I/O."""
 
+from fedmf.protocol.halves import (
+    ParticipantProtection,
+    Protected,
+    Rows,
+    ServerProtection,
+)
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
 from fedmf.protocol.participant import ParticipantRole
-from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
-from fedmf.protocol.registry import (
-    PROTECTIONS,
-    check_session,
-    fresh_key,
-    participant_protection,
-    server_protection,
-)
+from fedmf.protocol.protection import PROTECTIONS, Protection, protection_named
+from fedmf.protocol.registry import fresh_key, participant_protection, server_protection
 from fedmf.protocol.server import Server
 from fedmf.protocol.session import UPLOADS, Session
 from fedmf.protocol.table import (
@@ -33,6 +33,7 @@ __all__ = [
     "ParticipantProtection",
     "ParticipantRole",
     "Protected",
+    "Protection",
     "RowChange",
     "Rows",
     "Server",
@@ -41,9 +42,9 @@ __all__ = [
     "TableMessage",
     "TableShape",
     "UploadMessage",
-    "check_session",
     "fresh_key",
     "participant_protection",
+    "protection_named",
     "server_protection",
     "table_sha256",
 ]

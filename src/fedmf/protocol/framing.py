@@ -24,6 +24,7 @@ import struct
 import numpy as np
 
 from fedmf.errors import MessageError
+from fedmf.protocol.protection import protection_named
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import Int64Array
 
@@ -52,7 +53,8 @@ def _covered_bytes(session: Session) -> int:
     Under a committee what is larger than this are words, under digests that participants sign and
     tags that they check: hashing them once more would be half of the server's work.
     """
-    return 2**62 if session.committee is None else COVERED_UNDER_A_COMMITTEE
+    has_committee = protection_named(session.protection).has_committee
+    return COVERED_UNDER_A_COMMITTEE if has_committee else 2**62
 
 
 def kind_of(data: bytes) -> int:

@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableSequence
+from collections.abc import Mapping, MutableSequence, Sequence
+from typing import Protocol
 
 from fedmf.errors import ProtocolError
+from fedmf.protocol.halves import ServerProtection
 from fedmf.protocol.messages import ClosingMessage, UploadMessage
-from fedmf.protocol.protection import ServerProtection
+
+
+class Member(Protocol):
+    """A member of a committee, as whoever carries its messages sees it."""
+
+    def respond(self, data: bytes) -> bytes:
+        """Return the answer to a message of the server: a refusal where there is none."""
+        ...
+
+
+class MemberLog(Protocol):
+    """An append-only list of records that survives a crash."""
+
+    def records(self) -> Sequence[bytes]:
+        """Return all records, oldest first."""
+        ...
+
+    def append(self, record: bytes) -> None:
+        """Append a record; return when it would survive a power failure, not before."""
+        ...
+
+
+class Spool(Protocol):
+    """Where the server keeps the words of a round's uploads, in case that one has to come out.
+
+    By participant; nothing in it is secret.
+    """
+
+    def keep(self, participant: int, words: bytes) -> None:
+        """Keep a participant's words."""
+        ...
+
+    def take(self, participant: int) -> bytes:
+        """Return a participant's words."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all of them: a round begins."""
+        ...
 
 
 class Members:

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Self
 
 from fedmf.errors import MessageError
 from fedmf.protocol.framing import BodyReader, frame, u32, unframe
+from fedmf.protocol.protection import protection_named
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import Int64Array
 from fedmf.protocol.wire import Declared, Form, Given, Known, Rest, ascending_to_bytes, fixed, times
@@ -78,7 +79,7 @@ class UploadMessage(SessionMessage):
     KIND: ClassVar[int] = 2
     participant: Annotated[int, Form(u32, _read_participant)]
     nonce: Nonce
-    """As many bytes as the session says; see `fedmf.protocol.protection.Protected`."""
+    """As many bytes as the session says; see `fedmf.protocol.halves.Protected`."""
     rows: Annotated[Sequence[Int64Array] | None, Form(_write_rows, _read_rows)]
     """With ``upload="part"`` the row numbers whose changes the payload holds, ascending, an int64
     array for each group. With ``upload="full"`` None: the payload holds all rows."""
@@ -93,7 +94,7 @@ def _read_included(body: BodyReader, known: Known) -> tuple[int, ...]:
 
 
 def _read_proof(body: BodyReader, known: Known) -> bytes:
-    if known.session.committee is None:
+    if not protection_named(known.session.protection).has_committee:
         body.end()
     return body.rest()
 
@@ -116,4 +117,5 @@ class ClosingMessage(SessionMessage):
 
     def counts(self, session: Session) -> bool:
         """Return whether the round counts as one of the session's: it was not void."""
-        return session.committee is None or len(self.included) > 0
+        has_committee = protection_named(session.protection).has_committee
+        return len(self.included) > 0 or not has_committee

@@ -9,10 +9,19 @@ bits, see `fedmf.protocol.compact_words`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 import numpy as np
 
 from fedmf.errors import FixedPointRangeError, MessageError
-from fedmf.protocol.compact_words import decode_table, encode_table
+from fedmf.protocol.compact_words import decode_table, encode_table, table_bytes
+from fedmf.protocol.halves import (
+    ParticipantProtection,
+    Protected,
+    Rows,
+    ServerProtection,
+)
+from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.plain_words import (
     decode_words,
     encode_change,
@@ -20,8 +29,13 @@ from fedmf.protocol.plain_words import (
     row_counts,
     word_sizes,
 )
-from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
+from fedmf.protocol.protection import Protection
+from fedmf.protocol.session import Session
 from fedmf.protocol.table import Change, Int64Array, IntegerTable, check_words
+from fedmf.protocol.threat_model import EVERYTHING, Threat, seen_by_one
+
+if TYPE_CHECKING:
+    from fedmf.protocol.enrolment.charter import Charter
 
 
 class NoneParticipant(ParticipantProtection):
@@ -54,6 +68,11 @@ class NoneParticipant(ParticipantProtection):
     def payload_bytes(self, rows: Rows | None = None) -> int:
         """Return the size of so many words."""
         return sum(word_sizes(self.session.shape, rows))
+
+    def table_bytes(self, uploaded: Rows | None) -> int:
+        """Return the size of the words, or of as many bits of them as the session agreed on."""
+        del uploaded
+        return table_bytes(self.session.shape, self.session.download)
 
 
 class NoneServer(ServerProtection):
@@ -104,3 +123,38 @@ class NoneServer(ServerProtection):
     def restore(self, payload: bytes) -> None:
         """Take words that `payload` returned."""
         self._table = decode_words(self.session.shape, payload)
+
+
+class NoProtection(Protection):
+    """The server reads everything."""
+
+    name: ClassVar[str] = "none"
+    protects: ClassVar[bool] = False
+    names_rows: ClassVar[bool] = True
+    has_key: ClassVar[bool] = False
+
+    def server_opens(self, opened_by: str | None) -> bool:
+        """Return True: there is nothing to open."""
+        del opened_by
+        return True
+
+    def participants_half(
+        self, session: Session, keys: HeldKeys, start: IntegerTable
+    ) -> ParticipantProtection:
+        """Return the half of everybody."""
+        del keys, start
+        return NoneParticipant(session)
+
+    def server_half(self, session: Session, charter: Charter | None) -> ServerProtection:
+        """Return the half that adds plain words."""
+        del charter
+        return NoneServer(session)
+
+    def threats(self, session: Session, key_bits: int, participants: int) -> tuple[Threat, ...]:
+        """Return who reads along."""
+        del session, key_bits
+        return (
+            Threat("the server", EVERYTHING),
+            seen_by_one(participants),
+            Threat("the network", f"{EVERYTHING}, unless the transport encrypts"),
+        )

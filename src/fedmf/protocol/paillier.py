@@ -15,6 +15,7 @@ the tags of all others as plain numbers, see `fedmf.protocol.piece_tags`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from gmpy2 import mpz
@@ -23,6 +24,14 @@ from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_public_key import PublicKey
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
+from fedmf.protocol.halves import (
+    ParticipantProtection,
+    Protected,
+    Rows,
+    ServerProtection,
+    listed_rows,
+)
+from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.paillier_layout import (
     counted_over_all,
@@ -40,15 +49,13 @@ from fedmf.protocol.piece_tags import (
     UInt64Array,
     same_tags,
 )
-from fedmf.protocol.protection import (
-    ParticipantProtection,
-    Protected,
-    Rows,
-    ServerProtection,
-    listed_rows,
-)
+from fedmf.protocol.protection import Protection
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import Change, Int64Array, IntegerTable
+from fedmf.protocol.threat_model import Threat, shared_key_threats
+
+if TYPE_CHECKING:
+    from fedmf.protocol.enrolment.charter import Charter
 
 
 class PaillierParticipant(ParticipantProtection):
@@ -276,3 +283,34 @@ def _ciphertexts(
         parts.append(public.from_bytes(payload[offset : offset + count * size], count))
         offset += count * size
     return parts, payload[offset:]
+
+
+class PaillierProtection(Protection):
+    """The paper's, with one key for all participants."""
+
+    name: ClassVar[str] = "paillier"
+    nonce_bytes: ClassVar[int] = 32
+    names_rows: ClassVar[bool] = True
+    settings: ClassVar[tuple[str, ...]] = ("key_bits",)
+
+    def fresh_key(self, key_bits: int) -> PrivateKey:
+        """Return a private key, a weak one if asked to."""
+        return PrivateKey.generate(key_bits, allow_weak=True)
+
+    def participants_half(
+        self, session: Session, keys: HeldKeys, start: IntegerTable
+    ) -> ParticipantProtection:
+        """Return the half of whoever holds the private key."""
+        if not isinstance(keys.shared, PrivateKey):
+            raise KeyMaterialError("protection paillier needs the participants' Paillier key")
+        return PaillierParticipant(session, keys.shared, start)
+
+    def server_half(self, session: Session, charter: Charter | None) -> ServerProtection:
+        """Return the half that multiplies ciphertexts."""
+        del charter
+        return PaillierServer(session)
+
+    def threats(self, session: Session, key_bits: int, participants: int) -> tuple[Threat, ...]:
+        """Return the threats of a shared key, and whether this one can be broken."""
+        hint = " (a 1024-bit key can be broken: for experiments only)" if key_bits < 2048 else ""
+        return shared_key_threats(session, participants, hint)

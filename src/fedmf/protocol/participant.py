@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fedmf.errors import ProtocolError
+from fedmf.protocol.halves import ParticipantProtection, Rows, listed_rows
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
-from fedmf.protocol.protection import ParticipantProtection, Rows, listed_rows
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import Change, IntegerTable
 

@@ -1,197 +1,181 @@
 """What a protection is: a secret encoding of integer tables under which tables add.
 
-Each protection answers the same three questions in one file: how a participant protects a change,
-how the server adds what it cannot read, and who opens the sum.
+Each protection is one object, a `Protection`, that `PROTECTIONS` holds by its name: what it asks of
+a session, its keys, who learns what, and its two halves.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar
 
-from fedmf.errors import ProtocolError
-from fedmf.protocol.messages import ClosingMessage
-from fedmf.protocol.session import Session
-from fedmf.protocol.table import Change, Int64Array, IntegerTable
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.errors import ProtocolError, UnknownNameError
+from fedmf.protocol.keyring import HeldKeys, Keyring
 
-Rows = Sequence[Int64Array]
-"""Row numbers, one ascending int64 array for each group."""
-
-
-NOT_MOVED = (
-    "the table is the one that this participant's last upload went into: a server that replays a "
-    "table isolates the next upload. If the last round was an honest one, it changed nothing: the "
-    "training has settled"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Protected:
-    """A protected change."""
-
-    payload: bytes
-    """What goes to the server."""
-    nonce: bytes = b""
-    """Public bytes, fresh for this upload, from which holders of the key find the upload's own key
-    or masks; empty where the session has no nonces."""
+if TYPE_CHECKING:
+    from fedmf.crypto.participants_key import ParticipantsKey
+    from fedmf.crypto.signatures import SigningKey
+    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.roster_chain import SignedRoster
+    from fedmf.protocol.halves import ParticipantProtection, ServerProtection
+    from fedmf.protocol.members import Member, MemberLog, Members, Spool
+    from fedmf.protocol.session import Session
+    from fedmf.protocol.table import IntegerTable
+    from fedmf.protocol.threat_model import Threat
 
 
-class ParticipantProtection(ABC):
-    """The participant's half: protects its changes and opens the table.
+class Protection(ABC):
+    """One protection: all that the rest of the code asks about it. It has no state."""
 
-    Parameters
-    ----------
-    session
-        The agreed parameters.
-    """
+    name: ClassVar[str]
+    """Its name in settings and sessions."""
+    protects: ClassVar[bool] = True
+    """Whether anything is hidden from the server."""
+    nonce_bytes: ClassVar[int] = 0
+    """Length of the nonce of every upload: 32 where each has a key or masks of its own."""
+    names_rows: ClassVar[bool] = False
+    """Whether uploads may name the rows that they change, to the server, too (upload `part`)."""
+    has_committee: ClassVar[bool] = False
+    """Whether members open sums: the session has their terms, closings hold their proofs, a round
+    of nobody is void, and whoever takes part enrols under a charter."""
+    has_key: ClassVar[bool] = True
+    """Whether a key of the participants has to be kept."""
+    has_key_check: ClassVar[bool] = False
+    """Whether silos compare a check value of their key, which the session does not name."""
+    settings: ClassVar[tuple[str, ...]] = ()
+    """Settings of a training that no other protection reads."""
+    proof_bytes: ClassVar[int] = 0
+    """Bytes of a closing for every upload that it lists, beyond number and nonce."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def fresh_key(self, key_bits: int) -> ParticipantsKey | None:
+        """Return a fresh key for the participants; None where there is none.
 
-    @abstractmethod
-    def protect(
-        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
-    ) -> Protected:
-        """Return the payload of an upload, and its nonce where the session has nonces.
+        Where one machine plays all roles of a committee, all their keys are derived from it.
 
         Parameters
         ----------
-        change
-            What to protect.
-        round_number, participant
-            When, and for whom: bound into the protection where it has a key for each upload.
-        leaving
-            The change takes back all that the participant ever contributed.
+        key_bits
+            Size of a Paillier key; master secrets have one size.
+
+        Warns
+        -----
+        WeakKeyWarning
+            A Paillier key of 1024 bits.
+        """
+        del key_bits
+        return MasterSecret.fresh() if self.has_key else None
+
+    def keyring(self, session: Session, key: ParticipantsKey | None) -> Keyring:
+        """Return all keys of a session that one machine plays, from the one that it keeps.
 
         Raises
         ------
-        FixedPointRangeError
-            A value does not fit its word. Nothing has been protected then.
+        KeyMaterialError
+            The key is missing.
         """
+        del session
+        return Keyring(key)
 
-    def has_moved(self, participant: int) -> bool:
-        """Return whether the table is another one than the participant's last upload went into.
+    def server_opens(self, opened_by: str | None) -> bool:
+        """Return whether the server reads the table, and hands it out as it reads it.
 
-        Where it is not, and an upload would be refused for it, either the server replays a table or
-        nothing moves any more.
+        Parameters
+        ----------
+        opened_by
+            Who opens a committee's sums; None without a committee.
         """
-        del participant
-        return True
+        del opened_by
+        return False
 
-    def begin(self, opening_message: bytes) -> None:
-        """Hear how a round begins, where the protection has something to agree on first.
+    def check_session(self, session: Session) -> None:
+        """Raise WordSizeError unless words hold the session's sums."""
+        self.server_half(session, None)
+
+    @abstractmethod
+    def participants_half(
+        self, session: Session, keys: HeldKeys, start: IntegerTable
+    ) -> ParticipantProtection:
+        """Return the half of the participants that hold these keys.
+
+        Parameters
+        ----------
+        start
+            The public table before the first round.
 
         Raises
         ------
-        MessageError, ProtocolError
-            The round does not begin as it should.
+        KeyMaterialError
+            A key is missing, or not the session's.
         """
-        del opening_message
 
-    def copy(self) -> bytes:
-        """Return the table, protected for participants who come late, where that is needed.
+    @abstractmethod
+    def server_half(self, session: Session, charter: Charter | None) -> ServerProtection:
+        """Return the server's half, without a table yet.
+
+        Parameters
+        ----------
+        charter
+            The committee's charter; None without a committee.
+        """
+
+    def consulted(
+        self, table: ServerProtection, spool: Callable[[], Spool], rosters: Iterable[SignedRoster]
+    ) -> Members | None:
+        """Return whom the server consults in its rounds; None: nobody.
+
+        Parameters
+        ----------
+        table
+            The server's half, started or restored.
+        spool
+            Makes what keeps the words of a round.
+        rosters
+            Versions of the roster after the charter's.
+        """
+        del table, spool, rosters
+        return None
+
+    def member(
+        self,
+        charter: Charter,
+        number: int,
+        key: SigningKey,
+        log: MemberLog,
+        rosters: Iterable[SignedRoster] = (),
+    ) -> Member:
+        """Return a member of the committee.
 
         Raises
         ------
+        KeyMaterialError
+            The log is another's.
         ProtocolError
-            The server's own table serves them.
+            The key is not the one of the charter, or the protection has no committee.
         """
-        raise ProtocolError(f"protection {self.session.protection} needs no copies of its table")
-
-    def hear(self, closing: ClosingMessage) -> None:
-        """Take note of whose uploads the table includes from now on; again is no harm.
-
-        Protections whose uploads have neither keys nor masks of their own need not know.
-
-        Raises
-        ------
-        ProtocolError
-            A closing before this one was missed.
-        """
-        del closing
+        del charter, number, key, log, rosters
+        raise ProtocolError(f"protection {self.name} has no committee")
 
     @abstractmethod
-    def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
-        """Return the table that a payload of the server protects.
+    def threats(self, session: Session, key_bits: int, participants: int) -> tuple[Threat, ...]:
+        """Return who learns what, by adversaries who follow the protocol and look.
 
         Parameters
         ----------
-        payload
-            Of a table message.
-        rows
-            Open these rows alone, which is cheaper; the result holds nothing of worth in the
-            others. Which rows a participant opens shows to nobody, unless the server damages some
-            and watches who complains.
-
-        Raises
-        ------
-        MessageError
-            The payload has the wrong size or is malformed.
-        OpenError
-            Wrong key or damaged table.
+        key_bits
+            Size of a Paillier key.
+        participants
+            The smallest number of participants in a round.
         """
 
-    @abstractmethod
-    def work(self, rows: Rows | None = None) -> int:
-        """Return in how many units of work (ciphertexts, or words) these rows lie; None: all rows.
 
-        Protecting and opening grow linearly with it.
-        """
-
-    @abstractmethod
-    def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of an upload's payload that holds these rows; None: all rows."""
+PROTECTIONS: dict[str, Protection] = {}
+"""The protections by name; `fedmf.protocol.registry` fills it."""
 
 
-class ServerProtection(ABC):
-    """The server's half: holds the protected table and adds to it.
-
-    Parameters
-    ----------
-    session
-        The agreed parameters.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    @abstractmethod
-    def start(self, table: IntegerTable) -> None:
-        """Take the public start table as the protected one."""
-
-    @abstractmethod
-    def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:
-        """Add the change that an upload protects; on any error the table is as before.
-
-        Parameters
-        ----------
-        payload
-            Of the upload message.
-        rows
-            The rows that it names; None where all have the same.
-        counted_round
-            Which of the session's rounds it is, from 1, void ones left out: says what travels.
-
-        Raises
-        ------
-        MessageError
-            The payload has the wrong size or is malformed.
-        """
-
-    @abstractmethod
-    def payload(self) -> bytes:
-        """Return the protected table as bytes, exactly."""
-
-    def table_payload(self) -> bytes:
-        """Return what goes out as the table: the same, unless opened tables are rounded."""
-        return self.payload()
-
-    @abstractmethod
-    def restore(self, payload: bytes) -> None:
-        """Take a protected table that `payload` once returned."""
-
-
-def listed_rows(session: Session, change: Change) -> Rows | None:
-    """Return the rows that an upload of this change names to the server; None without ``part``."""
-    return [part.rows for part in change] if session.upload == "part" else None
+def protection_named(name: str) -> Protection:
+    """Return the protection of this name; raise UnknownNameError if there is none."""
+    if name not in PROTECTIONS:
+        raise UnknownNameError.among("protection", name, PROTECTIONS)
+    return PROTECTIONS[name]

@@ -1,53 +1,36 @@
-"""The protections by name: their keys, and their two halves."""
+"""The protections that there are, and what most callers make with them."""
 
 from __future__ import annotations
 
-from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
-from fedmf.errors import KeyMaterialError, UnknownNameError
-from fedmf.protocol.committee.layout import committee_pads
-from fedmf.protocol.none import NoneParticipant, NoneServer
-from fedmf.protocol.paillier import PaillierParticipant, PaillierServer
-from fedmf.protocol.protection import ParticipantProtection, ServerProtection
-from fedmf.protocol.rlwe import RlweParticipant, RlweServer
+from fedmf.protocol.committee.protection import CommitteeProtection
+from fedmf.protocol.halves import ParticipantProtection, ServerProtection
+from fedmf.protocol.keyring import HeldKeys
+from fedmf.protocol.none import NoProtection
+from fedmf.protocol.paillier import PaillierProtection
+from fedmf.protocol.protection import PROTECTIONS, protection_named
+from fedmf.protocol.rlwe import RlweProtection
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import IntegerTable
 
-PROTECTIONS = ("committee", "rlwe", "paillier", "none")
+for _one in (CommitteeProtection(), RlweProtection(), PaillierProtection(), NoProtection()):
+    PROTECTIONS[_one.name] = _one
 
 
 def fresh_key(protection: str, key_bits: int) -> ParticipantsKey | None:
-    """Return a fresh key for the participants of a session; None where there is none.
-
-    Where one machine plays all roles of a committee, all their keys are derived from it.
-
-    Parameters
-    ----------
-    protection
-        Name of the protection.
-    key_bits
-        Size of a Paillier key; the others have one size.
-
-    Warns
-    -----
-    WeakKeyWarning
-        A Paillier key of 1024 bits.
-    """
-    if protection == "paillier":
-        return PrivateKey.generate(key_bits, allow_weak=True)
-    return MasterSecret.fresh() if protection in ("rlwe", "committee") else None
+    """Return a fresh key for the participants of a session; see `Protection.fresh_key`."""
+    return protection_named(protection).fresh_key(key_bits)
 
 
 def participant_protection(
     session: Session, key: ParticipantsKey | None, start: IntegerTable | None = None
 ) -> ParticipantProtection:
-    """Return the participant's half of the session's protection.
+    """Return the participant's half of a protection whose participants share a key, or have none.
 
     Parameters
     ----------
     key
-        The participants' key; None for `none`.
+        The participants' key; None where the protection has none.
     start
         The public table before the first round; None: all zeros.
 
@@ -55,44 +38,13 @@ def participant_protection(
     ------
     KeyMaterialError
         The key is missing, or not the session's.
-    UnknownNameError
-        There is no such protection.
     """
-    if session.protection == "none":
-        return NoneParticipant(session)
     if start is None:
         start = session.shape.zeros()
-    if session.protection == "paillier":
-        if not isinstance(key, PrivateKey):
-            raise KeyMaterialError("protection paillier needs the participants' Paillier key")
-        return PaillierParticipant(session, key, start)
-    if session.protection == "rlwe":
-        if not isinstance(key, MasterSecret):
-            raise KeyMaterialError("protection rlwe needs the participants' master secret")
-        return RlweParticipant(session, key, start)
-    raise UnknownNameError.among("protection", session.protection, PROTECTIONS)
-
-
-def check_session(session: Session) -> None:
-    """Raise WordSizeError unless the session's protection can hold its sums."""
-    if session.committee is None:
-        server_protection(session)
-    else:
-        committee_pads(session)
+    half = protection_named(session.protection).participants_half
+    return half(session, HeldKeys(key), start)
 
 
 def server_protection(session: Session) -> ServerProtection:
-    """Return the server's half of the session's protection.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such protection.
-    """
-    if session.protection == "none":
-        return NoneServer(session)
-    if session.protection == "paillier":
-        return PaillierServer(session)
-    if session.protection == "rlwe":
-        return RlweServer(session)
-    raise UnknownNameError.among("protection", session.protection, PROTECTIONS)
+    """Return the server's half of a protection without a committee."""
+    return protection_named(session.protection).server_half(session, None)

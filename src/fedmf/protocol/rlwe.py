@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -28,15 +29,26 @@ from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.crypto.secret_material import SecretMaterial
-from fedmf.errors import MessageError, ProtocolError, WordSizeError
+from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, WordSizeError
 from fedmf.protocol.framing import u32
+from fedmf.protocol.halves import (
+    ParticipantProtection,
+    Protected,
+    Rows,
+    ServerProtection,
+)
 from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers, split_numbers
+from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.messages import ClosingMessage
-from fedmf.protocol.protection import ParticipantProtection, Protected, Rows, ServerProtection
+from fedmf.protocol.protection import Protection
 from fedmf.protocol.session import Session
 from fedmf.protocol.slices import Load
 from fedmf.protocol.table import Change, Int64Array, IntegerTable
+from fedmf.protocol.threat_model import Threat, shared_key_threats
+
+if TYPE_CHECKING:
+    from fedmf.protocol.enrolment.charter import Charter
 
 
 def part_layouts(session: Session) -> list[LatticeLayout]:
@@ -303,3 +315,29 @@ def split_parts(payload: bytes, layouts: Sequence[LatticeLayout]) -> list[bytes]
         return [payload]
     ends = np.cumsum(sizes).tolist()
     return [payload[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+
+
+class RlweProtection(Protection):
+    """Lattice words, with one master secret for all participants."""
+
+    name: ClassVar[str] = "rlwe"
+    nonce_bytes: ClassVar[int] = 32
+    has_key_check: ClassVar[bool] = True
+
+    def participants_half(
+        self, session: Session, keys: HeldKeys, start: IntegerTable
+    ) -> ParticipantProtection:
+        """Return the half of whoever holds the master secret."""
+        if not isinstance(keys.shared, MasterSecret):
+            raise KeyMaterialError("protection rlwe needs the participants' master secret")
+        return RlweParticipant(session, keys.shared, start)
+
+    def server_half(self, session: Session, charter: Charter | None) -> ServerProtection:
+        """Return the half that adds words."""
+        del charter
+        return RlweServer(session)
+
+    def threats(self, session: Session, key_bits: int, participants: int) -> tuple[Threat, ...]:
+        """Return the threats of a shared key."""
+        del key_bits
+        return shared_key_threats(session, participants)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from fedmf.errors import ProtocolError
+from fedmf.protocol.halves import ServerProtection
 from fedmf.protocol.members import Members
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
-from fedmf.protocol.protection import ServerProtection
 from fedmf.protocol.session import Session
 
 

@@ -12,6 +12,7 @@ from fedmf.protocol.committee_terms import CommitteeTerms
 from fedmf.protocol.compact_words import DownloadTerms
 from fedmf.protocol.json_documents import Format, JsonDocument
 from fedmf.protocol.json_fields import OMITTED, TEXT, Named, Spelling, as_list, list_of
+from fedmf.protocol.protection import protection_named
 from fedmf.protocol.slices import Schedule, SliceTerms
 from fedmf.protocol.table import GroupShape, TableShape
 
@@ -40,6 +41,13 @@ class Session(JsonDocument):
 
     Every message carries the session's digest, so that nothing said in one session, or under other
     parameters, is ever taken for something said in this one.
+
+    Raises
+    ------
+    SettingsError
+        Parameters that do not fit each other; all problems at once.
+    UnknownNameError
+        There is no such protection.
     """
 
     FORMAT = Format.SESSION
@@ -70,6 +78,7 @@ class Session(JsonDocument):
     """How an opened table is sent in few bits; None where it is sent exactly, or is not opened."""
 
     def __post_init__(self) -> None:
+        kind = protection_named(self.protection)
         problems = []
         if len(self.session_id) != 16:
             problems.append("a session id has 16 bytes")
@@ -82,11 +91,11 @@ class Session(JsonDocument):
         # The table after the last round is that of round R + 1, which also has to fit into 32 bits.
         if not 1 <= self.rounds < 2**32 - 1:
             problems.append("a session has 1 to 2^32 - 2 rounds")
-        if self.protection in ("rlwe", "committee") and self.upload == "part":
+        if self.upload == "part" and not kind.names_rows:
             problems.append(f"protection {self.protection} never names rows: no upload part")
         if (self.upload == "slices") != (self.slices is not None):
             problems.append("upload slices, and no other, has terms of slices")
-        if (self.protection == "committee") != (self.committee is not None):
+        if kind.has_committee != (self.committee is not None):
             problems.append("protection committee, and no other, has a committee's terms")
         if len(self.learning_sha256) != 32:
             problems.append("the digest of the learning settings has 32 bytes")
@@ -106,20 +115,20 @@ class Session(JsonDocument):
 
     @property
     def nonce_bytes(self) -> int:
-        """Length of the nonce of every upload: 32 where each has a key or masks of its own."""
-        return 32 if self.protection in ("paillier", "rlwe", "committee") else 0
+        """Length of the nonce of every upload."""
+        return protection_named(self.protection).nonce_bytes
 
     @property
     def sends_opened_tables(self) -> bool:
         """Whether the server reads the table, and hands it out as it reads it."""
-        if self.committee is not None:
-            return not self.committee.blind
-        return self.protection == "none"
+        opened_by = None if self.committee is None else self.committee.opened_by
+        return protection_named(self.protection).server_opens(opened_by)
 
     @property
     def last_round(self) -> int:
         """The largest number that a round may have; under a committee void rounds also count."""
-        return self.rounds if self.committee is None else 2**32 - 3
+        has_committee = protection_named(self.protection).has_committee
+        return 2**32 - 3 if has_committee else self.rounds
 
     @cached_property
     def digest(self) -> bytes:

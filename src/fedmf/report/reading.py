@@ -15,7 +15,7 @@ from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.federation import DataChoice, RoundRecord, RunDirectory, TrainingSettings
 from fedmf.federation.checkpoints import ROUNDS
 from fedmf.federation.enrolment_files import CHARTER, read_charter
-from fedmf.protocol import Session
+from fedmf.protocol import Session, protection_named
 from fedmf.store.faults import reading
 
 AUDIT_TEXTS = ("protection", "upload", "adversary", "attack", "target", "metric")
@@ -109,7 +109,7 @@ class Run:
     @property
     def is_protected(self) -> bool:
         """Whether the run has a protection."""
-        return self.settings.protection != "none"
+        return protection_named(self.settings.protection).protects
 
     @property
     def label(self) -> str:

@@ -26,8 +26,6 @@ UNSET = {
     "start": "random",
     "download_bits": "exact",
 }
-SGD_ONLY = ("learning_rate", "reg", "start")
-COMMITTEE_ONLY = ("committee", "threshold", "opened_by")
 
 
 def rounds(run: Run) -> Markup:
@@ -50,13 +48,10 @@ def rounds(run: Run) -> Markup:
 
 def settings(run: Run) -> Markup:
     """Return the section on settings, data and versions."""
-    unused: tuple[str, ...] = () if run.settings.method == "sgd" else SGD_ONLY
-    unused += () if run.settings.protection == "committee" else COMMITTEE_ONLY
-    unused += () if run.settings.protection == "paillier" else ("key_bits",)
     chosen = [
         (name.replace("_", " "), _setting(name, value))
         for name, value in run.settings.as_json().items()
-        if name not in unused
+        if name not in run.settings.unread
     ]
     return element(
         "div",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fedmf.figures import bytes_text, measure_text
-from fedmf.protocol.threat_model import threat_model
+from fedmf.protocol import protection_named
 from fedmf.report.markup import Markup, element, facts, joined, table
 from fedmf.report.reading import AuditRow, Run
 
@@ -13,7 +13,8 @@ from fedmf.report.reading import AuditRow, Run
 def threats(run: Run) -> Markup:
     """Return the section on who learns what."""
     smallest = run.settings.cohort or run.session.participants
-    found = threat_model(run.session, run.settings.key_bits, smallest)
+    protection = protection_named(run.session.protection)
+    found = protection.threats(run.session, run.settings.key_bits, smallest)
     listed = table(
         "Who learns what, following the protocol and looking at all it receives",
         ("adversary", "learns"),

@@ -19,7 +19,7 @@ from fedmf.benchmarking.round_cost import RoundCost
 from fedmf.benchmarking.scheme import ROUNDS, Scheme
 from fedmf.federation import TrainingPlan
 from fedmf.federation.local.rehearsal import Rehearsal
-from fedmf.federation.local.roles import participants_half
+from fedmf.federation.roles import participants_half
 from fedmf.federation.table_codec import difference
 from fedmf.protocol import (
     Change,

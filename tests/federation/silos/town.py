@@ -15,7 +15,7 @@ from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey, save_participants_key
 from fedmf.federation import LocalEngine, Training, TrainingSettings
 from fedmf.federation.enrolment_files import CHARTER, write_enrolment
-from fedmf.federation.local.roles import make_server
+from fedmf.federation.roles import make_server
 from fedmf.federation.silos import (
     Coordinator,
     CoordinatorSettings,
@@ -116,7 +116,7 @@ class Town:
         settings = replace(self.settings, protection="none", silos=SILOS)
         plan = replace(self.federation.plan, settings=settings, public_key=None)
         with LocalEngine(plan, None, training, heldout) as engine:
-            server = make_server(plan.session, None, plan.start_table())
+            server = make_server(plan.session, plan.start_table())
             dropping: Any = Dropping(engine, dict(dropped or {}))
             return finished(Training(plan, dropping, server)).table_sha256
 

@@ -9,12 +9,10 @@ import pytest
 
 from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import ClosingMessage
-from fedmf.protocol.committee.server import committee_server
 from fedmf.protocol.committee.server_round import FrozenRound
 from fedmf.protocol.committee.server_table import CommitteeTable
-from fedmf.protocol.committee.spool import MemorySpool
 from fedmf.protocol.committee_terms import OpenedBy
-from tests.protocol.committee.world import World, changes_of
+from tests.protocol.committee.world import MemorySpool, World, changes_of, committee_server
 
 ALL = range(5)
 OPENED_BY: list[OpenedBy] = ["participants", "server"]

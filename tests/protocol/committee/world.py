@@ -27,12 +27,12 @@ from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.server import CommitteeMembers, committee_server
+from fedmf.protocol.committee.server import CommitteeMembers
 from fedmf.protocol.committee.server_table import CommitteeTable
-from fedmf.protocol.committee.spool import MemorySpool
 from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
+from fedmf.protocol.members import Spool
 from tests.contracts import protection_contract
 from tests.protocol import sessions
 
@@ -41,6 +41,29 @@ SHAPE = TableShape((GroupShape("items", 6, 5, 24), GroupShape("sums", 3, 2, 45))
 
 Tamper = Callable[[int, bytes], bytes | None]
 """Sees member and message; returns what arrives instead, or None where nothing does."""
+
+
+class MemorySpool:
+    """Keeps the words of a round in memory."""
+
+    def __init__(self) -> None:
+        self._words: dict[int, bytes] = {}
+
+    def keep(self, participant: int, words: bytes) -> None:
+        self._words[participant] = words
+
+    def take(self, participant: int) -> bytes:
+        return self._words[participant]
+
+    def clear(self) -> None:
+        self._words.clear()
+
+
+def committee_server(
+    table: CommitteeTable, spool: Spool, closings: Iterable[ClosingMessage] = ()
+) -> Server:
+    """Return a server that consults a committee."""
+    return Server(table.session, table, closings, CommitteeMembers(table, spool))
 
 
 def untouched(member: int, data: bytes) -> bytes:

@@ -10,7 +10,9 @@ from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
-from fedmf.protocol.committee.enrolled import enrolled_member, enrolled_participant
+from fedmf.protocol import protection_named
+from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee_terms import CommitteeTerms
 from fedmf.protocol.enrolment.directory import KeyDirectory
 from fedmf.protocol.enrolment.enrolment import Enrolment, check_fingerprint
@@ -135,7 +137,8 @@ def test_where_the_server_opens_there_is_no_reader_secret() -> None:
     assert people.directory.sealed == {}
     enrolment = people.enrolled(people.participants[0])
     assert enrolment.reader is None
-    enrolled_participant(enrolment, people.session.shape.zeros())
+    half = protection_named("committee").participants_half
+    half(people.session, enrolment.held, people.session.shape.zeros())
 
 
 def test_an_existing_reader_secret_may_be_used(people: People) -> None:
@@ -224,9 +227,9 @@ def test_members_have_no_protection_and_participants_no_committee_role(people: P
     member = people.enrolled(people.members[0])
     participant = people.enrolled(people.participants[0])
     with pytest.raises(ProtocolError, match="enrolment of member 0"):
-        enrolled_participant(member, people.session.shape.zeros())
-    with pytest.raises(ProtocolError, match="enrolment of participant 0"):
-        enrolled_member(participant, [])  # type: ignore[arg-type]
+        _ = member.held
+    with pytest.raises(ProtocolError, match="not the key that the charter names for member 0"):
+        CommitteeMember(participant.charter, 0, participant.keys.signing_key, ForgetfulLog())
 
 
 # Rosters

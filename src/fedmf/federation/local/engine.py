@@ -15,9 +15,9 @@ from fedmf.errors import FedmfError
 from fedmf.federation.engine import Observation, Uploaded
 from fedmf.federation.host import HostedParticipant, ParticipantHost
 from fedmf.federation.local.process import CalledHost, HostHere, HostProcess, ready
-from fedmf.federation.local.roles import make_members
 from fedmf.federation.participant_states import PENDING, STATES
 from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.roles import keyring, make_members
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import IntegerTable
 from fedmf.ratings import OwnedRatings, Ratings
@@ -55,7 +55,7 @@ class LocalEngine:
         member_logs: Path | None = None,
     ) -> None:
         self._plan = plan
-        self._members = make_members(plan.session, key, member_logs)
+        self._members = make_members(plan.session, keyring(plan.session, key), member_logs)
         hosted = [
             HostedParticipant(number, training.owned_by(users), heldout.owned_by(users))
             for number, users in enumerate(plan.members)

@@ -29,8 +29,8 @@ from fedmf.crypto.participants_key import (
 from fedmf.errors import FedmfError, RunDirectoryError, WorkerError
 from fedmf.federation.engine import Uploaded
 from fedmf.federation.host import HostedParticipant, ParticipantHost
-from fedmf.federation.local.roles import participants_half
 from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.roles import participants_half
 
 P = ParamSpec("P")
 T = TypeVar("T")

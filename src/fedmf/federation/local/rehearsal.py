@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.engine import Observation, Uploaded
-from fedmf.federation.local.roles import make_members, make_server, participants_half
+from fedmf.federation.roles import keyring, make_members, make_server, participants_half
 from fedmf.federation.rounds import Played, RoundPlayer
 from fedmf.protocol import (
     Change,
@@ -20,7 +20,7 @@ from fedmf.protocol import (
     TableMessage,
     UploadMessage,
 )
-from fedmf.protocol.protection import listed_rows
+from fedmf.protocol.halves import listed_rows
 
 
 class Rehearsal:
@@ -56,8 +56,9 @@ class Rehearsal:
         self.participants = participants_half(session, key, start, participants)
         self._openers = [self.participants]
         self._openers += [participants_half(session, key, start, ()) for _ in range(openers - 1)]
-        self.server = make_server(session, key, start)
-        self._members = make_members(session, key, logs)
+        keys = keyring(session, key)
+        self.server = make_server(session, start, keys.charter)
+        self._members = make_members(session, keys, logs)
         self._changes: Mapping[int, Change] = {}
         self._after_upload: Callable[[], None] = lambda: None
         self._warm_up = False

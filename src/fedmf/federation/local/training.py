@@ -9,14 +9,15 @@ from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.attendance import Attendance
 from fedmf.federation.engine import Engine
 from fedmf.federation.local.engine import LocalEngine
-from fedmf.federation.local.roles import keyring, make_server
 from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.roles import keyring, make_server
 from fedmf.federation.run_directory import RunDirectory
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.training import RoundRecord, Training, TrainingResult
 from fedmf.federation.transcript import Transcript
 from fedmf.model import FactorModel
-from fedmf.protocol import ClosingMessage, fresh_key
+from fedmf.protocol import fresh_key
+from fedmf.protocol.enrolment.charter import Charter
 from fedmf.ratings import Ratings
 
 
@@ -81,10 +82,11 @@ def train_locally(
     """
     session = plan.session
     logs = None if run is None else run.member_logs
-    if run is not None and session.committee is not None:
-        run.keep_charter(keyring(session, key).charter)
+    charter = keyring(session, key).charter
+    if run is not None and charter is not None:
+        run.keep_charter(charter)
     with LocalEngine(plan, key, training, heldout, workers=workers, member_logs=logs) as engine:
-        conductor = _conductor(plan, key, engine, run, transcript, attendance)
+        conductor = _conductor(plan, charter, engine, run, transcript, attendance)
         for record in conductor.rounds():
             if after_round is not None:
                 after_round(record)
@@ -93,7 +95,7 @@ def train_locally(
 
 def _conductor(
     plan: TrainingPlan,
-    key: ParticipantsKey | None,
+    charter: Charter | None,
     engine: Engine,
     run: RunDirectory | None,
     transcript: Transcript | None,
@@ -102,16 +104,9 @@ def _conductor(
     """Return who conducts a plan, server and participants as the run's checkpoint has them."""
     store = run.checkpoints if run is not None else None
     saved = store.restore() if store is not None else None
-    closings = saved.closings if saved is not None else ()
-    server = make_server(
-        plan.session,
-        key,
-        plan.start_table(),
-        payload=saved.server_payload if saved is not None else None,
-        closings=[ClosingMessage.from_bytes(closing, plan.session) for closing in closings],
-    )
+    server = make_server(plan.session, plan.start_table(), charter, checkpoint=saved)
     if saved is not None:
-        engine.restore(saved.folder, closings)
+        engine.restore(saved.folder, saved.closings)
     frozen = store.frozen(server.next_round) if store is not None else None
     if frozen is not None:
         engine.restore_pending(frozen.folder)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from fedmf.errors import FedmfError, ProtocolError, SettingsError
-from fedmf.federation.checkpoints import Checkpoint, Checkpoints
+from fedmf.federation.checkpoints import Checkpoints
 from fedmf.federation.conductor import Conductor
 from fedmf.federation.enrolment_files import CHARTER, read_charter, read_rosters
+from fedmf.federation.roles import make_server
 from fedmf.federation.rounds import Clocks, Played, no_clock
 from fedmf.federation.silos.carrier import SiloCarrier, Traffic
 from fedmf.federation.silos.federation import Federation
@@ -17,13 +18,9 @@ from fedmf.federation.silos.history import History
 from fedmf.federation.silos.own_settings import CoordinatorSettings
 from fedmf.federation.silos.rounds_log import RoundEntry
 from fedmf.federation.silos.transport import SiloTransport
-from fedmf.protocol import ClosingMessage, Server, server_protection
-from fedmf.protocol.committee.server import committee_server
-from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.enrolment.charter import Charter
-from fedmf.protocol.enrolment.roster_chain import SignedRoster
+from fedmf.protocol.protection import protection_named
 from fedmf.store.lock import locked
-from fedmf.store.spool import FileSpool
 
 HISTORY, LOCK = "history", "coordinator.lock"
 
@@ -63,7 +60,8 @@ class Coordinator(Conductor[RoundEntry]):
         store = Checkpoints(folder, self.federation.digest)
         checkpoint = store.restore()
         rosters = () if charter is None else read_rosters(folder, charter)
-        server = _server(self.federation, charter, rosters, checkpoint)
+        session, start = self.federation.session, self.federation.plan.start_table()
+        server = make_server(session, start, charter, rosters, checkpoint)
         self._silos = SiloCarrier(
             self.federation,
             charter,
@@ -194,7 +192,7 @@ class Coordinator(Conductor[RoundEntry]):
 
 def _charter(folder: Path, federation: Federation) -> Charter | None:
     """Return the committee's charter; None without one."""
-    if federation.session.committee is None:
+    if not protection_named(federation.session.protection).has_committee:
         return None
     charter = read_charter(folder)
     if charter.session != federation.session:
@@ -203,21 +201,3 @@ def _charter(folder: Path, federation: Federation) -> Charter | None:
             "it: one of the two is not the one that the silos have"
         )
     return charter
-
-
-def _server(
-    federation: Federation,
-    charter: Charter | None,
-    rosters: Iterable[SignedRoster],
-    checkpoint: Checkpoint | None,
-) -> Server:
-    session = federation.session
-    protection = server_protection(session) if charter is None else CommitteeTable(charter)
-    protection.start(federation.plan.start_table())
-    closings: list[ClosingMessage] = []
-    if checkpoint is not None:
-        protection.restore(checkpoint.server_payload)
-        closings = [ClosingMessage.from_bytes(one, session) for one in checkpoint.closings]
-    if isinstance(protection, CommitteeTable):
-        return committee_server(protection, FileSpool(), closings, rosters)
-    return Server(session, protection, closings)

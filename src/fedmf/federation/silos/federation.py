@@ -17,7 +17,7 @@ from fedmf.errors import SettingsError
 from fedmf.federation.enrolment_files import read_public
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.settings import TrainingSettings
-from fedmf.protocol import Session
+from fedmf.protocol import Session, protection_named
 from fedmf.protocol.json_documents import Format, JsonDocument, as_text
 from fedmf.protocol.json_fields import OMITTED, Named, as_list
 from fedmf.ratings import Id, RatingScale
@@ -72,7 +72,8 @@ class Federation(JsonDocument):
             problems.append("the ids of a catalogue are all numbers, or all text")
         if self.settings.silos != silos:
             problems.append(f"{self.settings.silos} silos in the settings, {silos} with users")
-        due = self.settings.committee if self.settings.protection == "committee" else 0
+        protection = protection_named(self.settings.protection)
+        due = self.settings.committee if protection.has_committee else 0
         if len(self.members) != due:
             problems.append(f"{len(self.members)} silos as members where {due} members are due")
         if not all(0 <= silo < silos for silo in self.members):
@@ -82,10 +83,10 @@ class Federation(JsonDocument):
                 f"a smallest cohort of {self.smallest_cohort} where "
                 f"{self.settings.cohort or silos} silos take part in a round"
             )
-        if self.settings.protection == "rlwe":
+        if protection.has_key_check:
             if self.key_check is None or len(self.key_check) != CHECK_BYTES:
                 problems.append(
-                    "protection rlwe needs the check value of the silos' key, "
+                    f"protection {protection.name} needs the check value of the silos' key, "
                     f"{CHECK_BYTES} bytes; fedmf keys shared FILE makes the key and prints it"
                 )
         elif self.key_check is not None:

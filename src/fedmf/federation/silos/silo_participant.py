@@ -11,11 +11,11 @@ from fedmf.federation.silos.messages import Part, Standing
 from fedmf.federation.silos.own_settings import SiloSettings
 from fedmf.federation.silos.silo_ratings import SiloRatings
 from fedmf.federation.silos.silo_roles import participant_half
-from fedmf.federation.silos.silo_state import Held, SiloState, reopenable
+from fedmf.federation.silos.silo_state import Held, SiloState
 from fedmf.model import FactorModel, save_model
-from fedmf.protocol import ClosingMessage, TableMessage, table_sha256
+from fedmf.protocol import ClosingMessage, TableMessage, protection_named, table_sha256
 from fedmf.protocol.framing import BodyReader
-from fedmf.protocol.protection import NOT_MOVED
+from fedmf.protocol.halves import NOT_MOVED
 
 STATE, MODEL = "state", "model"
 
@@ -108,7 +108,8 @@ class SiloParticipant:
             return
         # Members see to it under a committee, where a closing of nobody is void.
         least = self._federation.smallest_cohort
-        if self._federation.session.committee is None and len(closing.included) < least:
+        has_committee = protection_named(self._federation.session.protection).has_committee
+        if len(closing.included) < least and not has_committee:
             raise ProtocolError(
                 f"round {closing.round} closed with {len(closing.included)} uploads; the "
                 f"federation file says at least {least}"
@@ -128,7 +129,7 @@ class SiloParticipant:
             )
         self._halfway = True
         self._host.distribute(data)
-        self._held.table = reopenable(data, session, self._host)
+        self._held.table = self._host.reopenable(data)
         self._halfway, self._changed = False, True
 
     def _hear_opening(self, data: bytes) -> None:

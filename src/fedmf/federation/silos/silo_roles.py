@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.participants_key import load_participants_key
+from fedmf.crypto.participants_key import ParticipantsKey, load_participants_key
 from fedmf.errors import KeyMaterialError, SettingsError
 from fedmf.federation.enrolment_files import read_enrolment
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.own_settings import SiloSettings
-from fedmf.protocol import ParticipantProtection, participant_protection
-from fedmf.protocol.committee.enrolled import enrolled_member, enrolled_participant
-from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol import ParticipantProtection
 from fedmf.protocol.enrolment.enrolment import Enrolment
+from fedmf.protocol.keyring import HeldKeys
+from fedmf.protocol.members import Member
+from fedmf.protocol.protection import protection_named
 from fedmf.store.append_log import AppendLog
 
 MEMBER_LOG = "member.log"
@@ -31,31 +32,39 @@ def participant_half(
     SettingsError
         The charter that was accepted is of another session, or names this silo otherwise.
     """
-    session, start = federation.session, federation.plan.start_table()
-    if session.protection == "none":
-        return participant_protection(session, None, start)
-    if session.committee is None:
-        path = folder / settings.key
-        key = load_participants_key(path)
-        if isinstance(key, MasterSecret) and key.check_value() != federation.key_check:
-            due = "none" if federation.key_check is None else federation.key_check.hex()
-            raise KeyMaterialError(
-                f"{path} is another key than the other silos have: its check value is "
-                f"{key.check_value().hex()}, and that of the federation file is {due}"
-            )
-        return participant_protection(session, key, start)
+    session = federation.session
+    protection = protection_named(session.protection)
+    if protection.has_committee:
+        keys = _enrolled_keys(federation, settings, folder)
+    elif protection.has_key:
+        keys = HeldKeys(_shared_key(federation, folder / settings.key))
+    else:
+        keys = HeldKeys()
+    return protection.participants_half(session, keys, federation.plan.start_table())
+
+
+def _shared_key(federation: Federation, path: Path) -> ParticipantsKey:
+    key = load_participants_key(path)
+    if isinstance(key, MasterSecret) and key.check_value() != federation.key_check:
+        due = "none" if federation.key_check is None else federation.key_check.hex()
+        raise KeyMaterialError(
+            f"{path} is another key than the other silos have: its check value is "
+            f"{key.check_value().hex()}, and that of the federation file is {due}"
+        )
+    return key
+
+
+def _enrolled_keys(federation: Federation, settings: SiloSettings, folder: Path) -> HeldKeys:
     enrolment = _enrolment(federation, folder / settings.participant)
     if (enrolment.keys.role, enrolment.number) != ("participant", settings.silo):
         raise SettingsError(
             f"the charter names the owner of these keys as {enrolment.keys.role} "
             f"{enrolment.number}, and this is silo and participant {settings.silo}"
         )
-    return enrolled_participant(enrolment, start)
+    return enrolment.held
 
 
-def member_role(
-    federation: Federation, settings: SiloSettings, folder: Path
-) -> CommitteeMember | None:
+def member_role(federation: Federation, settings: SiloSettings, folder: Path) -> Member | None:
     """Return the member of the committee that the silo is; None if it is none.
 
     Raises
@@ -72,7 +81,13 @@ def member_role(
             f"the federation file makes silo {settings.silo} member {number} of the committee, and "
             f"these are the keys of {enrolment.keys.role} {enrolment.number}"
         )
-    return enrolled_member(enrolment, AppendLog(folder / MEMBER_LOG))
+    return protection_named(federation.session.protection).member(
+        enrolment.charter,
+        number,
+        enrolment.keys.signing_key,
+        AppendLog(folder / MEMBER_LOG),
+        enrolment.rosters,
+    )
 
 
 def _enrolment(federation: Federation, folder: Path) -> Enrolment:

@@ -11,8 +11,6 @@ from fedmf.federation.checkpoints import read_pieces, write_pieces
 from fedmf.federation.host import ParticipantHost
 from fedmf.federation.participant_states import PENDING, STATES
 from fedmf.federation.silos.federation import Federation
-from fedmf.protocol import Session, TableMessage
-from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.store.atomic import put_file
 from fedmf.store.faults import reading
 from fedmf.store.snapshots import Snapshots
@@ -104,20 +102,3 @@ class SiloState:
                 host.begin_round(held.opening)
             host.restore_pending(folder)
         return held
-
-
-def reopenable(table: bytes, session: Session, host: ParticipantHost) -> bytes:
-    """Return a table message that was just opened, such that it can be opened after a restart.
-
-    Under a blind committee the server hands out sums, which open on top of the table before; that
-    one is sealed behind the sum then, to the key that the participants share.
-    """
-    if session.committee is None or not session.committee.blind:
-        return table
-    message = TableMessage.from_bytes(table, session)
-    payload = TablePayload.from_bytes(message.payload)
-    if payload.form != Form.SUM:
-        return table
-    sealed = TableCopy.from_bytes(host.table_copy()).sealed
-    whole = TablePayload(Form.COPY, payload.round, payload.content + sealed)
-    return TableMessage(message.round, whole.to_bytes()).to_bytes(session)

@@ -13,7 +13,7 @@ from fedmf.protocol.slices import MOST_SLICES
 
 if TYPE_CHECKING:
     from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.protection import Rows
+    from fedmf.protocol.halves import Rows
     from fedmf.protocol.session import Session
     from fedmf.protocol.table import TableShape
 

@@ -29,7 +29,7 @@ from fedmf.protocol.committee.exchange import (
     VoteRequest,
     answer_statement,
 )
-from fedmf.protocol.committee.member_log import MemberLog, Memory
+from fedmf.protocol.committee.member_log import Memory
 from fedmf.protocol.committee.member_round import MemberKey, MemberRound
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import RoundKey
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.enrolment.roster import Roster
+    from fedmf.protocol.members import MemberLog
 
 
 class CommitteeMember:

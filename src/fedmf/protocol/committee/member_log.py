@@ -8,7 +8,7 @@ it is about leaves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import Outcome
@@ -19,20 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.members import MemberLog
 
 _OWNER, _KEY, _ANSWER, _VOTE = b"O", b"K", b"A", b"V"
-
-
-class MemberLog(Protocol):
-    """An append-only list of records that survives a crash."""
-
-    def records(self) -> Sequence[bytes]:
-        """Return all records, oldest first."""
-        ...
-
-    def append(self, record: bytes) -> None:
-        """Append a record; return when it would survive a power failure, not before."""
-        ...
 
 
 class ForgetfulLog:

@@ -17,10 +17,20 @@ from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.sealed_upload import OpenRound, sealed_upload
 from fedmf.protocol.committee.standing import Sent, Standing
 from fedmf.protocol.committee.sums import ClosedRound, Reader
-from fedmf.protocol.committee.table_payload import Form, TablePayload
-from fedmf.protocol.compact_words import as_opened
+from fedmf.protocol.committee.table_payload import (
+    OPENED_TABLE_EXTRA,
+    Form,
+    TableCopy,
+    TablePayload,
+)
+from fedmf.protocol.compact_words import as_opened, table_bytes
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
-from fedmf.protocol.protection import NOT_MOVED, ParticipantProtection, Protected, Rows
+from fedmf.protocol.halves import (
+    NOT_MOVED,
+    ParticipantProtection,
+    Protected,
+    Rows,
+)
 
 if TYPE_CHECKING:
     from fedmf.crypto.master_secret import MasterSecret
@@ -214,6 +224,20 @@ class CommitteeParticipant(ParticipantProtection):
     def payload_bytes(self, rows: Rows | None = None) -> int:
         """Return the size of words and numbers; head, signature and envelopes come on top."""
         return layout_carrying(self.session, rows).payload_bytes
+
+    def table_bytes(self, uploaded: Rows | None) -> int:
+        """Return the size of the opened table, or of the sum that changes it."""
+        if self.held.reader is None:
+            return table_bytes(self.session.shape, self.session.download) + OPENED_TABLE_EXTRA
+        return self.payload_bytes(uploaded)
+
+    def reopenable(self, payload: bytes) -> bytes:
+        """Return the payload; behind a sum the table before it, sealed to the reader key."""
+        table = TablePayload.from_bytes(payload)
+        if table.form != Form.SUM:
+            return payload
+        sealed = TableCopy.from_bytes(self.copy()).sealed
+        return TablePayload(Form.COPY, table.round, table.content + sealed).to_bytes()
 
     def _reader_of(self, secret: MasterSecret | None, roster: Roster) -> Reader | None:
         if not self.charter.terms.blind:

@@ -16,7 +16,6 @@ from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import Refusal
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.server_round import FrozenRound, ReceivedUpload, ServerRound, Stage
-from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.stages import QUESTIONS
 from fedmf.protocol.committee.sums import read_share
 from fedmf.protocol.committee.upload import CommitteePayload
@@ -24,36 +23,13 @@ from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.framing import kind_of
 from fedmf.protocol.members import Members
 from fedmf.protocol.messages import ClosingMessage
-from fedmf.protocol.server import Server
 
 if TYPE_CHECKING:
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol.committee.exchange import AnswerReply
-    from fedmf.protocol.committee.spool import Spool
+    from fedmf.protocol.committee.server_table import CommitteeTable
+    from fedmf.protocol.members import Spool
     from fedmf.protocol.messages import UploadMessage
-
-
-def committee_server(
-    table: CommitteeTable,
-    spool: Spool,
-    closings: Iterable[ClosingMessage] = (),
-    rosters: Iterable[SignedRoster] = (),
-) -> Server:
-    """Return a server that consults a committee.
-
-    Parameters
-    ----------
-    table
-        The server's table, started or restored.
-    spool
-        Keeps the words of a round.
-    closings
-        The closings of the rounds so far.
-    rosters
-        Versions of the roster after the charter's.
-    """
-    members = CommitteeMembers(table, spool, rosters)
-    return Server(table.session, table, closings, members)
 
 
 class CommitteeMembers(Members):
@@ -61,8 +37,12 @@ class CommitteeMembers(Members):
 
     Parameters
     ----------
-    table, spool, rosters
-        See `committee_server`.
+    table
+        The server's table, started or restored.
+    spool
+        Keeps the words of a round.
+    rosters
+        Versions of the roster after the charter's.
     """
 
     def __init__(

@@ -13,9 +13,9 @@ from fedmf.protocol.committee.layout import committee_layout, public_polynomials
 from fedmf.protocol.committee.sums import open_round_sum, servers_tags, warn_of_liars
 from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
 from fedmf.protocol.compact_words import encode_table
+from fedmf.protocol.halves import Rows, ServerProtection
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from fedmf.protocol.plain_words import decode_words, encode_words
-from fedmf.protocol.protection import Rows, ServerProtection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

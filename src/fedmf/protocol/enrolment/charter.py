@@ -13,6 +13,7 @@ from fedmf.errors import SettingsError
 from fedmf.protocol.committee_terms import CommitteeTerms
 from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.json_documents import Format, JsonDocument, as_text
+from fedmf.protocol.protection import protection_named
 from fedmf.protocol.session import Session
 from fedmf.protocol.wire import Known
 
@@ -46,7 +47,7 @@ class Charter(JsonDocument):
 
     def __post_init__(self) -> None:
         problems = []
-        if self.session.committee is None:
+        if not protection_named(self.session.protection).has_committee:
             raise SettingsError("a charter is for a session of protection committee")
         if len(self.member_keys) != self.terms.members:
             problems.append(f"{len(self.member_keys)} member keys for {self.terms.members} members")

@@ -15,6 +15,7 @@ from fedmf.protocol.enrolment.reader_secret import SealedReader, check_reader
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.json_documents import Format, JsonDocument, as_text
 from fedmf.protocol.json_fields import U32
+from fedmf.protocol.keyring import HeldKeys
 
 if TYPE_CHECKING:
     from fedmf.protocol.enrolment.charter import Charter
@@ -90,6 +91,14 @@ class Enrolment(SecretMaterial):
             )
         if reader is not None:
             check_reader(reader, roster, charter)
+
+    @property
+    def held(self) -> HeldKeys:
+        """What a participant's half is made with; raise ProtocolError if it is a member's."""
+        if self.keys.role != "participant":
+            raise ProtocolError(f"this is the enrolment of member {self.number}")
+        signing_keys = {self.number: self.keys.signing_key}
+        return HeldKeys(self.reader, self.charter, self.rosters, signing_keys)
 
     @classmethod
     def accept(

@@ -1,4 +1,4 @@
-"""All keys of a federation with a committee that is played on one machine, from one secret.
+"""All keys of a session with a committee that is played on one machine, from one secret.
 
 In a real federation every key belongs to somebody else and comes into being on that one's device;
 see ``fedmf keys``. Here one process plays all roles, and one secret in the run directory is enough
@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.signatures import SigningKey
-from fedmf.protocol import Session
 from fedmf.protocol.committee_terms import CommitteeTerms
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
+from fedmf.protocol.keyring import HeldKeys, Keyring
+from fedmf.protocol.session import Session
 
 
-class LocalKeyring(SecretMaterial):
+class CommitteeKeyring(Keyring):
     """The keys of participants and members, and the charter that names them.
 
     Parameters
@@ -27,21 +27,17 @@ class LocalKeyring(SecretMaterial):
     secret
         What all keys are derived from.
     session
-        A session with a committee.
+        The session.
+    terms
+        Its committee's terms.
     """
 
     # cached_property needs a dictionary.
-    __slots__ = ("__dict__", "_secret", "_session")
+    __slots__ = ("__dict__", "_secret", "_session", "_terms")
 
-    def __init__(self, secret: MasterSecret, session: Session) -> None:
-        self._secret = secret
-        self._session = session
-
-    @property
-    def terms(self) -> CommitteeTerms:
-        """The committee's terms."""
-        assert self._session.committee is not None  # noqa: S101 - see the parameters
-        return self._session.committee
+    def __init__(self, secret: MasterSecret, session: Session, terms: CommitteeTerms) -> None:
+        super().__init__(secret)
+        self._secret, self._session, self._terms = secret, session, terms
 
     @cached_property
     def reader(self) -> MasterSecret:
@@ -51,11 +47,12 @@ class LocalKeyring(SecretMaterial):
     @cached_property
     def member_keys(self) -> tuple[SigningKey, ...]:
         """The members' signature keys."""
-        return tuple(SigningKey(self._derive("member", k)) for k in range(self.terms.members))
+        return tuple(SigningKey(self._derive("member", k)) for k in range(self._terms.members))
 
-    def signing_keys(self, participants: Iterable[int]) -> dict[int, SigningKey]:
-        """Return the signature keys of some participants."""
-        return {number: SigningKey(self._derive("participant", number)) for number in participants}
+    def held_by(self, participants: Iterable[int]) -> HeldKeys:
+        """Return the charter, the signature keys of some participants, and the reader secret."""
+        reader = self.reader if self._terms.blind else None
+        return HeldKeys(reader, self.charter, signing_keys=self.signing_keys(participants))
 
     @cached_property
     def charter(self) -> Charter:
@@ -65,8 +62,12 @@ class LocalKeyring(SecretMaterial):
             self._session,
             tuple(key.public for key in self.member_keys),
             tuple(key.public for key in everybody.values()),
-            reader_envelope_key(self.reader, self.terms.suite).public,
+            reader_envelope_key(self.reader, self._terms.suite).public,
         )
+
+    def signing_keys(self, participants: Iterable[int]) -> dict[int, SigningKey]:
+        """Return the signature keys of some participants."""
+        return {number: SigningKey(self._derive("participant", number)) for number in participants}
 
     def _derive(self, role: str, number: int = 0) -> bytes:
         place = number.to_bytes(4, "little")

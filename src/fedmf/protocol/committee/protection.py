@@ -1,0 +1,120 @@
+"""Protection `committee` as one object: its keys, who learns what, and how its roles are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from fedmf.crypto.labels import HASH_BYTES
+from fedmf.crypto.master_secret import MasterSecret
+from fedmf.errors import KeyMaterialError
+from fedmf.protocol.committee.keyring import CommitteeKeyring
+from fedmf.protocol.committee.layout import committee_pads
+from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol.committee.participant import CommitteeParticipant
+from fedmf.protocol.committee.server import CommitteeMembers
+from fedmf.protocol.committee.server_table import CommitteeTable
+from fedmf.protocol.protection import Protection
+from fedmf.protocol.threat_model import EVERYTHING, SIZES, Threat, seen_by_one
+
+if TYPE_CHECKING:
+    from fedmf.crypto.participants_key import ParticipantsKey
+    from fedmf.crypto.signatures import SigningKey
+    from fedmf.protocol.committee_terms import CommitteeTerms
+    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.roster_chain import SignedRoster
+    from fedmf.protocol.halves import ServerProtection
+    from fedmf.protocol.keyring import HeldKeys
+    from fedmf.protocol.members import MemberLog, Spool
+    from fedmf.protocol.session import Session
+    from fedmf.protocol.table import IntegerTable
+
+
+class CommitteeProtection(Protection):
+    """A key for every upload, shared out among members who open sums together."""
+
+    name: ClassVar[str] = "committee"
+    nonce_bytes: ClassVar[int] = 32
+    has_committee: ClassVar[bool] = True
+    settings: ClassVar[tuple[str, ...]] = ("committee", "threshold", "opened_by")
+    proof_bytes: ClassVar[int] = HASH_BYTES
+
+    def keyring(self, session: Session, key: ParticipantsKey | None) -> CommitteeKeyring:
+        """Return the keys of participants and members."""
+        if not isinstance(key, MasterSecret):
+            raise KeyMaterialError("a played federation with a committee needs its secret")
+        return CommitteeKeyring(key, session, _terms(session))
+
+    def server_opens(self, opened_by: str | None) -> bool:
+        """Return whether the committee is not blind."""
+        return opened_by == "server"
+
+    def check_session(self, session: Session) -> None:
+        """Raise WordSizeError unless words hold the sum of a round."""
+        committee_pads(session)
+
+    def participants_half(
+        self, session: Session, keys: HeldKeys, start: IntegerTable
+    ) -> CommitteeParticipant:
+        """Return the half of those whose signature keys these are."""
+        del session
+        reader = keys.shared if isinstance(keys.shared, MasterSecret) else None
+        charter = _given(keys.charter)
+        return CommitteeParticipant(charter, keys.signing_keys, reader, start, rosters=keys.rosters)
+
+    def server_half(self, session: Session, charter: Charter | None) -> CommitteeTable:
+        """Return the sum of a round, and the table where the server opens."""
+        del session
+        return CommitteeTable(_given(charter))
+
+    def consulted(
+        self, table: ServerProtection, spool: Callable[[], Spool], rosters: Iterable[SignedRoster]
+    ) -> CommitteeMembers:
+        """Return the members."""
+        return CommitteeMembers(cast("CommitteeTable", table), spool(), rosters)
+
+    def member(
+        self,
+        charter: Charter,
+        number: int,
+        key: SigningKey,
+        log: MemberLog,
+        rosters: Iterable[SignedRoster] = (),
+    ) -> CommitteeMember:
+        """Return a member, who remembers what its log says."""
+        return CommitteeMember(charter, number, key, log, rosters=rosters)
+
+    def threats(self, session: Session, key_bits: int, participants: int) -> tuple[Threat, ...]:
+        """Return what the server learns by itself, with participants, and with members."""
+        del key_bits
+        terms = _terms(session)
+        shown = SIZES if terms.blind else "the item factors of every round"
+        corrupt = _count(terms.corrupt, "participant")
+        threats = [
+            Threat("the server", shown),
+            seen_by_one(participants),
+            Threat(
+                f"the server with up to {corrupt}",
+                "the sum of the others' moves, and nobody's alone",
+            ),
+        ]
+        if terms.threshold > 1:
+            members = _count(terms.threshold - 1, "member")
+            threats.append(Threat(f"the server with {members} of the committee", shown))
+        opening = _count(terms.threshold, "member")
+        threats.append(Threat(f"the server with {opening} of the committee", EVERYTHING))
+        return (*threats, Threat("the network", SIZES))
+
+
+def _terms(session: Session) -> CommitteeTerms:
+    return cast("CommitteeTerms", session.committee)
+
+
+def _given(charter: Charter | None) -> Charter:
+    if charter is None:
+        raise KeyMaterialError("protection committee needs the charter")
+    return charter
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
