@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -32,6 +34,20 @@ def wait_until(happened: Callable[[], bool], process: subprocess.Popen[str] | No
             raise AssertionError(f"the process ended first: {process.communicate()}")
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def has_played(run: Path, rounds: int) -> bool:
+    """Whether a run has begun and has a checkpoint of this round or of a later one."""
+    kept = [path.name for path in run.glob("checkpoints/snapshot-*")]
+    newest = max(kept, default="snapshot-000000000")
+    return (run / "run.json").exists() and f"snapshot-{rounds:09d}" <= newest
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill a process and what it has started, if they are still there."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def children(parent: int) -> list[int]:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from fedmf.cli.app import app
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.protocol import Server, TableMessage, participant_protection, server_protection
-from tests.end_to_end.processes import children, fedmf, wait_until
+from tests.end_to_end.processes import LAST_RESORT, children, end, fedmf, has_played, wait_until
 from tests.protocol.sessions import SHAPE, small_session
 
 ROOT = Path(__file__).parents[2]
@@ -120,9 +120,12 @@ def test_a_killed_worker_is_told_as_the_page_shows(tmp_path: Path) -> None:
     (block,) = examples("50")
     ((command, shown),) = steps(block)
     process = fedmf(*command[1:], folder=tmp_path)
-    wait_until(lambda: any(tmp_path.glob("long/checkpoints/round-*")), process)
-    os.kill(children(process.pid)[0], signal.SIGKILL)
-    out, err = process.communicate()
+    try:
+        wait_until(lambda: has_played(tmp_path / "long", 1), process)
+        os.kill(children(process.pid)[0], signal.SIGKILL)
+        out, err = process.communicate(timeout=LAST_RESORT)
+    finally:
+        end(process)
     assert (process.returncode, out) == (50, "")
     assert printed_as(shown, err), err
 

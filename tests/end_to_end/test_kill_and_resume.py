@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.processes import LAST_RESORT, alive, children, fedmf, wait_until
+from tests.end_to_end.processes import (
+    LAST_RESORT,
+    alive,
+    children,
+    fedmf,
+    has_played,
+    wait_until,
+)
 
 TRAIN = [
     "train",
@@ -37,13 +44,6 @@ def finished(process: subprocess.Popen[str]) -> tuple[str, str]:
         pytest.skip("the kill fell into the milliseconds between two members' answers")
     assert process.returncode == 0, err
     return out, err
-
-
-def has_played(run: Path, rounds: int) -> bool:
-    """Whether a run has begun and has a checkpoint of this round or of a later one."""
-    kept = [path.name for path in run.glob("checkpoints/snapshot-*")]
-    newest = max(kept, default="snapshot-000000000")
-    return (run / "run.json").exists() and f"snapshot-{rounds:09d}" <= newest
 
 
 @pytest.fixture(scope="module")
