@@ -236,8 +236,8 @@ class Party:
         kind = b"void" if outcome[4:] == VOID else b"closed"
         return self.digest, outcome[:4], kind, outcome[4:36], outcome[36:]
 
-    def closed(self, round_number: int, context: bytes, heads: Mapping[int, bytes]) -> bytes:
-        uploads = b"".join(u32(one) + heads[one] for one in sorted(heads))
+    def closed(self, round_number: int, context: bytes, headers: Mapping[int, bytes]) -> bytes:
+        uploads = b"".join(u32(one) + headers[one] for one in sorted(headers))
         digest = hashed("set of uploads", self.digest, context, uploads)
         return u32(round_number) + context + digest
 
@@ -252,8 +252,8 @@ class Party:
 
 
 @dataclass
-class Head:
-    """The head of an upload."""
+class UploadHeader:
+    """The header of an upload."""
 
     context: bytes
     participant: int
@@ -263,7 +263,7 @@ class Head:
     commitments: list[bytes]
 
     @classmethod
-    def read(cls, participant: int, body: Body, sets: int) -> Head:
+    def read(cls, participant: int, body: Body, sets: int) -> UploadHeader:
         context, kind = body.take(32), body.take(1)[0]
         words, nonce = body.take(32), body.take(32)
         return cls(context, participant, kind, words, nonce, [body.take(32) for _ in range(sets)])
@@ -374,9 +374,9 @@ class CommitteeParticipant(Party):
         written = words.write(words.rounded(exact), behind)
         kind = UPDATE if set(words.due) <= self._summed else FIRST
         digest = hashed("words", written)
-        head = Head(self._context, self.number, kind, digest, nonce, [])
-        head.commitments = [head.commitment(number, seed) for number, seed in enumerate(seeds)]
-        self._sent = head.digest(self.digest)
+        header = UploadHeader(self._context, self.number, kind, digest, nonce, [])
+        header.commitments = [header.commitment(number, seed) for number, seed in enumerate(seeds)]
+        self._sent = header.digest(self.digest)
         envelopes = [
             HPKE.encrypt(
                 b"".join(seeds[one] for one in terms.held(member)),
@@ -386,7 +386,7 @@ class CommitteeParticipant(Party):
             for member, public_key in self._keys
         ]
         digests = [hashed("envelope", one) for one in envelopes]
-        payload = [self._table_digest(), *head.fields(), *digests]
+        payload = [self._table_digest(), *header.fields(), *digests]
         payload += [self.sign("upload", self._sent, *digests), *map(sized, envelopes), written]
         body = u32(self.number) + nonce + b"".join(payload)
         return terms.framed(2, self._round, body)
@@ -407,19 +407,19 @@ class CommitteeParticipant(Party):
             return False
         keys = self.opening(round_number, body)
         table = body.take(32)
-        heads = {participant: body.take(32) for participant, _ in uploads}
+        headers = {participant: body.take(32) for participant, _ in uploads}
         context = self.context(round_number, keys, table)
-        if outcome != self.closed(round_number, context, heads) or context != self._context:
+        if outcome != self.closed(round_number, context, headers) or context != self._context:
             raise RefusedError("not what was signed")
-        if heads.get(self.number, self._sent) != self._sent:
+        if headers.get(self.number, self._sent) != self._sent:
             raise RefusedError("not what was sent")
         self._answers = [self._answer(outcome, body) for _ in range(body.number())]
         self._uploads, self._outcome, self.previous = uploads, outcome, outcome
         self._closed += 1
-        if self.number in heads:
+        if self.number in headers:
             self._worked_on = table
             self._summed |= set(self.words(self._closed).due)
-        return self.number in heads
+        return self.number in headers
 
     def _answer(self, outcome: bytes, body: Body) -> tuple[int, bytes]:
         member, stated, share = body.number(), body.take(68), body.sized()
@@ -538,17 +538,19 @@ class CommitteeMember(Party):
         keys = self.opening(round_number, body)
         place = keys.index((self.number, self._public))
         self._context = self.context(round_number, keys, body.take(32))
-        self._heads: dict[int, Head] = {}
+        self._headers: dict[int, UploadHeader] = {}
         self._seeds: dict[int, list[bytes]] = {}
         complaints = []
         for _ in range(body.number()):
             participant = body.number()
-            head = Head.read(participant, body, len(self.terms.sets))
+            header = UploadHeader.read(participant, body, len(self.terms.sets))
             digests = [body.take(32) for _ in keys]
             signature, envelope = body.take(64), body.sized()
             try:
-                self._seeds[participant] = self._checked(head, digests, signature, envelope, place)
-                self._heads[participant] = head
+                self._seeds[participant] = self._checked(
+                    header, digests, signature, envelope, place
+                )
+                self._headers[participant] = header
             except RefusedError:
                 complaints.append(participant)
         named = b"".join(map(u32, complaints))
@@ -557,12 +559,17 @@ class CommitteeMember(Party):
         return u32(self.number) + u32(len(complaints)) + named + signed
 
     def _checked(
-        self, head: Head, digests: list[bytes], signature: bytes, envelope: bytes, place: int
+        self,
+        header: UploadHeader,
+        digests: list[bytes],
+        signature: bytes,
+        envelope: bytes,
+        place: int,
     ) -> list[bytes]:
-        key = self.people[head.participant] if head.participant < len(self.people) else None
-        if key is None or head.context != self._context:
+        key = self.people[header.participant] if header.participant < len(self.people) else None
+        if key is None or header.context != self._context:
             raise RefusedError("unknown, or of another context")
-        digest = head.digest(self.digest)
+        digest = header.digest(self.digest)
         check_signature(key, signature, "upload", digest, *digests)
         if hashed("envelope", envelope) != digests[place]:
             raise RefusedError("another envelope")
@@ -574,7 +581,7 @@ class CommitteeMember(Party):
         held = self.terms.held(self.number)
         seeds = [content.take(32) for _ in held]
         for number, seed in zip(held, seeds, strict=True):
-            if head.commitment(number, seed) != head.commitments[number]:
+            if header.commitment(number, seed) != header.commitments[number]:
                 raise RefusedError("another seed")
         return seeds
 
@@ -585,9 +592,9 @@ class CommitteeMember(Party):
 
     def _share(self, round_number: int, body: Body) -> bytes:
         numbers = [body.number() for _ in range(body.number())]
-        heads = {one: self._heads[one].digest(self.digest) for one in numbers}
-        outcome = self.closed(round_number, self._context, heads)
-        kinds, least = [self._heads[one].kind for one in numbers], self.terms["smallest_cohort"]
+        headers = {one: self._headers[one].digest(self.digest) for one in numbers}
+        outcome = self.closed(round_number, self._context, headers)
+        kinds, least = [self._headers[one].kind for one in numbers], self.terms["smallest_cohort"]
         if outcome != body.take(68) or len(numbers) < least:
             raise RefusedError("another set, or too small")
         if any(0 < kinds.count(kind) < least for kind in (1, 3)):

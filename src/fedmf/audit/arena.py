@@ -46,7 +46,7 @@ from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.sums import servers_tags
-from fedmf.protocol.committee.table_payload import Form, TablePayload
+from fedmf.protocol.committee.table_payload import TableForm, TablePayload
 from fedmf.protocol.committee_terms import CommitteeTerms
 from fedmf.protocol.enrolment.votes import MemberSignature
 from fedmf.protocol.plain_words import encode_words
@@ -122,9 +122,9 @@ class Arena:
         """
         words = encode_words(self.charter.session.shape, [table[:, np.newaxis]])
         secret = self._tag_secret.to_bytes()
-        payload = TablePayload(Form.PLAIN, after_round, secret + words)
+        payload = TablePayload(TableForm.PLAIN, after_round, secret + words)
         if after_round == 0:
-            payload = TablePayload(Form.START, 0, secret)
+            payload = TablePayload(TableForm.START, 0, secret)
         for role in self._roles:
             role.receive_table(TableMessage(role.round, payload.to_bytes()))
         self._table = table
@@ -175,14 +175,14 @@ class Arena:
         proof = ClosingProof(self._certificate)
         if outcome.closed:
             included = tuple(numbers)
-            heads = [current.uploads[one].signed.head for one in numbers]
-            nonces = tuple(head.nonce for head in heads)
+            headers = [current.uploads[one].signed.header for one in numbers]
+            nonces = tuple(header.nonce for header in headers)
             proof = ClosingProof(
                 self._certificate,
                 SumProof(
                     current.opening,
                     current.table,
-                    tuple(head.digest(self.charter) for head in heads),
+                    tuple(header.digest(self.charter) for header in headers),
                 ),
             )
         closing = ClosingMessage(outcome.round, included, nonces, proof.to_bytes())

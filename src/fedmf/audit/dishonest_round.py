@@ -99,8 +99,8 @@ class DishonestRound:
 
     def outcome(self, numbers: Iterable[int]) -> Outcome:
         """Return what a certificate of the round, closed with these uploads, states."""
-        heads = [(n, self.uploads[n].signed.head.digest(self.charter)) for n in numbers]
-        return Outcome(self.round, self.context, set_digest(self.charter, self.context, heads))
+        headers = [(n, self.uploads[n].signed.header.digest(self.charter)) for n in numbers]
+        return Outcome(self.round, self.context, set_digest(self.charter, self.context, headers))
 
     def ask(self, member: CommitteeMember, numbers: Sequence[int]) -> CommitteeMessage:
         """Ask a member to answer for the sum over some participants."""

@@ -23,7 +23,7 @@ class ParticipantThatForgetsTables(CommitteeParticipant):
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
-        self._standing.worked_on = _ForgetsDigests()
+        self._own.worked_on = _ForgetsDigests()
 
 
 class MemberThatForgetsOutcomes(CommitteeMember):

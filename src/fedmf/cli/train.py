@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fedmf.cli.console import output, print_answer, print_lines, progress, resumable
 from fedmf.cli.options import Holdout, Json, RatingsSource
 from fedmf.cli.settings_options import ChosenSettings, takes_settings
-from fedmf.cli.train_report import Outcome, lines_before, outcome_lines, result_json
+from fedmf.cli.train_report import FinishedTraining, lines_before, outcome_lines, result_json
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import OpenError, SettingsError, WorkerError
 from fedmf.evaluation import evaluate_model
@@ -122,7 +122,7 @@ class _Started:
         return cls(run, plan, run.key(), ratings, training, heldout)
 
 
-def _carry_out(started: _Started, workers: int, *, quiet: bool, as_json: bool) -> Outcome:
+def _carry_out(started: _Started, workers: int, *, quiet: bool, as_json: bool) -> FinishedTraining:
     """Train with a forecast before and a progress bar during, and measure what came of it."""
     began = time.perf_counter()
     plan, key = started.plan, started.key
@@ -148,7 +148,7 @@ def _carry_out(started: _Started, workers: int, *, quiet: bool, as_json: bool) -
                 "the final table differs from the unprotected run's: a fault of fedmf or of this "
                 f"machine, please report it ({result.table_sha256}, {unprotected.table_sha256})"
             )
-    return Outcome(
+    return FinishedTraining(
         ratings=started.ratings,
         training=training,
         heldout=heldout,

@@ -26,7 +26,7 @@ PACKAGES = ("fedmf", "numpy", "cryptography", "gmpy2", "pyarrow")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Outcome:
+class FinishedTraining:
     """A finished training and everything that it is held against."""
 
     ratings: Ratings
@@ -93,7 +93,7 @@ def _threats(plan: TrainingPlan) -> tuple[Threat, ...]:
     return protection.threats(plan.session, settings.key_bits, smallest)
 
 
-def outcome_lines(outcome: Outcome) -> Iterator[RenderableType]:
+def outcome_lines(outcome: FinishedTraining) -> Iterator[RenderableType]:
     """Return errors beside their comparisons, costs, and what to try next."""
     if outcome.evaluation is not None:
         yield _accuracy(outcome, outcome.evaluation)
@@ -118,7 +118,7 @@ def outcome_lines(outcome: Outcome) -> Iterator[RenderableType]:
     yield "  fedmf train YOUR_RATINGS.csv"
 
 
-def result_json(outcome: Outcome) -> dict[str, object]:
+def result_json(outcome: FinishedTraining) -> dict[str, object]:
     """Return the figures of a training as JSON values; the keys are a contract."""
     found = outcome.evaluation
     final = None
@@ -167,7 +167,7 @@ def _baselines(found: ModelEvaluation | None, measure: str) -> dict[str, float] 
     return {name: one[measure] for name, one in found.baselines.items() if measure in one}
 
 
-def _accuracy(outcome: Outcome, found: ModelEvaluation) -> Table:
+def _accuracy(outcome: FinishedTraining, found: ModelEvaluation) -> Table:
     rates = outcome.result.plan.method.predicts_ratings
     measure = "rmse" if rates else "ndcg_at_10"
     table = Table(title=f"On {found.ratings:,} held-out ratings", title_justify="left")
@@ -185,7 +185,7 @@ def _accuracy(outcome: Outcome, found: ModelEvaluation) -> Table:
     return table
 
 
-def _costs(outcome: Outcome) -> Table:
+def _costs(outcome: FinishedTraining) -> Table:
     table = Table(title="Median round", title_justify="left")
     for name in ("protection", "participant", "upload", "download", "server"):
         table.add_column(name, justify="left" if name == "protection" else "right")

@@ -47,7 +47,7 @@ class Saving(Protocol):
         ...
 
 
-class Record(Protocol):
+class PastRound(Protocol):
     """What is known of a round when it is over."""
 
     def as_json(self) -> Mapping[str, Any]:
@@ -66,7 +66,7 @@ class Checkpoint:
     closings: Sequence[bytes]
     """The closing messages of the rounds so far."""
     records: Sequence[Mapping[str, Any]]
-    """What `Record.as_json` said of the rounds that were kept."""
+    """What `PastRound.as_json` said of the rounds that were kept."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -152,7 +152,7 @@ class Checkpoints:
         self,
         server_payload: bytes,
         closings: Iterable[bytes],
-        record: Record,
+        record: PastRound,
         engine: Saving,
         transcript: Transcript | None = None,
     ) -> None:

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from fedmf.errors import FedmfError, ProtocolError
 from fedmf.federation.attendance import Attendance
-from fedmf.federation.checkpoints import FrozenRound, Record, Saving
+from fedmf.federation.checkpoints import FrozenRound, PastRound, Saving
 from fedmf.federation.engine import Carrier
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.rounds import Clocks, Played, RoundPlayer
@@ -18,7 +18,7 @@ from fedmf.protocol import Server
 MOST_VOID_ROUNDS = 5
 """So many void rounds in a row are borne; a kill in the middle of one accounts for one or two."""
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=PastRound)
 
 
 class Store(Protocol):
@@ -32,7 +32,7 @@ class Store(Protocol):
         self,
         server_payload: bytes,
         closings: Sequence[bytes],
-        record: Record,
+        record: PastRound,
         engine: Saving,
         transcript: Transcript,
     ) -> None:

@@ -11,7 +11,16 @@ from fedmf.protocol.framing import BodyReader, frame, u32, unframe
 from fedmf.protocol.protection import protection_named
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import Int64Array
-from fedmf.protocol.wire import Declared, Form, Given, Known, Rest, ascending_to_bytes, fixed, times
+from fedmf.protocol.wire import (
+    Declared,
+    FieldForm,
+    Given,
+    Known,
+    Rest,
+    ascending_to_bytes,
+    fixed,
+    times,
+)
 
 Nonce = Annotated[bytes, fixed(lambda known: known.session.nonce_bytes)]
 
@@ -77,10 +86,10 @@ class UploadMessage(SessionMessage):
     """Participant to server: the protected change of one participant in one round."""
 
     KIND: ClassVar[int] = 2
-    participant: Annotated[int, Form(u32, _read_participant)]
+    participant: Annotated[int, FieldForm(u32, _read_participant)]
     nonce: Nonce
     """As many bytes as the session says; see `fedmf.protocol.halves.Protected`."""
-    rows: Annotated[Sequence[Int64Array] | None, Form(_write_rows, _read_rows)]
+    rows: Annotated[Sequence[Int64Array] | None, FieldForm(_write_rows, _read_rows)]
     """With ``upload="part"`` the row numbers whose changes the payload holds, ascending, an int64
     array for each group. With ``upload="full"`` None: the payload holds all rows."""
     payload: Rest = field(repr=False)
@@ -108,11 +117,11 @@ class ClosingMessage(SessionMessage):
     """Server to everybody: whose uploads the round includes."""
 
     KIND: ClassVar[int] = 3
-    included: Annotated[tuple[int, ...], Form(ascending_to_bytes, _read_included)]
+    included: Annotated[tuple[int, ...], FieldForm(ascending_to_bytes, _read_included)]
     """Participant ids, ascending."""
     nonces: Annotated[tuple[Nonce, ...], times(_nonces)] = ()
     """The nonces of their uploads, in the same order; empty in sessions without nonces."""
-    proof: Annotated[bytes, Form(bytes, _read_proof)] = field(default=b"", repr=False)
+    proof: Annotated[bytes, FieldForm(bytes, _read_proof)] = field(default=b"", repr=False)
     """What a committee adds: see `fedmf.protocol.committee.closing`."""
 
     def counts(self, session: Session) -> bool:

@@ -40,7 +40,7 @@ Size = int | Callable[[Known], int]
 
 
 @dataclass(frozen=True)
-class Form:
+class FieldForm:
     """How the value of a field lies in bytes."""
 
     write: Callable[[Any], bytes]
@@ -52,7 +52,7 @@ class Form:
 class FormOf:
     """A form that depends on the forms of the types inside of a field's type."""
 
-    inner: Callable[[Form], Form]
+    inner: Callable[[FieldForm], FieldForm]
     """From the form of the first of these types, an item's."""
 
 
@@ -103,25 +103,25 @@ class Record(Declared):
         return cls.read_all(data, **known)
 
 
-def fixed(length: Size) -> Form:
+def fixed(length: Size) -> FieldForm:
     """Declare bytes of a known number."""
-    return Form(bytes, lambda body, known: body.take(_size(length, known)))
+    return FieldForm(bytes, lambda body, known: body.take(_size(length, known)))
 
 
-def sized_bytes(at_most: Size) -> Form:
+def sized_bytes(at_most: Size) -> FieldForm:
     """Declare bytes behind their number."""
-    return Form(sized, lambda body, known: body.sized(at_most=_size(at_most, known)))
+    return FieldForm(sized, lambda body, known: body.sized(at_most=_size(at_most, known)))
 
 
-def text(at_most: int) -> Form:
+def text(at_most: int) -> FieldForm:
     """Declare text in UTF-8 behind its number of bytes; what is longer than possible is cut."""
-    return Form(
+    return FieldForm(
         lambda value: sized(value.encode()[:at_most]),
         lambda body, _: body.sized(at_most=at_most).decode(errors="replace"),
     )
 
 
-def one_of(meanings: Callable[[int], Any], unknown: str) -> Form:
+def one_of(meanings: Callable[[int], Any], unknown: str) -> FieldForm:
     """Declare a byte that stands for one of a few meanings.
 
     Parameters
@@ -139,12 +139,12 @@ def one_of(meanings: Callable[[int], Any], unknown: str) -> Form:
         except ValueError:
             raise MessageError(f"{unknown.format(found)}, which does not exist") from None
 
-    return Form(lambda value: bytes([value]), read)
+    return FieldForm(lambda value: bytes([value]), read)
 
 
-def ascending(at_most: Size) -> Form:
+def ascending(at_most: Size) -> FieldForm:
     """Declare ascending numbers of 32 bits behind their number."""
-    return Form(
+    return FieldForm(
         ascending_to_bytes,
         lambda body, known: tuple(body.ascending(at_most=_size(at_most, known)).tolist()),
     )
@@ -158,7 +158,7 @@ def ascending_to_bytes(numbers: Sequence[int]) -> bytes:
 def times(count: Size) -> FormOf:
     """Declare a list of a known length."""
     return FormOf(
-        lambda item: Form(
+        lambda item: FieldForm(
             lambda value: b"".join(map(item.write, value)),
             lambda body, known: tuple(item.read(body, known) for _ in range(_size(count, known))),
         )
@@ -168,7 +168,7 @@ def times(count: Size) -> FormOf:
 def many(at_most: Size) -> FormOf:
     """Declare a list behind its length."""
     return FormOf(
-        lambda item: Form(
+        lambda item: FieldForm(
             lambda value: u32(len(value)) + b"".join(map(item.write, value)),
             lambda body, known: tuple(
                 item.read(body, known) for _ in range(body.count(at_most=_size(at_most, known)))
@@ -180,7 +180,7 @@ def many(at_most: Size) -> FormOf:
 def when(there: Callable[[Known], bool]) -> FormOf:
     """Declare a value that is there or not, as is known; None where it is not."""
     return FormOf(
-        lambda inner: Form(
+        lambda inner: FieldForm(
             lambda value: b"" if value is None else inner.write(value),
             lambda body, known: inner.read(body, known) if there(known) else None,
         )
@@ -191,12 +191,12 @@ def _nothing(body: BodyReader, known: Known) -> Any:
     raise NotImplementedError("a given field is not read")
 
 
-_ABSENT = Form(lambda _: b"", _nothing)
+_ABSENT = FieldForm(lambda _: b"", _nothing)
 Given = Annotated[T, _ABSENT]
-U32 = Annotated[int, Form(u32, lambda body, _: body.number())]
+U32 = Annotated[int, FieldForm(u32, lambda body, _: body.number())]
 Digest = Annotated[bytes, fixed(HASH_BYTES)]
 Signature = Annotated[bytes, fixed(SIGNATURE_BYTES)]
-Rest = Annotated[bytes, Form(bytes, lambda body, _: body.rest())]
+Rest = Annotated[bytes, FieldForm(bytes, lambda body, _: body.rest())]
 """All that is left."""
 
 
@@ -204,10 +204,10 @@ def _size(size: Size, known: Known) -> int:
     return size if isinstance(size, int) else size(known)
 
 
-_FORMS: dict[type, list[tuple[str, Form]]] = {}
+_FORMS: dict[type, list[tuple[str, FieldForm]]] = {}
 
 
-def _forms(declared: Any) -> list[tuple[str, Form]]:
+def _forms(declared: Any) -> list[tuple[str, FieldForm]]:
     if declared not in _FORMS:
         hints: dict[str, Any] = {}
         for base in reversed(declared.__mro__):
@@ -216,8 +216,8 @@ def _forms(declared: Any) -> list[tuple[str, Form]]:
     return _FORMS[declared]
 
 
-def _form_of(hint: Any) -> Form:
+def _form_of(hint: Any) -> FieldForm:
     if get_origin(hint) is not Annotated:
-        return Form(lambda value: b"".join(value.pieces()), hint.read)
+        return FieldForm(lambda value: b"".join(value.pieces()), hint.read)
     inside, *_, form = get_args(hint)
-    return form if isinstance(form, Form) else form.inner(_form_of(get_args(inside)[0]))
+    return form if isinstance(form, FieldForm) else form.inner(_form_of(get_args(inside)[0]))

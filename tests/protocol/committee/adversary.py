@@ -56,7 +56,7 @@ class Adversary(DishonestRound):
         else:
             tags, masks = reader.tags(), np.zeros((), dtype=np.uint64)
             for number in numbers:
-                nonce = self.uploads[number].signed.head.nonce
+                nonce = self.uploads[number].signed.header.nonce
                 masks = masks + tags.mask(self.context, u32(number), nonce)
             for place, one in enumerate(said):
                 statement = one.outcome.statement(self.charter)

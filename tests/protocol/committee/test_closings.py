@@ -48,7 +48,7 @@ def with_proof(closing: ClosingMessage, world: World, **changes: object) -> Clos
 def refused(world: World, closing: ClosingMessage, match: str) -> None:
     """Check that nobody believes a closing, and that it has changed nothing."""
     for role, protection in zip(world.roles.values(), world.protections.values(), strict=True):
-        standing = protection._standing
+        standing = protection._own
         before = (dict(standing.worked_on), protection._heard_round, protection._outcome)
         with pytest.raises(FedmfError, match=match):
             role.receive_closing(closing)
@@ -97,14 +97,14 @@ def of_unknown_members(world: World, closing: ClosingMessage) -> ClosingMessage:
 
 
 def without_one_participant(world: World, closing: ClosingMessage) -> ClosingMessage:
-    heads = sum_proof(closing, world).heads[:-1]
+    headers = sum_proof(closing, world).headers[:-1]
     fewer = replace(closing, included=closing.included[:-1], nonces=closing.nonces[:-1])
-    return replace(fewer, proof=with_proof(closing, world, heads=heads).proof)
+    return replace(fewer, proof=with_proof(closing, world, headers=headers).proof)
 
 
 def with_other_uploads(world: World, closing: ClosingMessage) -> ClosingMessage:
-    heads = sum_proof(closing, world).heads
-    return with_proof(closing, world, heads=heads[::-1])
+    headers = sum_proof(closing, world).headers
+    return with_proof(closing, world, headers=headers[::-1])
 
 
 def for_another_table(world: World, closing: ClosingMessage) -> ClosingMessage:
@@ -200,24 +200,24 @@ def test_a_closing_with_an_upload_that_was_never_sent_is_refused(world: World) -
     role, protection = world.roles[0], world.protections[0]
     for sent in (False, True):
         role._has_uploaded = sent
-        protection._standing.sent = {0: replace(protection._standing.sent[0], digest=bytes(32))}
+        protection._own.sent = {0: replace(protection._own.sent[0], digest=bytes(32))}
         with pytest.raises(ProtocolError, match=r"uploaded nothing|did not send"):
             role.receive_closing(closing)
-        assert (role.round, protection._standing.worked_on) == (1, {})
+        assert (role.round, protection._own.worked_on) == (1, {})
 
 
 def test_members_vouch_for_heads_that_their_participants_signed(world: World) -> None:
     """t members that vote for a made-up set do not make a participant believe in it."""
     world.collect(changes_of(1))
     server = Adversary(world, world.sent)
-    honest = server.uploads[0].signed.head
+    honest = server.uploads[0].signed.header
     made_up = replace(honest, words=bytes(32))
     server.uploads[0] = replace(
-        server.uploads[0], signed=replace(server.uploads[0].signed, head=made_up)
+        server.uploads[0], signed=replace(server.uploads[0].signed, header=made_up)
     )
     certificate = server.certificate(world.members, server.outcome(ALL))
-    heads = tuple(server.uploads[n].signed.head.digest(world.charter) for n in ALL)
-    proof = ClosingProof(certificate, SumProof(server.opening, server.table, heads))
+    headers = tuple(server.uploads[n].signed.header.digest(world.charter) for n in ALL)
+    proof = ClosingProof(certificate, SumProof(server.opening, server.table, headers))
     nonces = tuple(world.sent[n].nonce for n in ALL)
     closing = ClosingMessage(1, tuple(ALL), nonces, proof.to_bytes())
     with pytest.raises(ProtocolError, match="upload of participant 0 that it did not send"):
@@ -307,7 +307,7 @@ def test_a_round_that_begins_again_remembers_what_was_sent(world: World) -> None
     world.collect(changes_of(1))
     assert world.opening is not None
     for protection in world.protections.values():
-        sent = dict(protection._standing.sent)
+        sent = dict(protection._own.sent)
         protection.begin(world.opening.to_bytes(world.charter))
-        assert protection._standing.sent == sent
+        assert protection._own.sent == sent
     goes_on(world, world.settle())

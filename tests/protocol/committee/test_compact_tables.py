@@ -10,7 +10,7 @@ from fedmf.protocol import ClosingMessage
 from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.layout import plain_table_digest
 from fedmf.protocol.committee.server_table import CommitteeTable
-from fedmf.protocol.committee.table_payload import OPENED_TABLE_EXTRA, Form, TablePayload
+from fedmf.protocol.committee.table_payload import OPENED_TABLE_EXTRA, TableForm, TablePayload
 from fedmf.protocol.compact_words import DownloadTerms, as_opened, table_bytes
 from fedmf.protocol.plain_words import encode_words
 from tests.protocol.committee.world import SHAPE, World, changes_of, committee_server, make_session
@@ -46,7 +46,7 @@ def test_sums_stay_exact_however_often_rounded_tables_go_out() -> None:
         assert play(world, seed).included == tuple(EVERYBODY)
         check_opened(world)
         checkpoint = TablePayload.from_bytes(world.server.payload())
-        assert checkpoint.form == Form.PLAIN
+        assert checkpoint.form == TableForm.PLAIN
         words = checkpoint.tag_secret_and_words()[1]
         assert words == encode_words(SHAPE, world.expected)
         sent = world.server.table_message().payload

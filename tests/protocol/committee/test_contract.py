@@ -109,7 +109,7 @@ class CommitteeContract(ProtectionContract):
         return CommitteeExchange(World(session=session, start=start))
 
     def test_sizes_are_as_announced(self, exchange: Exchange, rng: np.random.Generator) -> None:
-        """Head, signature and envelopes come on top, as many bytes whatever is uploaded."""
+        """Header, signature and envelopes come on top, as many bytes whatever is uploaded."""
         sizes = {len(exchange.send(change)) for change in (no_change(SHAPE), random_change(rng))}
         assert len(sizes) == 1
         assert sizes == {exchange.participant.payload_bytes() + ON_TOP}
@@ -230,7 +230,7 @@ class SlicedCommitteeContract(SlicedContract):
         kinds = []
         for number in range(1, ROUNDS + 1):
             exchange.send(sliced_change(rng, session, number))
-            kinds.append(exchange.protection._standing.sent[0].kind)
+            kinds.append(exchange.protection._own.sent[0].kind)
             exchange.opened()
         assert kinds == [*[Kind.FIRST] * 4, *[Kind.UPDATE] * 2]
 

@@ -9,7 +9,7 @@ import pytest
 
 from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import ClosingMessage
-from fedmf.protocol.committee.server_round import FrozenRound
+from fedmf.protocol.committee.server_round import FrozenUploads
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee_terms import OpenedBy
 from tests.protocol.committee.world import MemorySpool, World, changes_of, committee_server
@@ -156,7 +156,7 @@ def test_a_frozen_round_with_somebody_twice_is_refused() -> None:
     world = World(5)
     kept = frozen(world)
     crash(world)
-    read = FrozenRound.from_bytes(kept, charter=world.charter, round=world.server.next_round)
+    read = FrozenUploads.from_bytes(kept, charter=world.charter, round=world.server.next_round)
     assert read.to_bytes() == kept
     first, _, *others = read.included
     twice = replace(read, included=(first, first, *others))

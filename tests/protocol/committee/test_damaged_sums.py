@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
 from fedmf.errors import MessageError, OpenError
 from fedmf.protocol.committee.layout import committee_layout
-from fedmf.protocol.committee.table_payload import Form, TablePayload
+from fedmf.protocol.committee.table_payload import TableForm, TablePayload
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from tests.protocol.committee.world import World, changes_of
 
@@ -41,7 +41,9 @@ def payload(world: World, words: Words, tags: Tags | None = None, number: int = 
     """Return words as the sum of a round, with its own tags or others."""
     size = committee_layout(world.session).size
     tags = tags_of(world, content(world)) if tags is None else tags
-    return TablePayload(Form.SUM, number, pack_words(words, size) + pack_numbers(tags)).to_bytes()
+    return TablePayload(
+        TableForm.SUM, number, pack_words(words, size) + pack_numbers(tags)
+    ).to_bytes()
 
 
 def shifted(world: World, words: Words, by: int = 1) -> Words:
@@ -195,19 +197,19 @@ def test_sums_of_the_wrong_size_are_refused(by: slice) -> None:
     world.check_tables()
 
 
-@pytest.mark.parametrize("form", [Form.PLAIN, Form.START, Form.COPY])
-def test_a_table_in_another_form_is_refused(form: Form) -> None:
+@pytest.mark.parametrize("form", [TableForm.PLAIN, TableForm.START, TableForm.COPY])
+def test_a_table_in_another_form_is_refused(form: TableForm) -> None:
     world = World(5)
     closed(world)
-    content = b"" if form == Form.START else b"whatever"
-    wrong = TablePayload(form, 0 if form == Form.START else 1, content)
+    content = b"" if form == TableForm.START else b"whatever"
+    wrong = TablePayload(form, 0 if form == TableForm.START else 1, content)
     with pytest.raises(MessageError):
         world.protections[0].open(wrong.to_bytes())
     world.check_tables()
 
 
-@pytest.mark.parametrize("form", [Form.SUM, Form.COPY])
-def test_no_sealed_table_where_the_server_opens(form: Form) -> None:
+@pytest.mark.parametrize("form", [TableForm.SUM, TableForm.COPY])
+def test_no_sealed_table_where_the_server_opens(form: TableForm) -> None:
     world = World(5, opened_by="server")
     world.round(changes_of(5))
     with pytest.raises(MessageError, match="form that the charter allows"):

@@ -1,4 +1,4 @@
-"""Envelopes belong to one upload of one participant, to one member, and hold what the head says."""
+"""An envelope belongs to one upload and one member, and holds what the upload header says."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from fedmf.protocol.committee.exchange import ReviewReply
 from fedmf.protocol.committee.upload import (
     SEEDS,
     CommitteePayload,
-    Head,
-    SignedHead,
+    SignedHeader,
+    UploadHeader,
     commitment,
     envelope_context,
 )
@@ -44,9 +44,9 @@ def begin(world: World, numbers: Sequence[int] = ALL) -> Adversary:
 def signed_by(
     world: World, number: int, payload: CommitteePayload, envelopes: Sequence[bytes]
 ) -> CommitteePayload:
-    """Return a payload as this participant's own: its head says so, and its signature."""
-    head = replace(payload.signed.head, participant=number)
-    signed = SignedHead.signed(head, envelopes, world.signing_keys[number], world.charter)
+    """Return a payload as this participant's own: its header says so, and its signature."""
+    header = replace(payload.signed.header, participant=number)
+    signed = SignedHeader.signed(header, envelopes, world.signing_keys[number], world.charter)
     return replace(payload, signed=signed, envelopes=tuple(envelopes))
 
 
@@ -54,7 +54,7 @@ def deliver(world: World, server: Adversary) -> None:
     """Hand the uploads to the honest server, whatever became of them."""
     for number, payload in server.uploads.items():
         upload = world.sent[number]
-        sent = replace(upload, payload=payload.to_bytes(), nonce=payload.signed.head.nonce)
+        sent = replace(upload, payload=payload.to_bytes(), nonce=payload.signed.header.nonce)
         world.server.receive(sent.to_bytes(world.session))
 
 
@@ -87,10 +87,10 @@ def test_a_copied_upload_counts_the_victim_twice_where_nothing_binds_it(
 def test_a_copied_upload_is_complained_about(world: World) -> None:
     server = begin(world)
     copied = server.uploads[VICTIM]
-    fresh = server.uploads[CROOK].signed.head.nonce
+    fresh = server.uploads[CROOK].signed.header.nonce
     relabelled = signed_by(world, CROOK, copied, copied.envelopes)
-    head = replace(relabelled.signed.head, nonce=fresh)
-    signed = SignedHead.signed(head, copied.envelopes, world.signing_keys[CROOK], world.charter)
+    header = replace(relabelled.signed.header, nonce=fresh)
+    signed = SignedHeader.signed(header, copied.envelopes, world.signing_keys[CROOK], world.charter)
     server.uploads[CROOK] = replace(relabelled, signed=signed)
     deliver(world, server)
     everybody_opens_without_the_crook(world)
@@ -112,14 +112,16 @@ def test_envelopes_that_members_cannot_open_are_complained_about(world: World, k
 
 
 @pytest.mark.parametrize("content", [bytes(32 * 3), bytes(32 * 2), b""])
-def test_seeds_that_the_head_does_not_commit_to_are_complained_about(
+def test_seeds_that_the_header_does_not_commit_to_are_complained_about(
     world: World, content: bytes
 ) -> None:
     server = begin(world)
     payload = server.uploads[CROOK]
     envelopes = [
         EnvelopePublicKey(key.public).seal(
-            content, SEEDS, *envelope_context(payload.signed.head.digest(world.charter), key.member)
+            content,
+            SEEDS,
+            *envelope_context(payload.signed.header.digest(world.charter), key.member),
         )
         for key in server.opening.keys
     ]
@@ -134,7 +136,7 @@ def test_different_seeds_for_different_members_are_complained_about(world: World
     payload = server.uploads[CROOK]
     envelopes = list(payload.envelopes)
     envelopes[3] = EnvelopePublicKey(server.opening.keys[3].public).seal(
-        bytes(96), SEEDS, *envelope_context(payload.signed.head.digest(world.charter), 3)
+        bytes(96), SEEDS, *envelope_context(payload.signed.header.digest(world.charter), 3)
     )
     server.uploads[CROOK] = signed_by(world, CROOK, payload, envelopes)
     deliver(world, server)
@@ -171,8 +173,10 @@ def test_words_of_the_wrong_size_are_refused(world: World) -> None:
     server = begin(world)
     payload = server.uploads[CROOK]
     longer = payload.words + b"\0"
-    head = replace(payload.signed.head, words=labelled_hash("words", longer))
-    signed = SignedHead.signed(head, payload.envelopes, world.signing_keys[CROOK], world.charter)
+    header = replace(payload.signed.header, words=labelled_hash("words", longer))
+    signed = SignedHeader.signed(
+        header, payload.envelopes, world.signing_keys[CROOK], world.charter
+    )
     wrong = replace(payload, words=longer, signed=signed)
     before = world.committee._table.round_words()
     with pytest.raises(MessageError, match="words and the 10 numbers behind them are"):
@@ -185,8 +189,8 @@ def test_words_of_the_wrong_size_are_refused(world: World) -> None:
 def test_signatures_of_others_are_refused(world: World) -> None:
     server = begin(world)
     payload = server.uploads[CROOK]
-    signed = SignedHead.signed(
-        payload.signed.head, payload.envelopes, SigningKey.fresh(), world.charter
+    signed = SignedHeader.signed(
+        payload.signed.header, payload.envelopes, SigningKey.fresh(), world.charter
     )
     server.uploads[CROOK] = replace(payload, signed=signed)
     with pytest.raises(MessageError, match="signature of a 'upload'"):
@@ -212,13 +216,13 @@ def test_commitments_differ_by_upload_and_subset() -> None:
     assert len(made) == 8
 
 
-def test_an_envelope_is_bound_to_its_head_and_member(world: World) -> None:
+def test_an_envelope_is_bound_to_its_header_and_member(world: World) -> None:
     server = begin(world)
-    head: Head = server.uploads[CROOK].signed.head
+    header: UploadHeader = server.uploads[CROOK].signed.header
     contexts = {
         envelope_context(one.digest(world.charter), member)
-        for one in (head, replace(head, participant=1), replace(head, context=bytes(32)))
+        for one in (header, replace(header, participant=1), replace(header, context=bytes(32)))
         for member in (0, 1)
     }
     assert len(contexts) == 6
-    assert envelope_context(head.digest(world.charter), 1)[1] == u32(1)
+    assert envelope_context(header.digest(world.charter), 1)[1] == u32(1)

@@ -16,7 +16,7 @@ from fedmf.protocol import ClosingMessage, ParticipantRole, TableMessage
 from fedmf.protocol.committee.held_table import BlindTable
 from fedmf.protocol.committee.layout import plain_table_digest
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
+from fedmf.protocol.committee.table_payload import TableCopy, TableForm, TablePayload
 from fedmf.protocol.plain_words import encode_words
 from tests.protocol.committee.world import SHAPE, World, changes_of
 
@@ -106,7 +106,7 @@ def forged(world: World) -> bytes:
     words = TablePayload.from_bytes(world.server.payload()).content[
         : world.protections[0].payload_bytes()
     ]
-    return TablePayload(Form.COPY, 3, words + sealed).to_bytes()
+    return TablePayload(TableForm.COPY, 3, words + sealed).to_bytes()
 
 
 def test_a_copy_of_another_table_is_refused() -> None:
@@ -147,10 +147,10 @@ def test_copies_of_other_rounds_and_of_other_keys_are_refused() -> None:
     for sealed in (reader.seal_copy(words, 1), other.seal_copy(words, 3), b"", b"short"):
         _, protection = newcomer(world, 0)
         with pytest.raises(OpenError):
-            protection.open(TablePayload(Form.COPY, 3, start + sealed).to_bytes())
+            protection.open(TablePayload(TableForm.COPY, 3, start + sealed).to_bytes())
     too_short = reader.seal_copy(words[:-1], 3)
     with pytest.raises(MessageError, match="bytes"):
-        protection.open(TablePayload(Form.COPY, 3, start + too_short).to_bytes())
+        protection.open(TablePayload(TableForm.COPY, 3, start + too_short).to_bytes())
 
 
 def test_the_server_keeps_no_copy_for_another_round() -> None:

@@ -341,7 +341,7 @@ def test_participants_refuse_damaged_closings_and_stay_as_they_were(data: st.Dat
     world = known.world
     late = world.fresh_protection([0])
     late.hear(world.server.closings[0])
-    standing = late._standing
+    standing = late._own
     state = (late._heard_round, late._outcome, late._closed, dict(standing.worked_on))
     body = body_of(known.closing)
     wrong = frame(world.session, ClosingMessage.KIND, 2, data.draw(damaged(body)))

@@ -11,7 +11,7 @@ from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import Int64Array
 from fedmf.protocol.committee.layout import committee_layout
 from fedmf.protocol.committee.sums import Reader
-from fedmf.protocol.committee.table_payload import Form, TablePayload
+from fedmf.protocol.committee.table_payload import TableForm, TablePayload
 from fedmf.protocol.committee_terms import OPENED_BY, OpenedBy
 from fedmf.protocol.framing import u32
 from fedmf.protocol.integrity_tags import IntegrityTags, split_numbers
@@ -44,7 +44,7 @@ def sent(server: Adversary, number: int) -> Tags:
 
 def tags_if(server: Adversary, number: int, change: Int64Array) -> Tags:
     """Return the tags of an upload if it held this change, without pads."""
-    nonce = server.uploads[number].signed.head.nonce
+    nonce = server.uploads[number].signed.header.nonce
     protection = server.world.protections[0]
     _, beside = committee_layout(protection.session).split(change)
     return protection.held.tags_of(1, change, beside, server.context, u32(number), nonce)
@@ -108,7 +108,7 @@ def test_what_a_participant_opens_fits_whoever_moved(
     monkeypatch.setattr(IntegrityTags, "check", staticmethod(looking))
     world.opened()
     nothing = np.zeros_like(dense(move[mover]))
-    nonces = {number: server.uploads[number].signed.head.nonce for number in range(3)}
+    nonces = {number: server.uploads[number].signed.header.nonce for number in range(3)}
     masks = [
         reader_of(world).tags().mask(server.context, u32(number), nonce)
         for number, nonce in nonces.items()
@@ -140,12 +140,12 @@ def test_uploads_with_tags_of_other_factors_are_not_added(same: bool) -> None:
 def test_a_server_that_opens_cannot_change_its_tag_secret() -> None:
     world = World(5, opened_by="server")
     world.hand_out()
-    other = TablePayload(Form.START, 0, bytes(32)).to_bytes()
+    other = TablePayload(TableForm.START, 0, bytes(32)).to_bytes()
     with pytest.raises(MessageError, match="another tag secret"):
         world.protections[0].open(other)
     for content in (b"", bytes(31), bytes(33)):
         with pytest.raises(MessageError):
-            world.protections[1].open(TablePayload(Form.START, 0, content).to_bytes())
+            world.protections[1].open(TablePayload(TableForm.START, 0, content).to_bytes())
     with pytest.raises(MessageError, match="start table with content"):
         World(5).protections[0].open(other)
 

@@ -16,8 +16,8 @@ from fedmf.protocol import IntegerTable, RowChange, UploadMessage
 from fedmf.protocol.committee.exchange import ReviewEntry, ReviewReply
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_round import MemberRound, ReviewedUpload
-from fedmf.protocol.committee.table_payload import Form, TablePayload
-from fedmf.protocol.committee.upload import SignedHead
+from fedmf.protocol.committee.table_payload import TableForm, TablePayload
+from fedmf.protocol.committee.upload import SignedHeader
 from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.plain_words import encode_words
 from tests.protocol.committee.adversary import Adversary
@@ -50,7 +50,7 @@ def replay(world: World) -> None:
     """Include all but the victim, then hand out the table once more that they worked on."""
     world.round(moves(SHAPE.zeros(), {}), lost=[VICTIM])
     words = world.committee._table._tag_secret + encode_words(SHAPE, SHAPE.zeros())
-    world.committee._table._payload = TablePayload(Form.PLAIN, 1, words)
+    world.committee._table._payload = TablePayload(TableForm.PLAIN, 1, words)
     last = {number: contribution(SHAPE.zeros(), number) for number in OTHERS}
     world.collect(moves(SHAPE.zeros(), last))
 
@@ -62,7 +62,7 @@ def test_a_replayed_table_gives_the_victim_away_where_participants_forget_theirs
     world = World(5, opened_by="server")
     monkeypatch.setattr(CommitteeMember, "_check_batches", lambda *_: None)
     for protection in world.protections.values():
-        protection._standing.worked_on = ForgetsTables()
+        protection._own.worked_on = ForgetsTables()
     replay(world)
     server = Adversary(world, world.sent)
     for member in world.members:
@@ -109,7 +109,7 @@ def test_a_table_that_one_participant_alone_has_isolates_nobody() -> None:
 
 def careless(current: MemberRound, entry: ReviewEntry, place: int) -> ReviewedUpload:
     """Do not look at the context of an upload: the countermeasure, switched off."""
-    return REVIEWED(replace(current, context=entry.signed.head.context), entry, place)
+    return REVIEWED(replace(current, context=entry.signed.header.context), entry, place)
 
 
 REVIEWED = MemberRound.reviewed
@@ -259,14 +259,14 @@ def test_unknown_participants_are_refused() -> None:
     world = World(session=make_session(6), listed=5)
     world.collect(changes_of(1))
     upload = world.sent[0]
-    head = Adversary(world, world.sent).uploads[0].signed.head
+    header = Adversary(world, world.sent).uploads[0].signed.header
     payload = Adversary(world, world.sent).uploads[0]
-    stranger = replace(head, participant=5)
-    signed = SignedHead.signed(stranger, payload.envelopes, SigningKey.fresh(), world.charter)
+    stranger = replace(header, participant=5)
+    signed = SignedHeader.signed(stranger, payload.envelopes, SigningKey.fresh(), world.charter)
     sent = replace(
         upload,
         participant=5,
-        nonce=head.nonce,
+        nonce=header.nonce,
         payload=replace(payload, signed=signed).to_bytes(),
     )
     world.server._cohort = frozenset(range(6))
@@ -295,7 +295,7 @@ def test_made_up_participants_give_the_victim_away_where_the_server_names_them(
     server = Adversary(world, world.sent)
     for number, key in sybils.items():
         payload = server.uploads[number]
-        signed = SignedHead.signed(payload.signed.head, payload.envelopes, key, world.charter)
+        signed = SignedHeader.signed(payload.signed.header, payload.envelopes, key, world.charter)
         server.uploads[number] = replace(payload, signed=signed)
     shown = server.show(world.members[3], ALL)
     assert isinstance(shown, ReviewReply)

@@ -6,7 +6,7 @@ exchange     to the silos                        back
 uploads      what they missed: closings and      their uploads
              tables; the opening
 review       the certificate of the round        complaints
-             before; heads and envelopes
+             before; upload headers and envelopes
 answers      the set; a wish for early keys      shares of the sum, keys for the next round
 ============ =================================== ==============================================
 

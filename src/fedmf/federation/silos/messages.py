@@ -24,7 +24,7 @@ from typing import Annotated
 
 from fedmf.errors import FedmfError, MessageError
 from fedmf.protocol.framing import BodyReader, sized
-from fedmf.protocol.wire import U32, Declared, Digest, Form, Known, Record, fixed
+from fedmf.protocol.wire import U32, Declared, Digest, FieldForm, Known, Record, fixed
 
 MAGIC, VERSION = b"FDMS", 1
 EXCHANGE_BYTES = 16
@@ -80,7 +80,7 @@ class Bundle(Declared):
     """The silo that it is for, or from."""
     exchange: Annotated[bytes, fixed(EXCHANGE_BYTES)]
     """16 bytes that name the exchange."""
-    parts: Annotated[Sequence[tuple[str, bytes]], Form(_parts_to_bytes, _read_parts)]
+    parts: Annotated[Sequence[tuple[str, bytes]], FieldForm(_parts_to_bytes, _read_parts)]
     """Names and contents."""
 
     def all(self, name: Part) -> Iterator[bytes]:

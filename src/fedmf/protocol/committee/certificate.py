@@ -26,8 +26,8 @@ CLOSED, VOID = b"closed", b"void"
 
 
 def set_digest(charter: Charter, context: bytes, included: Iterable[tuple[int, bytes]]) -> bytes:
-    """Return H(S) of a set of uploads: participants with the digests of their heads, ascending."""
-    listed = b"".join(u32(participant) + head for participant, head in included)
+    """Return H(S) of a set of uploads: ascending participants with digests of upload headers."""
+    listed = b"".join(u32(participant) + header for participant, header in included)
     return labelled_hash("set of uploads", charter.digest, context, listed)
 
 

@@ -32,7 +32,7 @@ class SumProof(Record):
     """How the round began."""
     table: Digest
     """Digest of the table that its participants worked on."""
-    heads: Annotated[tuple[Digest, ...], times(lambda known: len(known.included))]
+    headers: Annotated[tuple[Digest, ...], times(lambda known: len(known.included))]
     """Digests of the included uploads, in the order of the closing's participants."""
     answers: Annotated[tuple[AnswerReply, ...], many(members)] = ()
     """The members' answers under a blind committee, for participants to open the sum with."""
@@ -82,7 +82,7 @@ class ClosingProof(Record):
         roster = rosters.version(opening.roster_version)
         if outcome.context != opening.context(charter, roster, self.sum.table, previous):
             raise MessageError("the certificate is of another round than the closing describes")
-        listed = zip(closing.included, self.sum.heads, strict=True)
+        listed = zip(closing.included, self.sum.headers, strict=True)
         if outcome.uploads != set_digest(charter, outcome.context, listed):
             raise MessageError("the closing lists other uploads than t members have signed")
         for answer in self.sum.answers:

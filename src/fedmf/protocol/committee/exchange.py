@@ -25,7 +25,7 @@ from fedmf.protocol.committee.certificate import Certificate, Outcome
 from fedmf.protocol.committee.layout import committee_pads
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
-from fedmf.protocol.committee.upload import MOST_ENVELOPE_BYTES, Envelope, SignedHead
+from fedmf.protocol.committee.upload import MOST_ENVELOPE_BYTES, Envelope, SignedHeader
 from fedmf.protocol.enrolment.charter import members, participants
 from fedmf.protocol.framing import u32
 from fedmf.protocol.wire import (
@@ -85,8 +85,8 @@ class ReviewEntry(Record):
 
     participant: U32
     """Whose it is."""
-    signed: SignedHead
-    """The head and what goes with it."""
+    signed: SignedHeader
+    """The header and what goes with it."""
     envelope: Envelope
     """The one for this member."""
 

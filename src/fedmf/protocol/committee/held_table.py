@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fedmf.errors import MessageError, OpenError, ProtocolError
 from fedmf.protocol.committee.layout import committee_layout, plain_table_digest
 from fedmf.protocol.committee.sums import servers_tags
-from fedmf.protocol.committee.table_payload import Form, TableCopy
+from fedmf.protocol.committee.table_payload import TableCopy, TableForm
 from fedmf.protocol.compact_words import decode_table
 from fedmf.protocol.plain_words import encode_words
 
@@ -145,7 +145,7 @@ class BlindTable(HeldTable):
 
     def take(self, table: TablePayload, closed: ClosedRound | None) -> None:
         """Open a sum on top of the table before."""
-        if table.form == Form.START and table.content:
+        if table.form == TableForm.START and table.content:
             raise MessageError("a start table with content")
         if closed is None:
             return

@@ -103,19 +103,19 @@ class MemberRound:
         place
             Of this member in the opening.
         """
-        signed, head, member = entry.signed, entry.signed.head, self.key.published.member
-        digest = signed.check(self.roster.key_of(head.participant), self.charter)
-        if head.context != self.context:
+        signed, header, member = entry.signed, entry.signed.header, self.key.published.member
+        digest = signed.check(self.roster.key_of(header.participant), self.charter)
+        if header.context != self.context:
             raise ProtocolError("an upload for another context")
         if labelled_hash("envelope", entry.envelope) != signed.envelopes[place]:
             raise MessageError("not the envelope that the participant signed")
         content = self.key.secret.open(entry.envelope, SEEDS, *envelope_context(digest, member))
         seeds = envelope_seeds(content, self.charter.terms.sharing.held_by(member))
         for subset, seed in seeds.items():
-            committed = commitment(head.context, head.participant, subset, seed)
-            if committed != head.commitments[subset]:
-                raise MessageError("a seed that the head does not commit to")
-        return ReviewedUpload(digest, head.kind, seeds)
+            committed = commitment(header.context, header.participant, subset, seed)
+            if committed != header.commitments[subset]:
+                raise MessageError("a seed that the upload header does not commit to")
+        return ReviewedUpload(digest, header.kind, seeds)
 
     def outcome(self, included: Sequence[int]) -> Outcome:
         """Return how the round ends with a set of uploads.

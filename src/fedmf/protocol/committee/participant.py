@@ -14,13 +14,13 @@ from fedmf.protocol.committee.layout import (
     public_polynomials,
 )
 from fedmf.protocol.committee.opening import OpeningMessage
+from fedmf.protocol.committee.own_uploads import OwnUploads, Sent
 from fedmf.protocol.committee.sealed_upload import OpenRound, sealed_upload
-from fedmf.protocol.committee.standing import Sent, Standing
 from fedmf.protocol.committee.sums import ClosedRound, Reader
 from fedmf.protocol.committee.table_payload import (
     OPENED_TABLE_EXTRA,
-    Form,
     TableCopy,
+    TableForm,
     TablePayload,
 )
 from fedmf.protocol.compact_words import as_opened, table_bytes
@@ -89,7 +89,7 @@ class CommitteeParticipant(ParticipantProtection):
         self._heard_round = self._closed_rounds = 0
         self._outcome: Outcome | None = None
         self._closed: ClosedRound | None = None
-        self._standing = Standing()
+        self._own = OwnUploads()
         self._now: OpenRound | None = None
         # Tables in few bits are rounded from the start on, under every protection alike.
         opened = as_opened(self.session.shape, self.session.download, start)
@@ -122,7 +122,7 @@ class CommitteeParticipant(ParticipantProtection):
             )
         fresh = self._reader_of(reader, signed.roster)
         self.rosters.adopt(signed)
-        self._standing.rename_tables(self.held.adopt(fresh))
+        self._own.rename_tables(self.held.adopt(fresh))
 
     def begin(self, opening_message: bytes) -> None:
         """Check the members' keys for the round, and compute its context from the own table."""
@@ -138,7 +138,7 @@ class CommitteeParticipant(ParticipantProtection):
 
     def has_moved(self, participant: int) -> bool:
         """Return whether the table is another one than the participant's last upload went into."""
-        return self._standing.worked_on.get(participant) != self.held.digest
+        return self._own.worked_on.get(participant) != self.held.digest
 
     def protect(
         self, change: Change, *, round_number: int, participant: int, leaving: bool = False
@@ -154,7 +154,7 @@ class CommitteeParticipant(ParticipantProtection):
             raise ProtocolError(NOT_MOVED)
         self.session.shape.check_change(change)
         travelling = self.session.schedule.load(now.counted_round).numbers
-        kind = self._standing.kind(participant, travelling, leaving=leaving)
+        kind = self._own.kind(participant, travelling, leaving=leaving)
         payload = sealed_upload(
             change,
             now,
@@ -165,9 +165,9 @@ class CommitteeParticipant(ParticipantProtection):
             key=self._signing_keys[participant],
             randomness=self._randomness,
         )
-        head = payload.signed.head
-        self._standing.sent[participant] = Sent(head.digest(self.charter), kind)
-        return Protected(payload.to_bytes(), head.nonce)
+        header = payload.signed.header
+        self._own.sent[participant] = Sent(header.digest(self.charter), kind)
+        return Protected(payload.to_bytes(), header.nonce)
 
     def hear(self, closing: ClosingMessage) -> None:
         """Check how a round ended, as t members signed it."""
@@ -184,10 +184,10 @@ class CommitteeParticipant(ParticipantProtection):
             self._check_own(closing, outcome.context, proof.sum)
             self._closed_rounds += 1
             travelled = self.session.schedule.load(self._closed_rounds).numbers
-            self._standing.note_included(closing.included, proof.sum.table, travelled)
+            self._own.note_included(closing.included, proof.sum.table, travelled)
             self._closed = ClosedRound(closing, outcome.context, proof.sum, self._closed_rounds)
         self._outcome, self._heard_round, self._now = outcome, closing.round, None
-        self._standing.sent = {}
+        self._own.sent = {}
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the whole table, whatever form it comes in.
@@ -207,7 +207,9 @@ class CommitteeParticipant(ParticipantProtection):
             raise MessageError(
                 f"a table after round {table.round}, where the one after round {last} is due"
             )
-        if (table.form == Form.PLAIN) == self.charter.terms.blind and table.form != Form.START:
+        if (
+            table.form == TableForm.PLAIN
+        ) == self.charter.terms.blind and table.form != TableForm.START:
             raise MessageError("the table does not come in a form that the charter allows")
         self.held.take(table, self._closed)
         self._closed = None
@@ -222,7 +224,7 @@ class CommitteeParticipant(ParticipantProtection):
         return layout_carrying(self.session, rows).blocks
 
     def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of words and numbers; head, signature and envelopes come on top."""
+        """Return the size of words and numbers; header, signature and envelopes come on top."""
         return layout_carrying(self.session, rows).payload_bytes
 
     def table_bytes(self, uploaded: Rows | None) -> int:
@@ -234,10 +236,10 @@ class CommitteeParticipant(ParticipantProtection):
     def reopenable(self, payload: bytes) -> bytes:
         """Return the payload; behind a sum the table before it, sealed to the reader key."""
         table = TablePayload.from_bytes(payload)
-        if table.form != Form.SUM:
+        if table.form != TableForm.SUM:
             return payload
         sealed = TableCopy.from_bytes(self.copy()).sealed
-        return TablePayload(Form.COPY, table.round, table.content + sealed).to_bytes()
+        return TablePayload(TableForm.COPY, table.round, table.content + sealed).to_bytes()
 
     def _reader_of(self, secret: MasterSecret | None, roster: Roster) -> Reader | None:
         if not self.charter.terms.blind:
@@ -253,4 +255,4 @@ class CommitteeParticipant(ParticipantProtection):
                 f"round {closing.round} closed under another context: its other participants "
                 "worked on another table, or were told of other members"
             )
-        self._standing.check_sent(closing, proof.heads)
+        self._own.check_sent(closing, proof.headers)

@@ -16,8 +16,8 @@ from fedmf.protocol.committee.layout import committee_layout, committee_pads
 from fedmf.protocol.committee.upload import (
     SEEDS,
     CommitteePayload,
-    Head,
-    SignedHead,
+    SignedHeader,
+    UploadHeader,
     commitment,
     envelope_content,
     envelope_context,
@@ -97,8 +97,10 @@ def sealed_upload(
     committed = (
         commitment(now.context, participant, subset, seed) for subset, seed in enumerate(seeds)
     )
-    head = Head(now.context, participant, kind, words_digest(words), nonce, tuple(committed))
-    digest = head.digest(charter)
+    header = UploadHeader(
+        now.context, participant, kind, words_digest(words), nonce, tuple(committed)
+    )
+    digest = header.digest(charter)
     envelopes = tuple(
         EnvelopePublicKey(member.public, suite=charter.terms.suite).seal(
             envelope_content({subset: seeds[subset] for subset in sharing.held_by(member.member)}),
@@ -107,7 +109,7 @@ def sealed_upload(
         )
         for member in now.opening.keys
     )
-    signed = SignedHead.signed(head, envelopes, key, charter)
+    signed = SignedHeader.signed(header, envelopes, key, charter)
     return CommitteePayload(held.digest, signed, envelopes, words)
 
 

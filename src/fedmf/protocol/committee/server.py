@@ -15,7 +15,7 @@ from fedmf.protocol.committee.certificate import Certificate
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import Refusal
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.server_round import FrozenRound, ReceivedUpload, ServerRound, Stage
+from fedmf.protocol.committee.server_round import FrozenUploads, ReceivedUpload, ServerRound, Stage
 from fedmf.protocol.committee.stages import QUESTIONS
 from fedmf.protocol.committee.sums import read_share
 from fedmf.protocol.committee.upload import CommitteePayload
@@ -134,11 +134,11 @@ class CommitteeMembers(Members):
         payload = CommitteePayload.from_bytes(
             upload.payload, charter=self.charter, participant=upload.participant, opening=now.opened
         )
-        head = payload.signed.head
+        header = payload.signed.header
         payload.signed.check(now.roster.key_of(upload.participant), self.charter)
-        if head.nonce != upload.nonce:
+        if header.nonce != upload.nonce:
             raise MessageError("the nonce is not the one that the participant signed")
-        if head.context != now.context(payload.table):
+        if header.context != now.context(payload.table):
             raise MessageError("an upload for another context than this round's")
         # First what may fail: words without a copy in the spool could not be taken out again.
         self._spool.keep(upload.participant, payload.words)
@@ -166,7 +166,7 @@ class CommitteeMembers(Members):
         """Take a frozen round, once its opening is found to be one."""
         if self.now.stage is not Stage.BETWEEN:
             raise ProtocolError(f"round {round_number} is under way")
-        frozen = FrozenRound.from_bytes(data, charter=self.charter, round=round_number)
+        frozen = FrozenUploads.from_bytes(data, charter=self.charter, round=round_number)
         frozen.opening.check(self.charter, self.rosters.version(frozen.opening.roster_version))
         self._table.restore_round(frozen.words, counted_round)
         self.now = self._round(round_number)

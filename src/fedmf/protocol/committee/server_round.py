@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import Outcome, set_digest
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
-from fedmf.protocol.committee.upload import Kind, Nonce, SignedHead
+from fedmf.protocol.committee.upload import Kind, Nonce, SignedHeader
 from fedmf.protocol.enrolment.charter import participants
 from fedmf.protocol.wire import U32, Digest, Record, Rest, many
 
@@ -46,7 +46,7 @@ class ReceivedUpload:
     """What the server keeps of an upload besides adding its words."""
 
     table: bytes
-    signed: SignedHead
+    signed: SignedHeader
     envelopes: tuple[bytes, ...]
 
 
@@ -60,8 +60,8 @@ class Included(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class FrozenRound(Record):
-    """A frozen round, for whoever goes on after a crash."""
+class FrozenUploads(Record):
+    """The uploads of a frozen round and their sum, for the server that goes on after a crash."""
 
     opening: OpeningMessage
     """Signatures under it are not checked when it is read."""
@@ -158,24 +158,25 @@ class ServerRound:
         """Leave out batches that members would refuse; return whether enough uploads are left."""
         least = self.charter.terms.smallest_cohort
         for kind in (Kind.FIRST, Kind.LEAVE):
-            batch = {one for one, up in self.uploads.items() if up.signed.head.kind == kind}
+            batch = {one for one, up in self.uploads.items() if up.signed.header.kind == kind}
             if len(batch) < least:
                 self.leave_out(batch)
         return len(self.uploads) >= least
 
     def freeze_set(self) -> None:
         """Fix which uploads the sum is of."""
-        heads = {one: upload.signed.head for one, upload in self.uploads.items()}
+        headers = {one: upload.signed.header for one, upload in self.uploads.items()}
         self.included = {
-            one: Included(one, head.digest(self.charter), head.nonce) for one, head in heads.items()
+            one: Included(one, header.digest(self.charter), header.nonce)
+            for one, header in headers.items()
         }
 
-    def frozen(self) -> FrozenRound:
+    def frozen(self) -> FrozenUploads:
         """Return what is needed to go on after a crash."""
         included = tuple(self.included[participant] for participant in sorted(self.included))
-        return FrozenRound(self.opened, self.worked_on, included, self.table.round_words())
+        return FrozenUploads(self.opened, self.worked_on, included, self.table.round_words())
 
-    def restore(self, frozen: FrozenRound) -> None:
+    def restore(self, frozen: FrozenUploads) -> None:
         """Be the round that was frozen."""
         self.opening, self.worked_on = frozen.opening, frozen.table
         self.keys = {key.member: key for key in frozen.opening.keys}

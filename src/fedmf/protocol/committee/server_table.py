@@ -11,7 +11,7 @@ from fedmf.crypto.rlwe_words import add_words, pack_words, subtract_words, unpac
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.layout import committee_layout, public_polynomials
 from fedmf.protocol.committee.sums import open_round_sum, servers_tags, warn_of_liars
-from fedmf.protocol.committee.table_payload import Form, TableCopy, TablePayload
+from fedmf.protocol.committee.table_payload import TableCopy, TableForm, TablePayload
 from fedmf.protocol.compact_words import encode_table
 from fedmf.protocol.halves import Rows, ServerProtection
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
@@ -54,7 +54,7 @@ class CommitteeTable(ServerProtection):
         if not self.charter.terms.blind:
             self._plain = self.session.shape.flat(table)
             self._tag_secret = MasterSecret.fresh().to_bytes()
-        self._payload = TablePayload(Form.START, 0, self._tag_secret)
+        self._payload = TablePayload(TableForm.START, 0, self._tag_secret)
 
     def begin_round(self, counted_round: int) -> None:
         """Forget the words and numbers of the last round; this one is one of the session's."""
@@ -94,7 +94,7 @@ class CommitteeTable(ServerProtection):
             The server is to open the sum, and it does not open.
         """
         if self._plain is None:
-            self._payload = TablePayload(Form.SUM, round_number, self.round_words())
+            self._payload = TablePayload(TableForm.SUM, round_number, self.round_words())
             return
         table = self.session.shape.table(self._plain.copy())
         part = self.session.schedule.load(self._counted_round).part
@@ -112,7 +112,7 @@ class CommitteeTable(ServerProtection):
         part.put(table, part.shape.table(before + opened.changes))
         self._plain = self.session.shape.flat(table)
         words = encode_words(self.session.shape, table)
-        self._payload = TablePayload(Form.PLAIN, round_number, self._tag_secret + words)
+        self._payload = TablePayload(TableForm.PLAIN, round_number, self._tag_secret + words)
         warn_of_liars(opened.liars, round_number)
 
     def keep_copy(self, copy: bytes, counted_round: int) -> None:
@@ -133,11 +133,14 @@ class CommitteeTable(ServerProtection):
             It is no copy, or one for another round.
         """
         late = TableCopy.from_bytes(copy)
-        if self._payload.form not in (Form.SUM, Form.COPY) or late.round != self._payload.round:
+        if (
+            self._payload.form not in (TableForm.SUM, TableForm.COPY)
+            or late.round != self._payload.round
+        ):
             raise MessageError("not a sealed copy of the table before the last closed round")
         layout = committee_layout(self.session, counted_round)
         words, _ = self._payload.words_and_copy(layout.payload_bytes)
-        self._payload = TablePayload(Form.COPY, late.round, words + late.sealed)
+        self._payload = TablePayload(TableForm.COPY, late.round, words + late.sealed)
 
     def payload(self) -> bytes:
         """Return the table in the form that is at hand."""
@@ -145,19 +148,19 @@ class CommitteeTable(ServerProtection):
 
     def table_payload(self) -> bytes:
         """Return the same, in as few bits as the session agreed on where the server opens."""
-        if self._payload.form != Form.PLAIN:
+        if self._payload.form != TableForm.PLAIN:
             return self.payload()
         secret, words = self._payload.tag_secret_and_words()
         shape = self.session.shape
         compact = encode_table(shape, self.session.download, decode_words(shape, words))
-        return TablePayload(Form.PLAIN, self._payload.round, secret + compact).to_bytes()
+        return TablePayload(TableForm.PLAIN, self._payload.round, secret + compact).to_bytes()
 
     def restore(self, payload: bytes) -> None:
         """Take a table that `payload` returned."""
         self._payload = TablePayload.from_bytes(payload)
         if not self.charter.terms.blind:
             self._tag_secret, content = self._payload.tag_secret_and_words()
-            if self._payload.form == Form.PLAIN:
+            if self._payload.form == TableForm.PLAIN:
                 self._plain = self.session.shape.flat(decode_words(self.session.shape, content))
 
     def _read(self, payload: bytes, *, to_read: bool = False) -> tuple[Words, NDArray[np.uint64]]:

@@ -32,7 +32,7 @@ OPENED_TABLE_EXTRA = 1 + 4 + MASTER_SECRET_BYTES
 """Bytes of a payload in form PLAIN in front of the table itself."""
 
 
-class Form(enum.IntEnum):
+class TableForm(enum.IntEnum):
     """The form of a table payload."""
 
     START = 0
@@ -55,7 +55,7 @@ class TableCopy(Record):
 class TablePayload(Record):
     """A table on its way to participants."""
 
-    form: Annotated[Form, one_of(Form, "a table in form {}")]
+    form: Annotated[TableForm, one_of(TableForm, "a table in form {}")]
     """What the content is."""
     round: U32
     """The last round that the table includes; 0 for the start."""
@@ -64,7 +64,7 @@ class TablePayload(Record):
 
     def words_and_copy(self, words_bytes: int) -> tuple[bytes, bytes | None]:
         """Return the words of a sum, and the copy behind it, if there is one."""
-        if self.form == Form.COPY:
+        if self.form == TableForm.COPY:
             return self.content[:words_bytes], self.content[words_bytes:]
         return self.content, None
 
@@ -78,11 +78,11 @@ class TablePayload(Record):
         """
         reader = BodyReader(self.content)
         secret, words = reader.take(MASTER_SECRET_BYTES), reader.rest()
-        if self.form == Form.START and words:
+        if self.form == TableForm.START and words:
             raise MessageError("a start table with words")
         return secret, words
 
     def check_read(self) -> None:
         """Check that a start table includes no round."""
-        if self.form == Form.START and self.round:
+        if self.form == TableForm.START and self.round:
             raise MessageError("a start table that includes rounds")

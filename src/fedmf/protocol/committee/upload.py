@@ -1,10 +1,10 @@
-"""What a participant sends in a round: words, a head that stands for them, and envelopes.
+"""What a participant sends in a round: words, a header that stands for them, and envelopes.
 
 The key of the words is the sum of small keys from seeds, one for every subset of t-1 members. What
 hides the numbers behind them, integrity tags and values that are too wide for words, is the sum of
 pads from the same seeds. Each member gets, in an envelope that it alone opens, the seeds of the
-subsets that it is not in. The head commits to words, numbers and seeds, so that all who hold a seed
-hold the same one.
+subsets that it is not in. The upload header commits to words, numbers and seeds, so that all
+members that hold a seed hold the same one.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def commitment(context: bytes, participant: int, subset: int, seed: bytes) -> by
 
 
 def words_digest(words: bytes) -> bytes:
-    """Return the digest that a head commits to the words with."""
+    """Return the digest that an upload header commits to the words with."""
     return labelled_hash("words", words)
 
 
@@ -71,13 +71,13 @@ def _openers(known: Known) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Head(Record):
+class UploadHeader(Record):
     """Stands for one upload in everything that follows."""
 
     context: Digest
     """The round's context."""
     participant: Given[int]
-    """Who uploads; every message names it before the head."""
+    """Who uploads; every message names it before the header."""
     kind: Annotated[Kind, one_of(Kind, "an upload of kind {}")]
     """First, update or leave."""
     words: Digest
@@ -102,11 +102,11 @@ class Head(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class SignedHead(Record):
-    """A head, the digests of its envelopes, and the participant's signature under both."""
+class SignedHeader(Record):
+    """An upload header, the digests of its envelopes, and a signature under both."""
 
-    head: Head
-    """The head."""
+    header: UploadHeader
+    """The header."""
     envelopes: Annotated[tuple[Digest, ...], times(_openers)]
     """Digest of each envelope, in the order of the opening's members."""
     signature: Signature
@@ -114,15 +114,15 @@ class SignedHead(Record):
 
     @classmethod
     def signed(
-        cls, head: Head, envelopes: Sequence[bytes], key: SigningKey, charter: Charter
-    ) -> SignedHead:
-        """Return the head with the participant's signature."""
+        cls, header: UploadHeader, envelopes: Sequence[bytes], key: SigningKey, charter: Charter
+    ) -> SignedHeader:
+        """Return the header with the participant's signature."""
         digests = tuple(labelled_hash("envelope", envelope) for envelope in envelopes)
-        return cls(head, digests, key.sign(LABEL, head.digest(charter), *digests))
+        return cls(header, digests, key.sign(LABEL, header.digest(charter), *digests))
 
     def check(self, key: bytes, charter: Charter) -> bytes:
-        """Return the head's digest; raise MessageError unless the owner of this key signed it."""
-        digest = self.head.digest(charter)
+        """Return the header's digest; raise MessageError unless the owner of this key signed it."""
+        digest = self.header.digest(charter)
         check_signature(key, self.signature, LABEL, digest, *self.envelopes)
         return digest
 
@@ -133,25 +133,25 @@ class CommitteePayload(Record):
 
     table: Digest
     """Digest of the table that the participant worked on, from which all compute the context."""
-    signed: SignedHead
-    """The signed head."""
+    signed: SignedHeader
+    """The signed header."""
     envelopes: Annotated[tuple[Envelope, ...], times(_openers)]
     """One for each member of the opening, in its order."""
     words: Rest
     """The protected words, and the padded tags and values behind them."""
 
     def check_read(self) -> None:
-        """Check that the envelopes and the words are those of the head."""
+        """Check that the envelopes and the words are those of the header."""
         found = tuple(labelled_hash("envelope", one) for one in self.envelopes)
         if found != self.signed.envelopes:
             raise MessageError("an envelope is not the one that its participant signed")
-        if words_digest(self.words) != self.signed.head.words:
+        if words_digest(self.words) != self.signed.header.words:
             raise MessageError("the words are not those that their participant signed")
 
 
-def envelope_context(head: bytes, member: int) -> tuple[bytes, ...]:
-    """Return what an envelope is bound to: its head's digest, and the member that it is for."""
-    return (head, u32(member))
+def envelope_context(header: bytes, member: int) -> tuple[bytes, ...]:
+    """Return what an envelope is bound to: its header's digest, and the member that it is for."""
+    return (header, u32(member))
 
 
 def envelope_content(seeds: Mapping[int, bytes]) -> bytes:

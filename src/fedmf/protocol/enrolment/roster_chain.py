@@ -14,7 +14,7 @@ from fedmf.protocol.enrolment.roster import MOST_READER_KEY_BYTES, Roster
 from fedmf.protocol.enrolment.votes import MemberSignature, Votes, check_votes
 from fedmf.protocol.framing import BodyReader, sized
 from fedmf.protocol.json_documents import Format, JsonDocument
-from fedmf.protocol.wire import Digest, Form, Known, Record
+from fedmf.protocol.wire import Digest, FieldForm, Known, Record
 
 
 def _roster_to_bytes(roster: Roster) -> bytes:
@@ -33,7 +33,7 @@ def _read_roster(body: BodyReader, known: Known) -> Roster:
 class SignedRoster(Record):
     """A later version of the roster, with the signatures of at least t members."""
 
-    roster: Annotated[Roster, Form(_roster_to_bytes, _read_roster)]
+    roster: Annotated[Roster, FieldForm(_roster_to_bytes, _read_roster)]
     """The version."""
     previous: Digest
     """Digest of the version before it."""

@@ -18,7 +18,7 @@ class Sent:
     kind: Kind
 
 
-class Standing:
+class OwnUploads:
     """Keeps, by participant, which table its last included upload went into, and what is summed."""
 
     def __init__(self) -> None:
@@ -36,12 +36,12 @@ class Standing:
         known = self.summed.get(participant, set())
         return Kind.UPDATE if known.issuperset(travelling) else Kind.FIRST
 
-    def check_sent(self, closing: ClosingMessage, heads: Sequence[bytes]) -> None:
+    def check_sent(self, closing: ClosingMessage, headers: Sequence[bytes]) -> None:
         """Check that a round includes no other upload of these participants than they sent.
 
         Parameters
         ----------
-        heads
+        headers
             Digests of the included uploads, in the order of the closing's participants.
 
         Raises
@@ -49,9 +49,9 @@ class Standing:
         ProtocolError
             It does.
         """
-        for participant, head in zip(closing.included, heads, strict=True):
+        for participant, header in zip(closing.included, headers, strict=True):
             sent = self.sent.get(participant)
-            if sent is not None and sent.digest != head:
+            if sent is not None and sent.digest != header:
                 raise ProtocolError(
                     f"round {closing.round} includes an upload of participant {participant} "
                     "that it did not send"
