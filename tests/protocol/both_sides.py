@@ -202,7 +202,7 @@ class BothSides:
         """Play one round and add the changes to the expected table."""
         round_number = self.server.next_round
         self.open_everywhere(self.table(), round_number)
-        self.server.open_round(range(self.terms.participants))
+        self.server.begin_round(range(self.terms.participants))
         for number, change in changes.items():
             if number in self.roles:
                 upload = self.roles[number].upload(as_row_changes(change, self.terms.groups))

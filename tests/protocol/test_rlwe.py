@@ -218,7 +218,7 @@ def test_a_server_refuses_a_nonce_that_was_used_before() -> None:
     for role in roles:
         role.receive_table(table)
         uploads.append(role.upload(nothing))
-    server.open_round([0, 1])
+    server.begin_round([0, 1])
     server.receive(uploads[0].to_bytes(session))
     stolen = replace(uploads[1], nonce=uploads[0].nonce)
     with pytest.raises(ProtocolError, match="nonce of another upload"):
@@ -226,7 +226,7 @@ def test_a_server_refuses_a_nonce_that_was_used_before() -> None:
     closing = server.close_round()
     assert closing.nonces == (uploads[0].nonce,)
     resumed = Server(session, protection, [closing])
-    resumed.open_round([1])
+    resumed.begin_round([1])
     again = replace(uploads[1], round=2, nonce=uploads[0].nonce)
     with pytest.raises(ProtocolError, match="nonce of another upload"):
         resumed.receive(again.to_bytes(session))

@@ -58,7 +58,7 @@ def test_two_rounds_add_what_was_included(
 ) -> None:
     for round_number in (1, 2):
         table = server.table_message()
-        server.open_round([0, 1])
+        server.begin_round([0, 1])
         for role in roles:
             role.receive_table(table)
         for role in roles[:2]:
@@ -74,7 +74,7 @@ def test_a_participant_that_drops_out_counts_for_nothing(
     session: Session, server: Server, roles: list[ParticipantRole]
 ) -> None:
     table = server.table_message()
-    server.open_round([0, 1, 2])
+    server.begin_round([0, 1, 2])
     for role in roles:
         role.receive_table(table)
     roles[1].upload(change(5))  # and the message is lost
@@ -92,13 +92,13 @@ def test_server_refuses_what_is_out_of_order(
     for role in roles:
         role.receive_table(table)
     uploads = [role.upload(change(1)).to_bytes(session) for role in roles]
-    with pytest.raises(ProtocolError, match="no round is open"):
+    with pytest.raises(ProtocolError, match="no round is under way"):
         server.receive(uploads[0])
-    with pytest.raises(ProtocolError, match="no open round"):
+    with pytest.raises(ProtocolError, match="no round under way"):
         server.close_round()
-    server.open_round([0, 1])
-    with pytest.raises(ProtocolError, match="still open"):
-        server.open_round([0])
+    server.begin_round([0, 1])
+    with pytest.raises(ProtocolError, match="still under way"):
+        server.begin_round([0])
     with pytest.raises(ProtocolError, match="changes while"):
         server.table_message()
     with pytest.raises(ProtocolError, match="not in the cohort"):
@@ -109,28 +109,28 @@ def test_server_refuses_what_is_out_of_order(
     server.freeze()
     with pytest.raises(ProtocolError, match="after the deadline of round 1"):
         server.receive(uploads[0])
-    with pytest.raises(ProtocolError, match="no open round to freeze"):
+    with pytest.raises(ProtocolError, match="no round under way to freeze"):
         server.freeze()
     server.close_round()
-    server.open_round([1])
+    server.begin_round([1])
     with pytest.raises(ProtocolError, match="round 1 in round 2"):
         server.receive(uploads[1])
     server.close_round()
     with pytest.raises(ProtocolError, match="are over"):
-        server.open_round([0])
+        server.begin_round([0])
 
 
 @pytest.mark.parametrize("cohort", [[], [3], [-1], [0, 7]])
 def test_server_refuses_impossible_cohorts(server: Server, cohort: list[int]) -> None:
     with pytest.raises(ProtocolError, match="cohort"):
-        server.open_round(cohort)
+        server.begin_round(cohort)
 
 
 def test_an_upload_that_is_refused_leaves_the_table_as_it_was(
     session: Session, server: Server
 ) -> None:
     before = server.table_message()
-    server.open_round([0])
+    server.begin_round([0])
     short = UploadMessage(1, 0, b"", None, b"too short").to_bytes(session)
     with pytest.raises(MessageError):
         server.receive(short)
@@ -182,15 +182,15 @@ class RoundsMachine(RuleBasedStateMachine):
         self.open = False
 
     @rule(cohort=st.sets(st.integers(0, 3), min_size=1))
-    def open_round(self, cohort: set[int]) -> None:
+    def begin_round(self, cohort: set[int]) -> None:
         if self.open or self.server.counted_rounds == self.session.rounds:
             with pytest.raises(ProtocolError):
-                self.server.open_round(cohort)
+                self.server.begin_round(cohort)
             return
         message = self.server.table_message()
         for role in self.roles:
             role.receive_table(message)
-        self.server.open_round(cohort)
+        self.server.begin_round(cohort)
         self.cohort, self.open, self.sent, self.included = cohort, True, {}, set[int]()
 
     @rule(target=uploads, number=st.integers(0, 3), value=st.integers(-50, 50))

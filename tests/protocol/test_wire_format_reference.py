@@ -276,7 +276,7 @@ def test_the_example_of_the_page_is_what_both_sides_write() -> None:
             RowChange(np.array([2]), np.array([[-1]])),
         ]
     ).to_bytes(session)
-    server.open_round([0, 1, 2])
+    server.begin_round([0, 1, 2])
     server.receive(upload)
     closing = server.close_round().to_bytes(session)
     table = server.table_message()

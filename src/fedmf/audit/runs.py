@@ -85,7 +85,7 @@ class PlayedRun(SecretMaterial):
     seeds
         What each member of the committee kept.
     rounds
-        How many rounds learned: fewer than planned where the training settled before.
+        How many rounds learned: fewer than planned where the training converged before.
     """
 
     def __init__(

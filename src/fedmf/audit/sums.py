@@ -25,7 +25,7 @@ HONEST = 3
 DRAWS = 6
 """How many small cohorts are drawn, by other seeds: each has few raters."""
 VICTIMS = 6
-SETTLED = 8
+CONVERGED = 8
 """From this round on others' contributions hardly move."""
 PARTICIPANT, SERVER = Adversary(participants=(0,)), Adversary(server=True)
 
@@ -111,8 +111,8 @@ def _alone(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     users = len(np.unique(ratings.users))
     joining = range(1, 1 + VICTIMS)
     leaving = range(1 + VICTIMS, min(1 + 2 * VICTIMS, users))
-    joins = {one: SETTLED + place for place, one in enumerate(joining)}
-    leaves = {one: SETTLED + VICTIMS + place for place, one in enumerate(leaving)}
+    joins = {one: CONVERGED + place for place, one in enumerate(joining)}
+    leaves = {one: CONVERGED + VICTIMS + place for place, one in enumerate(leaving)}
     # One round more, so that the last to leave is missed.
     rounds = 1 + max(leaves.values())
     run = play(
@@ -130,31 +130,31 @@ def _alone(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
 
 
 def _in_batches(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
-    for settled in (SETTLED, SETTLED // 2, 2):
-        if rows := list(_in_batches_until(ratings, settings, settled)):
+    for converged in (CONVERGED, CONVERGED // 2, 2):
+        if rows := list(_in_batches_until(ratings, settings, converged)):
             yield from rows
             return
 
 
-def _in_batches_until(ratings: Ratings, settings: AuditSettings, settled: int) -> Iterator[Row]:
-    chosen = settings.training("committee", "bayes", min_raters=3, rounds=settled)
+def _in_batches_until(ratings: Ratings, settings: AuditSettings, converged: int) -> Iterator[Row]:
+    chosen = settings.training("committee", "bayes", min_raters=3, rounds=converged)
     least = _smallest_batch(ratings, settings)
     joining = range(1, 1 + least)
     # They come one after the other, and wait until they are enough.
-    joins = {one: 2 + (settled - 2) * place // (least - 1) for place, one in enumerate(joining)}
+    joins = {one: 2 + (converged - 2) * place // (least - 1) for place, one in enumerate(joining)}
     users = len(np.unique(ratings.users))
     leaving = range(1 + least, min(1 + least + VICTIMS, users - least + 1))
     leaves = {one: 2 + place for place, one in enumerate(leaving)}
     run = play(chosen, ratings, Attendance(joins=joins, leaves=leaves))
-    if run.rounds < settled:
-        # A small federation has settled by then, and its committee opens nothing more.
+    if run.rounds < converged:
+        # A small federation has converged by then, and its committee opens nothing more.
         return
     setting = f"the committee's rule: {least} at least"
     for victims, is_leaving in ((joining[:VICTIMS], False), (leaving, True)):
         if len(victims) > 1:
             attack = LoneChanges(leaving=is_leaving)
             yield run.attacked(attack, PARTICIPANT, victims=victims, setting=setting)
-    rows = SingleRaterRows(settled, among=joining)
+    rows = SingleRaterRows(converged, among=joining)
     yield from _told(run.attacked(rows, PARTICIPANT, setting=f"{least} joiners at once"))
 
 

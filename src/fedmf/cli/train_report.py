@@ -99,7 +99,7 @@ def outcome_lines(outcome: FinishedTraining) -> Iterator[RenderableType]:
         yield _accuracy(outcome, outcome.evaluation)
     rounds = len(outcome.result.rounds)
     if rounds < outcome.result.plan.settings.rounds:
-        yield f"the training settled: nothing has moved since round {rounds}"
+        yield f"the training converged: nothing has moved since round {rounds}"
     yield _costs(outcome)
     if outcome.unprotected is not None:
         yield (

@@ -126,7 +126,7 @@ class Conductor(ABC, Generic[R]):
             if played.closing.counts(self._plan.session):
                 void = 0
                 continue
-            if played.observation.has_settled:
+            if played.observation.has_converged:
                 # Everybody has worked on this table: no round will ever move it.
                 return
             void += 1

@@ -29,7 +29,7 @@ class Observation:
     summed: Fit | Ranking | None = None
     """What the table itself says: the sum of what participants measured, each on the model of the
     last round that included it. None where nothing is held back."""
-    has_settled: bool = False
+    has_converged: bool = False
     """The last round that counted left the table as it was, to the bit."""
 
     def __add__(self, other: Observation) -> Observation:
@@ -39,7 +39,7 @@ class Observation:
             self.ranking + other.ranking,
             # Everybody reads the same sum off the same table.
             self.summed or other.summed,
-            self.has_settled or other.has_settled,
+            self.has_converged or other.has_converged,
         )
 
 

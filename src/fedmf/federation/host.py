@@ -76,7 +76,7 @@ class ParticipantHost:
         self._opening_seconds = 0.0
         self._table: IntegerTable = ()
         self._table_round = 0
-        self._has_settled = False
+        self._has_converged = False
 
     def distribute(self, table: bytes) -> Observation:
         """Open a table message for everybody here and measure its model."""
@@ -87,7 +87,7 @@ class ParticipantHost:
         self._note(opened)
         self._reading = reading = self._reader.read(self._counted_rounds + 1, opened)
         self._round = message.round
-        observation = Observation(summed=reading.errors, has_settled=self._has_settled)
+        observation = Observation(summed=reading.errors, has_converged=self._has_converged)
         for number, owned in self._owned.items():
             vectors = self._participants[number].user_factors(reading.model)
             observation += self._observed(owned, vectors, reading.model)
@@ -96,7 +96,7 @@ class ParticipantHost:
     def _note(self, opened: IntegerTable) -> None:
         """Note whether the last round that counted moved anything."""
         if self._counted_rounds > self._table_round:
-            self._has_settled = len(self._table) > 0 and all(
+            self._has_converged = len(self._table) > 0 and all(
                 np.array_equal(now, before) for now, before in zip(opened, self._table, strict=True)
             )
         self._table, self._table_round = opened, self._counted_rounds

@@ -184,7 +184,7 @@ class RoundPlayer:
                     del uploaded
                 self._freeze(played)
         with self._serving(played):
-            self.server.settle()
+            self.server.ask_to_open()
         self._consult(played)
         played.download_bytes = self._table_bytes
         self._close(played)
@@ -201,7 +201,7 @@ class RoundPlayer:
         if self.server.is_void:
             return
         with self._serving(played):
-            opening = self.server.open_round(played.cohort)
+            opening = self.server.begin_round(played.cohort)
         played.opening_bytes = len(opening)
         if opening:
             self._transcript.record(played.round, SERVER, EVERYBODY, "opening", opening)

@@ -25,7 +25,7 @@ Rows = Sequence[Int64Array]
 NOT_MOVED = (
     "the table is the one that this participant's last upload went into: a server that replays a "
     "table isolates the next upload. If the last round was an honest one, it changed nothing: the "
-    "training has settled"
+    "training has converged"
 )
 
 

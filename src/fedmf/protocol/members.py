@@ -52,8 +52,8 @@ class Spool(Protocol):
 class Members:
     """Nobody: there is nothing to ask, and every upload that was received counts.
 
-    A committee overrides what it has a say in. The server calls, in each round, ``prepare -> open
-    -> add … add -> freeze -> settle -> closing -> note``, and asks for `requests` in between.
+    A committee overrides what it has a say in. The server calls, in each round, ``prepare -> begin
+    -> add … add -> freeze -> ask_to_open -> closing -> note``, and asks for `requests` in between.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Members:
         del reply
         raise ProtocolError(f"member {member} speaks in a session without a committee")
 
-    def open(self, counted_round: int) -> bytes:
+    def begin(self, counted_round: int) -> bytes:
         """Begin the round, as this one of those that count; return a message for everybody.
 
         Raises
@@ -139,7 +139,7 @@ class Members:
     def freeze(self) -> None:
         """End the time for uploads."""
 
-    def settle(self) -> None:
+    def ask_to_open(self) -> None:
         """Ask for whatever closing the round takes."""
 
     def frozen(self) -> bytes:
@@ -175,7 +175,7 @@ class Members:
             The server is to open the sum, and it does not open: the session ends then.
         """
         if received is None:
-            raise ProtocolError("there is no open round to close")
+            raise ProtocolError("there is no round under way to close")
         included = tuple(sorted(received))
         nonces = tuple(received[number] for number in included if received[number])
         return ClosingMessage(round_number, included, nonces)

@@ -36,7 +36,7 @@ class ParticipantRole:
     ) -> None:
         self.session = session
         self.number = number
-        self.settled_rounds = len(closings)
+        self.heard_rounds = len(closings)
         self._counted_rounds = sum(closing.counts(session) for closing in closings)
         self._protection = protection
         self._has_table = False
@@ -50,7 +50,7 @@ class ParticipantRole:
     @property
     def round(self) -> int:
         """The number of the round under way, from 1; void rounds have numbers, too."""
-        return self.settled_rounds + 1
+        return self.heard_rounds + 1
 
     def receive_table(self, message: TableMessage, rows: Rows | None = None) -> IntegerTable:
         """Open the table of the round.
@@ -144,7 +144,7 @@ class ParticipantRole:
                 f"round {self.round} includes participant {self.number}, which uploaded nothing"
             )
         self._protection.hear(message)
-        self.settled_rounds += 1
+        self.heard_rounds += 1
         self._counted_rounds += message.counts(self.session)
         self._has_table = self._has_uploaded = False
         return included

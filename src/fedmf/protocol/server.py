@@ -14,9 +14,9 @@ from fedmf.protocol.session import Session
 class Server:
     """Holds the protected table and runs rounds.
 
-    ``prepare_round -> open_round -> receive … receive -> freeze -> settle -> close_round`` and
-    again, until `is_over`; `table_message` in between. After `prepare_round`, `freeze` and
-    `settle`, members of a committee are consulted: send them what `requests` returns and hand
+    ``prepare_round -> begin_round -> receive … receive -> freeze -> ask_to_open -> close_round``
+    and again, until `is_over`; `table_message` in between. After `prepare_round`, `freeze` and
+    `ask_to_open`, members of a committee are consulted: send them what `requests` returns and hand
     their replies to `hear`, until `requests` returns nothing. Protections without a committee have
     nothing to ask. Whatever a participant sends, a call that raises has changed nothing.
 
@@ -61,7 +61,7 @@ class Server:
 
     @property
     def next_round(self) -> int:
-        """The number of the round under way, or of the next one to open; from 1."""
+        """The number of the round under way, or of the next one to begin; from 1."""
         return len(self.closings) + 1
 
     @property
@@ -81,7 +81,7 @@ class Server:
     def table_message(self) -> TableMessage:
         """Return the table after the last closed round, for everybody."""
         if self._cohort is not None:
-            raise ProtocolError(f"the table changes while round {self.next_round} is open")
+            raise ProtocolError(f"the table changes while round {self.next_round} is under way")
         return TableMessage(self.next_round, self._protection.table_payload())
 
     def prepare_round(self) -> None:
@@ -90,14 +90,14 @@ class Server:
         Raises
         ------
         ProtocolError
-            A round is open already, or all rounds are over.
+            A round is under way already, or all rounds are over.
         """
         self._check_that_a_round_may_begin()
         self.members.prepare(self.next_round)
 
     def _check_that_a_round_may_begin(self) -> None:
         if self._cohort is not None:
-            raise ProtocolError(f"round {self.next_round} is still open")
+            raise ProtocolError(f"round {self.next_round} is still under way")
         if self.is_over:
             raise ProtocolError(f"all {self.session.rounds} rounds of the session are over")
 
@@ -109,7 +109,7 @@ class Server:
         """Take note of a member's reply."""
         self.members.hear(member, reply)
 
-    def open_round(self, cohort: Iterable[int]) -> bytes:
+    def begin_round(self, cohort: Iterable[int]) -> bytes:
         """Begin the next round for these participants.
 
         Returns
@@ -120,8 +120,8 @@ class Server:
         Raises
         ------
         ProtocolError
-            A round is open already, all rounds are over, the cohort is empty or unknown, or members
-            have to be asked first.
+            A round is under way already, all rounds are over, the cohort is empty or unknown, or
+            members have to be asked first.
         """
         self._check_that_a_round_may_begin()
         participants = frozenset(cohort)
@@ -129,7 +129,7 @@ class Server:
             0 <= one < self.session.participants for one in participants
         ):
             raise ProtocolError("a cohort is one or more of the session's participants")
-        opening = self.members.open(self.counted_rounds + 1)
+        opening = self.members.begin(self.counted_rounds + 1)
         self._cohort, self._frozen, self._received = participants, False, {}
         return opening
 
@@ -151,11 +151,11 @@ class Server:
         MessageError
             Malformed, damaged, of another session or of the wrong size.
         ProtocolError
-            No round is open or its set of uploads is frozen, or the upload is for another round,
-            from outside the cohort, or the participant's second one.
+            No round is under way or its set of uploads is frozen, or the upload is for another
+            round, from outside the cohort, or the participant's second one.
         """
         if self._cohort is None:
-            raise ProtocolError("an upload while no round is open")
+            raise ProtocolError("an upload while no round is under way")
         if self._frozen:
             raise ProtocolError(f"an upload after the deadline of round {self.next_round}")
         upload = UploadMessage.from_bytes(data, self.session)
@@ -180,20 +180,20 @@ class Server:
     def freeze(self) -> None:
         """End the time for uploads: the set of those that may count is known now."""
         if self._cohort is None or self._frozen:
-            raise ProtocolError("there is no open round to freeze")
+            raise ProtocolError("there is no round under way to freeze, or it is frozen already")
         self._frozen = True
         self.members.freeze()
 
-    def settle(self) -> None:
+    def ask_to_open(self) -> None:
         """Ask for whatever closing the round takes."""
-        self.members.settle()
+        self.members.ask_to_open()
 
     def frozen(self) -> bytes:
         """Return the frozen round, to go on after a crash; empty where there is nothing to ask."""
         return self.members.frozen()
 
     def restore_frozen(self, data: bytes) -> None:
-        """Take a round that `frozen` returned; go on with `settle`.
+        """Take a round that `frozen` returned; go on with `ask_to_open`.
 
         Raises
         ------

@@ -213,7 +213,7 @@ def test_an_unexpected_error_at_a_silo_is_one_line_and_the_silo_goes_on(
     real, defects = SiloParticipant._upload, [ValueError("first\nsecond")]
 
     def upload(self: SiloParticipant, data: bytes) -> bytes:
-        if self._settings.silo == 2 and self.standing.settled == 1 and defects:
+        if self._settings.silo == 2 and self.standing.heard == 1 and defects:
             raise defects.pop()
         return real(self, data)
 

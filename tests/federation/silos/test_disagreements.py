@@ -75,7 +75,7 @@ def test_another_catalogue(tmp_path: Path) -> None:
     other.write(town.folder(1))
     with pytest.raises(ProtocolError, match="silo 1 has another federation file"):
         town.run()
-    assert town.transport.silo(1).participant.standing.settled == 0
+    assert town.transport.silo(1).participant.standing.heard == 0
 
 
 def test_members_that_do_not_agree_are_named_before_the_first_round(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def some_answers(world: World) -> None:
     """Have two members answer, and nobody else reply to anything any more."""
     world.collect(changes_of(1))
     world.freeze()
-    world.server.settle()
+    world.server.ask_to_open()
     world.to_member = absent([2, 3])
 
 
@@ -148,7 +148,7 @@ def test_a_round_that_closed_with_too_few_answers_ends_the_session() -> None:
     world.collect(changes_of(1))
     server = Adversary(world, world.sent)
     world.freeze()
-    world.server.settle()
+    world.server.ask_to_open()
     world.to_member = absent([2, 3], [AnswerRequest.KIND])
     world.consult()
     for _ in range(2):
@@ -158,7 +158,7 @@ def test_a_round_that_closed_with_too_few_answers_ends_the_session() -> None:
     for numbers in ((0, 1, 2, 3, 4), (0, 1, 2, 3)):
         answers = server.answers(world.members, numbers)
         assert set(answers) <= {0, 1}
-    with pytest.raises(ProtocolError, match="still open"):
+    with pytest.raises(ProtocolError, match="still under way"):
         world.server.prepare_round()
     world.server.requests()
 
@@ -167,7 +167,7 @@ def test_answers_that_come_while_votes_are_asked_still_count() -> None:
     world = World(5)
     world.collect(changes_of(1))
     world.freeze()
-    world.server.settle()
+    world.server.ask_to_open()
     kept = {m: world.members[m].respond(r) for m, r in world.server.requests().items()}
     for member in (0, 1):
         world.server.hear(member, kept[member])

@@ -72,7 +72,7 @@ class Federation(RuleBasedStateMachine):
                 world.session, number, world.protections[number], closings=heard
             )
         else:
-            for closing in heard[role.settled_rounds :]:
+            for closing in heard[role.heard_rounds :]:
                 role.receive_closing(closing)
         self.online.add(number)
 
@@ -95,7 +95,7 @@ class Federation(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.over and self.phase == "between")
     @rule(luck=LUCK, copied=st.booleans())
-    def open_round(self, luck: Random, copied: bool) -> None:
+    def begin_round(self, luck: Random, copied: bool) -> None:
         world = self.world
         if world.server.is_over:
             self.over = True
@@ -113,7 +113,7 @@ class Federation(RuleBasedStateMachine):
         if world.server.is_void:
             self.finish()
             return
-        opening = world.server.open_round(NUMBERS)
+        opening = world.server.begin_round(NUMBERS)
         for number in self.online:
             world.protections[number].begin(opening)
         self.phase = "uploads"
@@ -185,7 +185,7 @@ class Federation(RuleBasedStateMachine):
     @precondition(lambda self: not self.over and self.phase == "frozen")
     @rule(luck=LUCK)
     def close(self, luck: Random) -> None:
-        self.world.server.settle()
+        self.world.server.ask_to_open()
         if self.consult(luck):
             self.finish()
 
@@ -238,7 +238,7 @@ class Federation(RuleBasedStateMachine):
     @precondition(lambda self: not self.over and self.phase == "between")
     @rule(luck=LUCK)
     def whole_round(self, luck: Random) -> None:
-        self.open_round(luck, copied=True)
+        self.begin_round(luck, copied=True)
         if self.phase == "uploads" and not self.over:
             self.everybody_uploads(leaving=False, luck=luck)
             self.freeze(luck)

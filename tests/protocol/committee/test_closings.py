@@ -28,7 +28,7 @@ def world() -> World:
 
 def ended(world: World, lost: tuple[int, ...] = ()) -> ClosingMessage:
     world.collect(changes_of(1), lost=lost)
-    return world.settle()
+    return world.end()
 
 
 def sum_proof(closing: ClosingMessage, world: World) -> SumProof:
@@ -247,7 +247,7 @@ def test_openings_that_are_not_the_next_one_are_refused(world: World) -> None:
     ):
         with pytest.raises((MessageError, ProtocolError), match=match):
             protection.begin(wrong.to_bytes(world.charter))
-    goes_on(world, world.settle())
+    goes_on(world, world.end())
 
 
 def test_round_keys_that_members_did_not_sign_are_refused(world: World) -> None:
@@ -271,12 +271,12 @@ def test_round_keys_that_members_did_not_sign_are_refused(world: World) -> None:
 def test_no_round_begins_before_the_last_sum_was_handed_out(world: World) -> None:
     world.round(changes_of(1))
     with pytest.raises(ProtocolError, match="before the sum of the last one was handed out"):
-        world.open_round(ALL)
+        world.begin_round(ALL)
 
 
 def test_an_upload_without_an_opened_round_is_refused(world: World) -> None:
     change = changes_of(1, [0])[0]
-    with pytest.raises(ProtocolError, match="round 1 has not been opened"):
+    with pytest.raises(ProtocolError, match="round 1 has not been begun"):
         world.protections[0].protect(change, round_number=1, participant=0)
 
 
@@ -284,7 +284,7 @@ def test_participants_that_were_told_of_other_members_stop(world: World) -> None
     """Split view of the opening: their upload counts nowhere, and they notice at the closing."""
     changes = changes_of(1)
     world.hand_out()
-    world.open_round(ALL)
+    world.begin_round(ALL)
     assert world.committee.now.opening is not None
     fewer = replace(world.committee.now.opening, keys=world.committee.now.opening.keys[:3])
     world.protections[4].begin(fewer.to_bytes(world.charter))
@@ -296,7 +296,7 @@ def test_participants_that_were_told_of_other_members_stop(world: World) -> None
         else:
             with pytest.raises(MessageError):
                 world.server.receive(data)
-    closing = world.settle()
+    closing = world.end()
     assert closing.included == (0, 1, 2, 3)
     with pytest.raises(ProtocolError, match="told of other members"):
         world.roles[4].receive_closing(closing)
@@ -310,4 +310,4 @@ def test_a_round_that_begins_again_remembers_what_was_sent(world: World) -> None
         sent = dict(protection._own.sent)
         protection.begin(world.opening.to_bytes(world.charter))
         assert protection._own.sent == sent
-    goes_on(world, world.settle())
+    goes_on(world, world.end())

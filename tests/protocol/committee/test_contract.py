@@ -58,7 +58,7 @@ class CommitteeExchange(Exchange):
             self.protection.open(self.server.payload())
             server.prepare_round()
             self.world.consult()
-            self.protection.begin(server.open_round(EVERYBODY))
+            self.protection.begin(server.begin_round(EVERYBODY))
             self._sent, self._open = {}, True
         number, round_number = len(self._sent), server.next_round
         sent = self.protection.protect(change, round_number=round_number, participant=number)
@@ -72,7 +72,7 @@ class CommitteeExchange(Exchange):
         while len(self._sent) < self.world.terms.smallest_cohort:
             self.send(no_change(self.world.session.shape))
         self._open = False
-        closing, session = self.world.settle(), self.world.session
+        closing, session = self.world.end(), self.world.session
         assert closing.included == tuple(range(len(self._sent)))
         for one in (self.protection, *others):
             one.hear(ClosingMessage.from_bytes(closing.to_bytes(session), session))

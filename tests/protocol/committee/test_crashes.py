@@ -51,7 +51,7 @@ def test_a_frozen_round_goes_on_after_a_crash(opened_by: OpenedBy, answered: int
     """Whether members had answered by then or not."""
     world = World(5, opened_by=opened_by)
     kept = frozen(world)
-    world.server.settle()
+    world.server.ask_to_open()
     for member, request in list(world.server.requests().items())[:answered]:
         world.members[member].respond(request)
     crash(world)
@@ -63,7 +63,7 @@ def test_a_frozen_round_goes_on_after_a_crash(opened_by: OpenedBy, answered: int
 def test_a_frozen_round_goes_on_with_members_that_were_restarted_after_their_answer() -> None:
     world = World(5)
     kept = frozen(world)
-    world.server.settle()
+    world.server.ask_to_open()
     for member, request in world.server.requests().items():
         world.members[member].respond(request)
     world.members = [world.restarted_member(number) for number in range(4)]
@@ -75,14 +75,14 @@ def test_a_frozen_round_goes_on_with_members_that_were_restarted_after_their_ans
 def test_no_other_set_is_answered_for_after_a_crash() -> None:
     world = World(5)
     kept = frozen(world)
-    world.server.settle()
+    world.server.ask_to_open()
     requests = world.server.requests()
     for member, request in requests.items():
         world.members[member].respond(request)
     crash(world)
     world.server.restore_frozen(kept)
     del world.committee.now.included[4]
-    world.server.settle()
+    world.server.ask_to_open()
     with pytest.raises(ProtocolError, match="cannot end: 0 of the 3"):
         world.consult()
     assert all("another outcome" in why for why in world.committee.refusals.values())
@@ -98,8 +98,8 @@ def test_a_round_that_a_crash_has_lost_is_void_and_the_next_one_works(frozen_bef
     crash(world)
     world.server.prepare_round()
     world.consult()
-    world.server.open_round(ALL)
-    closing = world.settle()
+    world.server.begin_round(ALL)
+    closing = world.end()
     assert closing.included == ()
     assert not any(world.tell(closing).values())
     world.check_tables()
@@ -108,19 +108,19 @@ def test_a_round_that_a_crash_has_lost_is_void_and_the_next_one_works(frozen_bef
 
 
 def test_uploads_that_come_after_a_crash_make_a_round() -> None:
-    """Members kept their keys, so that the round opens as it did before."""
+    """Members kept their keys, so that the round begins as it did before."""
     world = World(5)
     sent = world.collect(changes_of(1), lost=[2, 3, 4])
     first = world.opening
     crash(world)
     world.server.prepare_round()
     world.consult()
-    opening = world.server.open_round(ALL)
+    opening = world.server.begin_round(ALL)
     assert first is not None
     assert opening == first.to_bytes(world.charter)
     for number in (2, 3, 4):
         world.server.receive(sent[number].to_bytes(world.session))
-    closing = world.settle()
+    closing = world.end()
     assert world.tell(closing) == {0: False, 1: False, 2: True, 3: True, 4: True}
     world.expect(closing)
     world.check_tables()
@@ -209,7 +209,7 @@ def test_participants_that_vanish_count_for_nothing_and_come_back() -> None:
     world.round(changes_of(1, everybody))
     gone = {number: (world.roles.pop(number), world.protections.pop(number)) for number in (1, 2)}
     world.hand_out()
-    world.open_round(everybody)
+    world.begin_round(everybody)
     gone[3] = (world.roles.pop(3), world.protections.pop(3))
     changed = changes_of(2, everybody)
     world.changes = changed
@@ -231,7 +231,7 @@ def test_a_process_that_died_while_it_answered_answers_for_that_set_alone() -> N
     """The record is durable before the answer leaves, even where the answer never does."""
     world = World(5)
     frozen(world)
-    world.server.settle()
+    world.server.ask_to_open()
     requests = world.server.requests()
     reply = world.members[0].respond(requests[0])
     world.members[0] = world.restarted_member(0)

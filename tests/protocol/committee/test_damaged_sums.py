@@ -230,7 +230,7 @@ def test_whoever_changes_nonces_opens_nothing() -> None:
     """The masks of tags come from them."""
     world = World(5)
     world.collect(changes_of(5))
-    closing = world.settle()
+    closing = world.end()
     wrong = replace(closing, nonces=closing.nonces[::-1])
     world.roles[0].receive_closing(wrong)
     with pytest.raises(OpenError, match="does not open"):

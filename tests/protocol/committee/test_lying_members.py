@@ -83,7 +83,7 @@ def test_one_liar_among_three_of_four_answers_opens_nothing(how: str) -> None:
     lies(world, [1], how)
     world.collect(changes_of(1))
     world.freeze()
-    world.server.settle()
+    world.server.ask_to_open()
     world.consult()
     for _ in range(2):
         with pytest.raises(OpenError, match="does not open"):

@@ -180,7 +180,7 @@ def test_a_member_reviews_nothing_that_was_opened_otherwise(world: World) -> Non
     server = begun(world)
     others = server.opening.keys[1:]
     member = world.members[0]
-    with pytest.raises(ProtocolError, match="opened without this member's key"):
+    with pytest.raises(ProtocolError, match="began without this member's key"):
         member.review(ReviewRequest(1, type(server.opening)(1, 1, others), server.table, ()))
     with pytest.raises(MessageError, match="version 2 of the roster"):
         member.review(

@@ -134,7 +134,7 @@ def test_uploads_with_tags_of_other_factors_are_not_added(same: bool) -> None:
         world.hand_out = lambda: None  # type: ignore[method-assign]
         world.roles[VICTIM].receive_table = lambda *_: []  # type: ignore[method-assign]
     world.collect(changes_of(3))
-    assert (VICTIM in world.settle().included) == same
+    assert (VICTIM in world.end().included) == same
 
 
 def test_a_server_that_opens_cannot_change_its_tag_secret() -> None:
@@ -152,7 +152,7 @@ def test_a_server_that_opens_cannot_change_its_tag_secret() -> None:
 
 def test_nobody_uploads_without_the_tag_secret_of_a_server_that_opens() -> None:
     world = World(5, opened_by="server")
-    world.open_round(range(5))
+    world.begin_round(range(5))
     with pytest.raises(ProtocolError, match="before the server's table was opened"):
         world.protections[0].protect(no_change(), round_number=1, participant=0)
 

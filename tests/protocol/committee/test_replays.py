@@ -92,7 +92,7 @@ def test_a_table_that_one_participant_alone_has_isolates_nobody() -> None:
     own = SHAPE.zeros()
     own[0][0, 0] = 1
     world.protections[VICTIM].held.set(SHAPE.flat(own), 1)
-    world.open_round(ALL)
+    world.begin_round(ALL)
     world.changes = changes
     for number in ALL:
         if number != VICTIM:
@@ -100,7 +100,7 @@ def test_a_table_that_one_participant_alone_has_isolates_nobody() -> None:
     role = world.roles[VICTIM]
     role._has_table = True
     world.server.receive(role.upload(changes[VICTIM]).to_bytes(world.session))
-    closing = world.settle()
+    closing = world.end()
     assert closing.included == OTHERS
     with pytest.raises(ProtocolError, match="worked on another table"):
         role.receive_closing(closing)
@@ -207,7 +207,7 @@ def test_the_server_refuses_uploads_after_the_deadline() -> None:
             world.server.receive(late)
         world.consult()
     closing = world.answered()
-    with pytest.raises(ProtocolError, match="no round is open"):
+    with pytest.raises(ProtocolError, match="no round is under way"):
         world.server.receive(late)
     world.heard(closing)
     assert closing.included == OTHERS
@@ -248,7 +248,7 @@ def test_closings_of_another_session_are_refused() -> None:
     other = other_world(world, b"another session!")
     changes = changes_of(1)
     world.collect(changes)
-    closing = world.settle()
+    closing = world.end()
     other.collect(changes)
     with pytest.raises(MessageError, match="signature"):
         other.roles[0].receive_closing(closing)

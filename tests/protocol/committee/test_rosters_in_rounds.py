@@ -134,7 +134,7 @@ def test_an_upload_of_whoever_left_is_refused(world: Changing) -> None:
     world.adopt()
     world.server.prepare_round()
     world.consult()
-    opening = world.server.open_round(range(8))
+    opening = world.server.begin_round(range(8))
     stale.rosters.adopt(world.signed)
     stale.begin(opening)
     with pytest.raises(ProtocolError, match="participant 0 is not in version 2 of the roster"):
@@ -208,7 +208,7 @@ def test_members_review_under_the_roster_that_the_round_was_opened_under(
         world.consult()
         world.leave()
         world.adopt()
-        opening = world.server.open_round(STAY)
+        opening = world.server.begin_round(STAY)
         world.changes = changes_of(2, STAY)
         for number in STAY:
             world.protections[number].begin(opening)
@@ -221,7 +221,7 @@ def test_members_review_under_the_roster_that_the_round_was_opened_under(
         world.committee.rosters.adopt(world.signed)
         for member in world.members:
             member.rosters.adopt(world.signed)
-        with pytest.raises(ProtocolError, match="while round 2 is open"):
+        with pytest.raises(ProtocolError, match="while round 2 is under way"):
             world.protections[1].adopt(world.signed, world.reader)
         world.heard(world.answered())
     world.check_tables()

@@ -44,7 +44,7 @@ def test_a_table_is_not_worked_on_again_after_a_rotation(forgets: bool) -> None:
     victim.held.set(world.session.shape.flat(world.start), 1)
     world.server.prepare_round()
     world.consult()
-    opening = world.server.open_round([0, 1, 2, 3])
+    opening = world.server.begin_round([0, 1, 2, 3])
     victim.begin(opening)
     if forgets:
         assert victim.protect(random_change(rng), round_number=2, participant=0).payload
@@ -57,7 +57,7 @@ def test_a_roster_is_adopted_between_rounds_alone() -> None:
     world, rng = World(4), np.random.default_rng(2)
     signed, reader = rotate(world)
     world.collect(random_changes(rng, range(4)))
-    with pytest.raises(ProtocolError, match="while round 1 is open"):
+    with pytest.raises(ProtocolError, match="while round 1 is under way"):
         world.protections[0].adopt(signed, reader)
     world.close()
     with pytest.raises(ProtocolError, match="before the sum of the last round was opened"):

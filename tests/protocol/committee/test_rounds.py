@@ -33,19 +33,19 @@ def test_a_session_ends_after_its_rounds_and_void_ones_do_not_count() -> None:
 def test_a_round_goes_one_step_after_the_other() -> None:
     server = (world := World(5)).server
     with pytest.raises(ProtocolError, match="after members have made their keys"):
-        server.open_round(range(5))
-    with pytest.raises(ProtocolError, match="no open round to freeze"):
+        server.begin_round(range(5))
+    with pytest.raises(ProtocolError, match="no round under way to freeze"):
         server.freeze()
     with pytest.raises(ProtocolError, match="no certificate yet"):
         server.close_round()
     assert not server.requests()
     world.collect(changes_of(1))
-    with pytest.raises(ProtocolError, match="changes while round 1 is open"):
+    with pytest.raises(ProtocolError, match="changes while round 1 is under way"):
         server.table_message()
-    server.settle()
+    server.ask_to_open()
     with pytest.raises(ProtocolError, match="no certificate yet"):
         server.close_round()
-    with pytest.raises(ProtocolError, match="round 1 is still open"):
+    with pytest.raises(ProtocolError, match="round 1 is still under way"):
         server.prepare_round()
     world.close()
     world.check_tables()

@@ -22,7 +22,7 @@ def nonces(changes: Sequence[Sequence[RowChange]], monkeypatch: pytest.MonkeyPat
     """Return the nonces that the first upload of one and the same device gets for each change."""
     world = World()
     world.hand_out()
-    world.open_round(range(5))
+    world.begin_round(range(5))
     monkeypatch.setattr("os.urandom", bytes)
     found = set()
     for change in changes:

@@ -211,13 +211,13 @@ class World:
                 if reply is not None:
                     self.server.hear(member, reply)
 
-    def open_round(self, cohort: Sequence[int]) -> OpeningMessage | None:
+    def begin_round(self, cohort: Sequence[int]) -> OpeningMessage | None:
         """Begin a round; None where it is void from the start."""
         self.server.prepare_round()
         self.consult()
         if self.server.is_void:
             return None
-        opening = self.server.open_round(cohort)
+        opening = self.server.begin_round(cohort)
         for protection in self.protections.values():
             protection.begin(opening)
         return OpeningMessage.from_bytes(opening, self.charter)
@@ -249,13 +249,13 @@ class World:
         return self.server.frozen()
 
     def answered(self) -> ClosingMessage:
-        """Settle and close a round that is frozen, or void; nobody has heard of it yet."""
-        self.server.settle()
+        """Open and close a round that is frozen, or void; nobody has heard of it yet."""
+        self.server.ask_to_open()
         self.consult()
         return self.server.close_round()
 
-    def settle(self) -> ClosingMessage:
-        """Freeze, settle and close the round; nobody has heard of it yet."""
+    def end(self) -> ClosingMessage:
+        """Freeze, open and close the round; nobody has heard of it yet."""
         if not self.server.is_void:
             self.freeze()
         return self.answered()
@@ -270,7 +270,7 @@ class World:
 
     def close(self) -> ClosingMessage:
         """End the round and tell everybody."""
-        return self.heard(self.settle())
+        return self.heard(self.end())
 
     def heard(self, closing: ClosingMessage) -> ClosingMessage:
         """Tell everybody how the round ended; add what it includes to what is expected."""
@@ -289,7 +289,7 @@ class World:
         self.hand_out()
         self.changes = changes
         uploads = self.sent = dict[int, UploadMessage]()
-        self.opening = self.open_round(sorted(changes))
+        self.opening = self.begin_round(sorted(changes))
         if self.opening is not None:
             for number, change in changes.items():
                 uploads[number] = self.upload(number, change, leaving=number in leaving)

@@ -78,9 +78,9 @@ class Trace:
 
     def follow(self, start: FloatArray) -> Walk:
         """Walk from a known start, u before the first rating; find the order of the ratings."""
-        return self.settled(start, self._greedy_order(start), 4)
+        return self.reordered(start, self._greedy_order(start), 4)
 
-    def settled(self, start: FloatArray, order: Order, times: int) -> Walk:
+    def reordered(self, start: FloatArray, order: Order, times: int) -> Walk:
         """Walk, sort the items by where on the walk they point, and walk again."""
         walk = self.walk(start, order)
         for _ in range(times):
@@ -208,7 +208,7 @@ def _improved(first: Trace, second: Trace, start: FloatArray, order: Order, time
         slope = (np.subtract(*rounds(start * (1 + 1e-4))) - apart) / 1e-4
         change = float(np.clip(-(slope @ apart) / max(float(slope @ slope), 1e-300), -0.3, 0.3))
         start = start * (1 + change)
-        order = first.settled(start, order, 1).order
+        order = first.reordered(start, order, 1).order
         if abs(change) < 1e-5:
             break
     one, other = rounds(start)

@@ -240,7 +240,7 @@ class SiloCarrier:
 
     def save(self, folder: Path) -> None:
         """Write how far silos are into a folder of a checkpoint."""
-        fields = [[silo, one.settled, one.table] for silo, one in self.standings.items()]
+        fields = [[silo, one.heard, one.table] for silo, one in self.standings.items()]
         put_file(folder / STANDINGS, json.dumps(fields).encode())
 
     def save_pending(self, folder: Path) -> None:
@@ -256,7 +256,7 @@ class SiloCarrier:
         """
         with reading(folder / STANDINGS):
             fields = json.loads((folder / STANDINGS).read_bytes())
-            self.standings = {silo: Standing(settled, table) for silo, settled, table in fields}
+            self.standings = {silo: Standing(heard, table) for silo, heard, table in fields}
 
     # Keys ahead.
 
@@ -329,9 +329,9 @@ class SiloCarrier:
         standing = reply.one(Part.STANDING)
         if standing is not None:
             found = Standing.from_bytes(standing)
-            if found.settled > self._closed:
+            if found.heard > self._closed:
                 raise ProtocolError(
-                    f"silo {silo} has heard how {found.settled} rounds ended, and here "
+                    f"silo {silo} has heard how {found.heard} rounds ended, and here "
                     f"{self._closed} have: this coordinator's folder was put back in time; go on "
                     "with the newest one, or begin a new session"
                 )

@@ -45,7 +45,7 @@ class History:
         """
         parts: list[tuple[str, bytes]] = []
         for table in range(standing.table + 1, closed + 2):
-            if standing.settled < table - 1:
+            if standing.heard < table - 1:
                 parts.append((Part.CLOSING, self._read("closing", table - 1)))
             parts.append((Part.TABLE, self._read("table", table)))
         return parts

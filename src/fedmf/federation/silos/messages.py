@@ -118,7 +118,7 @@ class Bundle(Declared):
 class Standing(Record):
     """How far a silo is."""
 
-    settled: U32 = 0
+    heard: U32 = 0
     """Rounds whose closings it has heard."""
     table: U32 = 0
     """The round whose table it has opened last; 0 before the first."""

@@ -53,8 +53,8 @@ class SiloParticipant:
     @property
     def standing(self) -> Standing:
         """How far the silo is."""
-        settled = len(self._held.closings)
-        return Standing(settled, settled + 1 if self._held.table else 0)
+        heard = len(self._held.closings)
+        return Standing(heard, heard + 1 if self._held.table else 0)
 
     @property
     def table_sha256(self) -> str:
@@ -104,7 +104,7 @@ class SiloParticipant:
 
     def _hear_closing(self, data: bytes) -> None:
         closing = ClosingMessage.from_bytes(data, self._federation.session)
-        if closing.round <= self.standing.settled:
+        if closing.round <= self.standing.heard:
             return
         # Members see to it under a committee, where a closing of nobody is void.
         least = self._federation.smallest_cohort
@@ -121,12 +121,10 @@ class SiloParticipant:
     def _open_table(self, data: bytes) -> None:
         session = self._federation.session
         number = TableMessage.from_bytes(data, session).round
-        if number <= self.standing.settled or (number == self.standing.table and self._held.table):
+        if number <= self.standing.heard or (number == self.standing.table and self._held.table):
             return
-        if number != self.standing.settled + 1:
-            raise ProtocolError(
-                f"the table of round {number} after {self.standing.settled} closings"
-            )
+        if number != self.standing.heard + 1:
+            raise ProtocolError(f"the table of round {number} after {self.standing.heard} closings")
         self._halfway = True
         self._host.distribute(data)
         self._held.table = self._host.reopenable(data)
@@ -137,7 +135,7 @@ class SiloParticipant:
             return
         if self._held.upload:
             raise ProtocolError(
-                f"round {self.standing.settled + 1} is opened for a second time, otherwise than "
+                f"round {self.standing.heard + 1} begins for a second time, otherwise than "
                 "when this silo uploaded; it uploads once in a round"
             )
         self._host.begin_round(data)

@@ -74,12 +74,12 @@ class MemberRound:
         MessageError
             The opening is not this round's, or uploads are listed twice.
         ProtocolError
-            The round was opened without this member's key.
+            The round began without this member's key.
         """
         opening, published = request.opening, self.key.published
         opening.check(self.charter, self.roster)
         if published not in opening.keys:
-            raise ProtocolError(f"round {self.number} was opened without this member's key")
+            raise ProtocolError(f"round {self.number} began without this member's key")
         place = opening.keys.index(published)
         self.context = opening.context(self.charter, self.roster, request.table, self.previous)
         listed = [entry.participant for entry in request.entries]

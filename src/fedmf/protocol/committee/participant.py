@@ -114,7 +114,9 @@ class CommitteeParticipant(ParticipantProtection):
             The roster names another reader key.
         """
         if self._now is not None:
-            raise ProtocolError(f"the roster changes while round {self._now.opening.round} is open")
+            raise ProtocolError(
+                f"the roster changes while round {self._now.opening.round} is under way"
+            )
         if self._closed is not None and self._closed.proof.table == self.held.digest:
             raise ProtocolError(
                 "the roster changes before the sum of the last round was opened, which is sealed "
@@ -146,7 +148,7 @@ class CommitteeParticipant(ParticipantProtection):
         """Return the upload: words under a key of their own, and the key's seeds in envelopes."""
         now = self._now
         if now is None or now.opening.round != round_number:
-            raise ProtocolError(f"round {round_number} has not been opened by the committee")
+            raise ProtocolError(f"round {round_number} has not been begun by the committee")
         self.rosters.newest.key_of(participant)
         if participant not in self._signing_keys:
             raise KeyMaterialError(f"the signature key of participant {participant} is not here")

@@ -116,11 +116,11 @@ class CommitteeMembers(Members):
             raise MessageError(f"not a reply of member {member} in round {now.number}")
         replies[wanted](now, said)
 
-    def open(self, counted_round: int) -> bytes:
+    def begin(self, counted_round: int) -> bytes:
         """Tell everybody which members have made keys for the round."""
         now = self.now
         if now.stage is not Stage.READY:
-            raise ProtocolError("a round opens after members have made their keys")
+            raise ProtocolError("a round begins after members have made their keys")
         self._table.begin_round(counted_round)
         self._spool.clear()
         keys = tuple(now.keys[member] for member in sorted(now.keys))
@@ -153,7 +153,7 @@ class CommitteeMembers(Members):
         is_left = self.now.leave_out_small_batches()
         self.now.stage = Stage.REVIEW if is_left else Stage.VOIDING
 
-    def settle(self) -> None:
+    def ask_to_open(self) -> None:
         """Have members asked for the answers that open the sum of the frozen set."""
         if self.now.stage is Stage.FROZEN:
             self.now.stage = Stage.ANSWERS

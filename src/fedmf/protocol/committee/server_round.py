@@ -117,13 +117,13 @@ class ServerRound:
 
     @property
     def opened(self) -> OpeningMessage:
-        """How the round was opened, once it was."""
+        """How the round began, once it did."""
         assert self.opening is not None  # noqa: S101 - stages come in order
         return self.opening
 
     @property
     def roster(self) -> Roster:
-        """The version that the round was opened under, even if there is a newer one by now."""
+        """The version that the round began under, even if there is a newer one by now."""
         return self.rosters.version(self.opened.roster_version)
 
     def context(self, table: bytes) -> bytes:

@@ -24,13 +24,13 @@ def trained(protection: str, changed: dict[str, Any], workers: int = 1) -> Train
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("changed", [{"rounds": 20}, SLICES])
-def test_a_committee_ends_a_settled_training_with_the_table_that_it_would_keep(
+def test_a_committee_ends_a_converged_training_with_the_table_that_it_would_keep(
     workers: int, changed: dict[str, Any]
 ) -> None:
     whole = trained("none", changed)
-    settled = trained("committee", changed, workers)
-    assert len(settled.rounds) < len(whole.rounds) == changed["rounds"]
-    assert settled.table_sha256 == whole.table_sha256
+    converged = trained("committee", changed, workers)
+    assert len(converged.rounds) < len(whole.rounds) == changed["rounds"]
+    assert converged.table_sha256 == whole.table_sha256
 
 
 def test_a_training_that_still_moves_has_all_its_rounds() -> None:
