@@ -613,7 +613,15 @@ class CommitteeMember(Party):
         return u32(self.number) + outcome + sized(share) + signature + vote
 
     def _vote(self, round_number: int, body: Body) -> bytes:
-        del round_number
         outcome = body.take(68)
+        if round_number > 1 and self.certificate(body)[:4] != u32(round_number - 1):
+            raise RefusedError("not the last certificate")
+        votes = [(body.number(), body.take(64)) for _ in range(body.number())]
+        if outcome[4:] != VOID and self._signed.get(round_number) != outcome:
+            for member, vote in votes:
+                check_signature(self.members[member], vote, "outcome", *self.statement(outcome))
+            due = 2 * self.terms["threshold"] - self.terms["members"]
+            if len({member for member, _ in votes}) < due:
+                raise RefusedError("not after enough others")
         self._once(outcome)
         return u32(self.number) + outcome + self.sign("outcome", *self.statement(outcome))

@@ -136,8 +136,7 @@ class Arena:
         opening = OpeningMessage(request.round, 1, tuple(reply.key for reply in replies))
         for protection in self._protections:
             protection.begin(opening.to_bytes(self.charter))
-        previous = None if self._certificate is None else self._certificate.outcome
-        return DishonestRound(self.charter, opening, previous)
+        return DishonestRound(self.charter, opening, self._certificate)
 
     def collect(
         self, current: DishonestRound, numbers: Iterable[int], *, leaving: Sequence[int] = ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
-from fedmf.protocol.committee.certificate import Outcome, set_digest
+from fedmf.protocol.committee.certificate import Certificate, Outcome, set_digest
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
@@ -23,6 +23,7 @@ from fedmf.protocol.committee.exchange import (
 from fedmf.protocol.committee.layout import committee_layout
 from fedmf.protocol.committee.sums import open_round_sum, read_share
 from fedmf.protocol.committee.upload import CommitteePayload
+from fedmf.protocol.enrolment.votes import MemberSignature
 from fedmf.protocol.framing import kind_of
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 
@@ -57,13 +58,16 @@ class DishonestRound:
     opening
         How the round began.
     previous
-        Outcome of the round before; None: there was none.
+        Certificate of the round before; None: there was none.
     """
 
-    def __init__(self, charter: Charter, opening: OpeningMessage, previous: Outcome | None) -> None:
-        self.charter, self.opening, self.previous = charter, opening, previous
+    def __init__(
+        self, charter: Charter, opening: OpeningMessage, previous: Certificate | None
+    ) -> None:
+        self.charter, self.opening, self._before = charter, opening, previous
         self.round = opening.round
         self.uploads: dict[int, CommitteePayload] = {}
+        self._voted: dict[Outcome, dict[int, bytes]] = {}
 
     def take(self, upload: UploadMessage) -> None:
         """Keep an upload."""
@@ -82,7 +86,8 @@ class DishonestRound:
     @property
     def context(self) -> bytes:
         """Digest of all that a sum of the round belongs to."""
-        return self.opening.context(self.charter, self.charter.roster, self.table, self.previous)
+        before = None if self._before is None else self._before.outcome
+        return self.opening.context(self.charter, self.charter.roster, self.table, before)
 
     def say(self, member: CommitteeMember, message: CommitteeMessage) -> CommitteeMessage:
         """Return what a member replies, a refusal included."""
@@ -104,11 +109,18 @@ class DishonestRound:
 
     def ask(self, member: CommitteeMember, numbers: Sequence[int]) -> CommitteeMessage:
         """Ask a member to answer for the sum over some participants."""
-        return self.say(member, AnswerRequest(self.round, tuple(numbers), self.outcome(numbers)))
+        outcome = self.outcome(numbers)
+        said = self.say(member, AnswerRequest(self.round, tuple(numbers), outcome))
+        if isinstance(said, AnswerReply):
+            self._voted.setdefault(outcome, {})[said.member] = said.vote
+        return said
 
     def votes(self, members: Iterable[CommitteeMember], outcome: Outcome) -> list[CommitteeMessage]:
         """Ask members to sign an outcome."""
-        return [self.say(member, VoteRequest(outcome.round, outcome)) for member in members]
+        voted = sorted(self._voted.get(outcome, {}).items())
+        votes = tuple(MemberSignature(member, vote) for member, vote in voted)
+        request = VoteRequest(outcome.round, outcome, self._before, votes)
+        return [self.say(member, request) for member in members]
 
     def shares(self, answers: Iterable[AnswerReply]) -> dict[int, ShareSum]:
         """Return the shares in members' answers: readable where the server opens sums."""

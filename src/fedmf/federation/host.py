@@ -211,8 +211,7 @@ class ParticipantHost:
     def restore(self, folder: Path, closings: Sequence[bytes]) -> None:
         """Take the states of everybody here from the files of a folder, after these closings."""
         heard = [ClosingMessage.from_bytes(closing, self._plan.session) for closing in closings]
-        for closing in heard:
-            self._protection.hear(closing)
+        self._protection.replay(heard)
         self._counted_rounds = sum(closing.counts(self._plan.session) for closing in heard)
         if self._counted_rounds:
             self._reader.restore(read_public_model(folder), self._counted_rounds)

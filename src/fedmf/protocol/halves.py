@@ -114,6 +114,11 @@ class ParticipantProtection(ABC):
         """
         del closing
 
+    def replay(self, closings: Sequence[ClosingMessage]) -> None:
+        """Hear all closings again that were heard before a restart, as they were kept."""
+        for closing in closings:
+            self.hear(closing)
+
     @abstractmethod
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the table that a payload of the server protects.

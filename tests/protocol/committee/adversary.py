@@ -23,9 +23,7 @@ class Adversary(DishonestRound):
 
     def __init__(self, world: World, uploads: Mapping[int, UploadMessage]) -> None:
         assert world.opening is not None
-        previous = world.committee.previous
-        outcome = None if previous is None else previous.outcome
-        super().__init__(world.charter, world.opening, outcome)
+        super().__init__(world.charter, world.opening, world.committee.previous)
         self.world = world
         for upload in uploads.values():
             self.take(upload)

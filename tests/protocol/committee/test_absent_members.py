@@ -7,6 +7,7 @@ from collections.abc import Collection
 import pytest
 
 from fedmf.errors import ProtocolError
+from fedmf.protocol.committee.certificate import Outcome
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
@@ -205,7 +206,7 @@ def test_replies_in_anothers_name_count_as_refusals() -> None:
 def test_replies_that_nobody_asked_for_count_as_refusals() -> None:
     world = World(5)
     world.collect(changes_of(1))
-    vote = world.members[0].vote(VoteRequest(1, Adversary(world, world.sent).outcome([0])))
+    vote = world.members[0].vote(VoteRequest(1, Outcome(1), None))
     world.server.hear(0, vote.to_bytes(world.charter))
     assert world.committee.refusals[0] == "a message of kind 12, which nobody asked for"
 

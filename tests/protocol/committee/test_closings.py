@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from fedmf.errors import FedmfError, KeyMaterialError, MessageError, ProtocolErr
 from fedmf.protocol import ClosingMessage
 from fedmf.protocol.committee.certificate import Certificate, Outcome
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
-from fedmf.protocol.committee.exchange import VoteRequest
+from fedmf.protocol.committee.exchange import AnswerReply, VoteRequest, answer_statement
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.enrolment.votes import MemberSignature
 from tests.protocol.committee.adversary import Adversary
@@ -138,6 +139,18 @@ def with_answers_for_another_set(world: World, closing: ClosingMessage) -> Closi
     return with_proof(closing, world, answers=(other, *answers[1:]))
 
 
+def without_answers(world: World, closing: ClosingMessage) -> ClosingMessage:
+    return with_proof(closing, world, answers=())
+
+
+def with_few_answers(world: World, closing: ClosingMessage) -> ClosingMessage:
+    return with_proof(closing, world, answers=sum_proof(closing, world).answers[:2])
+
+
+def with_one_answer_three_times(world: World, closing: ClosingMessage) -> ClosingMessage:
+    return with_proof(closing, world, answers=sum_proof(closing, world).answers[:1] * 3)
+
+
 def without_proof(world: World, closing: ClosingMessage) -> ClosingMessage:
     del world
     return replace(closing, proof=b"")
@@ -163,6 +176,9 @@ def with_more_behind_it(world: World, closing: ClosingMessage) -> ClosingMessage
         (with_damaged_answers, "signature of a 'answer'"),
         (with_answers_of_unknown_members, "member 4 is unknown"),
         (with_answers_for_another_set, "answer for another set"),
+        (without_answers, "0 answers where 3 members have to answer"),
+        (with_few_answers, "2 answers where 3 members have to answer"),
+        (with_one_answer_three_times, "two answers of one member"),
         (without_proof, "ends too early"),
         (with_more_behind_it, "1 bytes too many"),
     ],
@@ -176,9 +192,43 @@ def test_forged_closings_are_refused_and_the_true_one_is_heard(
     goes_on(world, closing)
 
 
+@pytest.mark.parametrize("checked", [True, False])
+@pytest.mark.parametrize("forge", [without_answers, with_one_answer_three_times])
+def test_closings_without_enough_answers_leave_participants_stuck(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    forge: Callable[[World, ClosingMessage], ClosingMessage],
+    *,
+    checked: bool,
+) -> None:
+    """They count their upload as included, cannot read the sum, and hear no better closing."""
+    if not checked:
+        monkeypatch.setattr(SumProof, "check_answers", lambda *_: None)
+    closing, role = ended(world), world.roles[0]
+    with nullcontext() if not checked else pytest.raises(MessageError, match="answer"):
+        assert role.receive_closing(forge(world, closing))
+    with nullcontext() if checked else pytest.raises(ProtocolError, match="closing of round 1"):
+        assert role.receive_closing(closing)
+    with nullcontext() if checked else pytest.raises(FedmfError):
+        role.receive_table(world.server.table_message())
+
+
+def test_closings_that_were_kept_lack_answers_except_the_last_one(world: World) -> None:
+    for seed in (1, 2):
+        world.round(changes_of(seed))
+    first, last = world.server.closings
+    assert sum_proof(first, world).answers == ()
+    world.fresh_protection([0]).replay([first, last])
+    for kept in ([first], [first, without_answers(world, last)]):
+        with pytest.raises(MessageError, match="0 answers where 3"):
+            world.fresh_protection([0]).replay(kept)
+    with pytest.raises(MessageError, match="0 answers where 3"):
+        world.fresh_protection([0]).hear(first)
+
+
 def test_a_void_round_includes_nobody(world: World) -> None:
     world.hand_out()
-    votes = [member.vote(VoteRequest(1, Outcome(1))) for member in world.members]
+    votes = [member.vote(VoteRequest(1, Outcome(1), None)) for member in world.members]
     certificate = Certificate(
         Outcome(1), tuple(MemberSignature(vote.member, vote.vote) for vote in votes)
     )
@@ -215,9 +265,20 @@ def test_members_vouch_for_heads_that_their_participants_signed(world: World) ->
     server.uploads[0] = replace(
         server.uploads[0], signed=replace(server.uploads[0].signed, header=made_up)
     )
-    certificate = server.certificate(world.members, server.outcome(ALL))
+    outcome, share = server.outcome(ALL), b"made up"
+    statement = outcome.statement(world.charter)
+    answers = tuple(
+        AnswerReply(
+            *(1, number, outcome, share),
+            key.sign("answer", *answer_statement(number, outcome, share, world.charter)),
+            key.sign("outcome", *statement),
+        )
+        for number, key in enumerate(world.member_keys)
+    )
+    votes = tuple(MemberSignature(answer.member, answer.vote) for answer in answers)
     headers = tuple(server.uploads[n].signed.header.digest(world.charter) for n in ALL)
-    proof = ClosingProof(certificate, SumProof(server.opening, server.table, headers))
+    made_up_sum = SumProof(server.opening, server.table, headers, answers)
+    proof = ClosingProof(Certificate(outcome, votes), made_up_sum)
     nonces = tuple(world.sent[n].nonce for n in ALL)
     closing = ClosingMessage(1, tuple(ALL), nonces, proof.to_bytes())
     with pytest.raises(ProtocolError, match="upload of participant 0 that it did not send"):

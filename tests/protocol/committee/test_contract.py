@@ -87,8 +87,7 @@ class CommitteeExchange(Exchange):
     def reopened(self, payload: bytes) -> IntegerTable:
         """Open a table as a participant that has the one before it."""
         fresh = self.world.fresh_protection([0])
-        for closing in self.world.server.closings:
-            fresh.hear(closing)
+        fresh.replay(self.world.server.closings)
         return fresh.open(payload)
 
 

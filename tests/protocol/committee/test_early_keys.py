@@ -76,7 +76,7 @@ def test_an_early_key_keeps_no_member_from_ending_the_round_under_way(world: Wor
     world.round(changes_of(4))
     world.check_tables()
     for member in world.members:
-        vote = member.vote(VoteRequest(3, Outcome(3)))
+        vote = member.vote(VoteRequest(3, Outcome(3), world.committee.previous))
         assert isinstance(vote, VoteReply)
 
 

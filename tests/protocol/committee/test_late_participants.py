@@ -29,8 +29,8 @@ def newcomer(world: World, number: int) -> tuple[ParticipantRole, CommitteeParti
     heard = []
     for closing in world.server.closings:
         read = ClosingMessage.from_bytes(closing.to_bytes(world.session), world.session)
-        protection.hear(read)
         heard.append(read)
+    protection.replay(heard)
     return ParticipantRole(world.session, number, protection, closings=heard), protection
 
 

@@ -73,7 +73,7 @@ def recorded() -> Recorded:
     frozen = world.freeze()
     closing = world.answered()
     world.tell(closing)
-    votes = VoteRequest(3, Outcome(3)).to_bytes(world.charter)
+    votes = VoteRequest(3, Outcome(3), world.committee.previous).to_bytes(world.charter)
     for message in (votes, world.restarted_member(3).respond(votes)):
         note(3, message)
     note(3, EarlyKeyRequest(3).to_bytes(world.charter))
@@ -340,7 +340,7 @@ def test_participants_refuse_damaged_closings_and_stay_as_they_were(data: st.Dat
     known = recorded()
     world = known.world
     late = world.fresh_protection([0])
-    late.hear(world.server.closings[0])
+    late._hear(world.server.closings[0], before=True)
     standing = late._own
     state = (late._heard_round, late._outcome, late._closed, dict(standing.worked_on))
     body = body_of(known.closing)
@@ -363,8 +363,7 @@ def test_participants_refuse_damaged_tables_and_stay_as_they_were(data: st.DataO
     known = recorded()
     world = known.world
     holder = world.fresh_protection([0])
-    for closing in world.server.closings[:1]:
-        holder.hear(closing)
+    holder._hear(world.server.closings[0], before=True)
     with pytest.raises(REFUSED):
         holder.open(data.draw(damaged(valid("table payload"))))
     assert not holder.held.flat.any()

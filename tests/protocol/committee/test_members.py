@@ -155,7 +155,7 @@ def test_no_votes_for_rounds_that_are_over(world: World) -> None:
     for seed in (1, 2):
         world.round(changes_of(seed))
     with pytest.raises(ProtocolError, match="round 1 is over"):
-        world.members[0].vote(VoteRequest(1, Outcome(1, b"1" * 32, b"2" * 32)))
+        world.members[0].vote(VoteRequest(1, Outcome(1, b"1" * 32, b"2" * 32), None))
 
 
 def test_messages_for_others_get_a_refusal(world: World) -> None:

@@ -37,6 +37,26 @@ class SumProof(Record):
     answers: Annotated[tuple[AnswerReply, ...], many(members)] = ()
     """The members' answers under a blind committee, for participants to open the sum with."""
 
+    def check_answers(self, outcome: Outcome, charter: Charter) -> None:
+        """Check that t different members answered for this outcome, where participants open it.
+
+        Raises
+        ------
+        MessageError
+            Fewer, one of them twice, or an answer that its member did not sign.
+        """
+        for answer in self.answers:
+            if answer.outcome != outcome:
+                raise MessageError("an answer for another set of uploads")
+            answer.check(charter)
+        answered = {answer.member for answer in self.answers}
+        if len(answered) != len(self.answers):
+            raise MessageError("two answers of one member")
+        if charter.terms.blind and len(answered) < charter.terms.threshold:
+            raise MessageError(
+                f"{len(answered)} answers where {charter.terms.threshold} members have to answer"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class ClosingProof(Record):
@@ -60,8 +80,15 @@ class ClosingProof(Record):
         charter: Charter,
         rosters: RosterChain,
         previous: Outcome | None,
+        *,
+        before: bool = False,
     ) -> None:
-        """Check that the round ended as the closing says.
+        """Check that the round ended as the closing says, and that its sum can be opened.
+
+        Parameters
+        ----------
+        before
+            A later round closed, too: the answers, which nobody needs any more, may be missing.
 
         Raises
         ------
@@ -85,7 +112,5 @@ class ClosingProof(Record):
         listed = zip(closing.included, self.sum.headers, strict=True)
         if outcome.uploads != set_digest(charter, outcome.context, listed):
             raise MessageError("the closing lists other uploads than t members have signed")
-        for answer in self.sum.answers:
-            if answer.outcome != outcome:
-                raise MessageError("an answer for another set of uploads")
-            answer.check(charter)
+        if self.sum.answers or not before:
+            self.sum.check_answers(outcome, charter)

@@ -27,6 +27,7 @@ from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.committee.upload import MOST_ENVELOPE_BYTES, Envelope, SignedHeader
 from fedmf.protocol.enrolment.charter import members, participants
+from fedmf.protocol.enrolment.votes import Votes
 from fedmf.protocol.framing import u32
 from fedmf.protocol.wire import (
     U32,
@@ -175,6 +176,13 @@ class VoteRequest(CommitteeMessage):
 
     KIND: ClassVar[int] = 11
     outcome: Outcome
+    """How."""
+    previous: Annotated[Certificate | None, when(lambda known: known.round > 1)]
+    """Certificate of the round before, for members that did not begin this one; None before the
+    first."""
+    votes: Votes = ()
+    """Of members that have signed this outcome already: f + 1 of them are due where the round
+    closed, for members that did not answer."""
 
 
 @dataclass(frozen=True, slots=True)

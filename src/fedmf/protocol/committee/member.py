@@ -35,6 +35,7 @@ from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import RoundKey
 from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
+from fedmf.protocol.enrolment.votes import check_votes
 from fedmf.protocol.framing import HEADER, kind_of
 
 if TYPE_CHECKING:
@@ -244,10 +245,17 @@ class CommitteeMember:
     def vote(self, request: VoteRequest) -> VoteReply:
         """Return the member's signature under an outcome of a round, unless it signed another.
 
+        That a round closed it signs again where it has answered. Otherwise it signs it only if more
+        members than may lie have: the first honest one among them has answered, and so has reviewed
+        what the sum is of.
+
         Raises
         ------
+        MessageError
+            The certificate of the round before, or somebody's signature, is none.
         ProtocolError
-            It signed another outcome of the round, or the round is long over.
+            It signed another outcome of the round, the round is long over or has not begun, or it
+            has closed with a set that too few have answered for.
         """
         outcome = request.outcome
         if outcome.round != request.round:
@@ -256,12 +264,39 @@ class CommitteeMember:
             # What was signed before may be signed again: the server may have lost it.
             if request.round < self._memory.newest_round:
                 raise ProtocolError(f"round {request.round} is over")
+            self._check_begun(request)
+            if outcome.closed:
+                self._check_answered(request)
             self._memory.note_outcome(outcome)
         if self._round is not None and self._round.number == request.round:
             # Whoever has voted never answers: what it could answer with goes now.
             self._round = None
         vote = self._key.sign(OUTCOME_LABEL, *outcome.statement(self.charter))
         return VoteReply(request.round, self.number, outcome, vote)
+
+    def _check_begun(self, request: VoteRequest) -> None:
+        """Check that the round has begun here, or that the round before has ended."""
+        if self._memory.has_key(request.round) or request.round == 1:
+            return
+        if request.previous is None:
+            raise ProtocolError(f"round {request.round} has not begun")
+        request.previous.check(self.charter)
+        if request.previous.outcome.round != request.round - 1:
+            raise ProtocolError(
+                f"round {request.round} follows on {request.round - 1}, not on "
+                f"{request.previous.outcome.round}"
+            )
+
+    def _check_answered(self, request: VoteRequest) -> None:
+        """Check that more members than may lie have signed that the round closed."""
+        statement = request.outcome.statement(self.charter)
+        check_votes(request.votes, self.charter, OUTCOME_LABEL, *statement, enough=False)
+        due = self.charter.terms.sharing.most_liars + 1
+        if len(request.votes) < due:
+            raise ProtocolError(
+                f"this member has not answered for the set that round {request.round} is said to "
+                f"have closed with, and signs it only after {due} others, not {len(request.votes)}"
+            )
 
     def _current(self, number: int) -> MemberRound:
         if self._round is None or self._round.number != number:

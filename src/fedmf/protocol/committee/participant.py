@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fedmf.crypto.randomness import KeyRandomness
@@ -172,7 +172,16 @@ class CommitteeParticipant(ParticipantProtection):
         return Protected(payload.to_bytes(), header.nonce)
 
     def hear(self, closing: ClosingMessage) -> None:
-        """Check how a round ended, as t members signed it."""
+        """Check how a round ended, as t members signed it, and that its sum can be opened."""
+        self._hear(closing, before=False)
+
+    def replay(self, closings: Sequence[ClosingMessage]) -> None:
+        """Hear closings again; the answers of all but the last closed round may be missing."""
+        last = max((one.round for one in closings if one.included), default=0)
+        for closing in closings:
+            self._hear(closing, before=closing.round < last)
+
+    def _hear(self, closing: ClosingMessage, *, before: bool) -> None:
         if closing.round <= self._heard_round:
             return
         if closing.round != self._heard_round + 1:
@@ -180,7 +189,7 @@ class CommitteeParticipant(ParticipantProtection):
                 f"the closing of round {closing.round} after that of round {self._heard_round}"
             )
         proof = ClosingProof.of(closing, self.charter)
-        proof.check(closing, self.charter, self.rosters, self._outcome)
+        proof.check(closing, self.charter, self.rosters, self._outcome, before=before)
         outcome = proof.certificate.outcome
         if proof.sum is not None:
             self._check_own(closing, outcome.context, proof.sum)

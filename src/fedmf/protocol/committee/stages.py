@@ -109,9 +109,13 @@ def _after_answers(now: ServerRound) -> Stage:
 
 
 def _ask_for_votes(now: ServerRound) -> Requests:
-    request = VoteRequest(now.number, now.outcome()).to_bytes(now.charter)
-    asked = _to_all(now, request)
-    return {member: request for member in asked if member not in now.votes}
+    votes = tuple(now.votes[member] for member in sorted(now.votes))
+    request = VoteRequest(now.number, now.outcome(), now.previous, votes).to_bytes(now.charter)
+    missing = set(range(now.charter.terms.members)) - now.votes.keys()
+    if now.stage is Stage.CLOSING_VOTES:
+        # What they refused before says nothing of what they refuse now.
+        now.refusals = {m: why for m, why in now.refusals.items() if m not in missing}
+    return dict.fromkeys(sorted(missing), request)
 
 
 def _count(now: ServerRound, said: VoteReply | AnswerReply) -> None:
@@ -123,6 +127,11 @@ def _count(now: ServerRound, said: VoteReply | AnswerReply) -> None:
 
 
 def _after_closing_votes(now: ServerRound) -> Stage:
+    if _enough(now, now.refusals.keys() - now.votes.keys()):
+        # So few have answered that the others sign nothing that they have not seen. Together they
+        # can still say that the round is void, and the sum that these few answered for stays shut.
+        now.answers, now.votes = {}, {}
+        return Stage.VOIDING
     return _end(now, Stage.CLOSED, else_again=Stage.ANSWERS)
 
 
