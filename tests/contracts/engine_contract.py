@@ -116,26 +116,38 @@ class StopAfter:
             raise KeyboardInterrupt
 
 
-def finished(training: Training) -> TrainingResult:
-    """Return the result of a training once its rounds are over."""
-    for _ in training.rounds():
-        pass
-    return training.result()
+@pytest.fixture(params=PROTECTIONS)
+def keyed(request: pytest.FixtureRequest, weak_key: PrivateKey) -> Keyed:
+    """Return each protection with a key."""
+    fresh = fresh_key(request.param, 1024) if request.param != "paillier" else weak_key
+    return Keyed(request.param, fresh)
 
 
-def play(
+def planned(keyed: Keyed, training: Ratings, **chosen: Any) -> TrainingPlan:
+    """Return the plan of a training that measures itself, always of the same session."""
+    key = keyed.key
+    return TrainingPlan.make(
+        TrainingSettings(protection=keyed.protection, **{"key_bits": 1024, **chosen}),
+        training,
+        public_key=int(key.public.n) if isinstance(key, PrivateKey) else None,
+        session_id=bytes(16),
+        measured=True,
+    )
+
+
+def conducted(
     plan: TrainingPlan,
     keyed: Keyed,
     engine: Engine,
     keeper: StopAfter | None = None,
     **options: Any,
-) -> TrainingResult:
-    """Play a training, from where the keeper stopped one before."""
+) -> Training:
+    """Return who conducts a training, from where the keeper stopped one before."""
     session = plan.session
     charter = keyring(session, keyed.key).charter
     if keeper is None or not keeper.closings:
         server = make_server(session, plan.start_table(), charter)
-        return finished(Training(plan, engine, server, store=keeper, **options))
+        return Training(plan, engine, server, store=keeper, **options)
     server = make_server(
         session,
         plan.start_table(),
@@ -143,7 +155,15 @@ def play(
         checkpoint=Checkpoint(keeper.folder, keeper.payload, keeper.closings, ()),
     )
     engine.restore(keeper.folder, keeper.closings)
-    return finished(Training(plan, engine, server, records=keeper.records, **options))
+    return Training(plan, engine, server, records=keeper.records, **options)
+
+
+def play(*arguments: Any, **options: Any) -> TrainingResult:
+    """Play a training to its end; see `conducted`."""
+    training = conducted(*arguments, **options)
+    for _ in training.rounds():
+        pass
+    return training.result()
 
 
 def last_contributions(plan: TrainingPlan, engine: Engine) -> dict[int, Change | None]:
@@ -167,29 +187,9 @@ class EngineContract:
         """Return an engine for these participants."""
         raise NotImplementedError
 
-    @pytest.fixture(params=PROTECTIONS)
-    def keyed(self, request: pytest.FixtureRequest, weak_key: PrivateKey) -> Keyed:
-        """Return each protection with a key."""
-        fresh = fresh_key(request.param, 1024) if request.param != "paillier" else weak_key
-        return Keyed(request.param, fresh)
-
     def plan(self, split: tuple[Ratings, Ratings], keyed: Keyed, **changed: object) -> TrainingPlan:
-        key = keyed.key
-        settings: dict[str, object] = {
-            "method": "sgd",
-            "factors": 4,
-            "rounds": 3,
-            "key_bits": 1024,
-            "min_raters": 1,
-            **changed,
-        }
-        return TrainingPlan.make(
-            TrainingSettings(protection=keyed.protection, **settings),  # type: ignore[arg-type]
-            split[0],
-            public_key=int(key.public.n) if isinstance(key, PrivateKey) else None,
-            session_id=bytes(16),
-            measured=True,
-        )
+        chosen = {"method": "sgd", "factors": 4, "rounds": 3, "min_raters": 1, **changed}
+        return planned(keyed, split[0], **chosen)
 
     def reference(self, plan: TrainingPlan, split: tuple[Ratings, Ratings]) -> TrainingResult:
         """Return the same training in one process without protection."""
@@ -322,7 +322,7 @@ class EngineContract:
         lost = {1: {0, 3}, 2: {3, 5}, 4: everybody}
         transcript = Transcript(keep_messages=True)
         with self.engine(plan, keyed.key, *split) as engine:
-            result = play(plan, keyed, Dropping(engine, lost), transcript=transcript)  # type: ignore[arg-type]
+            result = play(plan, keyed, Dropping(engine, lost), transcript=transcript)
         records = [result.setup, *result.rounds] if result.setup else result.rounds
         if plan.session.committee is None:
             dropped = [2, 2, 0, len(everybody)]
@@ -341,7 +341,7 @@ class EngineContract:
         left_out = {k: everybody - set(included) for k, included in enumerate(counted, start=1)}
         open_plan = self.plan(split, UNPROTECTED, **chosen)
         with LocalEngine(open_plan, None, *split) as engine:
-            plain = play(open_plan, UNPROTECTED, Dropping(engine, left_out))  # type: ignore[arg-type]
+            plain = play(open_plan, UNPROTECTED, Dropping(engine, left_out))
         assert result.table_sha256 == plain.table_sha256
 
     @pytest.mark.parametrize("method", ["bayes", "sgd"])

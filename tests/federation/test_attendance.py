@@ -6,23 +6,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedmf.crypto.paillier import PrivateKey
 from fedmf.errors import SettingsError
 from fedmf.federation import (
     Attendance,
     DataChoice,
     LocalEngine,
     RunDirectory,
-    Training,
     TrainingPlan,
     TrainingResult,
-    TrainingSettings,
     train_locally,
 )
-from fedmf.federation.roles import keyring, make_server
-from fedmf.protocol import PROTECTIONS, Change, Int64Array, fresh_key
+from fedmf.protocol import Change, Int64Array, fresh_key
 from fedmf.ratings import OwnedRatings, Ratings
-from tests.contracts.engine_contract import Keyed, finished, last_contributions
+from tests.contracts.engine_contract import (
+    Keyed,
+    conducted,
+    keyed,
+    last_contributions,
+    planned,
+    play,
+)
+
+__all__ = ["keyed"]
 
 DATA = DataChoice("movielens-small", users=22, items=40)
 # A committee lets newcomers and leavers pass in batches of its smallest cohort: 9 of 21 or 22.
@@ -30,20 +35,9 @@ LATE, LEAVERS = range(9), range(10, 20)
 ATTENDANCE = Attendance(joins=dict.fromkeys(LATE, 2), leaves=dict.fromkeys(LEAVERS, 4))
 
 
-@pytest.fixture(params=PROTECTIONS)
-def keyed(request: pytest.FixtureRequest, weak_key: PrivateKey) -> Keyed:
-    fresh = fresh_key(request.param, 1024) if request.param != "paillier" else weak_key
-    return Keyed(request.param, fresh)
-
-
 def make(keyed: Keyed, training: Ratings, method: str, **changed: Any) -> TrainingPlan:
     chosen = {"factors": 3, "rounds": 5, "min_raters": 2, **changed}
-    settings = TrainingSettings(protection=keyed.protection, key_bits=1024, method=method, **chosen)
-    key = keyed.key
-    public_key = int(key.public.n) if isinstance(key, PrivateKey) else None
-    return TrainingPlan.make(
-        settings, training, public_key=public_key, session_id=bytes(16), measured=True
-    )
+    return planned(keyed, training, method=method, **chosen)
 
 
 def played(
@@ -51,9 +45,7 @@ def played(
 ) -> tuple[TrainingResult, dict[int, Change | None]]:
     """Train, and return what each participant contributed last."""
     with LocalEngine(plan, keyed.key, *parts) as engine:
-        charter = keyring(plan.session, keyed.key).charter
-        server = make_server(plan.session, plan.start_table(), charter)
-        result = finished(Training(plan, engine, server, attendance=attendance))
+        result = play(plan, keyed, engine, attendance=attendance)
         return result, last_contributions(plan, engine)
 
 
@@ -155,9 +147,7 @@ def test_new_ratings_take_the_place_of_old_ones(keyed: Keyed, workers: int) -> N
         training.scale.highest - changed.values[:kept] + training.scale.lowest,
     )
     with LocalEngine(plan, keyed.key, training, heldout, workers=workers) as engine:
-        charter = keyring(plan.session, keyed.key).charter
-        server = make_server(plan.session, plan.start_table(), charter)
-        conductor = Training(plan, engine, server)
+        conductor = conducted(plan, keyed, engine)
         for record in conductor.rounds():
             if record.round == 2:
                 engine.replace_ratings(0, fewer, heldout.owned_by(plan.members[0]))

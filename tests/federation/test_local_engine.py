@@ -10,9 +10,9 @@ from fedmf.errors import WorkerError
 from fedmf.federation import Engine, LocalEngine, TrainingPlan
 from fedmf.federation.local.process import HostProcess, _born_with
 from fedmf.ratings import Ratings
-from tests.contracts.engine_contract import EngineContract, Keyed, play, split
+from tests.contracts.engine_contract import EngineContract, Keyed, keyed, play, split
 
-__all__ = ["split"]
+__all__ = ["keyed", "split"]
 
 
 class TestOneProcess(EngineContract):

@@ -5,19 +5,22 @@ import pytest
 
 from fedmf.federation import (
     LocalEngine,
-    Training,
     TrainingPlan,
     TrainingResult,
-    TrainingSettings,
     Transcript,
     train_locally,
 )
-from fedmf.federation.roles import make_server
 from fedmf.model import RATERS
 from fedmf.protocol import Int64Array, UploadMessage
 from fedmf.protocol.none import NoneServer
 from fedmf.ratings import Ratings, load_ratings
-from tests.contracts.engine_contract import UNPROTECTED, last_contributions, play
+from tests.contracts.engine_contract import (
+    UNPROTECTED,
+    conducted,
+    last_contributions,
+    planned,
+    play,
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +30,7 @@ def split() -> tuple[Ratings, Ratings]:
 
 def make(split: tuple[Ratings, Ratings], **changed: object) -> TrainingPlan:
     chosen = {"method": "sgd", "min_raters": 1, **changed}
-    settings = TrainingSettings(protection="none", factors=4, rounds=2, **chosen)  # type: ignore[arg-type]
-    return TrainingPlan.make(settings, split[0], public_key=None, measured=True)
+    return planned(UNPROTECTED, split[0], factors=4, rounds=2, **chosen)
 
 
 def raters(training: Ratings) -> Int64Array:
@@ -106,8 +108,7 @@ def test_with_it_these_rows_are_zero_in_every_upload(
 def test_set_up_opens_the_counts_and_nothing_else(split: tuple[Ratings, Ratings]) -> None:
     plan = make(split, min_raters=3)
     with LocalEngine(plan, None, *split) as engine:
-        server = make_server(plan.session, plan.start_table())
-        assert next(Training(plan, engine, server).rounds()).round == 0
+        assert next(conducted(plan, UNPROTECTED, engine).rounds()).round == 0
         first = engine.opened_table()
     counts = first[plan.codec.position(RATERS)][:, 0]
     np.testing.assert_array_equal(counts, raters(split[0]))

@@ -13,9 +13,8 @@ import numpy as np
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey, save_participants_key
-from fedmf.federation import LocalEngine, Training, TrainingSettings
+from fedmf.federation import LocalEngine, TrainingSettings
 from fedmf.federation.enrolment_files import CHARTER, write_enrolment
-from fedmf.federation.roles import make_server
 from fedmf.federation.silos import (
     Coordinator,
     CoordinatorSettings,
@@ -29,7 +28,7 @@ from fedmf.protocol.enrolment.directory import KeyDirectory
 from fedmf.protocol.enrolment.enrolment import Enrolment
 from fedmf.protocol.enrolment.personal_keys import PersonalKeys
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale, load_ratings
-from tests.contracts.engine_contract import Dropping, finished
+from tests.contracts.engine_contract import UNPROTECTED, Dropping, play
 
 SILOS = 4
 SCALE = RatingScale(0.5, 5.0)
@@ -116,9 +115,7 @@ class Town:
         settings = replace(self.settings, protection="none", silos=SILOS)
         plan = replace(self.federation.plan, settings=settings, public_key=None)
         with LocalEngine(plan, None, training, heldout) as engine:
-            server = make_server(plan.session, plan.start_table())
-            dropping: Any = Dropping(engine, dict(dropped or {}))
-            return finished(Training(plan, dropping, server)).table_sha256
+            return play(plan, UNPROTECTED, Dropping(engine, dict(dropped or {}))).table_sha256
 
     def joint_ratings(self) -> tuple[Ratings, Ratings]:
         """Return all silos' training and held-out ratings, which nobody holds in one place."""
