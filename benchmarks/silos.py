@@ -4,7 +4,7 @@ The silos have 200 users each and are also the committee. In one process means t
 silos call each other; over Flower they are `fedmf server` and `fedmf join`, with TLS, on this
 machine. Both run with the same ratings, one after the other, and come to the same table::
 
-    python benchmarks/silos.py ../shared/data/ml-latest-small
+    python benchmarks/silos.py path/to/ml-latest-small
     python benchmarks/silos.py movielens-small --users 20 --items 500 --rounds 1
 """
 
