@@ -195,8 +195,9 @@ def test_a_blind_committee_shows_no_sums(adversary: Adversary) -> None:
     assert RowsOfSums().attempt(seen, played.others(adversary)) == {}
 
 
-def test_a_server_that_opens_sums_reads_tables_and_no_upload() -> None:
-    seen = run("committee", "sgd", opened_by="server").observe(SERVER)
+@pytest.mark.parametrize("adversary", [SERVER, FEWER_MEMBERS, NETWORK])
+def test_where_the_server_opens_sums_all_who_read_along_have_them(adversary: Adversary) -> None:
+    seen = run("committee", "sgd", opened_by="server").observe(adversary)
     assert len(opened_tables(seen)) == 3
     assert all(opened(seen, upload) is None for upload in uploads(seen))
 

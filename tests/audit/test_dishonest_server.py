@@ -50,6 +50,6 @@ def test_the_refusal_is_the_checks_own(name: str, reason: str) -> None:
     assert reason in attack.attempt(RATINGS, [2], checked=True).refusals[0]
 
 
-def test_a_server_that_is_trusted_for_the_table_can_isolate_a_victim() -> None:
+def test_a_server_that_is_trusted_for_the_table_can_single_a_victim_out() -> None:
     found = UNCHECKED.attempt(RATINGS, [1, 3], checked=True)
     assert UNCHECKED.judge(found, RATINGS, checked=True).value == 1.0

@@ -27,7 +27,7 @@ from fedmf.protocol.committee.protection import CommitteeProtection
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.none import NoneParticipant, NoneServer
-from fedmf.protocol.threat_model import Threat
+from fedmf.protocol.threat_model import KINDS, Threat
 from fedmf.ratings import Ratings
 from fedmf.report import write_report
 from tests.cli.command import SMALL, run
@@ -152,7 +152,7 @@ def test_settings_go_by_what_the_protection_says() -> None:
     ("protection", "threat"),
     [
         ("flipped", ("whoever flips bits", "everything")),
-        ("council", ("the server with 2 members of the committee", "nothing but message sizes")),
+        ("council", ("the server, even if breaking the protocol", KINDS)),
     ],
 )
 def test_command_and_report_say_who_learns_what(

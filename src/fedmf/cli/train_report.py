@@ -69,7 +69,10 @@ def lines_before(
             f"rows of items with fewer than {plan.settings.min_raters} raters never leave a "
             "participant; a set-up round counts the raters first"
         )
-    yield "who learns what (each follows the protocol and looks at all it receives):"
+    yield (
+        "who learns what (all look at everything they receive, and follow the protocol unless "
+        "their line says that they break it):"
+    )
     yield from (f"  {threat.adversary}: {threat.learns}" for threat in _threats(plan))
     yield (
         f"forecast: {seconds_text(predicted.participant_seconds)}, "

@@ -154,7 +154,7 @@ class NoProtection(Protection):
         """Return who reads along."""
         del session, key_bits
         return (
-            Threat("the server", EVERYTHING),
             seen_by_one(participants),
+            Threat("the server", EVERYTHING),
             Threat("the network", f"{EVERYTHING}, unless the transport encrypts"),
         )

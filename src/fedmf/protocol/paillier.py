@@ -311,6 +311,10 @@ class PaillierProtection(Protection):
         return PaillierServer(session)
 
     def threats(self, session: Session, key_bits: int, participants: int) -> tuple[Threat, ...]:
-        """Return the threats of a shared key, and whether this one can be broken."""
+        """Return the threats of a shared key, whether this one can be broken, and who complains."""
         hint = " (a 1024-bit key can be broken: for experiments only)" if key_bits < 2048 else ""
-        return shared_key_threats(session, participants, hint)
+        complaints = Threat(
+            "the server, breaking the protocol",
+            "which items a participant rated, from who stops when rows of the table are damaged",
+        )
+        return (*shared_key_threats(session, participants, hint), complaints)

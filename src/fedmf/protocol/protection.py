@@ -159,7 +159,7 @@ class Protection(ABC):
 
     @abstractmethod
     def threats(self, session: Session, key_bits: int, participants: int) -> tuple[Threat, ...]:
-        """Return who learns what, by adversaries who follow the protocol and look.
+        """Return who learns what, first what no rule prevents; see `Threat`.
 
         Parameters
         ----------

@@ -16,15 +16,16 @@ def threats(run: Run) -> Markup:
     protection = protection_named(run.session.protection)
     found = protection.threats(run.session, run.settings.key_bits, smallest)
     listed = table(
-        "Who learns what, following the protocol and looking at all it receives",
+        "Who learns what by looking at all it receives, and by breaking the protocol where it says "
+        "so",
         ("adversary", "learns"),
         [(threat.adversary, threat.learns) for threat in found],
         style="prose",
     )
     public = (
-        "Public are the session's parameters, who takes part in which round, and all message "
-        "sizes. Nobody has reviewed the protections' composition: docs/limitations.md says what "
-        "they do not do."
+        "Public are the session's parameters. Sums are exact, so that comparing them tells more "
+        "than each of them; only noise would end that, and there is none. Nobody has reviewed the "
+        "protections' composition: docs/limitations.md says what they do not do."
     )
     return joined(listed, element("p", public, class_="note"))
 

@@ -187,6 +187,23 @@ def test_a_shift_opens_where_nobody_looks_at_the_tags(monkeypatch: pytest.Monkey
     assert (table[1][-1, -1] - world.expected[1][-1, -1]) % 2**45 == 2**40
 
 
+def test_the_server_with_a_participants_secret_chooses_the_table_that_others_open() -> None:
+    """Nothing stops it: docs/limitations.md says so."""
+    world = World(5)
+    words = closed(world)
+    layout, reader = committee_layout(world.session), world.protections[0].held.reader
+    assert reader is not None
+    shift = np.zeros(world.session.shape.values, dtype=np.int64)
+    shift[3], shift[-1] = 1, 2**40
+    numbers = tags_of(world, content(world))
+    numbers[: layout.tags] += reader.tags().of(shift)
+    numbers[-1:] += np.uint64(2**40)
+    forged = payload(world, shifted(world, words), numbers)
+    for protection in world.protections.values():
+        found = world.session.shape.flat(protection.open(forged))
+        np.testing.assert_array_equal(found, world.session.shape.flat(world.expected) + shift)
+
+
 @pytest.mark.parametrize("by", [slice(None, -1), slice(None, 0)])
 def test_sums_of_the_wrong_size_are_refused(by: slice) -> None:
     world = World(5)

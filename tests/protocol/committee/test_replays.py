@@ -83,7 +83,7 @@ def test_participants_upload_nothing_to_a_table_that_they_worked_on_before() -> 
         replay(World(5, opened_by="server"))
 
 
-def test_a_table_that_one_participant_alone_has_isolates_nobody() -> None:
+def test_a_table_that_one_participant_alone_has_makes_no_sum_with_it() -> None:
     """Split tables: the victim's context is another one, so that no sum has it and others."""
     world = World(5, opened_by="server")
     world.round(changes_of(1))

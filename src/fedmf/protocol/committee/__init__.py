@@ -1,7 +1,7 @@
 """Protection `committee`: nobody holds a key to a single upload, and t of c members open sums.
 
 Every upload has a key of its own, shared out among the members of a committee; whatever any t of
-them say together opens the sum of a round, and nothing smaller. Read on in this order:
+them say together opens the sum of a round, and no single upload. Read on in this order:
 
 - `fedmf.protocol.enrolment`: what everybody agrees on, and who may sign what
 - `opening`, `upload`: how a round begins, with the hash that binds everything said in it, and what

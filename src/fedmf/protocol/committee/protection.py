@@ -15,7 +15,7 @@ from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.server import CommitteeMembers
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.protection import Protection
-from fedmf.protocol.threat_model import EVERYTHING, SIZES, Threat, seen_by_one
+from fedmf.protocol.threat_model import CHOSEN_TABLES, EVERYTHING, KINDS, Threat, seen_by_one
 
 if TYPE_CHECKING:
     from fedmf.crypto.participants_key import ParticipantsKey
@@ -85,25 +85,39 @@ class CommitteeProtection(Protection):
         return CommitteeMember(charter, number, key, log, rosters=rosters)
 
     def threats(self, session: Session, key_bits: int, participants: int) -> tuple[Threat, ...]:
-        """Return what the server learns by itself, with participants, and with members."""
+        """Return what participants learn, and the server with and without them and members.
+
+        First what no rule prevents, then what is promised, whoever breaks the protocol.
+        """
         del key_bits
         terms = _terms(session)
-        shown = SIZES if terms.blind else "the item factors of every round"
-        corrupt = _count(terms.corrupt, "participant")
-        threats = [
-            Threat("the server", shown),
-            seen_by_one(participants),
-            Threat(
-                f"the server with up to {corrupt}",
-                "the sum of the others' moves, and nobody's alone",
-            ),
-        ]
-        if terms.threshold > 1:
-            members = _count(terms.threshold - 1, "member")
-            threats.append(Threat(f"the server with {members} of the committee", shown))
-        opening = _count(terms.threshold, "member")
-        threats.append(Threat(f"the server with {opening} of the committee", EVERYTHING))
-        return (*threats, Threat("the network", SIZES))
+        few, enough = (_count(one, "member") for one in (terms.threshold - 1, terms.threshold))
+        with_few, with_enough = (f"the server with {one} of the committee" for one in (few, enough))
+        some = terms.threshold > 1
+        seen = seen_by_one(participants)
+        if terms.blind:
+            honest_or_not = "even if breaking the protocol"
+            promised = [Threat(f"the server, {honest_or_not}", KINDS)]
+            if some:
+                alone = f"{with_few}, none of them a participant, {honest_or_not}"
+                promised.append(Threat(alone, KINDS))
+            return (
+                seen,
+                Threat("the server with one participant", "what that participant learns"),
+                Threat("the server with one participant, breaking the protocol", CHOSEN_TABLES),
+                Threat(with_enough, EVERYTHING),
+                *promised,
+                Threat("the network", KINDS),
+            )
+        sums = "what one participant learns"
+        return (
+            seen,
+            Threat("the server, which is trusted for the true table", sums),
+            Threat("the server, breaking the protocol", CHOSEN_TABLES),
+            *([Threat(with_few, sums)] if some else []),
+            Threat(with_enough, EVERYTHING),
+            Threat("the network", f"{sums}, unless the transport encrypts"),
+        )
 
 
 def _terms(session: Session) -> CommitteeTerms:
