@@ -16,6 +16,9 @@ from typing import ClassVar, Self
 from fedmf.errors import FedmfError, KeyMaterialError, MessageError
 from fedmf.protocol.json_fields import TEXT, Json, JsonFields, Spelling
 
+MOST_VALUES, BYTES_OF_A_VALUE = 2**20, 16
+"""A document holds so many values, and more only where each of the others has so many bytes."""
+
 
 class Format(StrEnum):
     """The formats, by their names."""
@@ -93,7 +96,7 @@ class JsonDocument(JsonFields):
             is_what = "no document of fedmf" if found is None else found.kind
             raise cls._error()(f"{what} is {is_what}, where {cls.FORMAT.kind} is due")
         with cls.refusing(what):
-            values = json.loads(data)
+            values = parsed(data)
             if cls.NAMES_FORMAT:
                 del values["format"]
             document = cls.from_json(values)
@@ -132,10 +135,26 @@ def canonical_json(values: Mapping[str, Json]) -> bytes:
     ).encode()
 
 
+def parsed(data: bytes) -> Json:
+    """Return the JSON values that bytes hold, if there are not too many for so few bytes.
+
+    A value takes some hundred bytes of memory, whatever it takes in JSON: two, at the least.
+
+    Raises
+    ------
+    ValueError
+        There are, or it is no JSON.
+    """
+    values = data.count(b",") + data.count(b"[") + data.count(b"{")
+    if values > MOST_VALUES + len(data) // BYTES_OF_A_VALUE:
+        raise ValueError(f"{len(data)} bytes that hold {values} values or more")
+    return json.loads(data)
+
+
 def format_of(data: bytes) -> Format | None:
     """Return the format that a document names; None where it names none that is known here."""
     try:
-        return Format(json.loads(data)["format"])
+        return Format(parsed(data)["format"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 

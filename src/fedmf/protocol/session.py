@@ -18,6 +18,7 @@ from fedmf.protocol.table import GroupShape, TableShape
 
 Upload = Literal["full", "slices", "part"]
 UPLOADS: tuple[Upload, ...] = ("full", "slices", "part")
+MOST_KEY_DIGITS = 4096
 LABEL = f"{Format.SESSION}\n".encode()
 
 
@@ -25,6 +26,8 @@ def _unsigned(text: object) -> int:
     digits = TEXT.read(text)
     if digits.startswith("-"):
         raise ValueError("a positive number is due")
+    if len(digits) > MOST_KEY_DIGITS:
+        raise ValueError(f"at most {MOST_KEY_DIGITS} hexadecimal digits are due")
     return int(digits, 16)
 
 
@@ -103,8 +106,10 @@ class Session(JsonDocument):
             problems.append("only tables that are opened before they are sent can be rounded")
         if problems:
             raise SettingsError("; ".join(problems))
-        # A table that cannot be cut is no session.
-        self.schedule  # noqa: B018
+        # A table that cannot be cut is no session. Nothing is made for its rows yet: the session
+        # may be anybody's until it, or the charter that holds it, was compared.
+        if self.slices is not None:
+            self.slices.check_shape(self.shape)
         if self.download is not None:
             self.download.check_shape(self.shape)
 

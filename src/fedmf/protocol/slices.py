@@ -56,6 +56,23 @@ class SliceTerms(JsonFields):
                 "slices are of one group or more; those whole at set-up are of them"
             )
 
+    def check_shape(self, shape: TableShape) -> None:
+        """Check that a table can be cut, without looking at its rows.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be.
+        """
+        sizes = {group.name: group.rows for group in shape.groups}
+        if not set(self.groups) <= sizes.keys():
+            raise SettingsError("slices are of groups of the table")
+        cut = {sizes[name] for name in self.groups}
+        if len(cut) != 1 or min(cut) < self.count:
+            raise SettingsError(
+                f"{self.count} slices take groups with equally many rows, {self.count} at least"
+            )
+
     def slice_of(self, rows: int) -> Int64Array:
         """Return the slice of each row, shape (rows,).
 
@@ -207,15 +224,9 @@ class Schedule:
             whole = _all_rows(shape, range(len(names)))
             load = Load((0,), whole)
             return cls((whole,), load, (load,), 0)
-        if not set(terms.groups) <= set(names):
-            raise SettingsError("slices are of groups of the table")
+        terms.check_shape(shape)
         cut = [names.index(name) for name in terms.groups]
-        sizes = {shape.groups[place].rows for place in cut}
-        if len(sizes) != 1 or min(sizes) < terms.count:
-            raise SettingsError(
-                f"{terms.count} slices take groups with equally many rows, {terms.count} at least"
-            )
-        slices = terms.slice_of(sizes.pop())
+        slices = terms.slice_of(shape.groups[cut[0]].rows)
         parts = [
             TablePart(shape, ((place, np.flatnonzero(slices == number)),))
             for number in range(terms.count)

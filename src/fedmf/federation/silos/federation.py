@@ -26,6 +26,8 @@ from fedmf.store.atomic import write_file
 FEDERATION = "federation.json"
 LEAST_COHORT = 3
 """The sum of two silos shows each to the other; fewer are possible where nobody minds."""
+MOST_USERS = 2**24
+"""Of all silos; each takes memory before the file is compared with anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,8 +205,10 @@ def user_codes(users: Sequence[int]) -> tuple[NDArray[np.int32], ...]:
     Raises
     ------
     SettingsError
-        A silo without users.
+        A silo without users, or more of them than a federation may have.
     """
+    if sum(users) > MOST_USERS:
+        raise SettingsError(f"a federation has at most {MOST_USERS} users, not {sum(users)}")
     empty = [str(silo) for silo, count in enumerate(users) if count < 1]
     if empty:
         raise SettingsError(f"every silo has users; silo {', '.join(empty)} has none")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from fedmf.errors import SettingsError
-from fedmf.protocol.json_documents import Format
+from fedmf.protocol.json_documents import Format, parsed
 from fedmf.protocol.json_fields import JsonFields
 from fedmf.store.atomic import write_file
 
@@ -42,7 +42,7 @@ class OwnSettings(JsonFields):
         """
         path, kind = folder / cls.FILE, cls.FORMAT.kind
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = parsed(path.read_bytes())
             if not isinstance(values, dict) or values.pop("format", None) != cls.FORMAT:
                 raise ValueError(f"its format is not {str(cls.FORMAT)!r}")
             return cls.from_json(values)
