@@ -11,39 +11,29 @@ from typing import Any
 import pytest
 from gmpy2 import mpz
 
-from fedmf.crypto.key_file import read_key_file, write_key_file
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.crypto.paillier_numbers import WeakKeyWarning
-from fedmf.crypto.participants_key import participants_key_to_bytes, private_key_from_bytes
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.participants_key import (
+    load_participants_key,
+    participants_key_from_bytes,
+    participants_key_to_bytes,
+    save_participants_key,
+)
 from fedmf.errors import KeyMaterialError
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="modes of files are a POSIX matter")
 
 
-class CountingRandomness(KeyRandomness):
-    def __init__(self) -> None:
-        super().__init__()
-        self.lengths: list[int] = []
-
-    def bytes(self, length: int, message: Any = b"") -> Any:
-        self.lengths.append(length)
-        return super().bytes(length, message)
-
-
-def save_private_key(path: Path | str, key: PrivateKey) -> None:
-    write_key_file(path, participants_key_to_bytes(key))
-
-
-def load_private_key(path: Path | str, **options: Any) -> PrivateKey:
-    return private_key_from_bytes(read_key_file(path), what=str(path), **options)
+def load_private_key(path: Path | str) -> PrivateKey:
+    key = load_participants_key(path)
+    assert isinstance(key, PrivateKey)
+    return key
 
 
 @pytest.fixture
 def path(tmp_path: Path, key: PrivateKey) -> Path:
     """A good key file."""
     path = tmp_path / "participants.key"
-    save_private_key(path, key)
+    save_participants_key(path, key)
     return path
 
 
@@ -54,7 +44,7 @@ def write(path: Path, data: bytes) -> None:
 
 def refusal(path: Path, key: PrivateKey) -> str:
     with pytest.raises(KeyMaterialError) as caught:
-        load_private_key(path, allow_weak=True)
+        load_private_key(path)
     message = str(caught.value)
     assert str(path) in message or "Paillier key" in message
     trace = "".join(traceback.format_exception(caught.value))
@@ -70,8 +60,7 @@ def refusal(path: Path, key: PrivateKey) -> str:
 
 
 def test_a_saved_key_comes_back(path: Path, key: PrivateKey) -> None:
-    with pytest.warns(WeakKeyWarning):
-        loaded = load_private_key(path, allow_weak=True)
+    loaded = load_private_key(path)
     assert loaded.public == key.public
     assert loaded.numbers.h == key.numbers.h
     assert key.decrypt(loaded.encrypt(mpz(-77))) == -77
@@ -90,39 +79,23 @@ def test_the_file_is_the_documented_json(path: Path, key: PrivateKey) -> None:
 def test_keys_cross_a_pipe_as_the_content_of_a_file(path: Path, key: PrivateKey) -> None:
     data = participants_key_to_bytes(key)
     assert data == path.read_bytes()
-    with pytest.warns(WeakKeyWarning):
-        assert private_key_from_bytes(data, allow_weak=True).public == key.public
+    loaded = participants_key_from_bytes(data)
+    assert isinstance(loaded, PrivateKey)
+    assert loaded.public == key.public
 
 
 def test_malformed_bytes_are_refused_by_where_they_come_from() -> None:
     with pytest.raises(
         KeyMaterialError, match=r"^what was received is no key file: it is not JSON"
     ):
-        private_key_from_bytes(b"")
+        participants_key_from_bytes(b"")
     with pytest.raises(KeyMaterialError, match=r"^the pipe is no key file: it is not JSON"):
-        private_key_from_bytes(b"", what="the pipe")
+        participants_key_from_bytes(b"", "the pipe")
 
 
 def test_paths_may_be_strings(tmp_path: Path, key: PrivateKey) -> None:
-    save_private_key(str(tmp_path / "k"), key)
-    with pytest.warns(WeakKeyWarning):
-        assert load_private_key(str(tmp_path / "k"), allow_weak=True).public == key.public
-
-
-@pytest.mark.parametrize(("short", "exponent_bytes"), [(False, 64), (True, 20)])
-def test_exponent_and_randomness_are_choices_at_loading(
-    short: bool, exponent_bytes: int, path: Path
-) -> None:
-    source = CountingRandomness()
-    with pytest.warns(WeakKeyWarning):
-        loaded = load_private_key(path, allow_weak=True, short_exponent=short, randomness=source)
-    loaded.encrypt(mpz(1))
-    assert source.lengths == [exponent_bytes]
-
-
-def test_weak_keys_are_loaded_only_where_allowed(path: Path) -> None:
-    with pytest.raises(KeyMaterialError, match="80 bits of security"):
-        load_private_key(path)
+    save_participants_key(str(tmp_path / "k"), key)
+    assert load_private_key(str(tmp_path / "k")).public == key.public
 
 
 @posix_only
@@ -146,7 +119,7 @@ def test_nobody_else_can_read_the_file_while_it_is_written(
     monkeypatch.setattr(os, "fsync", spy)
     old_mask = os.umask(0)
     try:
-        save_private_key(tmp_path / "k", key)
+        save_participants_key(tmp_path / "k", key)
     finally:
         os.umask(old_mask)
     # First the contents under a temporary name, then the folder with the final one.
@@ -162,14 +135,14 @@ def test_a_crash_while_writing_leaves_nothing(
 
     monkeypatch.setattr(os, step, fail)
     with pytest.raises(KeyMaterialError, match=r"cannot write the key file .*k: No space left"):
-        save_private_key(tmp_path / "k", key)
+        save_participants_key(tmp_path / "k", key)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_never_overwritten(path: Path, other_key: PrivateKey) -> None:
     before = path.read_bytes()
     with pytest.raises(KeyMaterialError, match="exists already, and a key file is never"):
-        save_private_key(path, other_key)
+        save_participants_key(path, other_key)
     assert path.read_bytes() == before
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
@@ -186,13 +159,13 @@ def test_a_file_that_appears_while_writing_is_not_overwritten(
 
     monkeypatch.setattr(os, "link", late)
     with pytest.raises(KeyMaterialError, match="exists already"):
-        save_private_key(path, key)
+        save_participants_key(path, key)
     assert path.read_text() == "somebody else's"
 
 
 def test_a_missing_folder_is_reported(tmp_path: Path, key: PrivateKey) -> None:
     with pytest.raises(KeyMaterialError, match=r"cannot write the key file .*: No such file"):
-        save_private_key(tmp_path / "missing" / "k", key)
+        save_participants_key(tmp_path / "missing" / "k", key)
 
 
 @posix_only
@@ -207,8 +180,7 @@ def test_files_open_to_others_are_refused(mode: int, path: Path, key: PrivateKey
 @posix_only
 def test_a_file_that_even_its_owner_cannot_write_is_fine(path: Path, key: PrivateKey) -> None:
     path.chmod(0o400)
-    with pytest.warns(WeakKeyWarning):
-        assert load_private_key(path, allow_weak=True).public == key.public
+    assert load_private_key(path).public == key.public
 
 
 def test_missing_files_are_reported(tmp_path: Path, key: PrivateKey) -> None:
@@ -255,7 +227,7 @@ def test_malformed_files_are_refused_without_quoting_them(
     content = change(json.loads(path.read_text(encoding="utf-8")))
     write(path, json.dumps(content).encode())
     with pytest.raises(KeyMaterialError, match=complaint):
-        load_private_key(path, allow_weak=True)
+        load_private_key(path)
     refusal(path, key)
 
 

@@ -77,18 +77,15 @@ def test_we_open_textbook_ciphertexts(plaintext: int, key: PrivateKey) -> None:
     assert key.decrypt(mpz(ciphertext)) == plaintext
 
 
-@pytest.mark.parametrize(("short", "exponent_bytes"), [(False, 64), (True, 20)])
 @pytest.mark.parametrize("plaintext", [0, 7, -(2**900)], ids=size)
-def test_encryption_is_that_of_damgard_jurik_and_nielsen(
-    plaintext: int, short: bool, exponent_bytes: int, key: PrivateKey
-) -> None:
+def test_encryption_is_that_of_damgard_jurik_and_nielsen(plaintext: int, key: PrivateKey) -> None:
     known = KnownRandomness()
-    ours = PrivateKey(key.numbers, short_exponent=short, randomness=known)
+    ours = PrivateKey(key.numbers, randomness=known)
     ciphertext = ours.encrypt(mpz(plaintext))
     [(length, message)] = known.asked
-    assert length == exponent_bytes
+    assert length == 64
     assert message == gmpy2.to_binary(mpz(plaintext))
-    exponent = int.from_bytes((b"\x00\xff\x80\x07" * 64)[:exponent_bytes], "little")
+    exponent = int.from_bytes((b"\x00\xff\x80\x07" * 64)[:64], "little")
     expected = textbook_encrypt(plaintext, int(key.numbers.h), exponent, int(key.public.n))
     assert ciphertext == expected
     assert ours.decrypt(ciphertext) == plaintext
@@ -185,7 +182,7 @@ def test_a_stuck_operating_system_does_not_repeat_randomisers(
 
     def restored() -> PrivateKey:
         # A restored snapshot: the device key and the count of calls are what they were.
-        return PrivateKey(key.numbers, randomness=KeyRandomness(bytes(32)), short_exponent=True)
+        return PrivateKey(key.numbers, randomness=KeyRandomness(bytes(32)))
 
     assert randomiser(restored(), 5) == randomiser(restored(), 5)
     assert len({randomiser(restored(), plaintext) for plaintext in range(-4, 4)}) == 8
@@ -198,12 +195,6 @@ def test_randomisers_fill_the_whole_group_of_their_generator(key: PrivateKey) ->
         for value in (randomiser(key, 1) for _ in range(64))
     }
     assert characters == {(1, 1), (-1, -1)}
-
-
-def test_both_exponents_open_under_one_key(key: PrivateKey) -> None:
-    quick = PrivateKey(key.numbers, short_exponent=True)
-    assert quick.decrypt(key.encrypt(mpz(-3))) == -3
-    assert key.decrypt(quick.encrypt(mpz(-3))) == -3
 
 
 def test_numpy_generators_are_refused() -> None:

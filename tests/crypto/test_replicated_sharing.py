@@ -14,7 +14,7 @@ from fedmf.crypto import replicated_sharing
 from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.replicated_sharing import MOST_MEMBERS, ReplicatedSharing
 from fedmf.crypto.rlwe import encrypt, open_sum
-from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
+from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.crypto.rlwe_noise import RlweWordSize
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.crypto.rlwe_ring import DEGREE
@@ -46,7 +46,7 @@ def uploaded(sharing: ReplicatedSharing) -> tuple[NDArray[np.unsignedinteger], A
     shares: dict[int, list[list[bytes]]] = {member: [] for member in range(sharing.members)}
     for upload in range(UPLOADS):
         seeds = sharing.fresh_seeds(KeyRandomness(), b"upload")
-        own = RlweKey.sum_of_seeds(seeds)
+        own = PaddedKey.sum_of_seeds(seeds, 0).key
         words = encrypt(
             messages(upload), public=PUBLIC, key=own, noise_seed=bytes([upload]) * 32, size=SIZE
         )

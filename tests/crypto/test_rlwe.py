@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe import encrypt, open_sum
-from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
 from fedmf.crypto.rlwe_noise import RlweWordSize, plan_rlwe_words
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.crypto.rlwe_ring import DEGREE
@@ -123,7 +123,7 @@ def test_sums_open_to_sums(size: RlweWordSize, count: int) -> None:
     total = upload(tables[0], size, 0)
     for number in (1, 2):
         add_words(total, upload(tables[number], size, number), size)
-    key = RlweKey.sum_of_seeds([seed(number) for number in range(3)])
+    key = PaddedKey.sum_of_seeds([seed(number) for number in range(3)], 0).key
     opened = open_sum(total, public=PUBLIC, key=key, size=size, uploads=3)
     assert opened.shape == (-(-count // DEGREE), DEGREE)
     flat = opened.reshape(-1)
@@ -143,7 +143,7 @@ def test_extreme_messages_open(size: RlweWordSize) -> None:
 
 @both
 def test_the_sum_of_no_uploads_opens_to_zero(size: RlweWordSize) -> None:
-    key = RlweKey.sum_of_seeds([])
+    key = PaddedKey.sum_of_seeds([], 0).key
     opened = open_sum(zero_words(2, size), public=PUBLIC, key=key, size=size, uploads=0)
     assert opened.shape == (2, DEGREE)
     assert not opened.any()
@@ -192,7 +192,7 @@ def test_residuals_of_1024_participants_follow_the_formula(
         table = messages(size, blocks * DEGREE, number)
         add_words(total, upload(table, size, number), size)
         expected += table
-    key = RlweKey.sum_of_seeds([seed(number) for number in range(uploads)])
+    key = PaddedKey.sum_of_seeds([seed(number) for number in range(uploads)], 0).key
     expected = centred(expected, size.word_bits)
     opened = open_sum(total, public=PUBLIC, key=key, size=size, uploads=uploads)
     np.testing.assert_array_equal(opened.reshape(-1), expected)
@@ -255,7 +255,7 @@ def test_a_sum_does_not_open_without_the_key_of_each_upload(size: RlweWordSize) 
     total = upload(messages(size, DEGREE, 0), size, 0)
     add_words(total, upload(messages(size, DEGREE, 1), size, 1), size)
     for seeds in ([seed(0)], [seed(0), seed(1), seed(2)]):
-        key = RlweKey.sum_of_seeds(seeds)
+        key = PaddedKey.sum_of_seeds(seeds, 0).key
         with pytest.raises(OpenError, match="does not open"):
             open_sum(total, public=PUBLIC, key=key, size=size, uploads=2)
 

@@ -5,7 +5,7 @@ import pytest
 
 from fedmf.benchmarking.peers import SealBfv
 from fedmf.crypto.rlwe import encrypt, open_sum
-from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
 from fedmf.crypto.rlwe_noise import plan_rlwe_words
 from fedmf.crypto.rlwe_public import PublicPolynomials
 from fedmf.crypto.rlwe_words import add_words, blocks_for, zero_words
@@ -22,7 +22,7 @@ def test_sums_equal_those_of_seal() -> None:
     changes = np.random.default_rng(7).integers(-largest, largest + 1, (UPLOADS, VALUES))
     changes[:, 0], changes[:, 1] = largest, -largest
     public = PublicPolynomials(bytes(32))
-    key, total = RlweKey.sum_of_seeds([]), zero_words(blocks_for(VALUES), size)
+    key, total = PaddedKey.sum_of_seeds([], 0).key, zero_words(blocks_for(VALUES), size)
     theirs = SealBfv(seal, VALUES)
     ciphertexts = theirs.encrypt(np.zeros(VALUES, dtype=np.int64))
     for number, change in enumerate(changes):

@@ -62,8 +62,6 @@ class Arena:
     ----------
     ratings
         Whole numbers from 1, 0 where there is none, shape (participants, items).
-    member, participant
-        The classes of the roles.
     """
 
     def __init__(
@@ -111,12 +109,10 @@ class Arena:
         return int(self._ratings.shape[1]) + 1
 
     def hand_out(self, table: Int64Array, after_round: int) -> None:
-        """Give a table to everybody: whichever the server likes.
+        """Give everybody a table, shape (items + 1,): whichever the server likes.
 
         Parameters
         ----------
-        table
-            Shape (items + 1,).
         after_round
             The last closed round, as everybody has heard; 0: the start.
         """

@@ -51,14 +51,7 @@ def say(member: CommitteeMember, message: CommitteeMessage, charter: Charter) ->
 class DishonestRound:
     """Holds the uploads of one round, and asks members about any set of them.
 
-    Parameters
-    ----------
-    charter
-        The session's.
-    opening
-        How the round began.
-    previous
-        Certificate of the round before; None: there was none.
+    `previous` is the certificate of the round before; None: there was none.
     """
 
     def __init__(

@@ -38,13 +38,7 @@ class Machine:
 
 
 def this_machine(packages: Sequence[str] = PACKAGES) -> Machine:
-    """Return the class of this machine.
-
-    Parameters
-    ----------
-    packages
-        Whose versions to tell.
-    """
+    """Return the class of this machine, and the versions of these packages."""
     versions = {}
     for name in packages:
         try:

@@ -29,15 +29,7 @@ class Cost:
 
 
 class Operations(ABC):
-    """Something whose operations on a table are measured, such as a scheme that protects it.
-
-    Parameters
-    ----------
-    name
-        Its name.
-    values
-        Number of values in the table that it is measured on.
-    """
+    """Something whose operations on a table are measured, such as a scheme that protects it."""
 
     def __init__(self, name: str, values: int) -> None:
         self.name = name
@@ -49,13 +41,7 @@ class Operations(ABC):
 
 
 class FloatAdd(Operations):
-    """The limit: numpy adds one table of float32 to another.
-
-    Parameters
-    ----------
-    values
-        Number of values.
-    """
+    """The limit: numpy adds one table of float32 to another."""
 
     def __init__(self, values: int) -> None:
         super().__init__(LIMIT, values)
@@ -105,23 +91,12 @@ def measure(
     repeats: int,
     told: Callable[[str], None] = lambda _: None,
 ) -> list[Measured]:
-    """Measure schemes beside the limit.
+    """Measure schemes beside the limit; return the limit first, then the schemes in their order.
 
     Parameters
     ----------
-    schemes
-        What to measure.
-    values
-        Number of values that the limit adds.
     repeats
         How often, at least once; a first time, which builds what lasts, is not counted.
-    told
-        Is told what goes on.
-
-    Returns
-    -------
-    list of Measured
-        The limit first, then the schemes in their order.
     """
     limit: Operations = FloatAdd(values)
     found: dict[tuple[Operations, str], list[tuple[float, float, float]]] = {}

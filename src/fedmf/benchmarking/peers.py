@@ -37,17 +37,7 @@ class Missing:
 
 
 class PythonPaillier(Operations):
-    """python-paillier as the authors of FedMF used it: a ciphertext for each value.
-
-    Parameters
-    ----------
-    phe
-        The module.
-    key_bits
-        Size of the key.
-    combine
-        What the server does with two ciphertexts.
-    """
+    """python-paillier as the authors of FedMF used it: a ciphertext for each value."""
 
     def __init__(
         self, phe: ModuleType, key_bits: int, combine: Callable[[Any, Any], Any] = operator.add
@@ -75,13 +65,6 @@ class SealBfv(Operations):
 
     Ring degree 2,048, a modulus of 54 bits (128 bits of security by the standard that SEAL goes by)
     and a plaintext prime of 25 bits, with public-key encryption.
-
-    Parameters
-    ----------
-    seal
-        The module.
-    values
-        Number of values.
     """
 
     DEGREE, PLAIN_BITS = 2048, 25
@@ -133,11 +116,6 @@ class TensealCkks(Operations):
     """TenSEAL's CKKS with the parameters that NVFlare uses.
 
     Ring degree 8,192, moduli of 60, 40 and 40 bits, scale 2^40; its sums are approximate.
-
-    Parameters
-    ----------
-    tenseal
-        The module.
     """
 
     SLOTS = 4096
@@ -178,13 +156,7 @@ def peer(name: str, module: str) -> ModuleType | Missing:
 
 
 def peer_operations(values: int) -> tuple[list[Operations], list[Missing]]:
-    """Return the peers that are installed, and those that are not.
-
-    Parameters
-    ----------
-    values
-        Number of values for those that are fast enough.
-    """
+    """Return the peers that are installed, and those that are not."""
     makers: dict[tuple[str, str], Callable[[ModuleType], list[Operations]]] = {
         ("phe", "phe"): lambda phe: [PythonPaillier(phe, bits) for bits in PHE_KEYS],
         ("SEAL BFV", "seal"): lambda seal: [SealBfv(seal, values)],

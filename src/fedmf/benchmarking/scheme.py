@@ -84,8 +84,6 @@ class Scheme:
         ----------
         rows
             Rows of the table, of 100 factors in words of 24 bits each.
-        participants
-            Number of participants in the session.
         uploads
             How many of the participants live here and upload; all unless given.
         openers

@@ -101,26 +101,11 @@ class EnvelopeKey(SecretMaterial):
     def fresh(
         cls, suite: str = DEFAULT_SUITE, randomness: KeyRandomness | None = None
     ) -> EnvelopeKey:
-        """Return a new key.
-
-        Parameters
-        ----------
-        suite
-            ``"x25519"`` or ``"mlkem768-x25519"``.
-        randomness
-            Source of the secret; a new one unless given.
-        """
+        """Return a new key; from fresh randomness unless some is given."""
         return cls(key_randomness(randomness).bytes(ENVELOPE_KEY_BYTES), suite=suite)
 
     def open(self, envelope: bytes, label: str, *context: bytes) -> bytes:
-        """Return what was sealed.
-
-        Parameters
-        ----------
-        envelope
-            What `EnvelopePublicKey.seal` returned.
-        label, context
-            The same as there.
+        """Return what `EnvelopePublicKey.seal` sealed under the same label and context.
 
         Raises
         ------

@@ -25,13 +25,6 @@ def labelled(label: str, *parts: bytes | memoryview) -> bytes:
     """Return one unambiguous encoding of a label and its parts.
 
     ``"fedmf 1"``, then the label and every part, each behind its length in 8 bytes, little endian.
-
-    Parameters
-    ----------
-    label
-        The purpose; every purpose has its own.
-    parts
-        In the order that the purpose says.
     """
     return b"".join(_pieces(label, parts))
 
@@ -39,12 +32,7 @@ def labelled(label: str, *parts: bytes | memoryview) -> bytes:
 def labelled_hash(label: str, *parts: bytes | memoryview) -> bytes:
     """Return the SHA-256 of what `labelled` returns, without putting it together first.
 
-    Parameters
-    ----------
-    label
-        The purpose; every purpose has its own.
-    parts
-        In the order that the purpose says; arrays as ``array.data``.
+    Arrays are given as ``array.data``.
     """
     if all(isinstance(part, bytes) and len(part) <= _SMALL_BYTES for part in parts):
         # Most of what is hashed is a few digests: one call instead of one for every piece.

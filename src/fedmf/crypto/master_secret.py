@@ -16,11 +16,6 @@ class MasterSecret(SecretMaterial):
 
     Anyone of the participants who hands it to the server opens everybody's contributions.
 
-    Parameters
-    ----------
-    secret
-        32 bytes.
-
     Raises
     ------
     KeyMaterialError
@@ -37,13 +32,7 @@ class MasterSecret(SecretMaterial):
 
     @classmethod
     def fresh(cls, randomness: KeyRandomness | None = None) -> MasterSecret:
-        """Return a new secret.
-
-        Parameters
-        ----------
-        randomness
-            Source of the secret; a new one unless given.
-        """
+        """Return a new secret; from fresh randomness unless some is given."""
         return cls(key_randomness(randomness).bytes(MASTER_SECRET_BYTES))
 
     def derive(self, label: str, *parts: bytes) -> bytes:

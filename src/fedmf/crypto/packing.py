@@ -33,24 +33,14 @@ HEADROOM_BITS = 32
 def slots_for(key_bits: int, slot_bits: int) -> int:
     """Return how many slots a Paillier plaintext holds.
 
+    These are 31, 63 and 95 slots of 32 bits at 1024, 2048 and 3072 bits.
+
     At least `HEADROOM_BITS` bits stay free. A ciphertext that was damaged, or is opened with
     another key, decrypts to a plaintext that is spread over all n residues, and `SlotPacking`
     accepts ``2**(slot_bits * slots)`` of them. With ``h = key_bits - slot_bits * slots`` free bits
     and ``n >= 2**(key_bits - 1)`` it slips through with a probability of at most ``2**(1 - h)``,
     below 2^-30; the keys generated here have ``n >= 9/16 * 2**key_bits``, which gives
     ``16/9 * 2**-h``. Packing fewer values than slots lowers it further.
-
-    Parameters
-    ----------
-    key_bits
-        Size of the Paillier key in bits.
-    slot_bits
-        Size of one slot in bits, sign included.
-
-    Returns
-    -------
-    int
-        Number of slots, such as 31, 63 and 95 slots of 32 bits at 1024, 2048 and 3072 bits.
 
     Raises
     ------
@@ -102,11 +92,6 @@ class SlotPacking:
         values
             int64, shape (count,) with ``count <= slots``.
 
-        Returns
-        -------
-        gmpy2.mpz
-            The sum of ``values[i] * 2**(slot_bits * i)``.
-
         Raises
         ------
         FixedPointRangeError
@@ -134,19 +119,12 @@ class SlotPacking:
         return shifted - self._offset_of(len(values))
 
     def unpack(self, packed: mpz, count: int) -> NDArray[np.int64]:
-        """Return the values of a packed integer.
+        """Return the values of a packed integer, int64, shape (count,).
 
         Parameters
         ----------
         packed
             What `pack` returned, or a sum or difference of such integers whose values all fit.
-        count
-            Number of values, at most `slots`.
-
-        Returns
-        -------
-        numpy.ndarray
-            int64, shape (count,).
 
         Raises
         ------
@@ -202,14 +180,7 @@ class TaggedPacking:
         return self.tag_bits + self.values.slot_bits * count
 
     def pack(self, values: NDArray[np.int64], tag: int) -> mpz:
-        """Pack the values and their tag into one signed integer.
-
-        Parameters
-        ----------
-        values
-            int64, shape (count,), at most as many as there are slots.
-        tag
-            What `tag_bits` bits hold.
+        """Pack values, int64 of shape (count,), and their tag into one signed integer.
 
         Raises
         ------

@@ -23,7 +23,7 @@ from gmpy2 import mpz
 
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.packing import HEADROOM_BITS
-from fedmf.crypto.paillier_numbers import SECURITY_BITS, PrivateNumbers
+from fedmf.crypto.paillier_numbers import PrivateNumbers
 from fedmf.crypto.paillier_public_key import PublicKey
 from fedmf.crypto.prime_square import PrimeSquare
 from fedmf.crypto.randomness import KeyRandomness, key_randomness
@@ -42,15 +42,14 @@ class PrivateKey(SecretMaterial):
 
     Anyone of them who talks to the server opens everybody's contributions.
 
+    Exponents r have half the size of the key. That nobody can tell such powers of h from all powers
+    of h follows from the hardness of factoring (O. Goldreich and V. Rosen, Journal of Cryptology
+    16, 2003).
+
     Parameters
     ----------
     numbers
         The checked numbers of the key.
-    short_exponent
-        Draw exponents r of twice the security level instead of half the key size. Encryption then
-        takes a fraction of the time, under one more assumption: that nobody can tell such powers of
-        h from all powers of h. For the long exponent that follows from the hardness of factoring
-        (O. Goldreich and V. Rosen, Journal of Cryptology 16, 2003).
     randomness
         Source of the exponents; a new one unless given.
 
@@ -77,15 +76,12 @@ class PrivateKey(SecretMaterial):
         self,
         numbers: PrivateNumbers,
         *,
-        short_exponent: bool = False,
         randomness: KeyRandomness | None = None,
     ) -> None:
         self._randomness = key_randomness(randomness)
         self.numbers = numbers
         self.public = PublicKey(numbers.n)
-        security_bits = SECURITY_BITS[numbers.key_bits]
-        exponent_bits = 2 * security_bits if short_exponent else numbers.key_bits // 2
-        self._exponent_bytes = exponent_bits // 8
+        self._exponent_bytes = numbers.key_bits // 16
         p, q, h = numbers.p, numbers.q, numbers.h
         self._modulo_p = PrimeSquare(p, q, h, self._exponent_bytes)
         self._modulo_q = PrimeSquare(q, p, h, self._exponent_bytes)
@@ -99,7 +95,6 @@ class PrivateKey(SecretMaterial):
         randomness: KeyRandomness | None = None,
         *,
         allow_weak: bool = False,
-        short_exponent: bool = False,
     ) -> PrivateKey:
         """Make a new key; half a second or so for 3072 bits.
 
@@ -107,12 +102,8 @@ class PrivateKey(SecretMaterial):
         ----------
         key_bits
             3072, 2048 or, with `allow_weak`, 1024.
-        randomness
-            Source of the key and of all exponents; a new one unless given.
         allow_weak
             Accept 1024 bits, with a `WeakKeyWarning`.
-        short_exponent
-            As for the class.
 
         Raises
         ------
@@ -121,7 +112,7 @@ class PrivateKey(SecretMaterial):
         """
         source = key_randomness(randomness)
         numbers = PrivateNumbers.generate(key_bits, source, allow_weak=allow_weak)
-        return cls(numbers, short_exponent=short_exponent, randomness=source)
+        return cls(numbers, randomness=source)
 
     def master_secret(self) -> MasterSecret:
         """Return the secret that all who hold this key share beside it, such as for tags.

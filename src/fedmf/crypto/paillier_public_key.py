@@ -68,11 +68,6 @@ class PublicKey:
     def trivial(self, plaintext: mpz) -> mpz:
         """Return a ciphertext of a **public** value: anybody can read it.
 
-        Parameters
-        ----------
-        plaintext
-            Signed integer, at most `largest_plaintext` in size.
-
         Raises
         ------
         FixedPointRangeError

@@ -29,7 +29,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gmpy2 import mpz
 
@@ -38,9 +38,6 @@ from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_numbers import PrivateNumbers, WeakKeyWarning
 from fedmf.errors import KeyMaterialError
-
-if TYPE_CHECKING:
-    from fedmf.crypto.randomness import KeyRandomness
 
 ParticipantsKey = PrivateKey | MasterSecret
 
@@ -64,19 +61,14 @@ def participants_key_to_bytes(key: ParticipantsKey) -> bytes:
 def participants_key_from_bytes(data: bytes, what: str = "what was received") -> ParticipantsKey:
     """Return the key that `participants_key_to_bytes` wrote.
 
-    Weak keys are taken without a warning: whoever made one has been warned.
-
-    Parameters
-    ----------
-    data
-        Content of a key file.
-    what
-        Where the bytes come from, for the error message.
+    Paillier keys are checked as thoroughly as new ones. Weak keys are taken without a warning:
+    whoever made one has been warned.
 
     Raises
     ------
     KeyMaterialError
-        If the bytes are no key. No message contains any part of one.
+        If the bytes are malformed or of an unknown version, or make no acceptable key. The message
+        names `what`, and contains no part of a key.
     """
     if _MASTER.encode() in data:
         content = _content(data, _MASTER, ["secret"], what)
@@ -86,35 +78,6 @@ def participants_key_from_bytes(data: bytes, what: str = "what was received") ->
             # The exceptions of decoders quote what they stumbled over, and that is the secret.
             pass
         raise KeyMaterialError(f"{what} is no key file: its secret is not 32 bytes")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", WeakKeyWarning)
-        return private_key_from_bytes(data, what=what, allow_weak=True)
-
-
-def private_key_from_bytes(
-    data: bytes,
-    *,
-    what: str = "what was received",
-    allow_weak: bool = False,
-    short_exponent: bool = False,
-    randomness: KeyRandomness | None = None,
-) -> PrivateKey:
-    """Return a Paillier key of a key file, checked as thoroughly as a new one.
-
-    Parameters
-    ----------
-    data
-        Content of a key file.
-    what
-        Where the bytes come from, for the error message.
-    allow_weak, short_exponent, randomness
-        As for `PrivateKey.generate`.
-
-    Raises
-    ------
-    KeyMaterialError
-        If the bytes are malformed or of an unknown version, or the numbers make no acceptable key.
-    """
     content = _content(data, _PAILLIER, _NUMBERS, what)
     malformed = [name for name in _NUMBERS if not _is_hexadecimal(content[name])]
     if malformed:
@@ -123,11 +86,9 @@ def private_key_from_bytes(
             + ", ".join(malformed)
         )
     p, q, h = (mpz(content[name], 16) for name in _NUMBERS)
-    return PrivateKey(
-        PrivateNumbers(p, q, h, allow_weak),
-        short_exponent=short_exponent,
-        randomness=randomness,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", WeakKeyWarning)
+        return PrivateKey(PrivateNumbers(p, q, h, allow_weak=True))
 
 
 def save_participants_key(path: Path | str, key: ParticipantsKey) -> None:

@@ -68,15 +68,7 @@ class KeyRandomness(SecretMaterial):
         self._calls = itertools.count()
 
     def bytes(self, length: int, message: builtins.bytes = b"") -> builtins.bytes:
-        """Return uniform random bytes.
-
-        Parameters
-        ----------
-        length
-            Number of bytes.
-        message
-            What the randomness is going to protect.
-        """
+        """Return uniform random bytes; `message` is what they are going to protect."""
         source = hashlib.shake_256(_LABEL)
         source.update(self._device_key)
         source.update(os.urandom(_FRESH_BYTES))

@@ -101,8 +101,6 @@ class ReplicatedSharing:
 
         Parameters
         ----------
-        randomness
-            Where they come from.
         message
             What they are going to protect, or a hash of it: should the operating system repeat its
             randomness, different messages get different keys still.

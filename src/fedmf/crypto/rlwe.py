@@ -56,14 +56,10 @@ def encrypt(
     values
         int64, any shape, read in C order, from ``-2**(w-1)`` up to ``2**(w-1) - 1``. Zeros fill up
         the last block.
-    public
-        The public polynomials of the session.
     key
         The key of this upload and of no other.
     noise_seed
         32 secret bytes, fresh for this upload and independent of the key. Needed by nobody again.
-    size
-        The size of the words.
     first_block
         Number of the block that the values start with.
 
@@ -113,14 +109,8 @@ def open_sum(
     words
         The sum of the uploads' words, shape (blocks, 2048); where `blocks` is given, those blocks
         of it alone.
-    public
-        The public polynomials of the session.
     key
         The sum of the keys of exactly these uploads.
-    size
-        The size of the words.
-    uploads
-        How many uploads were added.
     blocks
         Numbers of the blocks that `words` holds, shape (blocks,), in any order; without it they
         count from 0.

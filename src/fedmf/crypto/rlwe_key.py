@@ -82,22 +82,7 @@ class RlweKey(SecretMaterial):
         TypeError
             If the seed is not bytes.
         """
-        return cls.sum_of_seeds([seed])
-
-    @classmethod
-    def sum_of_seeds(cls, seeds: Iterable[bytes]) -> RlweKey:
-        """Return the sum of the keys that these seeds stand for; without seeds, the zero key.
-
-        The same as adding up `from_seed` of each, in one go.
-
-        Raises
-        ------
-        KeyMaterialError
-            If a seed is not 32 bytes.
-        TypeError
-            If a seed is not bytes.
-        """
-        return PaddedKey.sum_of_seeds(seeds, 0).key
+        return PaddedKey.sum_of_seeds([seed], 0).key
 
     def __add__(self, other: RlweKey) -> RlweKey:
         if not isinstance(other, RlweKey):
@@ -109,11 +94,6 @@ class RlweKey(SecretMaterial):
         """The secret itself, int64, shape (2048,), read-only."""
         return self._coefficients
 
-    @property
-    def norm(self) -> float:
-        """Euclidean length; about 181 for one key, and ``181 * sqrt(n)`` for a sum of n."""
-        return float(np.linalg.norm(self._coefficients))
-
     def factor(self) -> SmallFactor:
         """Return the key, ready to be multiplied; long sums in several parts."""
         return SmallFactor(self._coefficients)
@@ -124,8 +104,6 @@ class PaddedKey(SecretMaterial):
 
     Parameters
     ----------
-    key
-        The key.
     pads
         uint64, shape (pads,). Kept as it is, not copied.
     """

@@ -57,35 +57,17 @@ _ROUNDINGS = 1.5
 
 
 def centred_binomial(stream: Keystream, count: int) -> NDArray[np.int8]:
-    """Return the next `count` numbers of a stream.
+    """Return the next `count` numbers of a stream, int8, shape (count,), from -32 to 32.
 
-    Parameters
-    ----------
-    stream
-        A keystream under a secret key. Numbers are its little-endian words of 64 bits, in order.
-    count
-        How many.
-
-    Returns
-    -------
-    numpy.ndarray
-        int8, shape (count,), from -32 to 32.
+    They are its little-endian words of 64 bits, in order; the stream's key is secret.
     """
     return centred_binomial_of(stream.take(count * BYTES_PER_NUMBER))
 
 
 def centred_binomial_of(bits: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Return the numbers that some bytes stand for, one for every eight of the last axis.
+    """Return the numbers that uniform and secret bytes stand for, one for every eight of them.
 
-    Parameters
-    ----------
-    bits
-        Uniform and secret bytes, uint8, shape (..., 8 * count).
-
-    Returns
-    -------
-    numpy.ndarray
-        int8, shape (..., count), from -32 to 32.
+    uint8 of shape (..., 8 * count) become int8 of shape (..., count), from -32 to 32.
     """
     ones: NDArray[np.uint8] = np.bitwise_count(bits.view("<u8"))
     numbers = ones.view(np.int8)
@@ -141,18 +123,8 @@ class RlweWordSize:
         return _most_uploads(self.word_bits, self.kept_bits)
 
     def residual_bound(self, uploads: int) -> float:
-        """Return the largest residual of a sum that still opens, in units of the word.
-
-        Parameters
-        ----------
-        uploads
-            How many uploads were added.
-        """
+        """Return the largest residual of a sum that still opens, in units of the word."""
         return _STANDARD_DEVIATIONS * math.sqrt(uploads * _variance(self.kept_bits)) + _ROUNDINGS
-
-    def residual_variance(self, uploads: int) -> float:
-        """Return the variance of the noise of a sum, in squared units of the word."""
-        return uploads * _variance(self.kept_bits)
 
     def residual_mean(self, uploads: int) -> float:
         """Return the mean of the residuals of a sum, in units of the word.
@@ -164,57 +136,29 @@ class RlweWordSize:
         return math.ldexp(uploads - 1, self.kept_bits - MODULUS_BITS - 1)
 
 
-def plan_rlwe_words(
-    *, uploads: int, kept_bits: int = 40, word_bits: int | None = None, what: str = "RLWE words"
-) -> RlweWordSize:
-    """Return a word size under which the sum of so many uploads opens.
+def plan_rlwe_words(*, uploads: int, kept_bits: int) -> RlweWordSize:
+    """Return the largest words of B = `kept_bits` under which the sum of so many uploads opens.
 
-    The chance that any of 2^30 values of an honest sum does not open is below 2^-40.
-
-    Parameters
-    ----------
-    uploads
-        Largest number of uploads in one sum. A table that is never opened in between collects the
-        uploads of the whole session: participants times rounds.
-    kept_bits
-        B, size of a protected word in bits: 32 or 40.
-    word_bits
-        w, size of a message in bits. Without it the largest that works, at most 32.
-    what
-        Name of the table, for the error message.
+    The chance that any of 2^30 values of an honest sum does not open is below 2^-40. A table that
+    is never opened in between collects the uploads of the whole session: participants times rounds.
 
     Raises
     ------
     SettingsError
-        If a figure makes no sense by itself.
+        If there are no uploads, or such words are not on offer.
     WordSizeError
-        If there is no such word size; the message says which figure to change, and to what.
+        If there are more uploads than any sum may have.
     """
     if uploads < 1:
-        raise SettingsError(f"{what}: uploads is {uploads}; choose at least 1")
+        raise SettingsError(f"RLWE words: uploads is {uploads}; choose at least 1")
     if uploads > MOST_KEYS:
         raise WordSizeError(
-            f"{what}: {uploads:,} uploads are more than any sum may have; lower uploads to at most "
-            f"{MOST_KEYS:,}"
+            f"RLWE words: {uploads:,} uploads are more than any sum may have; lower uploads to at "
+            f"most {MOST_KEYS:,}"
         )
-    if kept_bits not in KEPT_BITS:
-        raise SettingsError(f"{what}: kept_bits is {kept_bits}; choose 32 or 40")
     # Under the cap on uploads the smallest words always work, so this finds one.
-    largest = next(
-        bits for bits in range(MOST_WORD_BITS, 0, -1) if _most_uploads(bits, kept_bits) >= uploads
-    )
-    if word_bits is None or word_bits <= largest or word_bits > MOST_WORD_BITS:
-        return RlweWordSize(largest if word_bits is None else word_bits, kept_bits)
-    ways = [f"lower word_bits to at most {largest}"]
-    most = _most_uploads(word_bits, kept_bits)
-    if most:
-        ways.append(f"lower uploads to at most {most:,}")
-    if _most_uploads(word_bits, max(KEPT_BITS)) >= uploads:
-        ways.append(f"raise kept_bits to {max(KEPT_BITS)}")
-    raise WordSizeError(
-        f"{what}: {word_bits} word bits in {kept_bits} kept bits leave no room for the noise of "
-        f"{uploads:,} uploads; {', or '.join(ways)}"
-    )
+    fit = [bits for bits in range(MOST_WORD_BITS + 1) if _most_uploads(bits, kept_bits) >= uploads]
+    return RlweWordSize(max(fit, default=0), kept_bits)
 
 
 def _variance(kept_bits: int) -> float:

@@ -60,22 +60,12 @@ class PublicPolynomials:
         self._most_groups = max(0, memory_limit) // _GROUP_BYTES
         self._groups: OrderedDict[int, NDArray[np.complex128]] = OrderedDict()
 
-    @property
-    def memory(self) -> int:
-        """Bytes of transforms kept at the moment."""
-        return len(self._groups) * _GROUP_BYTES
-
     def limbs(self, first_block: int, blocks: int) -> NDArray[np.int32]:
         """Return the coefficients of some of the polynomials, in two limbs each.
 
         Block j starts at byte 12288 j of the keystream. Every coefficient takes six bytes, first
         the low limb, then the high one, each a little-endian number of three bytes minus 2^23. As
         a number modulo 2^48 the coefficient is that of its six bytes plus 2^47 - 2^23.
-
-        Parameters
-        ----------
-        first_block, blocks
-            Number of the first polynomial, and how many.
 
         Returns
         -------

@@ -25,7 +25,6 @@ half; what is longer is split into parts that are not.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,17 +61,6 @@ _UNTWIST = np.conj(_TWIST)
 _ROUNDING = 1.5 * 2.0**52
 
 
-def product_error_bound(norm: float) -> float:
-    """Return the most by which a coefficient of a product can be off before it is rounded.
-
-    Parameters
-    ----------
-    norm
-        Euclidean norm of the small factor.
-    """
-    return math.ldexp(norm * math.sqrt(2), -18)
-
-
 class SmallFactor(SecretMaterial):
     """A small polynomial, ready to be multiplied: its parts, transformed.
 
@@ -97,11 +85,6 @@ class SmallFactor(SecretMaterial):
             rest = (rest - part) >> _PART_BITS
             shift += _PART_BITS
         self._parts.append((shift, _transform(rest)))
-
-    @property
-    def parts(self) -> int:
-        """Number of parts; one, unless the norm exceeds `LONGEST_FACTOR`."""
-        return len(self._parts)
 
     def times(
         self, spectra: NDArray[np.complex128], out: NDArray[np.int64], *, plus: int = 0

@@ -43,16 +43,7 @@ def zero_words(blocks: int, size: RlweWordSize) -> Words:
 
 
 def add_words(total: Words, words: Words, size: RlweWordSize) -> None:
-    """Add an upload to a sum, in place.
-
-    Parameters
-    ----------
-    total
-        The sum so far, shape (blocks, 2048); the first upload itself, or `zero_words`.
-    words
-        The upload, in the same shape and type.
-    size
-        The size of both.
+    """Add an upload to a sum, in place; both have the shape (blocks, 2048).
 
     Raises
     ------
@@ -104,12 +95,7 @@ def check_words(words: Words, size: RlweWordSize) -> None:
 def pack_words(words: Words, size: RlweWordSize, behind: bytes = b"") -> bytes:
     """Return the words as they travel: 4 or 5 bytes each, little endian, in order.
 
-    Parameters
-    ----------
-    words, size
-        The words and their size.
-    behind
-        What stands behind them, so that they are not copied once more for it.
+    What is `behind` them is joined on here, which saves a copy.
 
     Raises
     ------
@@ -132,12 +118,6 @@ def unpack_words(
 
     Parameters
     ----------
-    data
-        Bytes from the wire.
-    blocks
-        How many blocks they must be.
-    size
-        The size of the words.
     to_read
         The words will only be read, so that words of 32 bits need no copy.
 

@@ -56,16 +56,9 @@ class ShareSum(SecretMaterial):
 
     @classmethod
     def from_seeds(cls, uploads: Iterable[Sequence[bytes]], held: int, pads: int) -> ShareSum:
-        """Return the sum over some uploads.
+        """Return the sum over some uploads, of so many seeds each, with so many pads for each seed.
 
-        Parameters
-        ----------
-        uploads
-            The member's seeds of every upload, in the order of `ReplicatedSharing.held_by`.
-        held
-            How many seeds that is for each upload.
-        pads
-            How many pads each seed stands for.
+        Seeds stand in the order of `ReplicatedSharing.held_by`.
 
         Raises
         ------
@@ -96,15 +89,6 @@ class ShareSum(SecretMaterial):
     @classmethod
     def from_bytes(cls, data: bytes, held: int, pads: int) -> ShareSum:
         """Return what `to_bytes` turned into bytes.
-
-        Parameters
-        ----------
-        data
-            Bytes from the wire.
-        held
-            Number of subsets that the member who sent them holds.
-        pads
-            Number of pads of each subset.
 
         Raises
         ------

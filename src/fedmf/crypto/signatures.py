@@ -23,12 +23,7 @@ _LOW_ORDER_Y = frozenset({0, 1, _PRIME - 1, _Y_OF_ORDER_8, _PRIME - _Y_OF_ORDER_
 
 
 class SigningKey(SecretMaterial):
-    """A key that signs.
-
-    Parameters
-    ----------
-    secret
-        32 bytes.
+    """A key that signs: 32 secret bytes.
 
     Raises
     ------
@@ -49,13 +44,7 @@ class SigningKey(SecretMaterial):
 
     @classmethod
     def fresh(cls, randomness: KeyRandomness | None = None) -> SigningKey:
-        """Return a new key.
-
-        Parameters
-        ----------
-        randomness
-            Source of the secret; a new one unless given.
-        """
+        """Return a new key; from fresh randomness unless some is given."""
         return cls(key_randomness(randomness).bytes(SIGNING_KEY_BYTES))
 
     def sign(self, label: str, *parts: bytes | memoryview) -> bytes:
@@ -74,15 +63,6 @@ def check_signature(
     public: bytes, signature: bytes, label: str, *parts: bytes | memoryview
 ) -> None:
     """Return if this key signed this label with these parts.
-
-    Parameters
-    ----------
-    public
-        The public key, 32 bytes.
-    signature
-        What `SigningKey.sign` returned.
-    label, parts
-        What was signed.
 
     Raises
     ------

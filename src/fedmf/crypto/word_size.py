@@ -21,7 +21,7 @@ def plan_word_bits(
     what: str,
     most_bits: int = 62,
 ) -> int:
-    """Return the smallest word that holds every possible sum.
+    """Return the smallest word, in bits with the sign, that holds every possible sum.
 
     The sum starts at up to `start_limit`, and each contribution adds up to `limit`; both are
     rounded up to whole steps of ``2**-fraction_bits``. A word of w bits holds the integers from
@@ -38,15 +38,8 @@ def plan_word_bits(
         Number of bits after the binary point.
     start_limit
         Largest absolute value that the sum starts from.
-    what
-        Name of the table, for the error message.
     most_bits
         Largest word that the protection offers, 2 to 62.
-
-    Returns
-    -------
-    int
-        Word size in bits, sign included.
 
     Raises
     ------

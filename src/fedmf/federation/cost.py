@@ -68,14 +68,7 @@ def forecast(
 ) -> Forecast:
     """Predict what carrying out a plan costs on this machine.
 
-    Parameters
-    ----------
-    key
-        The participants' key; None where the protection has none.
-    training, heldout
-        The ratings, and those kept back to measure with.
-    workers
-        Processes of the local engine.
+    The key is None where the protection has none; `heldout` are the ratings to measure with.
     """
     session = plan.session
     protection = participants_half(session, key, plan.start_table(), ())

@@ -217,15 +217,10 @@ def read_enrolment(folder: Path) -> Enrolment:
 def keep_signed_version(folder: Path, directory: KeyDirectory) -> None:
     """Make durable, before a member's signature leaves, which version of the roster it signs.
 
+    `folder` is the member's enrolment, and the last version of the directory is to be signed.
+
     With two rosters of one version, each signed, those who hand them out could show either one to
     anybody.
-
-    Parameters
-    ----------
-    folder
-        The member's enrolment.
-    directory
-        The key directory whose last version is to be signed.
 
     Raises
     ------

@@ -81,11 +81,6 @@ class TableCodec:
     def encode_contribution(self, contribution: Contribution, users: int) -> Change:
         """Return the integers of a contribution; groups that it lacks get nothing.
 
-        Parameters
-        ----------
-        users
-            Number of users whose contributions it sums.
-
         Raises
         ------
         FixedPointRangeError

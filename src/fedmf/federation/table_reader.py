@@ -28,13 +28,7 @@ class Reading:
 
 
 class TableReader:
-    """Reads the tables of one training in turn, since a model may depend on the one before.
-
-    Parameters
-    ----------
-    plan
-        The public plan.
-    """
+    """Reads the tables of one training in turn, since a model may depend on the one before."""
 
     def __init__(self, plan: TrainingPlan) -> None:
         self._plan = plan

@@ -300,14 +300,7 @@ class Method(ABC):
     ) -> FloatArray | None:
         """Return the variances of a user's ratings around their predictions, shape (n,).
 
-        Parameters
-        ----------
-        user_factors
-            The user's vector, shape (k,).
-        rated
-            Codes of the items it has rated.
-        items
-            Codes of the items whose ratings are predicted.
+        Takes the user's vector, shape (k,), and codes of items: those it rated, those to predict.
 
         Returns
         -------

@@ -23,10 +23,6 @@ def configure_method(name: str, *, users: int, scale: RatingScale, **settings: A
 
     Parameters
     ----------
-    users
-        All users of the federation.
-    scale
-        The public rating scale.
     settings
         Other facts of the federation, and parameters of the method's class. None stands for the
         default, which may depend on the federation (`Method.defaults`).

@@ -52,13 +52,7 @@ def any_held_out(count: int, holdout: float, seed: int) -> npt.NDArray[np.bool_]
 def last_held_out(
     rows: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], holdout: float
 ) -> npt.NDArray[np.bool_]:
-    """Return which rows to hold out: the last in time of every user.
-
-    Parameters
-    ----------
-    rows, starts
-        Row numbers grouped by user, in time order, and where each group starts.
-    """
+    """Return which rows to hold out: the last of every user; rows are in its time order."""
     counts = np.diff(starts)
     first_held_out = starts[1:] - _test_sizes(counts, holdout)
     held_out = np.zeros(len(rows), dtype=np.bool_)

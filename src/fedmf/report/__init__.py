@@ -22,11 +22,6 @@ def write_report(directory: Path, out: Path | None = None) -> Path:
     out
         The file; None: ``report.html`` in the run directory. What was there is replaced.
 
-    Returns
-    -------
-    Path
-        The file that was written.
-
     Raises
     ------
     RunDirectoryError

@@ -45,8 +45,6 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
 
     Parameters
     ----------
-    title
-        What the vertical axis shows.
     curves
         Drawn in this order, so that the last one lies on top; one at least has a point.
     levels
@@ -124,18 +122,9 @@ def bar_chart(
     text: Callable[[float], str],
     legend: Mapping[str, str],
 ) -> Markup:
-    """Return a chart with a title; all bars of it have one scale, from zero.
+    """Return a chart with a title; all bars of it have one scale, from zero; NaN leaves a bar out.
 
-    Parameters
-    ----------
-    title
-        What the bars show.
-    groups
-        What is compared, each with its bars; NaN leaves a bar out.
-    text
-        Writes a value.
-    legend
-        Label of each class of bars.
+    The legend has the label of each class of bars.
     """
     longest = max(
         (bar.value for _, bars in groups for bar in bars if not math.isnan(bar.value)), default=0.0
@@ -199,19 +188,7 @@ def _figure(
     spoken: str,
     legend: Iterable[tuple[str, str]],
 ) -> Markup:
-    """Return a figure.
-
-    Parameters
-    ----------
-    title
-        What it shows.
-    parts, height
-        The SVG.
-    spoken
-        What a screen reader says of the picture.
-    legend
-        Labels, each with the class of its line in the style sheet; they wrap as text does.
-    """
+    """Return a figure; `spoken` is what a screen reader says of the picture."""
     size = f"0 0 {WIDTH} {height:.0f}"
     picture = element("svg", *parts, viewBox=size, role="img", aria_label=spoken)
     named = (

@@ -21,15 +21,8 @@ class Markup(str):
 def element(tag: str, *children: str, **attributes: str | float) -> Markup:
     """Return an element of HTML or SVG.
 
-    Parameters
-    ----------
-    tag
-        Its name.
-    children
-        Its content: `Markup` as it is, other text escaped.
-    attributes
-        Its attributes, escaped. Underscores stand for hyphens, and one at the end, as in
-        ``class_``, for nothing.
+    `Markup` among its children stays as it is, other text and attributes are escaped. In names of
+    attributes underscores stand for hyphens, and one at the end, as in ``class_``, for nothing.
     """
     named = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
@@ -55,18 +48,7 @@ def table(
 ) -> Markup:
     """Return a table in a box that scrolls by itself.
 
-    Parameters
-    ----------
-    caption
-        What the table shows.
-    headings
-        One for each column.
-    rows
-        A cell for each column; the first is the row's heading.
-    numbers
-        Columns of figures, which are aligned to the right.
-    style
-        Class of the table.
+    The first cell of a row is its heading; `numbers` are the columns that are aligned to the right.
     """
 
     def kind(column: int) -> dict[str, str]:

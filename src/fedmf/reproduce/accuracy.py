@@ -49,19 +49,7 @@ def train_curves(
     iterations: int = ITERATIONS,
     told: Callable[[str], None] = lambda _: None,
 ) -> Iterator[LossCurve]:
-    """Train under each scheme and upload mode, and on pooled ratings at last.
-
-    Parameters
-    ----------
-    runs
-        Schemes, and how they upload.
-    training, heldout
-        The setting's ratings.
-    iterations
-        How many.
-    told
-        Is told what goes on.
-    """
+    """Train under each scheme and upload mode, and on pooled ratings at last."""
     for scheme, upload in runs:
         plan = authors_plan(scheme, upload, iterations, training)
         told(f"{iterations} iterations, {scheme.name}, {upload}")

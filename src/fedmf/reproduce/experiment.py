@@ -106,19 +106,7 @@ class Reproduction:
 
 
 class Experiment:
-    """Runs the evaluation.
-
-    Parameters
-    ----------
-    source
-        The ratings.
-    extent
-        How much.
-    told
-        Is told what goes on.
-    schemes
-        What to measure; all with fresh keys unless given.
-    """
+    """Runs the evaluation; of all schemes with fresh keys, unless others are given."""
 
     def __init__(
         self,

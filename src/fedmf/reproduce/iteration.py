@@ -43,12 +43,6 @@ def measure_iteration(
 
     Parameters
     ----------
-    scheme
-        What protects it.
-    ratings
-        Items and users of the setting.
-    upload
-        ``"full"`` or ``"part"``.
     slice_items
         Rows of the table to measure on, with a few users; None: all rows and all users.
     """

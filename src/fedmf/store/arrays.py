@@ -14,13 +14,7 @@ from fedmf.store.atomic import put_file
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, private: bool) -> None:
-    """Write arrays into a folder that `new_folder` is filling.
-
-    Parameters
-    ----------
-    private
-        True: nobody but the owner may read the file (mode 0600).
-    """
+    """Write arrays into a folder that `new_folder` is filling; a private file has mode 0600."""
     content = io.BytesIO()
     np.savez(content, **arrays)  # type: ignore[arg-type]
     put_file(path, content.getvalue(), private=private)

@@ -11,17 +11,7 @@ from pathlib import Path
 
 
 def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Write a file, replacing what was there.
-
-    Parameters
-    ----------
-    path
-        Where; the folder exists.
-    data
-        All of the content.
-    private
-        True: nobody but the owner may read the file, from its first byte on (mode 0600).
-    """
+    """Write a file, replacing what was there; a private one is its owner's alone from the start."""
     # mkstemp creates with mode 0600; other files get what the user's umask allows.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -41,10 +31,7 @@ def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
 def put_file(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a new file into a folder that `new_folder` is filling, which makes all of it durable.
 
-    Parameters
-    ----------
-    private
-        True: nobody but the owner may read the file, from its first byte on (mode 0600).
+    A private file is readable by its owner alone, from its first byte on (mode 0600).
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
     with os.fdopen(descriptor, "wb") as file:

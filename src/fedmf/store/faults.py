@@ -13,12 +13,7 @@ from fedmf.errors import FedmfError, RunDirectoryError
 def reading(what: Path | str, error: type[FedmfError] = RunDirectoryError) -> Iterator[None]:
     """Raise `error` for whatever goes wrong while a file is read and understood.
 
-    Parameters
-    ----------
-    what
-        The file, as the error names it.
-    error
-        What to raise; where the block raises it by itself, its sentence stays.
+    The error names the file as `what`; where the block raises it by itself, its sentence stays.
     """
     try:
         yield

@@ -18,12 +18,7 @@ except ImportError:  # pragma: no cover - not on Windows, where nobody is kept f
 def locked(path: Path, taken: str) -> Iterator[None]:
     """Keep others from a folder as long as the block lasts; the process's end lets go of it, too.
 
-    Parameters
-    ----------
-    path
-        The lock's file; made if it is missing.
-    taken
-        What to say where somebody else holds it.
+    The file is made if it is missing; `taken` is what to say where somebody else holds it.
 
     Raises
     ------

@@ -68,7 +68,7 @@ def summed(
         sent = encrypt(
             messages,
             public=public,
-            key=RlweKey.sum_of_seeds(seeds[-1]),
+            key=PaddedKey.sum_of_seeds(seeds[-1], 0).key,
             noise_seed=randomness.bytes(32),
             size=layout.size,
         )
@@ -112,7 +112,7 @@ def test_residuals_of_a_sum_that_a_committee_opens_follow_the_formula(kept_bits:
     assert opened.liars == ()
     np.testing.assert_array_equal(opened.changes, expected[: len(opened.changes)])
 
-    key = RlweKey.sum_of_seeds(seed for upload in seeds for seed in upload)
+    key = PaddedKey.sum_of_seeds((seed for upload in seeds for seed in upload), 0).key
     left = residuals(layout, words, key, expected, kept_bits).astype(np.float64)
     variance = UPLOADS * (1 / 12 + 16 * 4.0 ** (kept_bits - MODULUS_BITS)) + 1 / 12
     # Five deviations of a variance, and of a mean, over so many values.
@@ -149,7 +149,7 @@ def test_sums_of_keys_of_a_committee_of_4_have_the_variance_of_6_for_each_upload
     variance = UPLOADS * SHARING.seeds * 16
     assert found.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / DEGREE))
     assert found.mean() == pytest.approx(0, abs=5 * math.sqrt(variance / DEGREE))
-    one = RlweKey.sum_of_seeds(seeds[0]).coefficients.astype(np.float64)
+    one = PaddedKey.sum_of_seeds(seeds[0], 0).key.coefficients.astype(np.float64)
     assert one.var() == pytest.approx(6 * 16, rel=5 * math.sqrt(2 / DEGREE))
 
 

@@ -66,8 +66,6 @@ class DishonestAttack:
         ratings
             Steps of the scale from 1, 0 where there is no rating: the arena's participants own
             them, the server only sees what the arena sends it. Shape (participants, items).
-        checked
-            Whether the honest roles make the check.
         """
         found = Haul()
         for victim in victims:
