@@ -25,7 +25,7 @@ from fedmf.benchmarking.shown import rows_table
 from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.rlwe import encrypt, open_sum
-from fedmf.crypto.rlwe_key import RlweKey
+from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
 from fedmf.crypto.rlwe_noise import plan_rlwe_words
 from fedmf.crypto.rlwe_public import GROUP_BLOCKS, PublicPolynomials
 from fedmf.crypto.rlwe_ring import DEGREE, limb_spectra
@@ -95,7 +95,7 @@ def lattice(kept_bits: int) -> Primitives:
             "open": partial(open_sum, words, public=public, key=key, size=size, uploads=1),
             "pack": partial(pack_words, words, size),
             "unpack": partial(unpack_words, data, blocks, size),
-            "keys, a block each": partial(RlweKey.sum_of_seeds, [bytes(32)] * SUMMED_KEYS),
+            "keys, a block each": partial(PaddedKey.sum_of_seeds, [bytes(32)] * SUMMED_KEYS, 0),
         },
     )
 
