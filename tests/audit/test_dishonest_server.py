@@ -41,7 +41,7 @@ def test_with_its_check_somebody_refuses(attack: DishonestAttack) -> None:
         ("a replayed table", "a server that replays a table isolates"),
         ("a round repeated without the victim", "another outcome of round 1 was signed"),
         ("a second set of uploads", "was answered for another set"),
-        ("a lone joiner", "1 uploads of kind first"),
+        ("a lone joiner", "1 uploads of kind join"),
         ("a lone leaver", "1 uploads of kind leave"),
     ],
 )

@@ -43,6 +43,7 @@ class SlicedContract:
 
     protection: ClassVar[str]
     on_top: ClassVar[int] = 0
+    on_top_of_a_part: ClassVar[int] = 0
     """Bytes of an upload's payload besides those of its values."""
 
     @pytest.fixture
@@ -108,11 +109,12 @@ class SlicedContract:
         sizes = []
         nothing = no_change(SHAPE)
         for number in (1, 2):
-            part = session.schedule.load(number).part
-            rows = part.rows_by_group()
+            load = session.schedule.load(number)
+            rows = load.part.rows_by_group()
             changes = [sliced_change(rng, session, number), nothing]
             payloads = [exchange.send(change) for change in changes]
             due = exchange.participant.payload_bytes(rows) + self.on_top
+            due += self.on_top_of_a_part * len(load.numbers)
             assert {len(one) for one in payloads} == {due}
             sizes.append(len(payloads[0]))
             exchange.close_round()

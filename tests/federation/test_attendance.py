@@ -110,6 +110,22 @@ def test_too_few_leavers_wait_under_a_committee() -> None:
     assert contributions[3] is not None
 
 
+def test_who_was_away_for_too_long_is_frozen_and_counted(keyed: Keyed) -> None:
+    """Its contribution stays in the sum, and comes back to life together with enough others."""
+    _, training, heldout = DATA.load()
+    plan = make(keyed, training, "bayes", rounds=8)
+    away = {one: range(2, 5) for one in (3, 4)}
+    result, contributions = played(plan, keyed, (training, heldout), Attendance(away=away))
+    waits = keyed.protection == "committee"
+    count = len(plan.members)
+    included = [record.included for record in result.rounds]
+    assert included == [count, *[count - 2] * 3, *[count - 2 if waits else count] * 4]
+    frozen = [record.frozen for record in result.rounds]
+    assert frozen == [0, 0, 0, *[2 if waits else 0] * 5]
+    for found, wanted in zip(result.table, summed(plan, contributions), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_a_resumed_training_knows_who_has_left(tmp_path: Path) -> None:
     _, training, heldout = DATA.load()
     keyed = Keyed("committee", fresh_key("committee", 0))

@@ -35,7 +35,7 @@ from tests.protocol.stranger_rlwe import (
 
 HPKE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 VOID = bytes(64)
-FIRST, UPDATE = 1, 2
+JOIN, FIRST, RENEW, LEAVE, UPDATE = KINDS = 1, 2, 3, 4, 5
 
 
 def labelled(label: str, *parts: bytes) -> bytes:
@@ -237,9 +237,19 @@ class Party:
         return self.digest, outcome[:4], kind, outcome[4:36], outcome[36:]
 
     def closed(self, round_number: int, context: bytes, headers: Mapping[int, bytes]) -> bytes:
+        """Return a closed outcome; of each header its kind, and then its digest."""
         uploads = b"".join(u32(one) + headers[one] for one in sorted(headers))
         digest = hashed("set of uploads", self.digest, context, uploads)
         return u32(round_number) + context + digest
+
+    def set_of(self, body: Body, participants: Sequence[int]) -> dict[int, bytes]:
+        """Read a set of these participants: kind and digest of each header."""
+        entries = {}
+        for participant in participants:
+            if body.number() != participant:
+                raise RefusedError("a set of others")
+            entries[participant] = body.take(33)
+        return entries
 
     def certificate(self, body: Body) -> bytes:
         """Read and check a certificate; return its outcome."""
@@ -251,6 +261,47 @@ class Party:
         return outcome
 
 
+class Certified:
+    """What the sets that were certified say of everybody."""
+
+    def __init__(self, terms: CommitteeTerms) -> None:
+        self.terms, self.closed = terms, 0
+        self.turns = [0] * len(terms.parts)
+        # By participant and part: round, turn of the part, whether only the set-up's.
+        self.held: dict[int, dict[int, tuple[int, int, bool]]] = {}
+
+    def note(self, round_number: int, kinds: Mapping[int, int]) -> None:
+        due = self.terms.travelling(self.closed + 1)
+        self.closed += 1
+        facts = self.closed <= self.terms["setup_rounds"]
+        for part in due:
+            self.turns[part] += 1
+            for participant, kind in kinds.items():
+                held = self.held.setdefault(participant, {})
+                held[part] = round_number, self.turns[part], facts
+                if kind == LEAVE:
+                    del held[part]
+
+    def expected(self, participant: int) -> tuple[int, list[int]]:
+        """Return kind and bases of an upload of somebody whose ratings are the same."""
+        due, held = self.terms.travelling(self.closed + 1), self.held.get(participant, {})
+        setup = self.terms["setup_rounds"] > 0
+        facts = self.terms.travelling(1) if setup else due
+        bases = [held.get(part, (0, 0, False))[0] for part in due]
+        if any(part in facts and part not in held for part in due):
+            return JOIN, bases
+        if any(part not in held or held[part][2] for part in due):
+            return FIRST, bases
+        ages = [self.turns[part] + 1 - held[part][1] for part in due]
+        return (RENEW if max(ages) > self.terms["oldest_base"] else UPDATE), bases
+
+    def check(self, header: UploadHeader) -> None:
+        kind, bases = self.expected(header.participant)
+        may = {RENEW: kind != JOIN, LEAVE: any(bases)}.get(header.kind, header.kind == kind)
+        if bases != header.bases or not may:
+            raise RefusedError("not what was certified")
+
+
 @dataclass
 class UploadHeader:
     """The header of an upload."""
@@ -258,6 +309,7 @@ class UploadHeader:
     context: bytes
     participant: int
     kind: int
+    bases: list[int]
     words: bytes
     nonce: bytes
     commitments: list[bytes]
@@ -265,11 +317,16 @@ class UploadHeader:
     @classmethod
     def read(cls, participant: int, body: Body, sets: int) -> UploadHeader:
         context, kind = body.take(32), body.take(1)[0]
+        if kind not in KINDS:
+            raise RefusedError("no kind")
+        bases = [body.number() for _ in range(body.number())]
         words, nonce = body.take(32), body.take(32)
-        return cls(context, participant, kind, words, nonce, [body.take(32) for _ in range(sets)])
+        commitments = [body.take(32) for _ in range(sets)]
+        return cls(context, participant, kind, bases, words, nonce, commitments)
 
     def fields(self) -> tuple[bytes, ...]:
-        return self.context, bytes([self.kind]), self.words, self.nonce, *self.commitments
+        bases = b"".join(map(u32, self.bases))
+        return self.context, bytes([self.kind]), bases, self.words, self.nonce, *self.commitments
 
     def digest(self, charter: bytes) -> bytes:
         context, *rest = self.fields()
@@ -293,7 +350,7 @@ class CommitteeParticipant(Party):
     ) -> None:
         super().__init__(terms, charter, key)
         self.number, self.table, self._secret = number, start, secret
-        self._closed, self._summed = 0, set[int]()
+        self._certified = Certified(terms)
         self._worked_on = b""
         self._sent = b""
         self._opened = 0
@@ -349,7 +406,7 @@ class CommitteeParticipant(Party):
     def upload(self, change: Change) -> bytes:
         if self._worked_on == self._table_digest():
             raise RefusedError("a replayed table")
-        words, terms = self.words(self._closed + 1), self.terms
+        words, terms = self.words(self._certified.closed + 1), self.terms
         nonce = secrets.token_bytes(32)
         seeds = [secrets.token_bytes(32) for _ in terms.sets]
         key, pads = added([expanded(seed, self._pads) for seed in seeds])
@@ -372,9 +429,9 @@ class CommitteeParticipant(Party):
         bare = [tag + mask for tag, mask in zip(due, beta, strict=True)] + beside
         behind = [(number + pad) % 2**64 for number, pad in zip(bare, pads, strict=True)]
         written = words.write(words.rounded(exact), behind)
-        kind = UPDATE if set(words.due) <= self._summed else FIRST
+        kind, bases = self._certified.expected(self.number)
         digest = hashed("words", written)
-        header = UploadHeader(self._context, self.number, kind, digest, nonce, [])
+        header = UploadHeader(self._context, self.number, kind, bases, digest, nonce, [])
         header.commitments = [header.commitment(number, seed) for number, seed in enumerate(seeds)]
         self._sent = header.digest(self.digest)
         envelopes = [
@@ -386,7 +443,8 @@ class CommitteeParticipant(Party):
             for member, public_key in self._keys
         ]
         digests = [hashed("envelope", one) for one in envelopes]
-        payload = [self._table_digest(), *header.fields(), *digests]
+        fields = header.fields()
+        payload = [self._table_digest(), *fields[:2], u32(len(bases)), *fields[2:], *digests]
         payload += [self.sign("upload", self._sent, *digests), *map(sized, envelopes), written]
         body = u32(self.number) + nonce + b"".join(payload)
         return terms.framed(2, self._round, body)
@@ -407,18 +465,17 @@ class CommitteeParticipant(Party):
             return False
         keys = self.opening(round_number, body)
         table = body.take(32)
-        headers = {participant: body.take(32) for participant, _ in uploads}
+        headers = self.set_of(body, [participant for participant, _ in uploads])
         context = self.context(round_number, keys, table)
         if outcome != self.closed(round_number, context, headers) or context != self._context:
             raise RefusedError("not what was signed")
-        if headers.get(self.number, self._sent) != self._sent:
+        if headers.get(self.number, b" " + self._sent)[1:] != self._sent:
             raise RefusedError("not what was sent")
         self._answers = [self._answer(outcome, body) for _ in range(body.number())]
         self._uploads, self._outcome, self.previous = uploads, outcome, outcome
-        self._closed += 1
+        self._certified.note(round_number, {one: entry[0] for one, entry in headers.items()})
         if self.number in headers:
             self._worked_on = table
-            self._summed |= set(self.words(self._closed).due)
         return self.number in headers
 
     def _answer(self, outcome: bytes, body: Body) -> tuple[int, bytes]:
@@ -446,7 +503,7 @@ class CommitteeParticipant(Party):
         if form == 3:
             self.table = self._read_plain(body)
         elif form in (1, 2):
-            self._add(body.take(self.words(self._closed).bytes))
+            self._add(body.take(self.words(self._certified.closed).bytes))
         return self.table
 
     def _read_plain(self, body: Body) -> Table:
@@ -462,7 +519,7 @@ class CommitteeParticipant(Party):
         return table
 
     def _add(self, payload: bytes) -> None:
-        words, terms = self.words(self._closed), self.terms
+        words, terms = self.words(self._certified.closed), self.terms
         sums: dict[int, list[int]] = {}
         for member, share in self._answers:
             info = labelled("share of a sum", *self.statement(self._outcome))
@@ -513,6 +570,7 @@ class CommitteeMember(Party):
         super().__init__(terms, charter, key)
         self.number = number
         self._signed: dict[int, bytes] = {}
+        self._certified, self._ended = Certified(terms), 0
 
     def respond(self, message: bytes) -> bytes:
         kind = message[5]
@@ -526,13 +584,30 @@ class CommitteeMember(Party):
             return self.terms.framed(13, round_number, reason)
 
     def _key_for(self, round_number: int, body: Body) -> bytes:
-        self.previous = self.certificate(body) if round_number > 1 else b""
-        if round_number > 1 and self.previous[:4] != u32(round_number - 1):
+        for _ in range(body.number()):
+            self._hear(body)
+        if self._ended != round_number - 1:
             raise RefusedError("not the last certificate")
         self._secret = X25519PrivateKey.generate()
         self._public = self._secret.public_key().public_bytes_raw()
         stated = (self.digest, u32(round_number), u32(self.number), self._public)
         return u32(self.number) + sized(self._public) + self.sign("round key", *stated)
+
+    def _hear(self, body: Body) -> None:
+        outcome = self.certificate(body)
+        entries = [(body.number(), body.take(33)) for _ in range(body.number())]
+        ended, uploads = int.from_bytes(outcome[:4], "little"), dict(entries)
+        if ended <= self._ended:
+            return
+        if ended != self._ended + 1:
+            raise RefusedError("not the next certificate")
+        if outcome[4:] != VOID:
+            if outcome != self.closed(ended, outcome[4:36], uploads):
+                raise RefusedError("another set")
+            self._certified.note(ended, {one: entry[0] for one, entry in entries})
+        elif uploads:
+            raise RefusedError("a void round with uploads")
+        self._ended, self.previous = ended, outcome
 
     def _review(self, round_number: int, body: Body) -> bytes:
         keys = self.opening(round_number, body)
@@ -569,6 +644,7 @@ class CommitteeMember(Party):
         key = self.people[header.participant] if header.participant < len(self.people) else None
         if key is None or header.context != self._context:
             raise RefusedError("unknown, or of another context")
+        self._certified.check(header)
         digest = header.digest(self.digest)
         check_signature(key, signature, "upload", digest, *digests)
         if hashed("envelope", envelope) != digests[place]:
@@ -590,15 +666,18 @@ class CommitteeMember(Party):
         if self._signed.setdefault(round_number, outcome) != outcome:
             raise RefusedError("signed otherwise")
 
+    def _entry(self, header: UploadHeader) -> bytes:
+        return bytes([header.kind]) + header.digest(self.digest)
+
     def _share(self, round_number: int, body: Body) -> bytes:
         numbers = [body.number() for _ in range(body.number())]
-        headers = {one: self._headers[one].digest(self.digest) for one in numbers}
+        headers = {one: self._entry(self._headers[one]) for one in numbers}
         outcome = self.closed(round_number, self._context, headers)
         kinds, least = [self._headers[one].kind for one in numbers], self.terms["smallest_cohort"]
         if outcome != body.take(68) or len(numbers) < least:
             raise RefusedError("another set, or too small")
-        if any(0 < kinds.count(kind) < least for kind in (1, 3)):
-            raise RefusedError("a batch that is too small")
+        if any(0 < kinds.count(kind) < least for kind in KINDS):
+            raise RefusedError("a lot that is too small")
         self._once(outcome)
         share = b""
         for place in range(len(self.terms.held(self.number))):

@@ -28,7 +28,7 @@ from fedmf.protocol import (
     TableMessage,
     TableShape,
 )
-from fedmf.protocol.committee.certificate import Certificate, Outcome
+from fedmf.protocol.committee.certificate import Certificate, CertifiedRound, Outcome
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
@@ -96,7 +96,7 @@ class Arena:
         self._pending = self._contributed.copy()
         self._public = public_polynomials(self.charter)
         self._tag_secret = MasterSecret.fresh()
-        self._certificate: Certificate | None = None
+        self._endings: list[CertifiedRound] = []
 
     @property
     def everybody(self) -> list[int]:
@@ -125,14 +125,18 @@ class Arena:
             role.receive_table(TableMessage(role.round, payload.to_bytes()))
         self._table = table
 
+    @property
+    def _previous(self) -> Certificate | None:
+        return self._endings[-1].certificate if self._endings else None
+
     def begin(self) -> DishonestRound:
         """Begin the next round with the keys of all members."""
-        request = KeyRequest(self._roles[0].round, self._certificate)
+        request = KeyRequest(self._roles[0].round, tuple(self._endings))
         replies = [_accepted(say(one, request, self.charter), KeyReply) for one in self._members]
         opening = OpeningMessage(request.round, 1, tuple(reply.key for reply in replies))
         for protection in self._protections:
             protection.begin(opening.to_bytes(self.charter))
-        return DishonestRound(self.charter, opening, self._certificate)
+        return DishonestRound(self.charter, opening, self._previous)
 
     def collect(
         self, current: DishonestRound, numbers: Iterable[int], *, leaving: Sequence[int] = ()
@@ -164,22 +168,16 @@ class Arena:
         """End the round for everybody with an outcome that members sign."""
         votes = [_accepted(one, VoteReply) for one in current.votes(self._members, outcome)]
         signatures = tuple(MemberSignature(one.member, one.vote) for one in votes)
-        self._certificate = Certificate(outcome, signatures)
+        certificate = Certificate(outcome, signatures)
         included: tuple[int, ...] = ()
         nonces: tuple[bytes, ...] = ()
-        proof = ClosingProof(self._certificate)
+        proof = ClosingProof(certificate)
         if outcome.closed:
             included = tuple(numbers)
-            headers = [current.uploads[one].signed.header for one in numbers]
-            nonces = tuple(header.nonce for header in headers)
-            proof = ClosingProof(
-                self._certificate,
-                SumProof(
-                    current.opening,
-                    current.table,
-                    tuple(header.digest(self.charter) for header in headers),
-                ),
-            )
+            nonces = tuple(current.uploads[one].signed.header.nonce for one in numbers)
+            entries = current.entries(numbers)
+            proof = ClosingProof(certificate, SumProof(current.opening, current.table, entries))
+        self._endings.append(proof.certified)
         closing = ClosingMessage(outcome.round, included, nonces, proof.to_bytes())
         for role in self._roles:
             if role.receive_closing(closing):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
-from fedmf.protocol.committee.certificate import Certificate, Outcome, set_digest
+from fedmf.protocol.committee.certificate import Certificate, Outcome, SetEntry, set_digest
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
@@ -97,8 +97,13 @@ class DishonestRound:
 
     def outcome(self, numbers: Iterable[int]) -> Outcome:
         """Return what a certificate of the round, closed with these uploads, states."""
-        headers = [(n, self.uploads[n].signed.header.digest(self.charter)) for n in numbers]
-        return Outcome(self.round, self.context, set_digest(self.charter, self.context, headers))
+        digest = set_digest(self.charter, self.context, self.entries(numbers))
+        return Outcome(self.round, self.context, digest)
+
+    def entries(self, numbers: Iterable[int]) -> tuple[SetEntry, ...]:
+        """Return the uploads of some participants as a set lists them."""
+        headers = [self.uploads[number].signed.header for number in numbers]
+        return tuple(SetEntry(h.participant, h.kind, h.digest(self.charter)) for h in headers)
 
     def ask(self, member: CommitteeMember, numbers: Sequence[int]) -> CommitteeMessage:
         """Ask a member to answer for the sum over some participants."""

@@ -23,7 +23,7 @@ class ParticipantThatForgetsTables(CommitteeParticipant):
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
-        self._own.worked_on = _ForgetsDigests()
+        self._worked_on = _ForgetsDigests()
 
 
 class MemberThatForgetsOutcomes(CommitteeMember):
@@ -45,10 +45,10 @@ class MemberThatAnswersAgain(MemberThatForgetsOutcomes):
         return reply
 
 
-class MemberThatCountsNoBatches(CommitteeMember):
+class MemberThatCountsNoLots(CommitteeMember):
     """Answers for sets with a single newcomer or a single leaver."""
 
-    def _check_batches(self, kinds: Sequence[Kind]) -> None:
+    def _check_lots(self, kinds: Sequence[Kind]) -> None:
         del kinds
 
 

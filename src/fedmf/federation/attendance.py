@@ -1,8 +1,8 @@
-"""Who joins a training late, and who leaves it before its end."""
+"""Who joins a training late, who is away for rounds, and who leaves it before its end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fedmf.errors import SettingsError
@@ -26,6 +26,8 @@ class Attendance:
     """Participant -> the round in which it takes all back that it ever contributed; with slices
     this takes one round for each. Where an upload is not included, for example because a committee
     waits for more who leave, it tries again in every round that follows."""
+    away: Mapping[int, Collection[int]] = field(default_factory=dict)
+    """Participant -> the rounds that it misses; 0 is the set-up."""
 
     def __post_init__(self) -> None:
         problems = [
@@ -52,7 +54,11 @@ class Attendance:
         left
             Who has left already.
         """
-        there = {one for one in cohort if self.joins.get(one, 0) <= round_number}
+        there = {
+            one
+            for one in cohort
+            if self.joins.get(one, 0) <= round_number and round_number not in self.away.get(one, ())
+        }
         return sorted((there | self.leaving(round_number, left)) - left)
 
     def leaving(self, round_number: int, left: frozenset[int]) -> frozenset[int]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.local.rehearsal import Rehearsal
 from fedmf.federation.plan import TrainingPlan
@@ -98,12 +97,21 @@ def forecast(
         + unit.open * protection.work(plan.rows_read(median, kept_back)),
         server_seconds=server,
         member_seconds=unit.member * cohort,
-        upload_bytes=len(upload) + protection.payload_bytes(rows) + unit.upload_extra,
+        upload_bytes=len(upload)
+        + protection.payload_bytes(rows)
+        + unit.upload_extra
+        + _bytes_of_other_parts(session),
         download_bytes=_download_bytes(plan, protection, unit, rows),
         total_seconds=session.rounds
         * (busy / workers + opening + server + members * unit.member * cohort)
         + opening,
     )
+
+
+def _bytes_of_other_parts(session: Session) -> int:
+    """Return the bytes of an upload for the parts that travel beyond the first, beside values."""
+    others = len(session.schedule.load(session.rounds).numbers) - 1
+    return protection_named(session.protection).part_bytes * others
 
 
 def _uploaded_rows(plan: TrainingPlan, owned: OwnedRatings) -> Rows | None:
@@ -190,7 +198,11 @@ def _rehearse(session: Session, key: ParticipantsKey | None) -> _Units:
             played.upload_bytes[0] - len(plain.to_bytes(session)) - half.payload_bytes(named)
         ),
         table_extra=played.table_bytes - FRAME_BYTES - half.payload_bytes(),
-        round_extra=max(len(played.closing.proof) - HASH_BYTES * uploads, 0) + played.opening_bytes,
+        round_extra=max(
+            len(played.closing.proof) - protection_named(session.protection).proof_bytes * uploads,
+            0,
+        )
+        + played.opening_bytes,
     )
 
 

@@ -27,6 +27,8 @@ from fedmf.protocol.session import Upload
 from fedmf.protocol.slices import SliceTerms
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale
 
+MOST_TURNS_AWAY = 3
+"""K: whoever was away for so many of its turns comes back with others only."""
 COHORT_STREAM = 2
 """Stream of the public seed that cohorts are drawn from; the method's start uses 0 and 1."""
 _NO_ROWS = np.zeros(0, dtype=np.int64)
@@ -173,7 +175,7 @@ class TrainingPlan:
             rounds=settings.rounds + self.setup_rounds,
             public_key=self.public_key,
             learning_sha256=hashlib.sha256(self._learning().encode()).digest(),
-            committee=_committee(settings, len(self.members)),
+            committee=_committee(settings, len(self.members), self.setup_rounds),
             slices=_slices(settings, self.groups, self.setup_rounds),
             download=_download(settings, self.groups),
         )
@@ -244,7 +246,9 @@ class TrainingPlan:
         return sorted(np.array_split(order, rounds_per_epoch)[position].tolist())
 
 
-def _committee(settings: TrainingSettings, participants: int) -> CommitteeTerms | None:
+def _committee(
+    settings: TrainingSettings, participants: int, setup_rounds: int
+) -> CommitteeTerms | None:
     """Return the committee's terms: as many corrupt participants as the cohort leaves room for."""
     if not protection_named(settings.protection).has_committee:
         return None
@@ -262,6 +266,9 @@ def _committee(settings: TrainingSettings, participants: int) -> CommitteeTerms 
         opened_by=cast("OpenedBy", settings.opened_by),
         corrupt=corrupt,
         smallest_cohort=max(LEAST_COHORT, corrupt + 2),
+        setup_rounds=setup_rounds,
+        # Whoever is in a cohort waits until all others were.
+        oldest_base=MOST_TURNS_AWAY * (participants // smallest),
     )
 
 

@@ -61,6 +61,8 @@ class Played:
     """What was received, before anything was left out."""
     closing: ClosingMessage = field(default_factory=lambda: ClosingMessage(1, ()))
     """How it ended."""
+    frozen: tuple[int, ...] = ()
+    """Participants whose contribution stays as it is after it: they were away for too long."""
     observation: Observation = field(default_factory=Observation)
     """What the table after it is worth, as far as what carries the messages knows."""
     download_bytes: int = 0
@@ -258,6 +260,7 @@ class RoundPlayer:
         """Close the round, and tell everybody."""
         start = self._clocks.server()
         played.closing = self.server.close_round()
+        played.frozen = self.server.members.frozen_participants
         data = played.closing.to_bytes(self.server.session)
         played.close_seconds = self._clocks.server() - start
         played.serving_seconds += played.close_seconds

@@ -76,6 +76,9 @@ class RoundRecord:
     """Processor seconds of the median member of the committee in this round; NaN without one."""
     void_before: int = 0
     """Rounds before this one, since the last that counted, that ended void."""
+    frozen: int = 0
+    """Participants whose contribution stays as it is after the round, because they were away for
+    too long: they come back with others only."""
     ndcg_at_10: float = math.nan
     hr_at_10: float = math.nan
     """How the model after the round ranks held-out items among all that were not rated, measured
@@ -106,6 +109,7 @@ class RoundRecord:
             dropped=len(played.cohort) - len(played.closing.included),
             member_seconds_median=_median(played.members),
             void_before=played.void_before,
+            frozen=len(played.frozen),
             ndcg_at_10=seen.ranking.ndcg_at_10,
             hr_at_10=seen.ranking.hr_at_10,
             summed_ndcg_at_10=summed.ndcg_at_10 if isinstance(summed, Ranking) else math.nan,

@@ -37,6 +37,12 @@ class CommitteeTerms(JsonFields):
     smallest_cohort: int
     """Members answer for no fewer uploads; at least `corrupt` + 2 and never below 3, since a sum of
     one honest participant and of others who tell is that participant."""
+    setup_rounds: int = 0
+    """So many rounds come before those that learn. Who is summed in these alone has its first
+    contribution still to come."""
+    oldest_base: int = 3
+    """K: an update's base, the last round that held its participant, is at most so many turns of
+    its part of the table old; 1 would be the last turn. Whoever was away for longer renews."""
     suite: str = DEFAULT_SUITE
     """How envelopes to members are sealed, a name of `fedmf.crypto.envelopes.ENVELOPE_SUITES`."""
 
@@ -56,6 +62,8 @@ class CommitteeTerms(JsonFields):
                 f"with {self.corrupt} corrupt participants the smallest cohort is at least "
                 f"{least}, not {self.smallest_cohort}"
             )
+        if self.setup_rounds < 0 or self.oldest_base < 1:
+            problems.append("set-up rounds are not negative, and bases at least one turn old")
         if self.suite not in ENVELOPE_SUITES:
             problems.append(f"the suite of envelopes is one of {', '.join(ENVELOPE_SUITES)}")
         if problems:

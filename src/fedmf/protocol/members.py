@@ -73,6 +73,11 @@ class Members:
         return False
 
     @property
+    def frozen_participants(self) -> tuple[int, ...]:
+        """Whose contribution stays as it is until enough of them renew theirs in one round."""
+        return ()
+
+    @property
     def complaints(self) -> Mapping[int, tuple[int, ...]]:
         """Whom members complained about in this round, by member: their uploads are left out."""
         return {}

@@ -48,6 +48,8 @@ class Protection(ABC):
     """Settings of a training that no other protection reads."""
     proof_bytes: ClassVar[int] = 0
     """Bytes of a closing for every upload that it lists, beyond number and nonce."""
+    part_bytes: ClassVar[int] = 0
+    """Bytes of an upload for every part of the table that travels, beside its values."""
 
     def fresh_key(self, key_bits: int) -> ParticipantsKey | None:
         """Return a fresh key for the participants; None where there is none.

@@ -106,6 +106,12 @@ class Session(JsonDocument):
             problems.append("only tables that are opened before they are sent can be rounded")
         if problems:
             raise SettingsError("; ".join(problems))
+        if (
+            self.slices is not None
+            and self.committee is not None
+            and self.slices.setup_rounds != self.committee.setup_rounds
+        ):
+            raise SettingsError("slices and committee have the same set-up rounds")
         # A table that cannot be cut is no session. Nothing is made for its rows yet: the session
         # may be anybody's until it, or the charter that holds it, was compared.
         if self.slices is not None:

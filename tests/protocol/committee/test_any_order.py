@@ -145,7 +145,7 @@ class Federation(RuleBasedStateMachine):
             if not role._has_table or protection._now is None or luck.random() > 0.9:
                 continue
             change = random_change(rng)
-            gone = leaving and number in protection._own.worked_on
+            gone = leaving and any(protection.standings.bases(number))
             data = role.upload(change, leaving=gone).to_bytes(self.world.session)
             self.uploaded.add(number)
             self.sent[data] = (number, change)

@@ -15,6 +15,7 @@ from fedmf.protocol.committee.certificate import Certificate, Outcome
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import AnswerReply, VoteRequest, answer_statement
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
+from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.enrolment.votes import MemberSignature
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import World, changes_of
@@ -49,12 +50,11 @@ def with_proof(closing: ClosingMessage, world: World, **changes: object) -> Clos
 def refused(world: World, closing: ClosingMessage, match: str) -> None:
     """Check that nobody believes a closing, and that it has changed nothing."""
     for role, protection in zip(world.roles.values(), world.protections.values(), strict=True):
-        standing = protection._own
-        before = (dict(standing.worked_on), protection._heard_round, protection._outcome)
+        before = (dict(protection._worked_on), protection._heard_round, protection._outcome)
         with pytest.raises(FedmfError, match=match):
             role.receive_closing(closing)
         assert role.round == closing.round
-        after = (dict(standing.worked_on), protection._heard_round, protection._outcome)
+        after = (dict(protection._worked_on), protection._heard_round, protection._outcome)
         assert before == after
         assert protection._closed is None
 
@@ -98,14 +98,27 @@ def of_unknown_members(world: World, closing: ClosingMessage) -> ClosingMessage:
 
 
 def without_one_participant(world: World, closing: ClosingMessage) -> ClosingMessage:
-    headers = sum_proof(closing, world).headers[:-1]
+    uploads = sum_proof(closing, world).uploads[:-1]
     fewer = replace(closing, included=closing.included[:-1], nonces=closing.nonces[:-1])
-    return replace(fewer, proof=with_proof(closing, world, headers=headers).proof)
+    return replace(fewer, proof=with_proof(closing, world, uploads=uploads).proof)
 
 
 def with_other_uploads(world: World, closing: ClosingMessage) -> ClosingMessage:
-    headers = sum_proof(closing, world).headers
-    return with_proof(closing, world, headers=headers[::-1])
+    uploads = sum_proof(closing, world).uploads
+    headers = [upload.header for upload in reversed(uploads)]
+    swapped = (replace(one, header=header) for one, header in zip(uploads, headers, strict=True))
+    return with_proof(closing, world, uploads=tuple(swapped))
+
+
+def with_other_kinds(world: World, closing: ClosingMessage) -> ClosingMessage:
+    first, *rest = sum_proof(closing, world).uploads
+    return with_proof(closing, world, uploads=(replace(first, kind=Kind.LEAVE), *rest))
+
+
+def with_a_set_of_others(world: World, closing: ClosingMessage) -> ClosingMessage:
+    uploads = sum_proof(closing, world).uploads
+    others = (replace(one, participant=one.participant + 1) for one in uploads)
+    return with_proof(closing, world, uploads=tuple(others))
 
 
 def for_another_table(world: World, closing: ClosingMessage) -> ClosingMessage:
@@ -250,13 +263,13 @@ def test_a_closing_with_an_upload_that_was_never_sent_is_refused(world: World) -
     role, protection = world.roles[0], world.protections[0]
     for sent in (False, True):
         role._has_uploaded = sent
-        protection._own.sent = {0: replace(protection._own.sent[0], digest=bytes(32))}
+        protection._sent = {0: bytes(32)}
         with pytest.raises(ProtocolError, match=r"uploaded nothing|did not send"):
             role.receive_closing(closing)
-        assert (role.round, protection._own.worked_on) == (1, {})
+        assert (role.round, protection._worked_on) == (1, {})
 
 
-def test_members_vouch_for_heads_that_their_participants_signed(world: World) -> None:
+def test_members_vouch_for_headers_that_their_participants_signed(world: World) -> None:
     """t members that vote for a made-up set do not make a participant believe in it."""
     world.collect(changes_of(1))
     server = Adversary(world, world.sent)
@@ -276,8 +289,7 @@ def test_members_vouch_for_heads_that_their_participants_signed(world: World) ->
         for number, key in enumerate(world.member_keys)
     )
     votes = tuple(MemberSignature(answer.member, answer.vote) for answer in answers)
-    headers = tuple(server.uploads[n].signed.header.digest(world.charter) for n in ALL)
-    made_up_sum = SumProof(server.opening, server.table, headers, answers)
+    made_up_sum = SumProof(server.opening, server.table, server.entries(ALL), answers)
     proof = ClosingProof(Certificate(outcome, votes), made_up_sum)
     nonces = tuple(world.sent[n].nonce for n in ALL)
     closing = ClosingMessage(1, tuple(ALL), nonces, proof.to_bytes())
@@ -368,7 +380,7 @@ def test_a_round_that_begins_again_remembers_what_was_sent(world: World) -> None
     world.collect(changes_of(1))
     assert world.opening is not None
     for protection in world.protections.values():
-        sent = dict(protection._own.sent)
+        sent = dict(protection._sent)
         protection.begin(world.opening.to_bytes(world.charter))
-        assert protection._own.sent == sent
+        assert protection._sent == sent
     goes_on(world, world.end())

@@ -22,7 +22,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture
 def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Members answer for any set: the countermeasure, switched off."""
-    monkeypatch.setattr(CommitteeMember, "_check_batches", lambda *_: None)
+    monkeypatch.setattr(CommitteeMember, "_check_lots", lambda *_: None)
 
 
 def watched(world: World, server: Adversary, numbers: tuple[int, ...]) -> list[str]:
@@ -75,13 +75,15 @@ def test_whoever_comes_or_goes_alone_is_the_sum(rng: np.random.Generator, leavin
     np.testing.assert_array_equal(opened, dense(world.changes[VICTIM]))
 
 
-@pytest.mark.parametrize(("leaving", "kind"), [(False, "first"), (True, "leave")])
+@pytest.mark.parametrize(("leaving", "kind"), [(False, "join"), (True, "leave")])
 def test_members_answer_for_nobody_who_comes_or_goes_alone(
     rng: np.random.Generator, leaving: bool, kind: str
 ) -> None:
     reasons = watched(*beside_others_without_news(rng, leaving=leaving), (*OTHERS, VICTIM))
     assert len(reasons) == 4
-    assert all(f"1 uploads of kind {kind}; such uploads come in batches" in why for why in reasons)
+    assert all(
+        f"1 uploads of kind {kind}; uploads of a kind come in lots" in why for why in reasons
+    )
 
 
 @pytest.mark.parametrize("leaving", [False, True])

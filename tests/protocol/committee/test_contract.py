@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -19,7 +18,7 @@ from fedmf.protocol import (
 )
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.server_table import CommitteeTable
-from fedmf.protocol.committee.upload import Kind
+from fedmf.protocol.committee.upload import BASE_BYTES, Kind
 from fedmf.protocol.committee_terms import OpenedBy
 from fedmf.protocol.session import Upload
 from tests.contracts.protection_contract import (
@@ -36,9 +35,9 @@ from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import World, make_session, no_change
 
 EVERYBODY = range(8)
-# Table and context, kind, words, nonce; six commitments; signature; for each of the four members
-# the digest and length of its envelope, and the envelope of three seeds.
-ON_TOP = 4 * 32 + 1 + 6 * 32 + 64 + 4 * (32 + 4 + 48 + 3 * 32)
+# Table and context, kind, number of bases, words, nonce; six commitments; signature; for each of
+# the four members the digest and length of its envelope, and the envelope of three seeds.
+ON_TOP = 4 * 32 + 1 + 4 + 6 * 32 + 64 + 4 * (32 + 4 + 48 + 3 * 32)
 
 
 class CommitteeExchange(Exchange):
@@ -111,7 +110,7 @@ class CommitteeContract(ProtectionContract):
         """Header, signature and envelopes come on top, as many bytes whatever is uploaded."""
         sizes = {len(exchange.send(change)) for change in (no_change(SHAPE), random_change(rng))}
         assert len(sizes) == 1
-        assert sizes == {exchange.participant.payload_bytes() + ON_TOP}
+        assert sizes == {exchange.participant.payload_bytes() + ON_TOP + BASE_BYTES}
 
     def test_a_payload_of_another_size_changes_nothing(
         self, session: Session, exchange: Exchange, rng: np.random.Generator
@@ -192,11 +191,13 @@ class SlicedCommitteeContract(SlicedContract):
     protection: ClassVar[str] = "committee"
     opened_by: ClassVar[OpenedBy]
     on_top: ClassVar[int] = ON_TOP
+    on_top_of_a_part: ClassVar[int] = BASE_BYTES
 
     @pytest.fixture
     def session(self) -> Session:
-        session = make_session(8, rounds=ROUNDS, shape=SLICED_SHAPE, opened_by=self.opened_by)
-        return replace(session, upload="slices", slices=TERMS)
+        return make_session(
+            8, rounds=ROUNDS, shape=SLICED_SHAPE, opened_by=self.opened_by, slices=TERMS
+        )
 
     @pytest.fixture
     def exchange(self, session: Session) -> Exchange:
@@ -228,10 +229,10 @@ class SlicedCommitteeContract(SlicedContract):
         assert isinstance(exchange, CommitteeExchange)
         kinds = []
         for number in range(1, ROUNDS + 1):
+            kinds.append(exchange.protection.standings.kind(0))
             exchange.send(sliced_change(rng, session, number))
-            kinds.append(exchange.protection._own.sent[0].kind)
             exchange.opened()
-        assert kinds == [*[Kind.FIRST] * 4, *[Kind.UPDATE] * 2]
+        assert kinds == [Kind.JOIN, *[Kind.FIRST] * 3, *[Kind.UPDATE] * 2]
 
 
 class TestBlindCommitteeInSlices(SlicedCommitteeContract):

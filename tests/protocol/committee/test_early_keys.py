@@ -18,6 +18,8 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.opening import RoundKey
+from fedmf.protocol.committee.standing import Standings
+from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.framing import kind_of
 from tests.protocol.committee.world import World, changes_of
 
@@ -84,12 +86,19 @@ class Careless(CommitteeMember):
     """Takes a round as begun as soon as it has shown a key for it."""
 
     def make_early_key(self, request: EarlyKeyRequest) -> KeyReply:
-        previous = self._memory.outcome(request.round - 1)
         reply = super().make_early_key(request)
-        self.make_key(KeyRequest(request.round, None))
-        assert self._round is not None
-        self._round.previous = previous
+        self._memory.ended = request.round - 1
+        self._memory.last_ending = self._memory.outcome(request.round - 1)
+        self._memory.standings = Credulous(self.charter.session)
+        self.make_key(KeyRequest(request.round, ()))
         return reply
+
+
+class Credulous(Standings):
+    """Believes what an upload says of itself."""
+
+    def check(self, participant: int, kind: Kind, bases: tuple[int, ...]) -> None:
+        """Believe it."""
 
 
 @pytest.mark.parametrize("careless", [True, False])

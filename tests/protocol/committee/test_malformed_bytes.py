@@ -341,8 +341,7 @@ def test_participants_refuse_damaged_closings_and_stay_as_they_were(data: st.Dat
     world = known.world
     late = world.fresh_protection([0])
     late._hear(world.server.closings[0], before=True)
-    standing = late._own
-    state = (late._heard_round, late._outcome, late._closed, dict(standing.worked_on))
+    state = (late._heard_round, late._outcome, late._closed, dict(late._worked_on))
     body = body_of(known.closing)
     wrong = frame(world.session, ClosingMessage.KIND, 2, data.draw(damaged(body)))
     if wrong == known.closing:
@@ -350,7 +349,7 @@ def test_participants_refuse_damaged_closings_and_stay_as_they_were(data: st.Dat
     try:
         late.hear(ClosingMessage.from_bytes(wrong, world.session))
     except REFUSED:
-        found = (late._heard_round, late._outcome, late._closed, dict(standing.worked_on))
+        found = (late._heard_round, late._outcome, late._closed, dict(late._worked_on))
         assert state == found
     else:
         # Nobody signs the order of answers, nor how many more than t there are, nor nonces.

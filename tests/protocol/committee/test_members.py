@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
-from fedmf.protocol.committee.certificate import Certificate, Outcome
+from fedmf.protocol.committee.certificate import Outcome
 from fedmf.protocol.committee.exchange import (
     KeyReply,
     KeyRequest,
@@ -94,7 +96,7 @@ def test_records_are_kept_before_anything_leaves(world: World) -> None:
     member = world.members[0] = CommitteeMember(world.charter, 0, world.member_keys[0], log)
     log.full = True
     with pytest.raises(OSError, match="no space"):
-        member.make_key(KeyRequest(1, None))
+        member.make_key(KeyRequest(1, ()))
     log.full = False
     server = begun(world)
     server.show(member, ALL)
@@ -133,21 +135,24 @@ def test_a_member_signs_what_its_log_holds_and_nothing_else(world: World) -> Non
 
 def test_no_key_without_the_certificate_of_the_round_before(world: World) -> None:
     first = world.round(changes_of(1))
-    certificate = world.committee.previous
+    (ending,) = world.committee.endings
     assert first.round == 1
-    assert certificate is not None
-    few = Certificate(certificate.outcome, certificate.votes[:2])
+    certificate = ending.certificate
+    few = replace(ending, certificate=replace(certificate, votes=certificate.votes[:2]))
+    fewer = replace(ending, uploads=ending.uploads[1:])
     member = world.members[0]
     for request, match in (
-        (KeyRequest(2, few), "2 signatures where 3"),
-        (KeyRequest(3, certificate), "round 3 follows on 2, not on 1"),
-        (KeyRequest(1, None), "round 1 is over"),
+        (KeyRequest(2, (few,)), "2 signatures where 3"),
+        (KeyRequest(2, (fewer,)), "lists other uploads than t members have signed"),
+        (KeyRequest(2, ()), "round 2 follows on 1; this member was told how rounds ended up to 0"),
+        (KeyRequest(3, (ending,)), "round 3 follows on 2; .* up to 1"),
+        (KeyRequest(1, ()), "round 1 is over"),
     ):
         with pytest.raises((MessageError, ProtocolError), match=match):
             member.make_key(request)
-    assert isinstance(member.make_key(KeyRequest(2, certificate)), KeyReply)
+    assert isinstance(member.make_key(KeyRequest(2, (ending,))), KeyReply)
     with pytest.raises(ProtocolError, match="round 1 is over: round 2 has begun"):
-        member.make_key(KeyRequest(1, None))
+        member.make_key(KeyRequest(1, ()))
 
 
 def test_no_votes_for_rounds_that_are_over(world: World) -> None:

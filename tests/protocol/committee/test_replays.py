@@ -16,6 +16,7 @@ from fedmf.protocol import IntegerTable, RowChange, UploadMessage
 from fedmf.protocol.committee.exchange import ReviewEntry, ReviewReply
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_round import MemberRound, ReviewedUpload
+from fedmf.protocol.committee.standing import Standings
 from fedmf.protocol.committee.table_payload import TableForm, TablePayload
 from fedmf.protocol.committee.upload import SignedHeader
 from fedmf.protocol.enrolment.roster import Roster
@@ -60,9 +61,9 @@ def test_a_replayed_table_gives_the_victim_away_where_participants_forget_theirs
 ) -> None:
     """The others have nothing new to say of a table that they have seen; the victim has."""
     world = World(5, opened_by="server")
-    monkeypatch.setattr(CommitteeMember, "_check_batches", lambda *_: None)
+    monkeypatch.setattr(CommitteeMember, "_check_lots", lambda *_: None)
     for protection in world.protections.values():
-        protection._own.worked_on = ForgetsTables()
+        protection._worked_on = ForgetsTables()
     replay(world)
     server = Adversary(world, world.sent)
     for member in world.members:
@@ -108,8 +109,10 @@ def test_a_table_that_one_participant_alone_has_makes_no_sum_with_it() -> None:
 
 
 def careless(current: MemberRound, entry: ReviewEntry, place: int) -> ReviewedUpload:
-    """Do not look at the context of an upload: the countermeasure, switched off."""
-    return REVIEWED(replace(current, context=entry.signed.header.context), entry, place)
+    """Do not look at the context of an upload, nor at what was summed before: both switched off."""
+    fresh = Standings(current.charter.session)
+    unbound = replace(current, context=entry.signed.header.context, standings=fresh)
+    return REVIEWED(unbound, entry, place)
 
 
 REVIEWED = MemberRound.reviewed

@@ -39,7 +39,7 @@ def test_a_table_is_not_worked_on_again_after_a_rotation(forgets: bool) -> None:
     adopt_everywhere(world)
     victim = world.protections[0]
     if forgets:
-        victim._own.worked_on = {}
+        victim._worked_on = {}
     # However it is done: somebody has the public start table taken for the one after round 1.
     victim.held.set(world.session.shape.flat(world.start), 1)
     world.server.prepare_round()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from fedmf.protocol.committee.exchange import KeyRequest, Refusal
 from fedmf.protocol.committee_terms import OpenedBy
 from fedmf.protocol.slices import SliceTerms
 from tests.protocol import stranger_committee
-from tests.protocol.committee.world import World, changes_of, make_session, random_change
+from tests.protocol.committee.world import SHAPE, World, changes_of, make_session, random_change
 from tests.protocol.stranger import Change
 from tests.protocol.stranger_slices import Slices
 
@@ -52,10 +51,13 @@ def plain(change: Sequence[RowChange]) -> Change:
 class Together:
     """A federation whose last participant and one of whose members are strangers."""
 
-    def __init__(self, opened_by: OpenedBy, slices: SliceTerms | None = None) -> None:
-        session = make_session(5, opened_by=opened_by)
-        if slices is not None:
-            session = replace(session, upload="slices", slices=slices, shape=SLICED)
+    def __init__(
+        self, opened_by: OpenedBy, slices: SliceTerms | None = None, setup_rounds: int = 0
+    ) -> None:
+        shape = SHAPE if slices is None else SLICED
+        session = make_session(
+            5, opened_by=opened_by, shape=shape, slices=slices, setup_rounds=setup_rounds, rounds=9
+        )
         self.world = World(5, session=session)
         terms, charter = terms_of(self.world), self.world.charter.to_bytes()
         del self.world.roles[4], self.world.protections[4]
@@ -72,7 +74,9 @@ class Together:
         )
         self.world.members[STRANGER] = self.member  # type: ignore[call-overload]
 
-    def round(self, seed: int, *, without: Sequence[int] = ()) -> tuple[int, ...]:
+    def round(
+        self, seed: int, *, without: Sequence[int] = (), stranger: bool = True
+    ) -> tuple[int, ...]:
         world = self.world
         self.check_tables()
         rng, session = np.random.default_rng(seed), world.session
@@ -83,7 +87,8 @@ class Together:
         assert world.opening is not None
         self.participant.begin(world.opening.to_bytes(world.charter))
         world.server._cohort = frozenset(range(5))
-        world.server.receive(self.participant.upload(plain(changes[4])))
+        if stranger:
+            world.server.receive(self.participant.upload(plain(changes[4])))
         world.changes = changes
         closing = world.close()
         counts = self.participant.included(closing.to_bytes(world.session))
@@ -126,6 +131,22 @@ def test_strangers_cut_the_table_as_we_do(opened_by: OpenedBy) -> None:
     here.check_tables()
 
 
+@pytest.mark.parametrize("opened_by", ["participants", "server"])
+@pytest.mark.parametrize("setup_rounds", [0, 1])
+def test_the_stranger_counts_the_same_bases(opened_by: OpenedBy, setup_rounds: int) -> None:
+    """Everybody is away for a while, the stranger too, and comes back with others or not at all."""
+    here = Together(opened_by, setup_rounds=setup_rounds)
+    everybody = (0, 1, 2, 3, 4)
+    assert here.round(1) == here.round(2) == everybody
+    for seed in range(3, 6):
+        assert here.round(seed, without=[0], stranger=False) == (1, 2, 3)
+    # Two have to renew, which are too few.
+    assert here.round(6) == (1, 2, 3)
+    assert here.member._certified.expected(0)[0] == stranger_committee.RENEW
+    assert not here.world.committee.refusals
+    here.check_tables()
+
+
 def test_the_stranger_complains_and_refuses_as_the_page_says() -> None:
     here = Together("participants")
     world = here.world
@@ -136,6 +157,6 @@ def test_the_stranger_complains_and_refuses_as_the_page_says() -> None:
     assert closing.included == (1, 2, 3)
     assert not world.committee.refusals
     assert here.member._signed
-    too_early = KeyRequest(3, world.committee.previous).to_bytes(world.charter)
+    too_early = KeyRequest(3, tuple(world.committee.endings)).to_bytes(world.charter)
     refusal = Refusal.from_bytes(here.member.respond(too_early), world.charter)
     assert refusal == Refusal(3, STRANGER, "not the last certificate")

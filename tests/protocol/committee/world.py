@@ -33,6 +33,7 @@ from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.protocol.members import Spool
+from fedmf.protocol.slices import SliceTerms
 from tests.contracts import protection_contract
 from tests.protocol import sessions
 
@@ -80,17 +81,25 @@ def make_session(
     opened_by: OpenedBy = "participants",
     smallest_cohort: int = 3,
     rounds: int = 6,
+    setup_rounds: int = 0,
+    oldest_base: int = 3,
     shape: TableShape = SHAPE,
     session_id: bytes = bytes(16),
+    slices: SliceTerms | None = None,
 ) -> Session:
+    if slices is not None:
+        setup_rounds = slices.setup_rounds
     return sessions.small_session(
-        "full",
+        "full" if slices is None else "slices",
         "committee",
         shape,
         participants=participants,
         rounds=rounds,
         session_id=session_id,
-        committee=CommitteeTerms(members, threshold, opened_by, 1, smallest_cohort),
+        committee=CommitteeTerms(
+            members, threshold, opened_by, 1, smallest_cohort, setup_rounds, oldest_base
+        ),
+        slices=slices,
     )
 
 
@@ -197,8 +206,7 @@ class World:
 
     def key_request(self, round_number: int) -> KeyRequest:
         """Return the request that begins a round."""
-        previous = self.committee.previous if round_number > 1 else None
-        return KeyRequest(round_number, previous)
+        return KeyRequest(round_number, tuple(self.committee.endings[: round_number - 1]))
 
     def consult(self) -> None:
         """Carry messages between the server and the members until all is said."""

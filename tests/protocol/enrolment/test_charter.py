@@ -105,7 +105,7 @@ def test_terms_that_protect_nobody_are_refused(terms: dict[str, object], problem
 
 def test_everything_wrong_with_terms_is_said_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
-        CommitteeTerms(11, 4, "nobody", -1, 0, "rot13")  # type: ignore[arg-type]
+        CommitteeTerms(11, 4, "nobody", -1, 0, suite="rot13")  # type: ignore[arg-type]
     assert str(caught.value).count(";") >= 4
 
 
@@ -119,6 +119,5 @@ def test_rounds_work_with_envelopes_that_quantum_computers_do_not_open() -> None
         world.check_tables()
     world.server.keep_copy(world.protections[0].copy())
     world.protections[1] = world.fresh_protection([1])
-    for closing in world.server.closings:
-        world.protections[1].hear(closing)
+    world.protections[1].replay(world.server.closings)
     world.check_tables()

@@ -15,7 +15,7 @@ from fedmf.audit.arena import Arena, victims_ratings
 from fedmf.audit.row import Aim, Attacked, Row, ratio_over_participants
 from fedmf.audit.weakened import (
     MemberThatAnswersAgain,
-    MemberThatCountsNoBatches,
+    MemberThatCountsNoLots,
     MemberThatForgetsOutcomes,
     ParticipantThatForgetsTables,
 )
@@ -183,15 +183,15 @@ ATTACKS = (
     ),
     DishonestAttack(
         "a lone joiner",
-        "first uploads come in batches",
+        "uploads that join come in lots",
         _lone_joiner,
-        member=MemberThatCountsNoBatches,
+        member=MemberThatCountsNoLots,
     ),
     DishonestAttack(
         "a lone leaver",
-        "leaving uploads come in batches",
+        "leaving uploads come in lots",
         _lone_leaver,
-        member=MemberThatCountsNoBatches,
+        member=MemberThatCountsNoLots,
     ),
 )
 UNCHECKED = DishonestAttack(

@@ -155,6 +155,7 @@ class Coordinator(Conductor[RoundEntry]):
             void=not played.closing.counts(self.federation.session),
             included=included,
             dropped=tuple(silo for silo in played.cohort if silo not in included),
+            frozen=played.frozen,
             seconds=played.seconds,
             exchanges=traffic.exchanges,
             bytes_sent=traffic.sent,

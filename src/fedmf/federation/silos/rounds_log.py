@@ -18,6 +18,9 @@ class RoundEntry:
     included: tuple[int, ...]
     dropped: tuple[int, ...]
     """Silos of the cohort whose uploads count, and the others."""
+    frozen: tuple[int, ...]
+    """Silos whose contribution stays as it is: they were away for too long, and come back with
+    others only."""
     seconds: float
     """Wall time until it was safely kept."""
     exchanges: int

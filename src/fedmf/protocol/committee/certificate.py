@@ -7,27 +7,42 @@ two in a round, so that with more than half of them needed no server can show bo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from fedmf.crypto.labels import HASH_BYTES, labelled_hash
 from fedmf.errors import MessageError
+from fedmf.protocol.committee.upload import Kind
+from fedmf.protocol.enrolment.charter import participants
 from fedmf.protocol.enrolment.votes import Votes, check_votes
 from fedmf.protocol.framing import u32
-from fedmf.protocol.wire import U32, Digest, Record
+from fedmf.protocol.wire import U32, Digest, Record, many, one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from fedmf.protocol.enrolment.charter import Charter
 
 LABEL = "outcome"
 NOTHING = bytes(HASH_BYTES)
 CLOSED, VOID = b"closed", b"void"
+SET_ENTRY_BYTES = 4 + 1 + HASH_BYTES
 
 
-def set_digest(charter: Charter, context: bytes, included: Iterable[tuple[int, bytes]]) -> bytes:
-    """Return H(S) of a set of uploads: ascending participants with digests of upload headers."""
-    listed = b"".join(u32(participant) + header for participant, header in included)
+@dataclass(frozen=True, slots=True)
+class SetEntry(Record):
+    """An upload as a set lists it."""
+
+    participant: U32
+    """Whose it is."""
+    kind: Annotated[Kind, one_of(Kind, "an upload of kind {}")]
+    """What it means, for those who do not see its header."""
+    header: Digest
+    """Digest of its header."""
+
+
+def set_digest(charter: Charter, context: bytes, included: Iterable[SetEntry]) -> bytes:
+    """Return H(S) of a set of uploads, by ascending participant."""
+    listed = b"".join(entry.to_bytes() for entry in included)
     return labelled_hash("set of uploads", charter.digest, context, listed)
 
 
@@ -70,3 +85,27 @@ class Certificate(Record):
     def check(self, charter: Charter) -> None:
         """Raise MessageError unless t members signed the outcome."""
         check_votes(self.votes, charter, LABEL, *self.outcome.statement(charter))
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedRound(Record):
+    """How a round ended, and of which uploads its sum is."""
+
+    certificate: Certificate
+    """How it ended."""
+    uploads: Annotated[tuple[SetEntry, ...], many(participants)] = ()
+    """Its set by ascending participant; empty where it is void."""
+
+    def check(self, charter: Charter) -> None:
+        """Raise MessageError unless t members signed that the round ended with this set."""
+        self.certificate.check(charter)
+        check_set(self.certificate.outcome, self.uploads, charter)
+
+
+def check_set(outcome: Outcome, uploads: Sequence[SetEntry], charter: Charter) -> None:
+    """Raise MessageError unless an outcome is that of a set of uploads."""
+    if not outcome.closed:
+        if uploads:
+            raise MessageError("a void round includes nobody")
+    elif outcome.uploads != set_digest(charter, outcome.context, uploads):
+        raise MessageError("the closing lists other uploads than t members have signed")

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.certificate import Certificate, set_digest
+from fedmf.protocol.committee.certificate import (
+    Certificate,
+    CertifiedRound,
+    SetEntry,
+    check_set,
+)
 from fedmf.protocol.committee.exchange import AnswerReply
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.enrolment.charter import members
@@ -32,8 +37,8 @@ class SumProof(Record):
     """How the round began."""
     table: Digest
     """Digest of the table that its participants worked on."""
-    headers: Annotated[tuple[Digest, ...], times(lambda known: len(known.included))]
-    """Digests of the included uploads, in the order of the closing's participants."""
+    uploads: Annotated[tuple[SetEntry, ...], times(lambda known: len(known.included))]
+    """The included uploads, in the order of the closing's participants."""
     answers: Annotated[tuple[AnswerReply, ...], many(members)] = ()
     """The members' answers under a blind committee, for participants to open the sum with."""
 
@@ -74,6 +79,11 @@ class ClosingProof(Record):
             closing.proof, charter=charter, round=closing.round, included=closing.included
         )
 
+    @property
+    def certified(self) -> CertifiedRound:
+        """How the round ended, without what opens its sum."""
+        return CertifiedRound(self.certificate, self.sum.uploads if self.sum else ())
+
     def check(
         self,
         closing: ClosingMessage,
@@ -109,8 +119,8 @@ class ClosingProof(Record):
         roster = rosters.version(opening.roster_version)
         if outcome.context != opening.context(charter, roster, self.sum.table, previous):
             raise MessageError("the certificate is of another round than the closing describes")
-        listed = zip(closing.included, self.sum.headers, strict=True)
-        if outcome.uploads != set_digest(charter, outcome.context, listed):
-            raise MessageError("the closing lists other uploads than t members have signed")
+        if tuple(entry.participant for entry in self.sum.uploads) != closing.included:
+            raise MessageError("the closing includes others than its proof lists")
+        check_set(outcome, self.sum.uploads, charter)
         if self.sum.answers or not before:
             self.sum.check_answers(outcome, charter)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from fedmf.crypto.share_sum import subset_bytes
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.certificate import Certificate, Outcome
+from fedmf.protocol.committee.certificate import Certificate, CertifiedRound, Outcome
 from fedmf.protocol.committee.layout import committee_pads
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
@@ -60,11 +60,11 @@ def _most_share_bytes(known: Known) -> int:
 
 @dataclass(frozen=True, slots=True)
 class KeyRequest(CommitteeMessage):
-    """A round is to begin; here is how the one before ended."""
+    """A round is to begin; here is how those ended that the member may not have heard of."""
 
     KIND: ClassVar[int] = 5
-    previous: Annotated[Certificate | None, when(lambda known: known.round > 1)]
-    """Certificate of the round before; None before the first."""
+    endings: Annotated[tuple[CertifiedRound, ...], many(lambda known: known.round - 1)]
+    """How rounds before ended: one after the other, up to the last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,26 +135,33 @@ class CommitteeMember:
         number = request.round
         if self._round is not None and self._round.number == number:
             return KeyReply(number, self._round.key.published)
-        previous = None
-        if request.previous is not None:
-            request.previous.check(self.charter)
-            previous = request.previous.outcome
-            if previous.round != number - 1:
-                raise ProtocolError(
-                    f"round {number} follows on {number - 1}, not on {previous.round}"
-                )
-            if self._memory.outcome(previous.round) not in (None, previous):
-                raise ProtocolError(f"round {previous.round} ended otherwise than this member saw")
         if number < self._memory.newest_round:
             raise ProtocolError(
                 f"round {number} is over: round {self._memory.newest_round} has begun"
             )
         if self._memory.outcome(number) is not None:
             raise ProtocolError(f"round {number} is over")
+        for ending in request.endings:
+            ending.check(self.charter)
+            self._memory.note_ending(ending)
+        if self._memory.ended != number - 1:
+            raise ProtocolError(
+                f"round {number} follows on {number - 1}; this member was told how rounds ended up "
+                f"to {self._memory.ended}"
+            )
+        previous = self._memory.last_ending
+        if previous is not None and self._memory.outcome(number - 1) not in (None, previous):
+            raise ProtocolError(f"round {number - 1} ended otherwise than this member saw")
         self._memory.note_key(number)
         early, self._early = self._early, None
         key = early if early is not None and early.round == number else self._fresh_key(number)
-        self._round = MemberRound(self.charter, key, previous, self.rosters.newest)
+        self._round = MemberRound(
+            self.charter,
+            key,
+            previous,
+            self.rosters.newest,
+            self._memory.standings,
+        )
         return KeyReply(number, key.published)
 
     def make_early_key(self, request: EarlyKeyRequest) -> KeyReply:
@@ -227,7 +234,7 @@ class CommitteeMember:
         outcome = current.outcome(request.included)
         if outcome != request.outcome:
             raise ProtocolError("this member was shown other uploads than the server asks for")
-        self._check_batches([current.uploads[one].kind for one in request.included])
+        self._check_lots([current.uploads[one].entry.kind for one in request.included])
         share = self._told(current.share_of(request.included), current.roster, outcome)
         statement = answer_statement(self.number, outcome, share, self.charter)
         reply = AnswerReply(
@@ -305,15 +312,15 @@ class CommitteeMember:
             raise ProtocolError(f"round {number} is over")
         return self._round
 
-    def _check_batches(self, kinds: Sequence[Kind]) -> None:
+    def _check_lots(self, kinds: Sequence[Kind]) -> None:
         least = self.charter.terms.smallest_cohort
         if len(kinds) < least:
             raise ProtocolError(f"a set of {len(kinds)} uploads; the charter says at least {least}")
-        for kind in (Kind.FIRST, Kind.LEAVE):
+        for kind in Kind:
             if 0 < kinds.count(kind) < least:
                 raise ProtocolError(
-                    f"{kinds.count(kind)} uploads of kind {kind.name.lower()}; such uploads come "
-                    f"in batches of at least {least}"
+                    f"{kinds.count(kind)} uploads of kind {kind.name.lower()}; uploads of a kind "
+                    f"come in lots of at least {least}"
                 )
 
     def _told(self, share: ShareSum, roster: Roster, outcome: Outcome) -> bytes:

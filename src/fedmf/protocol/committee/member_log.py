@@ -1,8 +1,9 @@
-"""What a member must never forget: the rounds that it made keys for, answered and voted on.
+"""What a member must never forget: what it made keys for, answered and voted on, and who is in.
 
 A member that forgot would make a second key for a round, or answer for a second set of uploads, and
-the difference of two sets is somebody's upload. So every record is durable before the message that
-it is about leaves.
+the difference of two sets is somebody's upload. One that did not know which uploads the rounds so
+far have summed would let a participant pass alone that has been away. So every record is durable
+before the message that it is about leaves.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
-from fedmf.protocol.committee.certificate import Outcome
+from fedmf.protocol.committee.certificate import CertifiedRound, Outcome
+from fedmf.protocol.committee.standing import Standings
 from fedmf.protocol.framing import BodyReader, sized, u32
 from fedmf.protocol.wire import Known
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.members import MemberLog
 
-_OWNER, _KEY, _ANSWER, _VOTE = b"O", b"K", b"A", b"V"
+_OWNER, _KEY, _ANSWER, _VOTE, _ENDING = b"O", b"K", b"A", b"V", b"E"
 
 
 class ForgetfulLog:
@@ -70,6 +72,13 @@ class Memory:
         self._rounds: dict[int, _Round] = {}
         # Answers are large, and of an older one than the last nobody asks any more.
         self._last_answer = (0, b"")
+        self._charter = charter
+        self.ended = 0
+        """Up to which round the member was told how they ended."""
+        self.last_ending: Outcome | None = None
+        """How that one did."""
+        self.standings = Standings(charter.session)
+        """What these rounds say of everybody's contributions."""
         owner = _OWNER + charter.digest + u32(member)
         records = log.records()
         if not records:
@@ -129,6 +138,23 @@ class Memory:
         elif self.outcome(outcome.round) is None:
             self._keep(_VOTE + outcome.to_bytes())
 
+    def note_ending(self, ending: CertifiedRound) -> None:
+        """Keep how a round ended, once its certificate is checked; what is known stays.
+
+        Raises
+        ------
+        ProtocolError
+            The member was not told how the round before it ended.
+        """
+        outcome = ending.certificate.outcome
+        if outcome.round > self.ended:
+            self._check_next(outcome.round)
+            self._keep(_ENDING + ending.to_bytes())
+
+    def _check_next(self, round_number: int) -> None:
+        if round_number != self.ended + 1:
+            raise ProtocolError(f"the ending of round {round_number} after that of {self.ended}")
+
     def _check_outcome(self, outcome: Outcome) -> None:
         if self.outcome(outcome.round) not in (None, outcome):
             raise ProtocolError(f"another outcome of round {outcome.round} was signed already")
@@ -150,6 +176,16 @@ class Memory:
             self._rounds.setdefault(outcome.round, _Round()).outcome = outcome
             if kind == _ANSWER:
                 self._last_answer = (outcome.round, reader.sized(at_most=len(record)))
+        elif kind == _ENDING:
+            ending = CertifiedRound.read(reader, Known(charter=self._charter))
+            self._replay_ending(ending)
         else:
             raise MessageError("a record of a kind that does not exist")
         reader.end()
+
+    def _replay_ending(self, ending: CertifiedRound) -> None:
+        outcome = ending.certificate.outcome
+        self._check_next(outcome.round)
+        self.ended, self.last_ending = outcome.round, outcome
+        if outcome.closed:
+            self.standings.note(outcome.round, ending.uploads)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import FedmfError, MessageError, ProtocolError
-from fedmf.protocol.committee.certificate import Outcome, set_digest
+from fedmf.protocol.committee.certificate import Outcome, SetEntry, set_digest
 from fedmf.protocol.committee.layout import committee_pads
 from fedmf.protocol.committee.upload import SEEDS, commitment, envelope_context, envelope_seeds
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fedmf.crypto.envelopes import EnvelopeKey
     from fedmf.protocol.committee.exchange import ReviewEntry, ReviewReply, ReviewRequest
     from fedmf.protocol.committee.opening import RoundKey
-    from fedmf.protocol.committee.upload import Kind
+    from fedmf.protocol.committee.standing import Standings
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.enrolment.roster import Roster
 
@@ -35,8 +35,7 @@ class MemberKey:
 class ReviewedUpload:
     """An upload that the member can answer for."""
 
-    digest: bytes
-    kind: Kind
+    entry: SetEntry
     seeds: Mapping[int, bytes] = field(repr=False)
 
 
@@ -50,6 +49,8 @@ class MemberRound:
     """How the round before ended."""
     roster: Roster
     """The version that the round goes by."""
+    standings: Standings
+    """What the rounds before say of everybody's contributions."""
     context: bytes = b""
     """The round's context, once uploads were reviewed."""
     request: bytes = b""
@@ -107,6 +108,7 @@ class MemberRound:
         digest = signed.check(self.roster.key_of(header.participant), self.charter)
         if header.context != self.context:
             raise ProtocolError("an upload for another context")
+        self.standings.check(header.participant, header.kind, header.bases)
         if labelled_hash("envelope", entry.envelope) != signed.envelopes[place]:
             raise MessageError("not the envelope that the participant signed")
         content = self.key.secret.open(entry.envelope, SEEDS, *envelope_context(digest, member))
@@ -115,7 +117,7 @@ class MemberRound:
             committed = commitment(header.context, header.participant, subset, seed)
             if committed != header.commitments[subset]:
                 raise MessageError("a seed that the upload header does not commit to")
-        return ReviewedUpload(digest, header.kind, seeds)
+        return ReviewedUpload(SetEntry(header.participant, header.kind, digest), seeds)
 
     def outcome(self, included: Sequence[int]) -> Outcome:
         """Return how the round ends with a set of uploads.
@@ -130,7 +132,7 @@ class MemberRound:
             raise ProtocolError(
                 f"the set holds uploads that this member cannot answer for: {unknown[:5]}"
             )
-        listed = ((one, self.uploads[one].digest) for one in included)
+        listed = (self.uploads[one].entry for one in included)
         return Outcome(self.number, self.context, set_digest(self.charter, self.context, listed))
 
     def share_of(self, included: Sequence[int]) -> ShareSum:

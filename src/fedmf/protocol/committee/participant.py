@@ -14,8 +14,8 @@ from fedmf.protocol.committee.layout import (
     public_polynomials,
 )
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.own_uploads import OwnUploads, Sent
 from fedmf.protocol.committee.sealed_upload import OpenRound, sealed_upload
+from fedmf.protocol.committee.standing import Standings
 from fedmf.protocol.committee.sums import ClosedRound, Reader
 from fedmf.protocol.committee.table_payload import (
     OPENED_TABLE_EXTRA,
@@ -23,6 +23,7 @@ from fedmf.protocol.committee.table_payload import (
     TableForm,
     TablePayload,
 )
+from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.compact_words import as_opened, table_bytes
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.halves import (
@@ -86,10 +87,13 @@ class CommitteeParticipant(ParticipantProtection):
         self._signing_keys = signing_keys
         self._randomness = randomness or KeyRandomness()
         self._public = public_polynomials(charter)
-        self._heard_round = self._closed_rounds = 0
+        self._heard_round = 0
         self._outcome: Outcome | None = None
         self._closed: ClosedRound | None = None
-        self._own = OwnUploads()
+        self.standings = Standings(self.session)
+        """What the rounds so far say of everybody's contributions."""
+        self._sent: dict[int, bytes] = {}
+        self._worked_on: dict[int, bytes] = {}
         self._now: OpenRound | None = None
         # Tables in few bits are rounded from the start on, under every protection alike.
         opened = as_opened(self.session.shape, self.session.download, start)
@@ -124,7 +128,9 @@ class CommitteeParticipant(ParticipantProtection):
             )
         fresh = self._reader_of(reader, signed.roster)
         self.rosters.adopt(signed)
-        self._own.rename_tables(self.held.adopt(fresh))
+        renamed = self.held.adopt(fresh)
+        for participant, digest in self._worked_on.items():
+            self._worked_on[participant] = renamed.get(digest, digest)
 
     def begin(self, opening_message: bytes) -> None:
         """Check the members' keys for the round, and compute its context from the own table."""
@@ -136,11 +142,11 @@ class CommitteeParticipant(ParticipantProtection):
         roster = self.rosters.newest
         opening.check(self.charter, roster)
         context = opening.context(self.charter, roster, self.held.digest, self._outcome)
-        self._now = OpenRound(opening, context, self._closed_rounds + 1)
+        self._now = OpenRound(opening, context, self.standings.closed_rounds + 1)
 
     def has_moved(self, participant: int) -> bool:
         """Return whether the table is another one than the participant's last upload went into."""
-        return self._own.worked_on.get(participant) != self.held.digest
+        return self._worked_on.get(participant) != self.held.digest
 
     def protect(
         self, change: Change, *, round_number: int, participant: int, leaving: bool = False
@@ -155,20 +161,19 @@ class CommitteeParticipant(ParticipantProtection):
         if not self.has_moved(participant):
             raise ProtocolError(NOT_MOVED)
         self.session.shape.check_change(change)
-        travelling = self.session.schedule.load(now.counted_round).numbers
-        kind = self._own.kind(participant, travelling, leaving=leaving)
         payload = sealed_upload(
             change,
             now,
             self.held,
             public=self._public,
             participant=participant,
-            kind=kind,
+            kind=Kind.LEAVE if leaving else self.standings.kind(participant),
+            bases=self.standings.bases(participant),
             key=self._signing_keys[participant],
             randomness=self._randomness,
         )
         header = payload.signed.header
-        self._own.sent[participant] = Sent(header.digest(self.charter), kind)
+        self._sent[participant] = header.digest(self.charter)
         return Protected(payload.to_bytes(), header.nonce)
 
     def hear(self, closing: ClosingMessage) -> None:
@@ -193,12 +198,18 @@ class CommitteeParticipant(ParticipantProtection):
         outcome = proof.certificate.outcome
         if proof.sum is not None:
             self._check_own(closing, outcome.context, proof.sum)
-            self._closed_rounds += 1
-            travelled = self.session.schedule.load(self._closed_rounds).numbers
-            self._own.note_included(closing.included, proof.sum.table, travelled)
-            self._closed = ClosedRound(closing, outcome.context, proof.sum, self._closed_rounds)
+            self.standings.note(closing.round, proof.sum.uploads)
+            for participant in closing.included:
+                if self.standings.is_in(participant):
+                    self._worked_on[participant] = proof.sum.table
+                else:
+                    # Nothing of it is in the table: should it come back, it begins anew.
+                    self._worked_on.pop(participant, None)
+            self._closed = ClosedRound(
+                closing, outcome.context, proof.sum, self.standings.closed_rounds
+            )
         self._outcome, self._heard_round, self._now = outcome, closing.round, None
-        self._own.sent = {}
+        self._sent = {}
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
         """Return the whole table, whatever form it comes in.
@@ -266,4 +277,9 @@ class CommitteeParticipant(ParticipantProtection):
                 f"round {closing.round} closed under another context: its other participants "
                 "worked on another table, or were told of other members"
             )
-        self._own.check_sent(closing, proof.headers)
+        for upload in proof.uploads:
+            if self._sent.get(upload.participant, upload.header) != upload.header:
+                raise ProtocolError(
+                    f"round {closing.round} includes an upload of participant {upload.participant} "
+                    "that it did not send"
+                )

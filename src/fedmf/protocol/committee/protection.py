@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from fedmf.crypto.labels import HASH_BYTES
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import KeyMaterialError
+from fedmf.protocol.committee.certificate import SET_ENTRY_BYTES
 from fedmf.protocol.committee.keyring import CommitteeKeyring
 from fedmf.protocol.committee.layout import committee_pads
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.server import CommitteeMembers
 from fedmf.protocol.committee.server_table import CommitteeTable
+from fedmf.protocol.committee.upload import BASE_BYTES
 from fedmf.protocol.protection import Protection
 from fedmf.protocol.threat_model import CHOSEN_TABLES, EVERYTHING, KINDS, Threat, seen_by_one
 
@@ -37,7 +38,8 @@ class CommitteeProtection(Protection):
     nonce_bytes: ClassVar[int] = 32
     has_committee: ClassVar[bool] = True
     settings: ClassVar[tuple[str, ...]] = ("committee", "threshold", "opened_by")
-    proof_bytes: ClassVar[int] = HASH_BYTES
+    proof_bytes: ClassVar[int] = SET_ENTRY_BYTES
+    part_bytes: ClassVar[int] = BASE_BYTES
 
     def keyring(self, session: Session, key: ParticipantsKey | None) -> CommitteeKeyring:
         """Return the keys of participants and members."""

@@ -54,6 +54,7 @@ def sealed_upload(
     public: PublicPolynomials,
     participant: int,
     kind: Kind,
+    bases: tuple[int, ...],
     key: SigningKey,
     randomness: KeyRandomness,
 ) -> CommitteePayload:
@@ -69,6 +70,8 @@ def sealed_upload(
         The session's public polynomials.
     kind
         What the upload means.
+    bases
+        By part that travels, the last closed round whose set held it.
     key
         The participant's.
     randomness
@@ -98,7 +101,7 @@ def sealed_upload(
         commitment(now.context, participant, subset, seed) for subset, seed in enumerate(seeds)
     )
     header = UploadHeader(
-        now.context, participant, kind, words_digest(words), nonce, tuple(committed)
+        now.context, participant, kind, bases, words_digest(words), nonce, tuple(committed)
     )
     digest = header.digest(charter)
     envelopes = tuple(

@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fedmf.errors import FedmfError, MessageError, ProtocolError
-from fedmf.protocol.committee.certificate import Certificate
+from fedmf.protocol.committee.certificate import Certificate, CertifiedRound
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import Refusal
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.server_round import FrozenUploads, ReceivedUpload, ServerRound, Stage
 from fedmf.protocol.committee.stages import QUESTIONS
+from fedmf.protocol.committee.standing import Standings
 from fedmf.protocol.committee.sums import read_share
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
@@ -53,15 +54,29 @@ class CommitteeMembers(Members):
         self.rosters = RosterChain(self.charter, rosters)
         self.needs_copy = self.charter.terms.blind
         self._table, self._spool = table, spool
-        self.previous: Certificate | None = None
-        """How the last round ended; None before the first."""
+        self.endings: list[CertifiedRound] = []
+        """How the rounds so far ended."""
+        self.standings = Standings(self.charter.session)
+        """What they say of everybody's contributions."""
+        self._told = [0] * self.charter.terms.members
+        """For each member, up to which round it certainly knows how they ended."""
         self.now = self._round(0)
         """The round under way, or the last one."""
+
+    @property
+    def previous(self) -> Certificate | None:
+        """How the last round ended; None before the first."""
+        return self.endings[-1].certificate if self.endings else None
 
     @property
     def is_void(self) -> bool:
         """Whether members have signed that the round is."""
         return self.now.stage is Stage.VOID
+
+    @property
+    def frozen_participants(self) -> tuple[int, ...]:
+        """Who has been away for longer than an update may be."""
+        return self.standings.frozen()
 
     @property
     def complaints(self) -> Mapping[int, tuple[int, ...]]:
@@ -140,6 +155,7 @@ class CommitteeMembers(Members):
             raise MessageError("the nonce is not the one that the participant signed")
         if header.context != now.context(payload.table):
             raise MessageError("an upload for another context than this round's")
+        self.standings.check(upload.participant, header.kind, header.bases)
         # First what may fail: words without a copy in the spool could not be taken out again.
         self._spool.keep(upload.participant, payload.words)
         self._table.add(payload.words, None, counted_round=counted_round)
@@ -150,7 +166,7 @@ class CommitteeMembers(Members):
     def freeze(self) -> None:
         """Leave out what members are going to refuse anyway."""
         self.now.leave_out_other_tables()
-        is_left = self.now.leave_out_small_batches()
+        is_left = self.now.leave_out_small_lots()
         self.now.stage = Stage.REVIEW if is_left else Stage.VOIDING
 
     def ask_to_open(self) -> None:
@@ -198,21 +214,23 @@ class CommitteeMembers(Members):
             SumProof(
                 now.opened,
                 now.worked_on,
-                tuple(upload.digest for upload in uploads),
+                now.uploads_listed,
                 answers if self.charter.terms.blind else (),
             ),
         )
-        included = tuple(upload.participant for upload in uploads)
+        included = tuple(sorted(now.included))
         nonces = tuple(upload.nonce for upload in uploads)
         return ClosingMessage(round_number, included, nonces, proof.to_bytes())
 
     def note(self, closings: MutableSequence[ClosingMessage]) -> None:
         """Keep the last certificate; drop answers that nobody needs any more."""
         self.now.stage = Stage.BETWEEN
-        if not closings:
-            return
-        self.previous = ClosingProof.of(closings[-1], self.charter).certificate
-        if not self.previous.outcome.closed:
+        # Whoever reviewed had heard how the round before ended.
+        for member in self.now.complaints:
+            self._told[member] = self.now.number - 1
+        for closing in closings[len(self.endings) :]:
+            self._note_ending(ClosingProof.of(closing, self.charter).certified)
+        if not self.endings or not self.endings[-1].certificate.outcome.closed:
             return
         # Nobody opens the sum of the closed round before the last one again: its answers may go.
         for place in reversed(range(len(closings) - 1)):
@@ -222,9 +240,20 @@ class CommitteeMembers(Members):
                 closings[place] = replace(closings[place], proof=kept.to_bytes())
                 return
 
+    def _note_ending(self, ending: CertifiedRound) -> None:
+        self.endings.append(ending)
+        if ending.certificate.outcome.closed:
+            self.standings.note(ending.certificate.outcome.round, ending.uploads)
+
     def _round(self, number: int) -> ServerRound:
         return ServerRound(
-            self.charter, self.rosters, self._table, self._spool, number, self.previous
+            self.charter,
+            self.rosters,
+            self._table,
+            self._spool,
+            number,
+            self.previous,
+            {member: tuple(self.endings[told:]) for member, told in enumerate(self._told)},
         )
 
     def _plain_shares(self, answers: Iterable[AnswerReply]) -> dict[int, ShareSum]:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.certificate import Outcome, set_digest
+from fedmf.protocol.committee.certificate import Outcome, SetEntry, set_digest
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.committee.upload import Kind, Nonce, SignedHeader
 from fedmf.protocol.enrolment.charter import participants
-from fedmf.protocol.wire import U32, Digest, Record, Rest, many
+from fedmf.protocol.wire import Digest, Record, Rest, many
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.certificate import Certificate
+    from collections.abc import Mapping
+
+    from fedmf.protocol.committee.certificate import Certificate, CertifiedRound
     from fedmf.protocol.committee.exchange import AnswerReply
     from fedmf.protocol.committee.server_table import CommitteeTable
     from fedmf.protocol.enrolment.charter import Charter
@@ -54,8 +56,7 @@ class ReceivedUpload:
 class Included(Record):
     """An upload of the frozen set."""
 
-    participant: U32
-    digest: Digest
+    entry: SetEntry
     nonce: Nonce
 
 
@@ -74,7 +75,7 @@ class FrozenUploads(Record):
 
     def check_read(self) -> None:
         """Check that participants ascend."""
-        listed = [upload.participant for upload in self.included]
+        listed = [upload.entry.participant for upload in self.included]
         if listed != sorted(set(listed)):
             raise MessageError("the participants of a frozen round must ascend")
 
@@ -90,6 +91,8 @@ class ServerRound:
     number: int
     previous: Certificate | None
     """How the round before ended."""
+    endings: Mapping[int, tuple[CertifiedRound, ...]]
+    """By member, how the rounds ended that it may not have heard of."""
     stage: Stage = Stage.BETWEEN
     asked: bool = False
     """Whether members have been asked what there is to ask at this stage."""
@@ -137,9 +140,13 @@ class ServerRound:
         """Return what is stated when the round ends at this stage: void, or with the frozen set."""
         if self.stage in (Stage.VOIDING, Stage.VOID):
             return Outcome(self.number)
-        listed = ((one, self.included[one].digest) for one in sorted(self.included))
         context = self.context(self.worked_on)
-        return Outcome(self.number, context, set_digest(self.charter, context, listed))
+        return Outcome(self.number, context, set_digest(self.charter, context, self.uploads_listed))
+
+    @property
+    def uploads_listed(self) -> tuple[SetEntry, ...]:
+        """The frozen set, by ascending participant."""
+        return tuple(self.included[one].entry for one in sorted(self.included))
 
     def leave_out(self, uploads: set[int]) -> None:
         """Take the words of some uploads out again."""
@@ -154,20 +161,20 @@ class ServerRound:
             self.worked_on = tables.most_common(1)[0][0]
         self.leave_out({one for one, up in self.uploads.items() if up.table != self.worked_on})
 
-    def leave_out_small_batches(self) -> bool:
-        """Leave out batches that members would refuse; return whether enough uploads are left."""
+    def leave_out_small_lots(self) -> bool:
+        """Leave out lots that members would refuse; return whether any upload is left."""
         least = self.charter.terms.smallest_cohort
-        for kind in (Kind.FIRST, Kind.LEAVE):
-            batch = {one for one, up in self.uploads.items() if up.signed.header.kind == kind}
-            if len(batch) < least:
-                self.leave_out(batch)
-        return len(self.uploads) >= least
+        for kind in Kind:
+            lot = {one for one, up in self.uploads.items() if up.signed.header.kind == kind}
+            if len(lot) < least:
+                self.leave_out(lot)
+        return bool(self.uploads)
 
     def freeze_set(self) -> None:
         """Fix which uploads the sum is of."""
         headers = {one: upload.signed.header for one, upload in self.uploads.items()}
         self.included = {
-            one: Included(one, header.digest(self.charter), header.nonce)
+            one: Included(SetEntry(one, header.kind, header.digest(self.charter)), header.nonce)
             for one, header in headers.items()
         }
 
@@ -181,5 +188,5 @@ class ServerRound:
         self.opening, self.worked_on = frozen.opening, frozen.table
         self.keys = {key.member: key for key in frozen.opening.keys}
         self.reviewers = set(self.keys)
-        self.included = {upload.participant: upload for upload in frozen.included}
+        self.included = {upload.entry.participant: upload for upload in frozen.included}
         self.stage = Stage.FROZEN

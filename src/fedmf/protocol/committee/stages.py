@@ -45,7 +45,10 @@ class Question:
 
 
 def _ask_for_keys(now: ServerRound) -> Requests:
-    return _to_all(now, KeyRequest(now.number, now.previous).to_bytes(now.charter))
+    return {
+        member: KeyRequest(now.number, endings).to_bytes(now.charter)
+        for member, endings in now.endings.items()
+    }
 
 
 def _take_key(now: ServerRound, made: KeyReply) -> None:
@@ -80,7 +83,7 @@ def _after_review(now: ServerRound) -> Stage:
     if not _enough(now, now.reviewers):
         return Stage.VOIDING
     now.leave_out(set().union(*now.complaints.values()))
-    is_left = now.leave_out_small_batches()
+    is_left = now.leave_out_small_lots()
     now.freeze_set()
     return Stage.FROZEN if is_left else Stage.VOIDING
 

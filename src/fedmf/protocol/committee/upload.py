@@ -20,6 +20,7 @@ from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
 from fedmf.protocol.framing import u32
 from fedmf.protocol.wire import (
+    U32,
     Digest,
     Given,
     Known,
@@ -27,6 +28,7 @@ from fedmf.protocol.wire import (
     Rest,
     Signature,
     fixed,
+    many,
     one_of,
     sized_bytes,
     times,
@@ -39,17 +41,25 @@ LABEL = "upload"
 SEEDS = "seeds"
 MOST_ENVELOPE_BYTES = 16_384
 NONCE_BYTES = 32
+BASE_BYTES = 4
 
 Nonce = Annotated[bytes, fixed(NONCE_BYTES)]
 Envelope = Annotated[bytes, sized_bytes(MOST_ENVELOPE_BYTES)]
 
 
 class Kind(enum.IntEnum):
-    """What an upload means; members let the first two kinds and leaves pass in batches only."""
+    """What an upload means; members answer for none of a kind, or for enough of it."""
 
-    FIRST = 1
-    UPDATE = 2
-    LEAVE = 3
+    JOIN = 1
+    """The table holds nothing of the participant."""
+    FIRST = 2
+    """It holds what set-up rounds summed, and nothing that was learned."""
+    RENEW = 3
+    """The participant was away for long, or its ratings are others now."""
+    LEAVE = 4
+    """The participant takes back all that it contributed."""
+    UPDATE = 5
+    """Anything else."""
 
 
 def commitment(context: bytes, participant: int, subset: int, seed: bytes) -> bytes:
@@ -66,6 +76,10 @@ def _subsets(known: Known) -> int:
     return len(known.charter.terms.sharing.subsets)
 
 
+def _parts(known: Known) -> int:
+    return len(known.charter.session.schedule.parts)
+
+
 def _openers(known: Known) -> int:
     return len(known.opening.keys)
 
@@ -79,7 +93,10 @@ class UploadHeader(Record):
     participant: Given[int]
     """Who uploads; every message names it before the header."""
     kind: Annotated[Kind, one_of(Kind, "an upload of kind {}")]
-    """First, update or leave."""
+    """What the upload means."""
+    bases: Annotated[tuple[U32, ...], many(_parts)]
+    """For each part that travels the last closed round whose set held it, as the participant knows
+    it; 0: none did."""
     words: Digest
     """Digest of the words and what is behind them."""
     nonce: Nonce
@@ -95,6 +112,7 @@ class UploadHeader(Record):
             self.context,
             u32(self.participant),
             bytes([self.kind]),
+            b"".join(map(u32, self.bases)),
             self.words,
             self.nonce,
             *self.commitments,
