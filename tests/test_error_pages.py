@@ -1,4 +1,4 @@
-"""Every error has a number and a page, and whoever looks for either finds it."""
+"""Every error has a number and a page, and anyone who looks for either finds it."""
 
 from __future__ import annotations
 

@@ -2,6 +2,6 @@
 
 from fedmf.cli.app import main
 
-# Worker processes import this module, too.
+# Worker processes also import this module.
 if __name__ == "__main__":
     main()

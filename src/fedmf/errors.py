@@ -72,7 +72,7 @@ class UnknownNameError(FedmfError):
 
 
 class SettingsError(FedmfError):
-    """Settings that cannot work, alone or together."""
+    """Settings that cannot work, each by itself or together."""
 
     number = 12
 

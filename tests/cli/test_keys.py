@@ -409,7 +409,9 @@ def test_show_knows_every_file_and_folder(enrolled: str) -> None:
 
 
 def test_show_says_what_it_does_not_know() -> None:
-    assert_refused(keys("show", "session.json"), 32, "is no file of fedmf keys")
+    assert_refused(keys("show", "session.json"), 32, "is not a file of fedmf keys")
     assert_refused(keys("show", "nothing.json"), 32, "No such file")
     Path("empty").mkdir()
-    assert_refused(keys("show", "empty"), 32, "holds no keys, no key directory and no enrolment")
+    assert_refused(
+        keys("show", "empty"), 32, "holds neither keys nor a key directory nor an enrolment"
+    )

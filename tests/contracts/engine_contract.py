@@ -295,7 +295,7 @@ class EngineContract:
         for state in states.values():
             assert state.contribution is not None
             sums += shape.flat_change(state.contribution)
-        # Whatever stands in front of the words in a checkpoint.
+        # Anything that stands in front of the words in a checkpoint.
         words = keeper.payload[-table_bytes(shape, None) :]
         np.testing.assert_array_equal(shape.flat(decode_words(shape, words)), sums)
 

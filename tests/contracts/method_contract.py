@@ -206,7 +206,7 @@ class MethodContract:
             np.testing.assert_array_equal(anew.contribution[name].values, part.values)
 
     def train(self, method: Method, training: Ratings) -> tuple[FloatArray, PublicModel]:
-        """Train on floats, without federation: the method alone."""
+        """Train on floats, without federation: only the method."""
         everybody = [self.some(training, user) for user in range(training.n_users)]
         vectors = [method.start_user_factors(one.users) for one in everybody]
         contributions: list[Contribution | None] = [None] * len(everybody)

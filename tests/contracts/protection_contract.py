@@ -257,7 +257,7 @@ class ProtectionContract:
 
 
 class KeyedProtectionContract(ProtectionContract):
-    """For protections that hide uploads from whoever lacks a key."""
+    """For protections that hide uploads from those who lack a key."""
 
     def outsider(self, session: Session) -> ParticipantProtection:
         """Return a participant's half that holds another key."""

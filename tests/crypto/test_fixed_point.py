@@ -27,7 +27,7 @@ def test_encode_keeps_the_shape_and_returns_int64() -> None:
 def test_encode_agrees_with_exact_rational_rounding(value: float, bits: int) -> None:
     system = FixedPoint(fraction_bits=bits, limit=100)
     numerator, denominator = value.as_integer_ratio()
-    # Round half to even, in integers alone.
+    # Round half to even, only with integers.
     quotient, rest = divmod(numerator << bits, denominator)
     expected = quotient + (2 * rest > denominator or (2 * rest == denominator and quotient % 2))
     assert system.encode(np.array([value]), what="v")[0] == expected

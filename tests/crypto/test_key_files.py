@@ -86,10 +86,10 @@ def test_keys_cross_a_pipe_as_the_content_of_a_file(path: Path, key: PrivateKey)
 
 def test_malformed_bytes_are_refused_by_where_they_come_from() -> None:
     with pytest.raises(
-        KeyMaterialError, match=r"^what was received is no key file: it is not JSON"
+        KeyMaterialError, match=r"^what was received is not a key file: it is not JSON"
     ):
         participants_key_from_bytes(b"")
-    with pytest.raises(KeyMaterialError, match=r"^the pipe is no key file: it is not JSON"):
+    with pytest.raises(KeyMaterialError, match=r"^the pipe is not a key file: it is not JSON"):
         participants_key_from_bytes(b"", "the pipe")
 
 

@@ -24,7 +24,7 @@ def plain_sum(values: list[int], slot_bits: int) -> int:
 
 @st.composite
 def layouts(draw: st.DrawFn, spare_bits: int = 0) -> tuple[SlotPacking, st.SearchStrategy[int]]:
-    """Return a layout and a strategy for values that leave so many bits of each slot unused."""
+    """Return a layout and a strategy for values that leave this many bits of each slot unused."""
     slot_bits = draw(st.integers(2 + spare_bits, 63))
     half = 2 ** (slot_bits - 1 - spare_bits)
     return SlotPacking(slot_bits, draw(st.integers(1, 12))), st.integers(-half, half - 1)

@@ -84,27 +84,27 @@ def test_a_composite_p_is_refused(key: PrivateKey) -> None:
 
     composite = factor * next_prime(mpz(7) << 253, passes_everything_else)
     h = negative_square(composite, q)
-    assert refusal(composite, q, h) == "this is no Paillier key: p is not prime"
-    assert refusal(q, composite, h) == "this is no Paillier key: q is not prime"
+    assert refusal(composite, q, h) == "this is not a Paillier key: p is not prime"
+    assert refusal(q, composite, h) == "this is not a Paillier key: q is not prime"
 
 
 def test_equal_primes_are_refused(key: PrivateKey) -> None:
     p = key.numbers.p
     message = refusal(p, p, negative_square(p, p))
-    assert message == "this is no Paillier key: p and q are equal"
+    assert message == "this is not a Paillier key: p and q are equal"
 
 
 def test_primes_that_fermat_finds_are_refused(key: PrivateKey) -> None:
     p = key.numbers.p
     q = next_prime(p, lambda x: x % 4 == 3 and gmpy2.gcd(p - 1, x - 1) == 2)
     message = refusal(p, q, negative_square(p, q))
-    assert message == "this is no Paillier key: p and q are too close to each other"
+    assert message == "this is not a Paillier key: p and q are too close to each other"
 
 
 def test_primes_that_are_one_modulo_four_are_refused(key: PrivateKey) -> None:
     p = key.numbers.p
     q = next_prime(key.numbers.q, lambda x: x % 4 == 1 and gmpy2.gcd(p - 1, x - 1) == 2)
-    expected = "this is no Paillier key: p and q are not both 3 modulo 4"
+    expected = "this is not a Paillier key: p and q are not both 3 modulo 4"
     h = negative_square(p, q)
     assert refusal(p, q, h) == expected
     assert refusal(q, p, h) == expected
@@ -114,7 +114,7 @@ def test_primes_whose_groups_share_a_factor_are_refused(key: PrivateKey) -> None
     p = next_prime(key.numbers.p, lambda x: x % 12 == 7)
     q = next_prime(key.numbers.q, lambda x: x % 12 == 7)
     message = refusal(p, q, negative_square(p, q))
-    assert message == "this is no Paillier key: p - 1 and q - 1 share more than the factor 2"
+    assert message == "this is not a Paillier key: p - 1 and q - 1 share more than the factor 2"
 
 
 def test_a_modulus_that_is_not_coprime_to_phi_is_refused() -> None:
@@ -135,7 +135,7 @@ def test_primes_of_unequal_length_are_refused() -> None:
     p = next_prime(mpz(3) << 499, lambda x: x % 4 == 3)
     q = next_prime(mpz(3) << 521, lambda x: x % 4 == 3 and gmpy2.gcd(p - 1, x - 1) == 2)
     message = refusal(p, q, negative_square(p, q))
-    assert message == "this is no Paillier key: p and q do not both have 512 bits"
+    assert message == "this is not a Paillier key: p and q do not both have 512 bits"
 
 
 def test_a_modulus_one_bit_short_is_refused() -> None:
@@ -147,8 +147,8 @@ def test_a_modulus_one_bit_short_is_refused() -> None:
 
 def test_numbers_that_are_not_positive_are_refused(key: PrivateKey) -> None:
     p, q, h = key.numbers.p, key.numbers.q, key.numbers.h
-    assert refusal(-p, -q, h) == "this is no Paillier key: p and q are not both positive"
-    assert refusal(mpz(0), q, h) == "this is no Paillier key: p and q are not both positive"
+    assert refusal(-p, -q, h) == "this is not a Paillier key: p and q are not both positive"
+    assert refusal(mpz(0), q, h) == "this is not a Paillier key: p and q are not both positive"
 
 
 def test_an_even_prime_candidate_is_refused_without_falling_over(key: PrivateKey) -> None:
@@ -163,13 +163,13 @@ def test_a_generator_out_of_range_is_refused(name: str, key: PrivateKey) -> None
     p, q, h = key.numbers.p, key.numbers.q, key.numbers.h
     n = p * q
     bad = {"0": mpz(0), "1": mpz(1), "n": n, "n + h": n + h, "-h": -h}[name]
-    assert refusal(p, q, bad) == "this is no Paillier key: h is not between 1 and n"
+    assert refusal(p, q, bad) == "this is not a Paillier key: h is not between 1 and n"
 
 
 def test_a_generator_that_shares_a_prime_is_refused(key: PrivateKey) -> None:
     p, q = key.numbers.p, key.numbers.q
-    assert refusal(p, q, 5 * p) == "this is no Paillier key: h shares a factor with n"
-    assert refusal(p, q, 7 * q) == "this is no Paillier key: h shares a factor with n"
+    assert refusal(p, q, 5 * p) == "this is not a Paillier key: h shares a factor with n"
+    assert refusal(p, q, 7 * q) == "this is not a Paillier key: h shares a factor with n"
 
 
 def test_generators_of_order_two_are_refused(key: PrivateKey) -> None:
@@ -180,13 +180,13 @@ def test_generators_of_order_two_are_refused(key: PrivateKey) -> None:
         with_h(p, q, minus_one % p, h % q),
         with_h(p, q, h % p, minus_one % q),
     ):
-        assert refusal(*numbers) == "this is no Paillier key: h is trivial modulo p or q"
+        assert refusal(*numbers) == "this is not a Paillier key: h is trivial modulo p or q"
     assert "h is trivial modulo p or q" in refusal(*with_h(p, q, mpz(1), h % q))
 
 
 def test_generators_that_are_no_negative_squares_are_refused(key: PrivateKey) -> None:
     p, q, h = key.numbers.p, key.numbers.q, key.numbers.h
-    expected = "this is no Paillier key: h is not the negative of a square"
+    expected = "this is not a Paillier key: h is not the negative of a square"
     # -h is a square modulo both, so -1 times h is one as well, and no negative of one.
     assert refusal(p, q, -h % (p * q)) == expected
     assert refusal(*with_h(p, q, -h % p, h % q)) == expected

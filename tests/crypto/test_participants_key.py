@@ -64,7 +64,7 @@ def test_malformed_master_secrets_are_refused_without_showing_them(
     changed: dict[str, object],
 ) -> None:
     content = {**json.loads(participants_key_to_bytes(SECRET)), **changed}
-    with pytest.raises(KeyMaterialError, match="is no key file: its") as caught:
+    with pytest.raises(KeyMaterialError, match="is not a key file: its") as caught:
         participants_key_from_bytes(json.dumps(content).encode())
     assert "0001" not in str(caught.value)
     assert caught.value.__cause__ is None

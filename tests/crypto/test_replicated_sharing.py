@@ -71,7 +71,7 @@ def lie(
     """Return the answers with some sums of one member shifted in one coefficient."""
     values = answers[member].values.copy()
     for subset in subsets:
-        # Never beyond what so many uploads can sum to.
+        # Never beyond what this many uploads can sum to.
         values[sharing.held_by(member).index(subset), 3 * member] += by
     return answers | {member: ShareSum(values, answers[member].pads)}
 
@@ -306,7 +306,7 @@ def test_three_answers_of_four_leave_no_room_for_a_liar() -> None:
     sharing = ReplicatedSharing(4, 3)
     _, answers, _ = uploaded(sharing)
     three = among(answers, (0, 1, 2))
-    # Member 0 alone answers for the set of 1 and 2, and together with member 1 for that of 2 and 3.
+    # Only member 0 answers for the set of 1 and 2, and together with member 1 for that of 2 and 3.
     alone, contradicted = sharing.subsets.index((1, 2)), sharing.subsets.index((2, 3))
     unnoticed = lie(sharing, three, 0, [alone])
     assert len(list(sharing.candidate_keys(unnoticed, UPLOADS))) == 1

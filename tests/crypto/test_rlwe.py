@@ -201,7 +201,7 @@ def test_residuals_of_1024_participants_follow_the_formula(
     # Opening rounds the mask, which adds the rounding of one more word.
     variance = uploads * (1 / 12 + 16 * 4.0 ** (kept_bits - 48)) + 1 / 12
     assert left.var() == pytest.approx(variance, rel=tolerance)
-    # Five deviations of a variance over so many values are this tolerance.
+    # Five deviations of a variance over this many values are this tolerance.
     assert 5 * math.sqrt(2 / left.size) == pytest.approx(tolerance, rel=0.05)
     # Halves are rounded up: 2^-9 for every upload at 40 bits, which a small test cannot see.
     mean = (uploads - 1) * 2.0 ** (kept_bits - 49)
@@ -218,7 +218,7 @@ def test_residuals_are_measured_from_their_mean(kept_bits: int, side: int) -> No
     key = RlweKey(np.rint(np.random.default_rng(5).normal(0, deviation, DEGREE)).astype(np.int64))
     table = messages(size, DEGREE)
     zero = zero_words(1, size)
-    # The mask alone, as the sum of words without any noise would have it.
+    # Only the mask, as the sum of words without any noise would have it.
     mask = (-residuals(zero, np.zeros(DEGREE, np.int64), key, size)) % 2**kept_bits
     mean = round((uploads - 1) * 2.0 ** (kept_bits - 49))
     furthest = math.floor(size.residual_bound(uploads))

@@ -157,7 +157,7 @@ def test_from_empty_folders_to_rounds_and_a_new_roster_that_shuts_out_who_left()
     world.hand_out()
     world.check_tables()
 
-    # With all that the server has, each reader secret opens the sums of its own version alone.
+    # With all that the server has, each reader secret opens only the sums of its own version.
     readers = {1: first[1].reader, 2: read_enrolment(Path("north", "enrolment")).reader}
     for version, closing in ((1, first_closing), (2, second_closing), (2, third_closing)):
         proof = ClosingProof.of(closing, world.charter)

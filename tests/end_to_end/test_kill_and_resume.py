@@ -1,4 +1,4 @@
-"""Real processes, killed at real moments: whatever remains resumes to the same result."""
+"""Real processes, killed at real moments: what remains resumes to the same result."""
 
 import json
 import os

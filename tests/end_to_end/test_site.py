@@ -32,7 +32,7 @@ class Addresses(HTMLParser):
 
 
 def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    # Not with --quiet: it hides warnings from --strict, too.
+    # Not with --quiet, which also hides warnings from --strict.
     return subprocess.run(  # noqa: S603 - our own pages
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
         cwd=root, capture_output=True, text=True, timeout=900, check=False,

@@ -36,7 +36,7 @@ def organisations(tmp_path_factory: pytest.TempPathFactory) -> Path:
         port = trial.getsockname()[1]
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text("utf-8"), re.S | re.M)
     script = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n" + "".join(blocks)
-    # timeout ends the whole group: processes in the background, too.
+    # timeout ends the whole group, processes in the background included.
     ended = subprocess.run(  # noqa: S603 - our own page
         [
             "/usr/bin/env",
@@ -45,7 +45,7 @@ def organisations(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "/bin/bash",
             "-eu",
             "-c",
-            # It waits for silos as long as it takes, too.
+            # It also waits for silos as long as it takes.
             script.replace("9092", str(port)).replace("--wait 120", "--wait 600"),
         ],
         cwd=folder,

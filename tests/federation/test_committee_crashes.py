@@ -43,7 +43,7 @@ def train(plan: TrainingPlan, run: RunDirectory | None) -> str:
 
 
 def crash_after_answers(answers: int, in_round: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the process die once so many members have answered, one more reply being lost."""
+    """Have the process die once this many members have answered, one more reply being lost."""
     consult = LocalEngine.consult
     seen = 0
 

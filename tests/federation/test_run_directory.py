@@ -76,7 +76,7 @@ def test_a_stopped_training_resumes_to_the_same_table(tmp_path: Path, keyed: Key
 def test_killed_at_any_write_of_a_round(
     tmp_path: Path, protection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Frozen rounds, logs and checkpoints: whatever was written, the training goes on from it."""
+    """Frozen rounds, logs and checkpoints: the training goes on from anything that was written."""
     _, training, heldout = DATA.load()
     keyed = Keyed(protection, fresh_key(protection, 1024))
     plan = make_plan(keyed, rounds=1)

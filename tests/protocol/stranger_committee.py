@@ -101,7 +101,7 @@ class CommitteeTerms(Terms):
         return header + body + hashlib.sha256(header + body[:65_536]).digest()
 
     def unframed(self, kind: int, data: bytes) -> tuple[int, bytes]:
-        # Rounds have higher numbers than there are rounds, because void ones have one, too.
+        # Rounds have higher numbers than there are rounds, because void ones also have one.
         round_number, body = int.from_bytes(data[38:42], "little"), data[50:-32]
         if len(data) < 82 or data != self.framed(kind, round_number, body):
             raise RefusedError("not a message of this kind and session")
@@ -156,7 +156,7 @@ class RoundWords(Words):
 
 
 def expanded(seed: bytes, numbers: int) -> list[int]:
-    """Return the 2,048 coefficients of a seed, and behind them so many numbers."""
+    """Return the 2,048 coefficients of a seed, and behind them this many numbers."""
     count = DEGREE + numbers
     drawn = struct.unpack(f"<{count}Q", keystream(seed, 8 * count))
     return [word.bit_count() - 32 for word in drawn[:DEGREE]] + list(drawn[DEGREE:])

@@ -14,7 +14,7 @@ from tests.protocol.stranger_aes import keystream
 
 
 class Tags:
-    """The tags of one session, as whoever shares the secret knows them.
+    """The tags of one session, as anyone who shares the secret knows them.
 
     `pieces` are the numbers of the values of each piece, `start` all values of the start table.
     """

@@ -267,7 +267,7 @@ def test_who_complains_shows_an_upload_only_where_nobody_looks_at_tags(
     top = scene.packing.values.slots
     assert len(answers) == 3 * WORD_BITS
     if looked_at:
-        # Every table was refused, whatever is in the upload: there is nothing to learn from that.
+        # Every table was refused for every content of the upload: nothing can be learned from that.
         assert not any(answers)
     else:
         assert read == uploaded[top - 3 : top][::-1].tolist()

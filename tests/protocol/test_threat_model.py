@@ -225,7 +225,7 @@ def test_nothing_says_that_nobody_can_be_singled_out(folder: str) -> None:
 
 @pytest.mark.parametrize(
     ("protection", "upload"),
-    # Lattice words have full uploads alone.
+    # Lattice words only have full uploads.
     [
         (protection, upload)
         for protection, upload in product(PROTECTIONS, ("full", "part"))

@@ -81,7 +81,7 @@ def test_damaged_files_are_named(run: Path, file: str, damage: str, complaint: s
 @pytest.mark.parametrize(
     ("act", "complaint"),
     [
-        (lambda one: one["rounds"][0].update(rmse="0.9"), "rmse is '0.9' and no number"),
+        (lambda one: one["rounds"][0].update(rmse="0.9"), "rmse is '0.9', which is not a number"),
         (lambda one: one["rounds"][0].pop("mae"), "mae"),
         (lambda one: one["final"].update(rmse=[]), "list"),
         (

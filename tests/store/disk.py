@@ -58,7 +58,7 @@ class Disk:
             self._is_anothers = before
 
     def here(self, function: Callable[..., Result]) -> Callable[..., Result]:
-        """Return the function such that what it writes counts, whoever calls it."""
+        """Return the function such that what it writes counts for every caller."""
 
         def counted(*arguments: object, **options: object) -> Result:
             with self.of_another(is_anothers=False):

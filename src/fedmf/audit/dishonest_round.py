@@ -1,4 +1,4 @@
-"""A round of a committee in the hands of a server that says to members whatever it likes."""
+"""A round of a committee whose server sends members anything it likes."""
 
 from __future__ import annotations
 

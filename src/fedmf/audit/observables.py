@@ -47,7 +47,7 @@ class Adversary:
 
 @dataclass(frozen=True, slots=True)
 class Observables:
-    """What an adversary has in hand when the run is over; `fedmf.audit.runs` alone makes it."""
+    """What an adversary has in hand when the run is over; only `fedmf.audit.runs` makes it."""
 
     adversary: Adversary
     """Who it is."""

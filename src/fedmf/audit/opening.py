@@ -213,7 +213,7 @@ def _known_mask(seen: Observables, upload: UploadMessage) -> PaddedKey | None:
 
 
 def _reads_tables(seen: Observables) -> bool:
-    # Without a key, too, where the server opens tables: they are there for all to read.
+    # Also without a key where the server opens tables: then everybody can read them.
     return seen.plan.session.sends_opened_tables or seen.key is not None
 
 

@@ -27,7 +27,7 @@ class ParticipantThatForgetsTables(CommitteeParticipant):
 
 
 class MemberThatForgetsOutcomes(CommitteeMember):
-    """Signs any outcome of a round, whatever it signed before."""
+    """Signs any outcome of a round, regardless of what it signed before."""
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]

@@ -59,7 +59,7 @@ class FloatAdd(Operations):
 
 
 def seconds_of(act: Callable[[], object]) -> float:
-    """Return the processor seconds of one call, whatever else the machine does meanwhile."""
+    """Return the processor seconds of one call, without those of other processes."""
     start = time.process_time()
     act()
     return time.process_time() - start

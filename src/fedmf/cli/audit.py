@@ -22,8 +22,8 @@ from fedmf.ratings import Ratings, load_ratings
 
 def audit(
     source: RatingsSource = "movielens-small",
-    users: Annotated[int, typer.Option(help="Take the first so many users.")] = 40,
-    items: Annotated[int, typer.Option(help="Take the so many most rated items.")] = 200,
+    users: Annotated[int, typer.Option(help="Number of users to take: the first ones.")] = 40,
+    items: Annotated[int, typer.Option(help="Number of items to take: the most rated ones.")] = 200,
     factors: Annotated[int, typer.Option(help="Length of user and item vectors.")] = 8,
     seed: Annotated[int, typer.Option(help="Public seed of the runs.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,

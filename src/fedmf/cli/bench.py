@@ -28,7 +28,7 @@ def bench(
         int, typer.Option(help="Values in the table; whole rows of 100 factors are taken.")
     ] = 256_000,
     participants: Annotated[
-        int, typer.Option(help="Participants of the session, on whom the words depend.")
+        int, typer.Option(help="Participants of the session; words depend on them.")
     ] = 610,
     quick: Annotated[
         bool, typer.Option("--quick", help="One repeat on a small table: a look, no figures.")

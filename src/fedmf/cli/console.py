@@ -44,7 +44,7 @@ def progress() -> Console:
 
 
 def print_lines(console: Console, lines: Iterable[RenderableType]) -> None:
-    """Print lines and tables; a plain line as it is, whatever brackets the names in it have."""
+    """Print lines and tables; a plain line as it is, even with brackets in its names."""
     for line in lines:
         console.print(line, markup=not isinstance(line, str))
 

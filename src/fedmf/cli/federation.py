@@ -54,8 +54,8 @@ def new(
     )
     if (folder / FEDERATION).exists():
         raise RunDirectoryError(
-            f"{folder / FEDERATION} is there already; take another folder, for silos know the one "
-            "that was made"
+            f"{folder / FEDERATION} is there already; take another folder, because silos know the "
+            "one that was made"
         )
     folder.mkdir(parents=True, exist_ok=True)
     CoordinatorSettings(seconds=wait).write(folder)
@@ -79,7 +79,7 @@ def silo(
     ratings: Annotated[str, typer.Option(metavar="RATINGS", help="Its ratings, as for train.")],
     holdout: Holdout = 0.2,
     min_cohort: Annotated[
-        int, typer.Option(help="It takes part in no rounds that count with fewer silos.")
+        int, typer.Option(help="The silo takes part only in rounds of at least this many.")
     ] = 3,
     as_json: Json = False,
 ) -> None:
@@ -132,7 +132,7 @@ def _scale(text: str) -> RatingScale:
     try:
         return RatingScale(float(low), float(high if colon else "nan"))
     except ValueError:
-        raise SettingsError(f"{text!r} is no scale; it looks like 0.5:5") from None
+        raise SettingsError(f"{text!r} is not a scale; write it like 0.5:5") from None
 
 
 def _key_check(text: str | None) -> bytes | None:
@@ -140,5 +140,5 @@ def _key_check(text: str | None) -> bytes | None:
         return None if text is None else bytes.fromhex(text)
     except ValueError:
         raise SettingsError(
-            f"{text!r} is no check value of a key; make the key with: fedmf keys shared FILE"
+            f"{text!r} is not a check value of a key; make the key with: fedmf keys shared FILE"
         ) from None

@@ -71,8 +71,8 @@ def charter(
 ) -> None:
     """Convene a federation: write its charter, and the reader secret sealed for everybody.
 
-    Whoever does this could read every opened sum. So it is a participant, and never whoever runs
-    the server.
+    The convener could read every opened sum, so it has to be a participant, and never the operator
+    of the server.
     """
     directory = KeyDirectory.convene(
         read_session(session),
@@ -113,7 +113,7 @@ def accept(
         Path, typer.Option(metavar="FILE", help="Your keys.json, or the folder it lies in.")
     ],
     fingerprint: Annotated[
-        str, typer.Option(help="The charter's, as you compared it with the others by voice.")
+        str, typer.Option(help="The charter's, compared by voice with the others.")
     ],
     out: NewFolder,
     sealed: SealedFile = None,

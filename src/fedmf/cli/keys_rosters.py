@@ -33,14 +33,15 @@ def roster(
         typer.Option(metavar="BUNDLE", help="A newcomer's public key bundle."),
     ] = None,
     remove: Annotated[
-        list[int] | None, typer.Option(metavar="NUMBER", help="The number of who leaves.")
+        list[int] | None,
+        typer.Option(metavar="NUMBER", help="The number of a participant who leaves."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Propose the next version of the roster, with a new reader secret sealed for everybody on it.
 
-    With neither --add nor --remove, the reader secret alone is renewed. Whoever does this could
-    read every opened sum: a participant, and never whoever runs the server.
+    With neither --add nor --remove, only the reader secret is renewed. The proposer could read
+    every opened sum, so it has to be a participant, and never the operator of the server.
     """
     proposed = read_directory(directory).propose(
         [read_bundle(path) for path in add or []], remove or []
@@ -62,25 +63,25 @@ def sign(
     directory: DirectoryFolder,
     enrolment: EnrolmentFolder,
     fingerprint: Annotated[
-        str, typer.Option(help="The proposal's, as you compared it by voice with who proposes it.")
+        str, typer.Option(help="The proposal's, compared by voice with the proposer.")
     ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
     """Sign a proposed version of the roster, as a member of the committee.
 
-    A member signs after it has checked people, not files: that everybody who comes is who the
-    public key bundle says, and that whoever proposes it is a participant.
+    Before it signs, a member checks people, not files: that every newcomer is who the public key
+    bundle says, and that the proposer is a participant.
     """
     if as_json and not yes:
-        raise SettingsError("--json answers no questions: give --yes, too, when you have checked")
+        raise SettingsError("--json answers no questions: also give --yes, when you have checked")
     mine, proposed = read_enrolment(enrolment), read_directory(directory)
     signed = mine.signed(proposed)
     digest = proposed.charter.roster_digest(proposed.newest)
     check_fingerprint(fingerprint, digest, "proposed roster")
     if not yes:
         print_lines(progress(), _lines(proposed))
-        _confirm("Did you check this with the people themselves, and not by files alone?")
+        _confirm("Did you check this with the people themselves, and not only by files?")
     keep_signed_version(enrolment, proposed)
     write_roster(directory, signed.rosters[-1], signed.charter)
     missing = signed.signatures_missing

@@ -59,7 +59,7 @@ def describe(path: Path) -> dict[str, Any]:
         if (path / CHARTER).exists():
             return _directory(read_directory(path))
         if not (path / KEYS).exists():
-            raise MessageError(f"{path} holds no keys, no key directory and no enrolment")
+            raise MessageError(f"{path} holds neither keys nor a key directory nor an enrolment")
         path = path / KEYS
     data = read_public(path, "anything")
     match format_of(data):
@@ -90,7 +90,7 @@ def describe(path: Path) -> dict[str, Any]:
         case Format.ENROLMENT:
             return _enrolment(path.parent)
         case _:
-            raise MessageError(f"{path} is no file of fedmf keys")
+            raise MessageError(f"{path} is not a file of fedmf keys")
 
 
 def as_list(bundles: Mapping[int, PublicKeyBundle]) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def node(folder: SiloFolder, as_json: Json = False) -> None:
         {"key": str(files.node_key), "public_key": str(files.node_public_key)},
         [
             f"key, secret: {files.node_key}",
-            f"send to whoever runs the server: {files.node_public_key}",
+            f"send to the operator of the server: {files.node_public_key}",
         ],
         as_json=as_json,
     )
@@ -52,8 +52,8 @@ def shared(
 ) -> None:
     """Make the key that silos share under protection rlwe, and print its check value.
 
-    A silo does this, and hands the file to the other silos; whoever runs the server gets the check
-    value alone.
+    A silo does this and gives the file to the other silos. The operator of the server gets only
+    the check value.
     """
     key = MasterSecret.fresh()
     save_participants_key(path, key)

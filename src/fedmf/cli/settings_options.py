@@ -34,7 +34,9 @@ OPTIONS: Mapping[str, Any] = {
     "factors": typer.Option(help="Length of user and item vectors."),
     "rounds": typer.Option(help="Number of rounds.", show_default=DEFAULT_ROUNDS_TEXT),
     "cohort": typer.Option(help="Participants in each round.", show_default="all"),
-    "silos": typer.Option(help="Deal the users out to so many silos.", show_default="a user each"),
+    "silos": typer.Option(
+        help="Divide the users among this many silos.", show_default="a user each"
+    ),
     "seed": typer.Option(help="Public seed of start, cohorts and split."),
     "learning_rate": typer.Option(help="sgd: step size.", show_default="from users and scale"),
     "reg": typer.Option(help="sgd: regularisation.", show_default="0.05"),

@@ -49,10 +49,12 @@ def train(
     settings: ChosenSettings,
     source: RatingsSource = "movielens-small",
     users: Annotated[
-        int | None, typer.Option(help="Take the first so many users.", show_default="all")
+        int | None,
+        typer.Option(help="Number of users to take: the first ones.", show_default="all"),
     ] = None,
     items: Annotated[
-        int | None, typer.Option(help="Take the so many most rated items.", show_default="all")
+        int | None,
+        typer.Option(help="Number of items to take: the most rated ones.", show_default="all"),
     ] = None,
     holdout: Holdout = 0.2,
     split: Annotated[str, typer.Option(help="Held out: random, or each user's last.")] = "random",
@@ -65,7 +67,7 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with the run in this directory.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the run directory alone.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the run directory.")] = False,
     as_json: Json = False,
 ) -> None:
     """Train on ratings with every participant on this machine.

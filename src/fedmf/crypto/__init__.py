@@ -26,5 +26,5 @@ in which a value travels through them::
     envelopes            what only one key opens, in one place
     replicated_sharing   keys of uploads, shared out so that sums of them open together
     share_sum            what a member of a committee answers with
-    key_file             files that hold keys, for their owner alone
+    key_file             files that hold keys, readable only by their owner
 """

@@ -4,7 +4,7 @@ Hybrid public key encryption (HPKE, RFC 9180, base mode) with HKDF-SHA256 and AE
 suites:
 
 ``x25519``
-    Elliptic curves alone.
+    Only elliptic curves.
 ``mlkem768-x25519``
     ML-KEM-768 and X25519 together (X-Wing, draft-connolly-cfrg-xwing-kem): secret as long as one of
     the two is, should quantum computers break the other. Envelopes are 1,088 bytes larger.
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ENVELOPE_KEY_BYTES = 32
-"""Size of the secret of an `EnvelopeKey`, whatever its suite."""
+"""Size of the secret of an `EnvelopeKey`, in every suite."""
 
 DEFAULT_SUITE = "x25519"
 
@@ -158,7 +158,7 @@ class EnvelopePublicKey:
             self._key = kind.from_public(public)
         except ValueError:
             raise KeyMaterialError(
-                f"a public envelope key of suite {suite} is none that keeps anything secret; its "
+                f"a public envelope key of suite {suite} does not keep anything secret; its "
                 "owner has to make a new one"
             ) from None
         self._suite = kind.suite
@@ -173,7 +173,7 @@ class EnvelopePublicKey:
         label
             The purpose; every purpose has its own.
         context
-            Where the envelope belongs; whoever opens it has to know.
+            Where the envelope belongs; opening it takes the same context.
         """
         return self._suite.encrypt(plaintext, self._key, info=labelled(label, *context))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FixedPoint:
-    """A fixed-point number system: so many fraction bits, and a declared range.
+    """A fixed-point number system: a number of fraction bits, and a declared range.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Files that hold keys: whole or not at all, never over another, readable by their owner alone."""
+"""Files that hold keys: whole or not at all, never over another, readable only by their owner."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write_key_file(path: Path | str, content: bytes) -> None:
     """
     path = Path(path)
     try:
-        # mkstemp makes the file readable by its owner alone from the start, not some time later.
+        # mkstemp makes the file readable only by its owner from the start, not some time later.
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".key-", suffix=".new")
         try:
             with os.fdopen(descriptor, "wb") as file:

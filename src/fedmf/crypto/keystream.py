@@ -22,7 +22,7 @@ KEY_BYTES = 32
 CIPHER_BLOCK_BYTES = 16
 """Size of the piece of the stream that one step of the counter gives (NIST FIPS 197)."""
 
-# What is encrypted to see the keystream alone, and no longer, so that it stays in the cache.
+# Zeros, whose encryption is the keystream; no longer than this, so that they stay in the cache.
 _ZEROS = memoryview(bytes(2**17))
 
 _FROM_THE_FRONT = modes.CTR(bytes(CIPHER_BLOCK_BYTES))

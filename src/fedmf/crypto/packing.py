@@ -106,7 +106,7 @@ class SlotPacking:
             )
         # An offset makes every slot non-negative, which is what gmpy2 packs. It wraps only for
         # values beyond 2^63 - 2^(slot_bits-1), and then to something negative, so gmpy2's own check
-        # finds every value out of range; a second look is needed for the message alone.
+        # finds every value out of range; a second look is only needed for the message.
         try:
             shifted = gmpy2.pack((values + self._half).tolist(), self.slot_bits)
         except TypeError:

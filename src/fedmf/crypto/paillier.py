@@ -9,8 +9,8 @@ International Journal of Information Security 9 (2010)::
 
 The server holds a `PublicKey` and can add; it never encrypts. Participants hold the `PrivateKey`.
 Nothing here notices changes on the way that keep a ciphertext a ciphertext: that takes the tags of
-the protocol. And nothing here runs in constant time: whoever can measure this machine closely
-enough is not kept out.
+the protocol. Nothing here runs in constant time: an attacker who can measure this machine closely
+enough can learn from it.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class PrivateKey(SecretMaterial):
     def decrypt(self, ciphertext: mpz, *, value_bits: int | None = None) -> mpz:
         """Open a ciphertext.
 
-        A plaintext that is known to be short is found modulo p alone, in half the time. If it is
+        A plaintext that is known to be short is found modulo p only, in half the time. If it is
         not short after all, its remainder modulo p comes back, which is as good as random: with the
         headroom that is asked for here the caller notices as it does for full plaintexts.
 

@@ -85,18 +85,18 @@ class PrivateNumbers(SecretMaterial):
             object.__setattr__(self, name, mpz(number))
         # Sizes first: testing numbers of any other size could take forever.
         if self.p < 1 or self.q < 1:
-            raise KeyMaterialError("this is no Paillier key: p and q are not both positive")
+            raise KeyMaterialError("this is not a Paillier key: p and q are not both positive")
         check_key_bits(self.key_bits, allow_weak=self.allow_weak)
         problems = _problems_of_primes(self.p, self.q) + _problems_of_generator(
             self.h, self.p, self.q
         )
         if problems:
-            raise KeyMaterialError("this is no Paillier key: " + "; ".join(problems))
+            raise KeyMaterialError("this is not a Paillier key: " + "; ".join(problems))
         if self.key_bits == WEAK_KEY_BITS:
             warnings.warn(
                 f"{_WEAKNESS}; use it to reproduce the paper, never for real data",
                 WeakKeyWarning,
-                stacklevel=3,  # past the generated __init__, at whoever makes the key
+                stacklevel=3,  # past the generated __init__, at the caller that makes the key
             )
 
     @classmethod
@@ -136,7 +136,7 @@ def _random_prime(bits: int, randomness: KeyRandomness) -> mpz:
     pattern = mpz(3) << (bits - 2) | 3
     while True:
         candidate = randomness.integer(bits) | pattern
-        # A quick test: whatever passes here meets the thorough one among the checks.
+        # A quick test: numbers that pass it meet the thorough one among the checks.
         if gmpy2.is_prime(candidate):
             return candidate
 

@@ -22,8 +22,7 @@ _FINGERPRINT_LABEL = b"fedmf paillier public key v1"
 class PublicKey:
     """What the server holds: enough to add, not to open.
 
-    A public key of 1024 bits is taken without a warning: whoever encrypts under it has seen the
-    warning of its `PrivateKey`.
+    A public key of 1024 bits is taken without a warning, because its `PrivateKey` gave one.
 
     Raises
     ------

@@ -61,8 +61,8 @@ def participants_key_to_bytes(key: ParticipantsKey) -> bytes:
 def participants_key_from_bytes(data: bytes, what: str = "what was received") -> ParticipantsKey:
     """Return the key that `participants_key_to_bytes` wrote.
 
-    Paillier keys are checked as thoroughly as new ones. Weak keys are taken without a warning:
-    whoever made one has been warned.
+    Paillier keys are checked as thoroughly as new ones. Weak keys are taken without a
+    warning, which came when they were made.
 
     Raises
     ------
@@ -77,12 +77,12 @@ def participants_key_from_bytes(data: bytes, what: str = "what was received") ->
         except (ValueError, TypeError, KeyMaterialError):
             # The exceptions of decoders quote what they stumbled over, and that is the secret.
             pass
-        raise KeyMaterialError(f"{what} is no key file: its secret is not 32 bytes")
+        raise KeyMaterialError(f"{what} is not a key file: its secret is not 32 bytes")
     content = _content(data, _PAILLIER, _NUMBERS, what)
     malformed = [name for name in _NUMBERS if not _is_hexadecimal(content[name])]
     if malformed:
         raise KeyMaterialError(
-            f"{what} is no key file: no lower-case hexadecimal number without leading zeros: "
+            f"{what} is not a key file: no lower-case hexadecimal number without leading zeros: "
             + ", ".join(malformed)
         )
     p, q, h = (mpz(content[name], 16) for name in _NUMBERS)
@@ -115,7 +115,7 @@ def _content(data: bytes, kind: str, members: Sequence[str], what: str) -> dict[
             wrong = f"its members are not {', '.join(first)} and {last}"
         else:
             return content
-    raise KeyMaterialError(f"{what} is no key file: {wrong}")
+    raise KeyMaterialError(f"{what} is not a key file: {wrong}")
 
 
 def _decoded(data: bytes) -> dict[str, Any] | str:

@@ -1,14 +1,14 @@
 """One half of Paillier: the arithmetic modulo the square of one prime factor of n.
 
-Whoever knows n = p q computes modulo p^2 and modulo q^2 and puts the two results together: two
-operations on half the digits cost less than one on all of them (Paillier, EUROCRYPT 1999,
-section 7).
+With p and q known, an operation is computed modulo p^2 and modulo q^2 and the two results are put
+together: two operations on half the digits cost less than one on all of them (Paillier, EUROCRYPT
+1999, section 7).
 
 **Powers of one base** come from a table, without squarings: one multiplication for every 8 bits of
 exponent. The method is that of Brickell, Gordon, McCurley and Wilson (EUROCRYPT 1992) with every
 digit tabulated. Digits of 8 bits are bytes, so a random exponent needs no cutting, and wider digits
 pay for little speed with much memory. Both halves of a 3072-bit Paillier key, one thread of a
-2-core machine, 95 values per encryption, the powers alone:
+2-core machine, 95 values per encryption, only the powers:
 
 ==========  ===============  ========  ======  ============
 digit bits  multiplications  to build  memory  per value
@@ -71,7 +71,7 @@ class FixedBase(SecretMaterial):
         Parameters
         ----------
         factors
-            What to multiply with; 1 for the power alone.
+            What to multiply with; 1 for only the power.
         exponents
             As many exponents of exactly `digits` bytes, little endian.
         """
@@ -131,7 +131,7 @@ class PrimeSquare(SecretMaterial):
         if self._powers is None:
             self._powers = FixedBase(self._generator, self.square, self._exponent_bytes)
         prime, cofactor = self._prime, self._cofactor
-        # (1 + n)^m = 1 + m n modulo n^2, and here n = p q, so m q counts modulo p alone.
+        # (1 + n)^m = 1 + m n modulo n^2, and here n = p q, so m q only counts modulo p.
         messages = [1 + plaintext * cofactor % prime * prime for plaintext in plaintexts]
         return self._powers.times_powers(messages, exponents)
 

@@ -194,7 +194,7 @@ def _held(members: int, size: int, member: int) -> tuple[int, ...]:
 
 
 def _smallest_first(members: Iterable[int], most: int) -> Iterator[tuple[int, ...]]:
-    """Yield all sets of at most so many members, the empty one first."""
+    """Yield all sets of at most this many members, the empty one first."""
     ordered = sorted(members)
     for size in range(most + 1):
         yield from itertools.combinations(ordered, size)

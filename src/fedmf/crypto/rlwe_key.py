@@ -1,11 +1,11 @@
 """Keys of RLWE: small polynomials that add.
 
-Every participant draws a new key for every upload; whoever is to open a sum of uploads needs the
-sum of their keys, and nothing else.
+Every participant draws a new key for every upload. Opening a sum of uploads takes the sum of
+their keys, and nothing else.
 
 The words under a key hold small numbers. What needs all of 64 bits, and has to add modulo 2^64
 exactly, is hidden by adding a pad to it, from the same seed as the key. Pads add like keys do:
-whoever gets the sum of the keys of some uploads gets the sum of their pads with it, and no more.
+the sum of the keys of some uploads comes with the sum of their pads, and with nothing more.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class PaddedKey(SecretMaterial):
 
     @classmethod
     def sum_of_seeds(cls, seeds: Iterable[bytes], pads: int) -> PaddedKey:
-        """Return the sums of the keys and of so many pads that these seeds stand for.
+        """Return the sums of the keys and of the pads that these seeds stand for.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class PaddedKey(SecretMaterial):
 
 
 def expand_seeds(seeds: Sequence[bytes], pads: int) -> tuple[NDArray[np.int8], NDArray[np.uint64]]:
-    """Return the keys and the pads, so many of each, that some seeds stand for.
+    """Return the keys and the pads, this many for each, that some seeds stand for.
 
     Returns
     -------

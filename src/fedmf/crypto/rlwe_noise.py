@@ -2,7 +2,7 @@
 
 **Noise** is centred binomial, from a keystream: the number of ones among 64 uniform bits, minus 32.
 Mean 0, variance 16, values from -32 to 32. Every number takes eight bytes and the same time,
-whatever it is: nothing is rejected or looked up.
+for every value: nothing is rejected or looked up.
 
 **Words** have B bits, 32 or 40. The upper w bits of a word are the message, modulo 2^w; the room
 below takes up the noise of all uploads in the sum. Written in units of the word, one upload adds
@@ -137,7 +137,7 @@ class RlweWordSize:
 
 
 def plan_rlwe_words(*, uploads: int, kept_bits: int) -> RlweWordSize:
-    """Return the largest words of B = `kept_bits` under which the sum of so many uploads opens.
+    """Return the largest words of B = `kept_bits` under which the sum of this many uploads opens.
 
     The chance that any of 2^30 values of an honest sum does not open is below 2^-40. A table that
     is never opened in between collects the uploads of the whole session: participants times rounds.

@@ -1,7 +1,7 @@
 """The public polynomials of a session, which every upload of the session is masked with.
 
 They are uniform and expanded from a seed of 32 bytes. The seed must be a hash of what the session
-agreed upon: whoever may choose it freely may look for one with a trapdoor.
+agreed upon: anyone who can choose it freely can look for one with a trapdoor.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ LONGEST_FACTOR = 2.0**15
 """Euclidean norm up to which a small factor is multiplied in one piece."""
 
 _HALF = DEGREE // 2
-# Centred parts of so many bits have at most the norm 2^9 sqrt(2048) = 2^14.5.
+# Centred parts of this many bits have at most the norm 2^9 sqrt(2048) = 2^14.5.
 _PART_BITS = 10
 
 _ANGLES = np.pi / DEGREE * np.arange(_HALF)

@@ -28,7 +28,7 @@ _PACKED_40 = np.dtype([("low", "<u4"), ("high", "u1")])
 
 
 def blocks_for(values: int) -> int:
-    """Return the number of blocks that so many values take up; the last may be part padding."""
+    """Return the number of blocks that this many values take; the last may be part padding."""
     return -(-values // DEGREE)
 
 

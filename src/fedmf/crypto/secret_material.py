@@ -35,7 +35,7 @@ class SecretMaterial:
 
 
 def check_secret(secret: bytes, what: str, length: int = 32) -> None:
-    """Return if somebody handed over so many bytes.
+    """Return if this is a byte string of this length.
 
     Raises
     ------

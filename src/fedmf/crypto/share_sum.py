@@ -22,7 +22,7 @@ MOST_UPLOADS = (2**31 - 1) // LARGEST_NOISE
 
 
 def subset_bytes(pads: int) -> int:
-    """Return the size of the sums of one subset on the wire, with so many pads."""
+    """Return the size of the sums of one subset on the wire, with this many pads."""
     return _wire(pads).itemsize
 
 
@@ -35,7 +35,7 @@ class ShareSum(SecretMaterial):
         Sums of keys, int32, shape (held subsets, 2048), in the order of
         `ReplicatedSharing.held_by`. Kept as it is, not copied.
     pads
-        Sums of pads modulo 2^64, uint64, shape (held subsets, pads). Kept as it is, too.
+        Sums of pads modulo 2^64, uint64, shape (held subsets, pads). Also kept as it is.
     """
 
     __slots__ = ("_pads", "_values")
@@ -124,7 +124,7 @@ class ShareSum(SecretMaterial):
         return self._pads
 
     def can_be_of(self, uploads: int) -> bool:
-        """Return whether so many uploads can have sums as large as these."""
+        """Return whether this many uploads can have sums as large as these."""
         largest = LARGEST_NOISE * uploads
         # Bounds on both sides: the absolute value of the smallest int32 is negative.
         return bool(self._values.min() >= -largest and self._values.max() <= largest)

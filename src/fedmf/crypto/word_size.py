@@ -94,7 +94,7 @@ def _largest_sum(contributions: int, limit: float, fraction_bits: int, start_lim
 def _advice(
     contributions: int, limit: float, fraction_bits: int, start_limit: float, capacity: int
 ) -> str:
-    """Say which figure to change alone, and to what, so that the sum is at most `capacity`."""
+    """Say which single figure to change, and to what, so that the sum is at most `capacity`."""
     ways = []
     for fewer_bits in range(fraction_bits - 1, -1, -1):
         if _largest_sum(contributions, limit, fewer_bits, start_limit) <= capacity:

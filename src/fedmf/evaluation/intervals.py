@@ -187,4 +187,4 @@ def _interval(
 
 def _user_problems(figures: FloatArray) -> Iterator[str]:
     if figures.size == 1:
-        yield "one user alone shows no spread; an interval needs at least two users"
+        yield "a single user shows no spread; an interval needs at least two users"

@@ -1,4 +1,4 @@
-"""Conducts the rounds of a session, whoever carries its messages and whatever becomes of them."""
+"""Conducts the rounds of a session, independently of what carries its messages."""
 
 from __future__ import annotations
 

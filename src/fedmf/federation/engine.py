@@ -20,7 +20,7 @@ class Observation:
 
     training: Fit = NOTHING
     """Of the raw products of user and item vectors: the loss that training minimises. Measured by
-    whoever runs the experiment, beside the protocol."""
+    the experimenter, outside of the protocol."""
     heldout: Fit = NOTHING
     """Of predictions, which are clipped to the scale. Measured likewise."""
     ranking: Ranking = NO_RANKING
@@ -60,7 +60,7 @@ class Carrier(Protocol):
     """Carries the server's messages to all participants and their uploads back.
 
     Results do not depend on what carries: every participant's step depends on the table and on its
-    own state alone, and the server's sum has no order.
+    own state, and the server's sum has no order.
     """
 
     def distribute(self, table: bytes) -> Observation:

@@ -143,7 +143,7 @@ class ParticipantHost:
         return self._protection.copy()
 
     def reopenable(self, table: bytes) -> bytes:
-        """Return a table message that was just opened, such that it opens after a restart, too."""
+        """Return a table message that was just opened, in a form that opens after a restart."""
         message = TableMessage.from_bytes(table, self._plan.session)
         payload = self._protection.reopenable(message.payload)
         return TableMessage(message.round, payload).to_bytes(self._plan.session)

@@ -116,7 +116,7 @@ class SummedErrors:
         self._units = np.array([[length**2, length, 1.0]])
 
     def measured(self, heldout: OwnedRatings) -> OwnedRatings:
-        """Return what a participant measures on: so many of each user's ratings at the most."""
+        """Return what a participant measures on: at most this many of each user's ratings."""
         owned = np.diff(heldout.starts)
         counts = np.minimum(owned, self.ratings_per_user)
         if np.array_equal(counts, owned):

@@ -197,9 +197,9 @@ class Participant:
     ) -> Contribution:
         """Leave out the rows of items with too few raters, which would give these away.
 
-        Whoever opens the sum of a row to which one user contributed sees that user's contribution.
-        This happens before fixed point and protection, whatever the method contributes: a
-        threshold at decoding would come after the leak.
+        Anyone who opens the sum of a row to which one user contributed sees its contribution.
+        Rows are left out before fixed point and protection, because a threshold at decoding would
+        come after the leak.
         """
         if raters is None:
             return contribution

@@ -52,7 +52,7 @@ class Played:
     """The record of a round: how it ended, and what every step of it cost."""
 
     round: int
-    """Its number; void ones have numbers, too."""
+    """Its number; void rounds also have numbers."""
     cohort: Sequence[int] = ()
     """Who was asked to take part, ascending."""
     void_before: int = 0
@@ -74,7 +74,7 @@ class Played:
     seconds: float = 0.0
     """Wall time from the beginning to the new table."""
     serving_seconds: float = 0.0
-    """All that the server did beside receiving uploads."""
+    """Everything that the server did besides receiving uploads."""
     close_seconds: float = 0.0
     """The step of it that closed the round; where the server opens sums, it does it here."""
     member_seconds: dict[int, float] = field(default_factory=dict)
@@ -170,8 +170,8 @@ class RoundPlayer:
         leaving
             Those of them that take back all that they ever contributed.
         frozen
-            The round as `Server.frozen` returned it before a crash: whoever still lives goes on
-            with what was uploaded then. Empty: it begins.
+            The round as `Server.frozen` returned it before a crash: participants and members go
+            on with what was uploaded then. Empty: it begins.
         """
         start = self._clocks.wall()
         played = Played(self.server.next_round, tuple(cohort))
@@ -210,7 +210,7 @@ class RoundPlayer:
             self._carrier.begin_round(opening)
 
     def _receive(self, played: Played, uploaded: Uploaded) -> None:
-        """Receive an upload, and note what it cost, whatever becomes of it."""
+        """Receive an upload, and note what it cost, even if it is refused."""
         sender, size = participant_name(uploaded.participant), len(uploaded.message)
         self._transcript.record(played.round, sender, SERVER, "upload", uploaded.message)
         start = self._clocks.server()

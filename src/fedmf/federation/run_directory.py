@@ -120,7 +120,7 @@ class RunDirectory:
         return self.path / "members"
 
     def keep_charter(self, charter: Charter) -> None:
-        """Write down a committee's charter, for whoever wants to compare its fingerprint."""
+        """Write down a committee's charter, so that people can compare its fingerprint."""
         write_file(self.path / CHARTER, charter.to_bytes())
 
     def keep_model(self, model: FactorModel) -> None:

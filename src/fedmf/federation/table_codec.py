@@ -20,7 +20,7 @@ class TableCodec:
     groups
         All row groups of the table, in order.
     users
-        All users of the federation: so many contributions the words must hold at the most.
+        All users of the federation: the largest number of contributions that words must hold.
     largest_participant
         Users of the largest participant, whose change is a difference of two sums over them.
 

@@ -49,8 +49,8 @@ class RoundRecord:
     """From 1; the set-up round, in which nobody learns, is round 0."""
     rmse: float
     mae: float
-    """On the held-out ratings, with the model after the round, as measured by whoever runs the
-    experiment and holds all of them."""
+    """On the held-out ratings, with the model after the round, as measured by the experimenter, who
+    holds all of them."""
     training_loss: float
     """Mean squared error over all training ratings, with the model after the round, measured
     likewise."""

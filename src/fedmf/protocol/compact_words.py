@@ -1,7 +1,7 @@
 """Tables on their way to participants in few bits a value: one group rounded, the others exact.
 
-Only where the table is opened before it goes out. A row of the group is divided by a public weight,
-since sums grow with the number of those who contribute to them:
+This is only possible where the table is opened before it is sent. A row of the group is divided by
+a public weight, because sums grow with the number of participants that contribute to them:
 
     t = S / (n + prior),    n the row's value in the group of counts, and 0 where that is negative
 
@@ -10,7 +10,7 @@ value becomes q = t / c * m, rounded. What participants open, and go on with, is
 
     S' = q * c * (n + prior) / m,    rounded, and within the word of the group
 
-whatever the server keeps. All steps are single operations on float64, which IEEE 754 fixes, in the
+while the server keeps S. All steps are single operations on float64, which IEEE 754 fixes, in the
 order that is written here; rounding is to the nearest integer, ties to the even one. So everybody
 opens the same table, bit for bit.
 """
@@ -30,7 +30,7 @@ from fedmf.protocol.table import GroupShape, Int64Array, IntegerTable, TableShap
 LEAST_BITS, MOST_BITS = 4, 12
 _SCALE = np.dtype("<f4")
 _OCTET = 8
-"""So many values fill whole bytes, whatever their bits."""
+"""This many values fill whole bytes, with any number of bits."""
 _BEYOND_WORDS = 2.0**62
 
 
@@ -191,7 +191,7 @@ def _pack(values: Int64Array, bits: int) -> bytes:
 
 
 def _unpack(packed: NDArray[np.uint8], count: int, bits: int) -> Int64Array:
-    """Return so many values that `_pack` packed; raise MessageError if a bit behind them is set."""
+    """Return values that `_pack` packed; raise MessageError if a bit behind them is set."""
     whole = np.zeros((-(-count // _OCTET), bits), dtype=np.uint8)
     whole.reshape(-1)[: len(packed)] = packed
     octets = np.zeros((len(whole), _OCTET), dtype=np.int64)

@@ -126,7 +126,7 @@ class BodyReader:
         return int(_U32.unpack(self.take(_U32.size))[0])
 
     def take(self, length: int) -> bytes:
-        """Return the next so many bytes."""
+        """Return the next bytes, this many."""
         if self.left < length:
             raise MessageError("the body of the message ends too early")
         taken, self._body = bytes(self._body[:length]), self._body[length:]

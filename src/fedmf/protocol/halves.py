@@ -128,7 +128,7 @@ class ParticipantProtection(ABC):
         payload
             Of a table message.
         rows
-            Open these rows alone, which is cheaper; the result holds nothing of worth in the
+            Open only these rows, which is cheaper; the result holds nothing of value in the
             others. Which rows a participant opens shows to nobody, unless the server damages some
             and watches who complains.
 
@@ -157,7 +157,7 @@ class ParticipantProtection(ABC):
         return self.payload_bytes()
 
     def reopenable(self, payload: bytes) -> bytes:
-        """Return the payload that was just opened, such that it opens after a restart, too."""
+        """Return the payload that was just opened, in a form that opens after a restart."""
         return payload
 
 

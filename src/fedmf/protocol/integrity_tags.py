@@ -4,17 +4,17 @@ An upload of the integers m_i carries, for each tag::
 
     t = sum_i alpha_i m_i + beta   (mod 2^64)
 
-with factors alpha that are the same for all uploads, from a secret that whoever might lie does not
+with factors alpha that are the same for all uploads, from a secret that a possible liar does not
 know, and a number beta of the upload's own that hides the tag (Carter and Wegman, "New hash
 functions and their use in authentication and set equality", 1981; here with betas that add). Tags
 add like the integers do: the tags of a sum, less its betas, are those of the summed integers.
 
 **What a lie can come to.** Of a value in a word, what opens is read as the one integer of that
 remainder that leads from the table before to a value of W bits, W being the size of the group's
-word. A value beside words is read as it is, and refused after the tags unless it leads to a value
-of W bits. So whatever somebody drops, repeats, shifts, scales or makes up, and in whatever number
-of values at once: either no value of the table is wrong; or the table is refused; or one at least
-is off by an error e, 0 < |e| < 2^W, as the true value and the wrong one both fit W bits.
+word. A wide value is read as it is, and refused after the tags unless it leads to a value
+of W bits. So if somebody drops, repeats, shifts, scales or makes up any number of values, one of
+three things follows: no value of the table is wrong; or the table is refused; or at least one is
+off by an error e, 0 < |e| < 2^W, because the true value and the wrong one both fit W bits.
 
 **How often it passes.** Let e = 2^v times an odd number; v is at most W - 1. As alpha is uniform
 modulo 2^64, alpha e is uniform over the 2^(64-v) multiples of 2^v. The tag passes only if alpha e
@@ -22,18 +22,19 @@ is the one number that the other errors, their factors and the tag sent make it 
 independent of this alpha, which nobody has seen but under beta. That is a probability of 2^-(64-v)
 or less, and at most 2^-(65-W). Factors of different tags are independent, so T tags miss with
 2^-(65-W)T. `tags_for` takes as many as make that 2^-66: two up to W = 32, three up to 43, and 22
-for 62. Two alone would not do: a shift by 2^61 times alpha has eight outcomes, and two tags miss it
-once in 64 times.
+for 62, where two would not be enough: a shift by 2^61 times alpha has eight outcomes, and two tags
+miss it once in 64 times.
 
 **What a refusal tells.** Shifts by multiples of 2^W pass tags more often, up to every second time
-each for 2^63. Of a value in a word they change nothing whatever it is, and beside words they are
-refused whatever it is: true and wrong value cannot both fit. Tags and sizes are refused with the
-same sentence, so that nothing about the sum can be read from who complains.
+each for 2^63. They never change a value in a word, and are always refused for a wide value, because
+the true and the wrong value cannot both fit. Tags and sizes are refused with the same message, so
+that nothing about the sum can be read from who complains.
 
 **Why they are numbers of 64 bits beside the words.** Cut into limbs and protected like values, they
-would open to sums of limbs, which tell whoever knows alpha and beta more than the sum modulo 2^64:
-how often single tags carried. The same holds for wide values; see `lattice_layout`. Beta is a pad
-that is opened with the key of the upload's words, and in a blind committee a mask beside it.
+would open to sums of limbs. Anyone who knows alpha and beta learns more from these than from the
+sum modulo 2^64: how often single tags carried. The same holds for wide values; see
+`lattice_layout`. Beta is a pad that is opened with the key of the upload's words, and in a blind
+committee a mask beside it.
 """
 
 from __future__ import annotations
@@ -52,24 +53,24 @@ from fedmf.protocol.framing import u32
 from fedmf.protocol.table import Int64Array
 
 LEAST_TAGS = 2
-"""Smallest number of tags: one alone would miss a shift by 2^31 once in 2^33 times."""
+"""Smallest number of tags: a single one would miss a shift by 2^31 once in 2^33 times."""
 
 MISSED_BITS = 66
 """Tags miss a lie with a probability of two to minus this, or less."""
 
 MANY = 4
-"""One value in so many that are not zero, and picking them out takes longer than it saves."""
+"""If more than one value in this many is not zero, picking them out is slower than all."""
 
 _WIRE = np.dtype("<u8")
 
 NUMBER_BYTES = _WIRE.itemsize
-"""Size of a tag, or of a value beside the words, on the wire."""
+"""Size of a tag, or of a wide value, on the wire."""
 
 _TAGS_PER_DERIVATION = MASTER_SECRET_BYTES // NUMBER_BYTES
 
 
 def tags_for(word_bits: int) -> int:
-    """Return how many tags values of so many bits need, 2 to 62 bits."""
+    """Return how many tags values of this many bits need, 2 to 62 bits."""
     return max(LEAST_TAGS, -(-MISSED_BITS // (65 - word_bits)))
 
 
@@ -108,7 +109,7 @@ class IntegrityTags(SecretMaterial):
         some = np.flatnonzero(integers != 0)
         if len(some) < len(integers) // MANY:
             # One user's change is zero in nearly all rows. That this is faster tells no more than
-            # its learning step does, whose time grows with its ratings, too.
+            # its learning step does, whose time also grows with its ratings.
             factors, integers = factors[:, some], integers[some]
         # Of numpy's sums of products over uint64 the fastest: it needs no array of products.
         tags: NDArray[np.uint64] = np.einsum("ti,i->t", factors, integers)
@@ -123,7 +124,7 @@ class IntegrityTags(SecretMaterial):
             What names the upload. No two uploads may share a mask: the difference of their tags
             would be one of plain sums.
         """
-        # Whoever opens a sum needs those of all its uploads, and one derivation serves four tags.
+        # Opening a sum takes the masks of all its uploads, and one derivation serves four tags.
         derived = b"".join(
             self._secret.derive("tag masks", self._context, *parts, u32(block))
             for block in range(-(-len(self._factors) // _TAGS_PER_DERIVATION))
@@ -138,8 +139,8 @@ class IntegrityTags(SecretMaterial):
         Raises
         ------
         OpenError
-            They are not. The sentence is that of any other failure to open: whoever watches for
-            complaints must not learn which it was.
+            They are not. The message is that of any other failure to open, so that a server that
+            watches for complaints does not learn which it was.
         """
         if not hmac.compare_digest(found.tobytes(), due.tobytes()):
             raise OpenError(DOES_NOT_OPEN)

@@ -107,7 +107,7 @@ class JsonDocument(JsonFields):
     @classmethod
     @contextmanager
     def refusing(cls, what: str) -> Iterator[None]:
-        """Make one error of a document of this kind out of whatever goes wrong in the block."""
+        """Turn anything that goes wrong in the block into one error about this kind of document."""
         form, error = cls.FORMAT, cls._error()
         try:
             yield

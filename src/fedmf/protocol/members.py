@@ -11,7 +11,7 @@ from fedmf.protocol.messages import ClosingMessage, UploadMessage
 
 
 class Member(Protocol):
-    """A member of a committee, as whoever carries its messages sees it."""
+    """A member of a committee, as seen by what carries its messages."""
 
     def respond(self, data: bytes) -> bytes:
         """Return the answer to a message of the server: a refusal where there is none."""
@@ -88,7 +88,7 @@ class Members:
         return {}
 
     def keep_copy(self, copy: bytes, counted_round: int) -> None:
-        """Keep a participant's copy of the table after so many counted rounds.
+        """Keep a participant's copy of the table after this many counted rounds.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class Members:
         """End the time for uploads."""
 
     def ask_to_open(self) -> None:
-        """Ask for whatever closing the round takes."""
+        """Ask members for what is needed to close the round."""
 
     def frozen(self) -> bytes:
         """Return the frozen round, to go on after a crash; empty where there is nothing to ask."""

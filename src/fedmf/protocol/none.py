@@ -66,7 +66,7 @@ class NoneParticipant(ParticipantProtection):
         )
 
     def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of so many words."""
+        """Return the size of this many words."""
         return sum(word_sizes(self.session.shape, rows))
 
     def table_bytes(self, uploaded: Rows | None) -> int:

@@ -4,8 +4,8 @@ Adding means multiplying ciphertexts, since participants upload the encryption o
 -(learning rate * gradient): the server never inverts and never sees a key.
 
 Every ciphertext carries an integrity tag beside its values. A server that drops, repeats, scales,
-shifts, swaps or makes up ciphertexts is found out by whoever opens one of them, before anything of
-it is used, and watching who complains tells it nothing about what it has changed.
+shifts, swaps or makes up ciphertexts is detected by every participant that opens one of them,
+before anything of it is used. Watching who complains tells it nothing about what it has changed.
 
 Payload: ciphertexts as big-endian integers of fixed width, group by group, see
 `fedmf.protocol.paillier_layout`. With ``upload="part"`` those of the listed rows alone, and then
@@ -75,7 +75,7 @@ class PaillierParticipant(ParticipantProtection):
     Raises
     ------
     KeyMaterialError
-        The session names another public key: it is taken from the participants' own key alone,
+        The session names another public key: it is only taken from the participants' own key,
         never from the server.
     """
 
@@ -195,7 +195,7 @@ class PaillierParticipant(ParticipantProtection):
         return sum(map(len, pieces_of(self._layouts, rows)))
 
     def payload_bytes(self, rows: Rows | None = None) -> int:
-        """Return the size of so many ciphertexts, and of the plain tags of all others."""
+        """Return the size of this many ciphertexts, and of the plain tags of all others."""
         sent = self.work(rows)
         unsent = self._pieces - sent if self.session.upload == "part" else 0
         plain = PLAIN_TAG_BYTES * unsent
@@ -273,7 +273,7 @@ class PaillierServer(ServerProtection):
 def _ciphertexts(
     public: PublicKey, payload: bytes, pieces: Sequence[Int64Array], trailing: int = 0
 ) -> tuple[list[list[mpz]], bytes]:
-    """Return the ciphertexts of these pieces, group by group, and so many bytes behind them."""
+    """Return the ciphertexts of these pieces, group by group, and this many bytes behind them."""
     counts, size = [len(numbers) for numbers in pieces], public.ciphertext_bytes
     due = sum(counts) * size + trailing
     if len(payload) != due:
@@ -300,7 +300,7 @@ class PaillierProtection(Protection):
     def participants_half(
         self, session: Session, keys: HeldKeys, start: IntegerTable
     ) -> ParticipantProtection:
-        """Return the half of whoever holds the private key."""
+        """Return the half of participants, who hold the private key."""
         if not isinstance(keys.shared, PrivateKey):
             raise KeyMaterialError("protection paillier needs the participants' Paillier key")
         return PaillierParticipant(session, keys.shared, start)

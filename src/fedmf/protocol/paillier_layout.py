@@ -31,7 +31,7 @@ class GroupLayout:
     packing: TaggedPacking
     """How a piece becomes a plaintext."""
     group: GroupShape
-    """The group, with the rows of the part alone."""
+    """The group, with only the rows of the part."""
     part: int
     place: int
     rows: Int64Array

@@ -49,7 +49,7 @@ class ParticipantRole:
 
     @property
     def round(self) -> int:
-        """The number of the round under way, from 1; void rounds have numbers, too."""
+        """The number of the round under way, from 1; void rounds also have numbers."""
         return self.heard_rounds + 1
 
     def receive_table(self, message: TableMessage, rows: Rows | None = None) -> IntegerTable:
@@ -60,7 +60,7 @@ class ParticipantRole:
         message
             From the server.
         rows
-            Open these rows alone.
+            Open only these rows.
 
         Raises
         ------

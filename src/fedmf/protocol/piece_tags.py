@@ -7,18 +7,18 @@ An upload's tag of the piece with the values m_i is::
 alpha_i belongs to the place of the value in the table and stays the same for the whole session;
 beta belongs to the piece and to the upload, which its nonce names. Both come from a secret that the
 participants share (a universal hash under one-time masks: Carter and Wegman, "New hash functions
-and their use in authentication and set equality", 1981). Tags add like the values do, and whoever
-opens a sum of uploads knows the sum of their masks from the closings.
+and their use in authentication and set equality", 1981). Tags add like the values do, and a
+participant that opens a sum of uploads knows the sum of their masks from the closings.
 
-Whatever the server puts in the place of a piece, the values v that come out of it are either the
+If the server replaces a piece, the values v that come out of it are either the
 right sum s, or the tag fits with a probability below 2^-66: before the tags are looked at, alpha is
 independent of all that the server has seen, since every tag has a mask of its own; and for words of
 up to 62 bits alpha (v - s) has one certain value with a probability of at most 2^-(128 - 62). With
 words of 30 bits that is 2^-98.
 
 **Blinds.** The server adds tags as whole numbers, modulo nothing. How often their sum exceeds 2^128
-depends on the single tags, and whoever opens it knows alpha and every beta: it would learn more
-than the sum of the values, such as which of two participants changed a row. So every tag travels
+depends on the single tags. A participant that opens it knows alpha and every beta, so that it
+would learn more than the sum of the values, such as who changed a row. So every tag travels
 as t + 2^128 * blind, with 64 random bits that nobody else knows.
 
 **Rows that are not sent.** With ``upload="part"`` participants do not learn who sent which rows,
@@ -97,7 +97,7 @@ class PieceTags(SecretMaterial):
             int64, shape (count,): values that follow one another in the table.
         """
         low, high = self._factors[:, first : first + len(values)]
-        # The upper half counts modulo 2^64 alone, where numpy's integers wrap by themselves.
+        # The upper half only counts modulo 2^64, where numpy's integers wrap by themselves.
         upper = int(np.dot(high, values.view(np.uint64)))
         lower: int = sum(map(operator.mul, low.tolist(), values.tolist()))
         return (lower + (upper << 64)) % (1 << TAG_BITS)

@@ -45,7 +45,7 @@ def decode_words(
     Raises
     ------
     MessageError
-        Not as many bytes as so many rows take.
+        Not as many bytes as these rows take.
     """
     counts, sizes = row_counts(shape, rows), word_sizes(shape, rows)
     if len(data) != sum(sizes):

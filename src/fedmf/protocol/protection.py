@@ -36,10 +36,10 @@ class Protection(ABC):
     nonce_bytes: ClassVar[int] = 0
     """Length of the nonce of every upload: 32 where each has a key or masks of its own."""
     names_rows: ClassVar[bool] = False
-    """Whether uploads may name the rows that they change, to the server, too (upload `part`)."""
+    """Whether uploads may name the rows that they change, visibly to the server (upload `part`)."""
     has_committee: ClassVar[bool] = False
     """Whether members open sums: the session has their terms, closings hold their proofs, a round
-    of nobody is void, and whoever takes part enrols under a charter."""
+    of nobody is void, and everybody enrols under a charter."""
     has_key: ClassVar[bool] = True
     """Whether a key of the participants has to be kept."""
     has_key_check: ClassVar[bool] = False

@@ -2,10 +2,10 @@
 
 Participants share a master secret. Every upload is protected under a key of its own, derived from
 the secret, the session, who uploads, when, and a fresh public nonce; the closing of each round
-lists whose uploads, under which nonces, the table includes from then on. Whoever holds the secret
-adds up their keys and opens the table. The server adds words and never opens anything.
+lists whose uploads, under which nonces, the table includes from then on. Anyone who holds the
+secret adds up their keys and opens the table. The server adds words and never opens anything.
 
-Values that are too wide for words travel beside them, and so do integrity tags over all values,
+Wide values, which do not fit into words, travel beside them, and so do tags over all values,
 under pads that add modulo 2^64 and follow from the upload's key. A server that drops, repeats,
 shifts or makes up words or what is beside them is found out when the table is opened, before
 anything of it is used.
@@ -118,7 +118,7 @@ class _Part(SecretMaterial):
         return pack_words(words, self.layout.size) + pack_numbers(numbers)
 
     def hear(self, padded: PaddedKey, uploads: int) -> None:
-        """Add the keys and pads of so many uploads."""
+        """Add the keys and pads of these uploads."""
         self._padded += padded
         self._uploads += uploads
 
@@ -285,7 +285,7 @@ class RlweServer(ServerProtection):
             numbers += more
 
     def payload(self) -> bytes:
-        """Return, part by part, the words of the table, and behind them tags and values beside."""
+        """Return, part by part, the words of the table, and behind them tags and wide values."""
         return b"".join(
             pack_words(words, layout.size) + pack_numbers(numbers)
             for layout, (words, numbers) in zip(self._layouts, self._sums, strict=True)
@@ -327,7 +327,7 @@ class RlweProtection(Protection):
     def participants_half(
         self, session: Session, keys: HeldKeys, start: IntegerTable
     ) -> ParticipantProtection:
-        """Return the half of whoever holds the master secret."""
+        """Return the half of participants, who hold the master secret."""
         if not isinstance(keys.shared, MasterSecret):
             raise KeyMaterialError("protection rlwe needs the participants' master secret")
         return RlweParticipant(session, keys.shared, start)

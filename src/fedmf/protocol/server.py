@@ -18,7 +18,7 @@ class Server:
     and again, until `is_over`; `table_message` in between. After `prepare_round`, `freeze` and
     `ask_to_open`, members of a committee are consulted: send them what `requests` returns and hand
     their replies to `hear`, until `requests` returns nothing. Protections without a committee have
-    nothing to ask. Whatever a participant sends, a call that raises has changed nothing.
+    nothing to ask. A call that raises has changed nothing, even for a malicious upload.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class Server:
         self.members.freeze()
 
     def ask_to_open(self) -> None:
-        """Ask for whatever closing the round takes."""
+        """Ask members for what is needed to close the round."""
         self.members.ask_to_open()
 
     def frozen(self) -> bytes:

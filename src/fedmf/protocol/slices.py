@@ -37,7 +37,7 @@ class SliceTerms(JsonFields):
     count: int
     """P, from 2 to 256."""
     seed: int
-    """Public; equal seeds cut equally, whatever the protection."""
+    """Public; equal seeds cut equally, under every protection."""
     groups: tuple[str, ...]
     """Names of the groups that are cut. They have equally many rows, and row j of each of them is
     in the same slice."""
@@ -273,7 +273,7 @@ class Schedule:
         return next((load.part for load in self.loads if load.part.holds_all(rows)), None)
 
     def times(self, number: int, rounds: int) -> int:
-        """Return how often a part travels in so many rounds."""
+        """Return how often a part travels in this many rounds."""
         turns = max(rounds - self.setup_rounds, 0)
         in_turns = sum(
             len(range(first, turns, len(self.turns)))

@@ -32,7 +32,7 @@ class Threat:
 
 
 def seen_by_one(participants: int) -> Threat:
-    """Return what a participant learns in rounds of so many at the least."""
+    """Return what a participant learns in rounds of at least this many participants."""
     seen = SUMS
     if participants <= 2:
         seen = "the other's moves, and from these its ratings: two are too few"

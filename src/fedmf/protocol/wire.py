@@ -9,13 +9,13 @@ A field's annotation says how its value lies in the bytes, in the order of the f
         reason: Annotated[bytes, sized_bytes(1000)]
         votes: Annotated[tuple[Vote, ...], many(lambda known: known.charter.terms.members)]
 
-where Vote is a record, too. Reading is strict: every length is checked before anything is taken,
+where Vote is another record. Reading is strict: every length is checked before anything is taken,
 lists ascend where they should, and nothing may be left at the end, so that what can be read is
 written the same again.
 
 A size may depend on what is *known*: the names that are given when reading begins, the fields that
 were read before, and inside of a record what is known around it. A `Given` field is not among the
-bytes: whoever reads knows it.
+bytes: the reader knows it already.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
         Drawn in this order, so that the last one lies on top; one at least has a point.
     levels
         Drawn below them from side to side. One that lies so far off that the curves would become
-        flat is named in the legend alone.
+        flat is named only in the legend.
     """
     values = [value for curve in curves for _, value in curve.points]
     shown = _levels_near(values, levels)

@@ -168,7 +168,7 @@ def read_run(path: Path) -> Run:
 def _record(values: Mapping[str, Any]) -> RoundRecord:
     for name, value in values.items():
         if value is not None and type(value) not in (int, float):
-            raise TypeError(f"{name} is {value!r} and no number")
+            raise TypeError(f"{name} is {value!r}, which is not a number")
     return RoundRecord.from_json(values)
 
 
@@ -206,7 +206,7 @@ def _audit(path: Path) -> tuple[AuditRow, ...]:
         return tuple(_audit_row(values) for values in json.loads(text)["rows"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunDirectoryError(
-            f"{path} is no audit: {type(error).__name__} at {error}; "
+            f"{path} is not an audit: {type(error).__name__} at {error}; "
             "write it again with fedmf audit --json, or remove it"
         ) from error
 
@@ -249,8 +249,8 @@ def _transcript(path: Path, at_most: int | None = None) -> tuple[RoundOfTranscri
                 one.size += int(entry["bytes"])
             except (ValueError, KeyError, TypeError) as error:
                 raise RunDirectoryError(
-                    f"{path} is damaged: line {number} is none of a transcript; restore the file "
-                    "from a copy"
+                    f"{path} is damaged: line {number} is not a line of a transcript; restore the "
+                    "file from a copy"
                 ) from error
             one.digest.update(line)
     return tuple(rounds[number] for number in sorted(rounds))

@@ -162,8 +162,8 @@ def _transcript(run: Run) -> list[Markup]:
     )
     total = sum(one.kinds.total() for one in run.transcript)
     text = (
-        "Every line holds the SHA-256 of one message. Whoever kept a message finds it there; "
-        "whoever keeps this page can tell later whether the transcript was changed. Rounds are "
+        "Every line holds the SHA-256 of one message. Anyone who kept a message finds it there; "
+        "anyone who keeps this page can tell later if the transcript was changed. Rounds are "
         "those of the session: the set-up and void rounds count, and the last number has the "
         "table after the last round. To compute the digest of round 2: "
     )

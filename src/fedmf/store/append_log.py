@@ -23,7 +23,7 @@ class AppendLog:
     Parameters
     ----------
     path
-        The file; made if it is missing, readable by its owner alone.
+        The file; made if it is missing, readable only by its owner.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def _read(path: Path, data: bytes) -> tuple[list[bytes], int]:
             break
         if _digest(record) != digest:
             raise RunDirectoryError(
-                f"{path} is damaged before its end: whoever acted upon it must not go on"
+                f"{path} is damaged before its end: do not go on with what it recorded"
             )
         records.append(record)
         at += _HEADER.size + length

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, whatever moment the process is killed."""
+"""Files and folders that appear whole or not at all, even if the process is killed."""
 
 from __future__ import annotations
 

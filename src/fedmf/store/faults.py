@@ -11,7 +11,7 @@ from fedmf.errors import FedmfError, RunDirectoryError
 
 @contextmanager
 def reading(what: Path | str, error: type[FedmfError] = RunDirectoryError) -> Iterator[None]:
-    """Raise `error` for whatever goes wrong while a file is read and understood.
+    """Raise `error` for anything that goes wrong while a file is read and understood.
 
     The error names the file as `what`; where the block raises it by itself, its sentence stays.
     """

@@ -16,7 +16,7 @@ except ImportError:  # pragma: no cover - not on Windows, where nobody is kept f
 
 @contextmanager
 def locked(path: Path, taken: str) -> Iterator[None]:
-    """Keep others from a folder as long as the block lasts; the process's end lets go of it, too.
+    """Keep others from a folder as long as the block lasts, or until the process ends.
 
     The file is made if it is missing; `taken` is what to say where somebody else holds it.
 

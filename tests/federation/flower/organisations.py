@@ -127,7 +127,7 @@ def superlink_of(server: subprocess.Popen[Any]) -> int:
 
 
 def wait_for_all_but(away: Path) -> None:
-    """Have this process's transport wait for ever, but for silos in a file not at all."""
+    """Have this process's transport wait without end, but not at all for silos in a file."""
     from fedmf.federation.flower.transport import GridTransport
 
     whole = GridTransport.exchange

@@ -16,7 +16,7 @@ from tests.store.disk import Disk, Kill
 
 
 def crashing_exchange(at: int, *, after: int) -> Callable[[int, int], str]:
-    """Return a fate in which the coordinator dies when so many replies have come."""
+    """Return a fate in which the coordinator dies when this many replies have come."""
     seen = 0
 
     def fate(exchange: int, silo: int) -> str:

@@ -30,7 +30,7 @@ def test_one_silo_killed_at_any_exchange(tmp_path: Path, exchange: int, when: st
 @pytest.mark.parametrize("protection", ["none", "rlwe"])
 @pytest.mark.parametrize("when", ["killed before", "killed after"])
 def test_all_silos_killed_at_every_exchange(tmp_path: Path, protection: str, when: str) -> None:
-    """Without a committee nothing lives in memory alone."""
+    """Without a committee nothing lives only in memory."""
     town = Town(tmp_path, protection=protection)
     town.run(lambda *_: when)
     assert town.tables() == {town.local_table()}
@@ -89,7 +89,7 @@ def test_a_committee_begins_with_all_silos_or_with_as_many_as_its_coordinator_sa
 
 
 def test_a_kill_at_any_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever was written until then, the silo that is opened again answers as if nothing was."""
+    """The silo that is opened again answers as if nothing had been written until then."""
     disk, deaths = Disk(monkeypatch), []
     town = Town(tmp_path, protection="rlwe", rounds=1)
 

@@ -1,4 +1,4 @@
-"""A silo that stays in a process of its own answers whoever hands it a message."""
+"""A silo that stays in a process of its own answers every process that hands it a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Silos come to the table of the local engine, bit for bit, whatever happens on the way."""
+"""Silos come to the table of the local engine, bit for bit, in spite of faults on the way."""
 
 from __future__ import annotations
 

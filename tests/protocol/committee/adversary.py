@@ -1,4 +1,4 @@
-"""The audit's dishonest server, in a world of tests: it opens whatever opens."""
+"""The audit's dishonest server, in a world of tests: it opens everything that opens."""
 
 from __future__ import annotations
 

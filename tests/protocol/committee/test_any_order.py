@@ -1,4 +1,4 @@
-"""Whatever gets lost, comes twice, comes late or crashes: exact sums of one set, or nothing."""
+"""Messages get lost, come twice or late, roles crash: exact sums of one set, or nothing."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Federation(RuleBasedStateMachine):
         self.phase = "uploads"
 
     def hand_out(self) -> None:
-        """Give the table to whoever is there; whoever lacks the one before goes again."""
+        """Give the table to all who are there; those that lack the one before go again."""
         message = self.world.server.table_message()
         for number in sorted(self.online):
             before = self.world.protections[number].held.flat.copy()
@@ -212,7 +212,7 @@ class Federation(RuleBasedStateMachine):
         self.note(member, asked.respond(request.to_bytes(self.world.charter)))
 
     def finish(self) -> None:
-        """Close the round and tell whoever is there."""
+        """Close the round and tell all who are there."""
         world = self.world
         try:
             with warnings.catch_warnings():

@@ -107,7 +107,7 @@ class CommitteeContract(ProtectionContract):
         return CommitteeExchange(World(session=session, start=start))
 
     def test_sizes_are_as_announced(self, exchange: Exchange, rng: np.random.Generator) -> None:
-        """Header, signature and envelopes come on top, as many bytes whatever is uploaded."""
+        """Header, signature and envelopes come on top, as many bytes for every upload."""
         sizes = {len(exchange.send(change)) for change in (no_change(SHAPE), random_change(rng))}
         assert len(sizes) == 1
         assert sizes == {exchange.participant.payload_bytes() + ON_TOP + BASE_BYTES}
@@ -205,7 +205,7 @@ class SlicedCommitteeContract(SlicedContract):
 
     def restore_server(self, exchange: Exchange) -> None:
         assert isinstance(exchange, CommitteeExchange)
-        # The table is read once, by whoever holds the one before.
+        # The table is read once, by a participant that holds the one before.
         exchange.participant.open(exchange.server.payload())
         exchange.restore_server()
 

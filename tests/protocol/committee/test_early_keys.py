@@ -144,7 +144,7 @@ def test_no_member_reviews_a_round_before_it_has_seen_how_the_last_one_ended(
 
 
 def test_a_restarted_member_sits_the_round_of_its_early_key_out(world: World) -> None:
-    """The secret half was in memory alone; without it, the round goes on."""
+    """The secret half was only in memory; without it, the round goes on."""
     shown = early_key(world, 1, 1)
     world.members[1] = world.restarted_member(1)
     assert early_key(world, 1, 1) != shown

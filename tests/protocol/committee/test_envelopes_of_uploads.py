@@ -51,7 +51,7 @@ def signed_by(
 
 
 def deliver(world: World, server: Adversary) -> None:
-    """Hand the uploads to the honest server, whatever became of them."""
+    """Hand the uploads to the honest server, damaged or not."""
     for number, payload in server.uploads.items():
         upload = world.sent[number]
         sent = replace(upload, payload=payload.to_bytes(), nonce=payload.signed.header.nonce)

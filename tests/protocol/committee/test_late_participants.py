@@ -1,7 +1,7 @@
 """Participants that come late: they trust nobody's copy but that of a table that t members named.
 
 Everybody can seal to the reader key, the server too. Without the check of the digest it would hand
-out any table it liked to whoever comes back.
+out any table it liked to a participant that comes back.
 """
 
 from __future__ import annotations

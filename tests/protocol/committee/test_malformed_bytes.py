@@ -240,7 +240,7 @@ def test_messages_of_the_committee_are_read_or_refused(
             message = kind.from_bytes(wrong, known.world.charter)
         except REFUSED:
             continue
-        # Whatever can be read at all is written the same again; but reasons may hold any bytes.
+        # What can be read is written the same again; but reasons may hold any bytes.
         if kind is not Refusal:
             assert message.to_bytes(known.world.charter) == wrong
 

@@ -72,7 +72,7 @@ def test_the_server_with_a_participant_confirms_guesses_only_where_tags_have_no_
 
 @pytest.mark.parametrize("members", [(0, 1), (1, 3), (2, 3), (0, 1, 2)])
 def test_pads_of_a_single_upload_take_threshold_members(members: tuple[int, ...]) -> None:
-    """Any two of four lack one seed, whatever else the server and a participant know."""
+    """Any two of four lack one seed, in spite of all that the server and a participant know."""
     world = World(5)
     server = begun(world)
     seeds: dict[int, bytes] = {}

@@ -138,7 +138,7 @@ def replay_all_but_the_victim(world: World) -> tuple[np.ndarray, list[object]]:
 def test_old_uploads_give_the_victim_away_where_keys_stay_and_nobody_looks_at_rounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without keys of each round alone and without its context, a second set is a round away."""
+    """Without keys for each round and without its context, a second set is a round away."""
     world = World(5, opened_by="server")
     kept = iter([EnvelopeKey.fresh() for _ in range(4)] * 2)
     monkeypatch.setattr(EnvelopeKey, "fresh", lambda *_: next(kept))

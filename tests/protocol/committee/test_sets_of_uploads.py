@@ -1,4 +1,4 @@
-"""One set of uploads in a round: whoever could have two opened would read their difference."""
+"""One set of uploads in a round: with two opened sets, anyone could read their difference."""
 
 from __future__ import annotations
 

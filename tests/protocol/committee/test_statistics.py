@@ -53,7 +53,7 @@ def summed(
     list[list[bytes]],
     NDArray[np.int64],
 ]:
-    """Return layout, words, tags and seeds of so many uploads, and the sum of what they hold."""
+    """Return layout, words, tags and seeds of this many uploads, and the sum of what they hold."""
     here = world(kept_bits)
     layout = committee_layout(here.session)
     public, randomness = public_polynomials(here.charter), KeyRandomness()
@@ -115,7 +115,7 @@ def test_residuals_of_a_sum_that_a_committee_opens_follow_the_formula(kept_bits:
     key = PaddedKey.sum_of_seeds((seed for upload in seeds for seed in upload), 0).key
     left = residuals(layout, words, key, expected, kept_bits).astype(np.float64)
     variance = UPLOADS * (1 / 12 + 16 * 4.0 ** (kept_bits - MODULUS_BITS)) + 1 / 12
-    # Five deviations of a variance, and of a mean, over so many values.
+    # Five deviations of a variance, and of a mean, over this many values.
     assert left.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / left.size))
     mean = (UPLOADS - 1) * 2.0 ** (kept_bits - 49)
     assert left.mean() == pytest.approx(mean, abs=5 * math.sqrt(variance / left.size))

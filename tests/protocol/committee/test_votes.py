@@ -162,7 +162,7 @@ def test_where_all_have_to_answer_one_that_restarted_ends_the_session() -> None:
 def test_lost_answers_and_restarts_leave_no_round_open(
     world: World, lost: list[int], restarted: list[int]
 ) -> None:
-    """A round ends closed or void, or closed and too few can answer; it never waits for ever."""
+    """A round ends closed or void, or closed and too few can answer; it never waits without end."""
     world.round(changes_of(1))
     world.collect(changes_of(2))
     world.freeze()

@@ -111,7 +111,7 @@ def test_one_key_under_two_names_is_refused(people: People) -> None:
     north = people.participants[0]
     alias = PersonalKeys("participant", "Alias", north.signing_key, north.envelope_key, "x25519")
     members, others = people.bundles()
-    with pytest.raises(SettingsError, match="the key of 'Alias' is 'North''s, too"):
+    with pytest.raises(SettingsError, match="the key of 'Alias' is also 'North''s"):
         KeyDirectory.convene(people.session, members, [*others, alias.bundle()])
 
 
@@ -167,7 +167,7 @@ def test_a_fingerprint_is_compared_whole_and_without_regard_to_blanks_and_case(
 
 def test_a_charter_that_somebody_exchanged_is_not_accepted(people: People) -> None:
     mine = people.participants[0]
-    # The server convenes, too: with all true bundles, and a reader secret that it knows.
+    # The server also convenes: with all true bundles, and a reader secret that it knows.
     theirs = KeyDirectory.convene(people.session, *people.bundles(), MasterSecret.fresh())
     with pytest.raises(KeyMaterialError, match="another fingerprint"):
         Enrolment.accept(theirs, mine, people.directory.charter.fingerprint)
@@ -324,7 +324,7 @@ def test_signatures_of_others_than_members_are_refused(people: People) -> None:
         proposal.signed(0, stranger)
     with pytest.raises(MessageError, match="unknown members"):
         proposal.signed(4, stranger)
-    # The server alone, under keys of its own choice, gets nobody to adopt anything.
+    # The server by itself, under keys of its own choice, gets nobody to adopt anything.
     votes = tuple(
         sign_roster(stranger, n, proposal.newest, people.directory.newest, proposal.charter)
         for n in range(3)

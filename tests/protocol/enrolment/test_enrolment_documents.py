@@ -1,4 +1,4 @@
-"""Whatever bytes arrive as a session or a document of enrolment: read, or refused."""
+"""Any bytes that arrive as a session or a document of enrolment are read, or refused."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_document_with_another_value_is_read_exactly_or_refused(
     shorter = st.just(old[:-2]) if isinstance(old, str) else st.just(old)
     fields[name] = draw.draw(values | shorter)
     try:
-        # With infinities, too, which have no canonical spelling.
+        # Also with infinities, which have no canonical spelling.
         data = json.dumps(
             fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False
         ).encode()

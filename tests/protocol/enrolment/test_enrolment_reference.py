@@ -1,4 +1,4 @@
-"""The page on enrolment files, followed with other people's tools alone."""
+"""The page on enrolment files, followed only with other people's tools."""
 
 import hashlib
 import json

@@ -17,7 +17,7 @@ Found = TypeVar("Found")
 class Attack(ABC, Generic[Found]):
     """One way to learn something about participants.
 
-    Whatever else an attack needs, such as what was seen of another session, it is made with.
+    Anything else that an attack needs, such as what was seen of another session, it is made with.
     """
 
     aim: Aim

@@ -1,4 +1,4 @@
-"""Ratings from the difference of two opened tables, where one participant alone makes it.
+"""Ratings from the difference of two opened tables that a single participant makes.
 
 Who joins or leaves alone (`bayes`): all others' counts and totals stay as they were, so that the
 difference of these rows is the joiner's own (the leaver's, with its sign turned): *which* items it

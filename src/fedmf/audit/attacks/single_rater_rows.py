@@ -1,6 +1,6 @@
 """Rows of opened sums under method `bayes`: which have a single rater, and what it rated.
 
-A row to which one participant alone contributed is e_j [u; 1] and a public part. So its last column
+A row to which only one participant contributed is e_j [u; 1] and a public part. So its last column
 is e_j, the others divided by e_j are u, and all rows of the same rater give the same u, which no
 sum of two raters does. Phi in the public part depends on what else the rater rated; that of a
 user with about as many ratings of average items is near enough. What u and e leave open is the
@@ -125,7 +125,7 @@ class SingleRaterRows(Attack[Claims]):
             n=sum(counts),
             setting=setting,
             note=f"of {len(counts)} raters with at least {LEAST_ROWS} such rows; "
-            f"{exact} ratings are right without the constant, too",
+            f"{exact} ratings are right even without the constant",
         )
 
     def _number(self, seen: Observables) -> int:

@@ -1,7 +1,7 @@
 """Calling hosts of participants: one in this process, or one in a worker at the end of a pipe.
 
 The participants' key crosses the pipe as raw bytes, never pickled and never on disk. Uploads cross
-it as raw bytes, too: pickling them would copy a megabyte four times more.
+it as raw bytes as well: pickling them would copy a megabyte four times more.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def _serve(connection: Connection) -> None:
 
 def _received_key(data: bytes) -> ParticipantsKey:
     with warnings.catch_warnings():
-        # Whoever made a weak key has been warned, once.
+        # The process that made a weak key has warned already.
         warnings.simplefilter("ignore", WeakKeyWarning)
         return participants_key_from_bytes(data)
 
@@ -268,7 +268,7 @@ def _answer(
         return "error", error
     except OSError as error:
         return "error", RunDirectoryError(f"a worker cannot write: {error.strerror}")
-    except Exception:  # noqa: BLE001 - whatever it is, the parent has to hear of it
+    except Exception:  # noqa: BLE001 - the parent has to hear of every error
         return "error", WorkerError(f"a worker process failed:\n{traceback.format_exc()}")
 
 

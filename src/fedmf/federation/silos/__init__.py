@@ -1,7 +1,7 @@
 """A federation across machines: silos of many users each, and a coordinator that runs the server.
 
 A *silo* is one participant of the session; it holds the ratings of many users, its own keys and its
-own durable state, and by default it is a member of the committee, too. The *coordinator* runs the
+own durable state, and by default it is also a member of the committee. The *coordinator* runs the
 server, which adds what it cannot read. Both agree on a `Federation`: the public facts, made once,
 without any rating. What carries their messages is not decided here; see `SiloTransport`.
 """

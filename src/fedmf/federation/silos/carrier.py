@@ -10,7 +10,7 @@ review       the certificate of the round        complaints
 answers      the set; a wish for early keys      shares of the sum, keys for the next round
 ============ =================================== ==============================================
 
-Without a committee a round is the first of these alone. With one, the first round of a run, a round
+Without a committee a round is only the first of these. With one, the first round of a run, a round
 after a void one, and a round for which too few members made early keys begin with an exchange more,
 for keys.
 """
@@ -172,7 +172,7 @@ class SiloCarrier:
                 upload = reply.one(Part.UPLOAD)
                 if upload:
                     uploads[silo] = upload
-                    # Whatever went wrong in an earlier try.
+                    # An error of an earlier try.
                     self.traffic.errors.pop(silo, None)
             self._check_newcomers()
             self._is_first = False
@@ -275,7 +275,7 @@ class SiloCarrier:
         return ready
 
     def _wish_for_early_keys(self, asked: dict[int, list[bytes]]) -> None:
-        """Ask for keys of the next round, too, wherever somebody is there."""
+        """Also ask the members that are there for their keys of the next round."""
         if self._charter is None:
             return
         wish = EarlyKeyRequest(self._closed + 2).to_bytes(self._charter)

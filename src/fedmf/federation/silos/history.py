@@ -36,7 +36,7 @@ class History:
         write_file(self._file("closing", round_number), message, private=True)
 
     def missing(self, standing: Standing, closed: int) -> list[tuple[str, bytes]]:
-        """Return what brings a silo to the table after so many closed rounds.
+        """Return what brings a silo to the table after this many closed rounds.
 
         Raises
         ------

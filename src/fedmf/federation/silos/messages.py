@@ -130,7 +130,7 @@ def error_to_bytes(error: FedmfError) -> bytes:
 
 
 def error_from_bytes(data: bytes) -> str:
-    """Return the reason in an error; whatever stands there is shown as it is."""
+    """Return the reason in an error; bytes of any other form are shown as they are."""
     try:
         reason = json.loads(data)["reason"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -1,7 +1,7 @@
 """A silo that stays: one process keeps it open, and others hand their messages over to it.
 
 For transports that start a process for every message. The socket is in the silo's folder, which
-its owner alone may enter.
+only its owner may enter.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def serve(silo: Silo, folder: Path, *, ready: Callable[[], None] = lambda: None)
                         return
                     connection.send_bytes(silo.respond(request))
                 except (EOFError, ConnectionError):
-                    # Whoever asked is gone; it asks again, and is answered as this time.
+                    # The process that asked is gone; it asks again, and gets the same answer.
                     continue
 
 

@@ -12,7 +12,7 @@ class RoundEntry:
     """A round as the coordinator saw it; it sees neither model nor errors of predictions."""
 
     round: int
-    """Its number in the session; void rounds and the set-up have numbers, too."""
+    """Its number in the session; void rounds and the set-up round also have numbers."""
     void: bool
     """Whether it ended without anybody's upload."""
     included: tuple[int, ...]

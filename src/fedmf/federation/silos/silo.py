@@ -32,7 +32,7 @@ class Silo:
     """Answers the coordinator's messages, one in, one out; `open` makes it.
 
     One process keeps it open as long as the session lasts: a member of the committee holds the
-    secret keys of the round under way in memory alone, so that a process that ends in between
+    secret keys of the round under way only in memory, so that a process that ends in between
     abstains from that round. A transport that starts a process for every message forwards to a
     resident one; see `fedmf.federation.silos.resident`.
 
@@ -115,7 +115,7 @@ class Silo:
         Parameters
         ----------
         request
-            The message that came; what is none is answered all the same.
+            The bytes that came. If they are not a message, they are still answered.
         error
             What `open` raised.
         """
@@ -129,7 +129,7 @@ class Silo:
         """Return the reply to a message of the coordinator.
 
         What is wrong with the message, or with what it asks for, travels back as a reply that
-        names it. Whatever the reply says is on disk before it is returned.
+        names it. Everything that the reply says is on disk before it is returned.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class Silo:
         self.participant.keep()
         parts: list[tuple[str, bytes]] = []
         trouble: FedmfError | None = None
-        # The member answers whatever happens to the participant: others depend on it.
+        # The member answers even if the participant fails: others depend on it.
         for name, content in asked.parts:
             try:
                 if name == Part.MEMBER:

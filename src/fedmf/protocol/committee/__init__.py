@@ -1,6 +1,6 @@
 """Protection `committee`: nobody holds a key to a single upload, and t of c members open sums.
 
-Every upload has a key of its own, shared out among the members of a committee; whatever any t of
+Every upload has a key of its own, shared out among the members of a committee; what any t of
 them say together opens the sum of a round, and no single upload. Read on in this order:
 
 - `fedmf.protocol.enrolment`: what everybody agrees on, and who may sign what

@@ -53,7 +53,7 @@ class Outcome(Record):
     round: U32
     """The round that ended."""
     context: Digest = NOTHING
-    """The round's context where it closed; zeros where it is void, whatever its context was."""
+    """The round's context where it closed; zeros where it is void."""
     uploads: Digest = NOTHING
     """H(S) of the uploads where it closed; zeros where it is void."""
 

@@ -98,7 +98,7 @@ class ClosingProof(Record):
         Parameters
         ----------
         before
-            A later round closed, too: the answers, which nobody needs any more, may be missing.
+            A later round closed as well, so the answers may be missing: nobody needs them any more.
 
         Raises
         ------

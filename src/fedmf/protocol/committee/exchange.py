@@ -3,7 +3,7 @@
 ============ ================== ==========================================================
 direction    message            answer
 ============ ================== ==========================================================
-to a member  `KeyRequest`       `KeyReply`: the member's key for this round alone
+to a member  `KeyRequest`       `KeyReply`: the member's key, only for this round
 to a member  `ReviewRequest`    `ReviewReply`: whom the member complains about
 to a member  `AnswerRequest`    `AnswerReply`: its share of the sum over one set of uploads
 to a member  `VoteRequest`      `VoteReply`: its signature under an outcome
@@ -115,7 +115,7 @@ class ReviewReply(CommitteeMessage):
     complaints: Annotated[tuple[int, ...], ascending(participants)]
     """Participants, ascending."""
     signature: Signature
-    """The member's, 64 bytes: whoever complains stands by it."""
+    """The member's, 64 bytes: nobody else can complain in its name."""
 
     @classmethod
     def signed(
@@ -162,7 +162,7 @@ class AnswerReply(CommitteeMessage):
     signature: Signature
     """The member's, under outcome and share."""
     vote: Signature
-    """The member's signature under the outcome alone."""
+    """The member's signature under the outcome."""
 
     def check(self, charter: Charter) -> None:
         """Raise MessageError unless the member itself says so."""

@@ -173,7 +173,7 @@ class BlindTable(HeldTable):
         return TableCopy(self.round, sealed).to_bytes()
 
     def _table_before(self, copy: bytes | None, closed: ClosedRound) -> Int64Array:
-        """Return the table that a closed round worked on, whoever it comes from."""
+        """Return the table that a closed round worked on: the one held here, or the copy's."""
         number = closed.closing.round
         if closed.proof.opening.roster_version != self.reader.version:
             raise ProtocolError(

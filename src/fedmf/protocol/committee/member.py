@@ -1,6 +1,6 @@
 """A member of the committee: makes a key for a round, checks uploads, answers once. No I/O.
 
-It holds the secret seeds of a round in memory alone and lets go of them before its answer leaves;
+It holds the secret seeds of a round only in memory and drops them before its answer leaves;
 a member that was restarted in between abstains from the round.
 """
 
@@ -125,7 +125,7 @@ class CommitteeMember:
         raise MessageError(f"a message of kind {kind} is not for a member of the committee")
 
     def make_key(self, request: KeyRequest) -> KeyReply:
-        """Return a key for the round, made for it alone.
+        """Return a key for this round and no other.
 
         Raises
         ------
@@ -276,7 +276,7 @@ class CommitteeMember:
                 self._check_answered(request)
             self._memory.note_outcome(outcome)
         if self._round is not None and self._round.number == request.round:
-            # Whoever has voted never answers: what it could answer with goes now.
+            # A member that has voted never answers: it drops what it could answer with.
             self._round = None
         vote = self._key.sign(OUTCOME_LABEL, *outcome.statement(self.charter))
         return VoteReply(request.round, self.number, outcome, vote)

@@ -97,7 +97,7 @@ class MemberRound:
         return tuple(complaints)
 
     def reviewed(self, entry: ReviewEntry, place: int) -> ReviewedUpload:
-        """Check one upload; raise whatever is wrong with it.
+        """Check one upload.
 
         Parameters
         ----------

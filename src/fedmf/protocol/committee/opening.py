@@ -1,4 +1,4 @@
-"""How a round begins: the members' keys for this round alone, and the context of all that follows.
+"""How a round begins: the members' keys of this round, and the context of all that follows.
 
 The context binds everything that is said in a round to the charter, the roster, the members' keys,
 the table that participants work on, and the outcome of the round before. Otherwise a server could

@@ -104,8 +104,9 @@ class CommitteeParticipant(ParticipantProtection):
     def adopt(self, signed: SignedRoster, reader: MasterSecret | None) -> None:
         """Go by the next version of the roster, with its new reader secret, from now on.
 
-        Whoever lacks the table before the last round by then, takes part again after the next one;
-        whoever holds it, but is not handed the sum of that round any more, makes a new object.
+        A participant that lacks the table before the last round by then takes part again after
+        the next one. One that holds it, but does not get the sum of that round any more, makes a
+        new object.
 
         Raises
         ------
@@ -212,7 +213,7 @@ class CommitteeParticipant(ParticipantProtection):
         self._sent = {}
 
     def open(self, payload: bytes, rows: Rows | None = None) -> IntegerTable:
-        """Return the whole table, whatever form it comes in.
+        """Return the whole table, in whichever form it comes.
 
         Raises
         ------

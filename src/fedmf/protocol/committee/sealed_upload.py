@@ -89,7 +89,7 @@ def sealed_upload(
     seeds = sharing.fresh_seeds(randomness, hedge)
     messages, beside = layout.split(values)
     padded = PaddedKey.sum_of_seeds(seeds, committee_pads(session))
-    # The pads hide the tags, too, from a server that another participant tells the masks.
+    # The pads also hide the tags from a server that learns the masks from another participant.
     tags = held.tags_of(now.counted_round, values, beside, now.context, u32(participant), nonce)
     numbers = np.concatenate([tags, beside])
     encrypted = encrypt(

@@ -204,7 +204,7 @@ class CommitteeMembers(Members):
             raise ProtocolError(
                 f"round {round_number} closed, but only {len(answers)} of the "
                 f"{self.charter.terms.threshold} members that it takes answered: its sum stays "
-                "closed for ever, and no other may be opened in its place. The session ends here; "
+                "closed, and no other sum may be opened in its place. The session ends here; "
                 "begin a new one"
             )
         uploads = [now.included[participant] for participant in sorted(now.included)]

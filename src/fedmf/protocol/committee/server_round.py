@@ -155,7 +155,7 @@ class ServerRound:
             del self.uploads[participant]
 
     def leave_out_other_tables(self) -> None:
-        """Leave out whatever did not work on the table that most uploads worked on."""
+        """Leave out uploads that did not work on the table that most uploads worked on."""
         tables = Counter(upload.table for upload in self.uploads.values())
         if tables:
             self.worked_on = tables.most_common(1)[0][0]

@@ -39,7 +39,7 @@ class Question:
     ask: Callable[[ServerRound], Requests]
     """Returns the messages for members, by member."""
     replies: Mapping[type[Any], Callable[[ServerRound, Any], None]]
-    """What takes note of a reply, by kind of reply; raises whatever is wrong with it."""
+    """What takes note of a reply, by kind of reply; raises an error if it is wrong."""
     then: Callable[[ServerRound], Stage]
     """Returns where the round goes on once everybody has replied who is going to."""
 
@@ -104,10 +104,10 @@ def _after_answers(now: ServerRound) -> Stage:
     if _enough(now, now.votes):
         return Stage.CLOSED
     if not now.asked_twice:
-        # Answers may have been lost on their way, and whoever votes cannot answer any more.
+        # Answers may have been lost, and a member that votes cannot answer any more.
         now.asked_twice = True
         return Stage.ANSWERS
-    # Once somebody has answered, the round can never be void: others have to say so, too.
+    # Once a member has answered, the round can never be void: others have to say so as well.
     return Stage.CLOSING_VOTES if now.votes else Stage.VOIDING
 
 

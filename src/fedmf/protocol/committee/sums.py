@@ -1,4 +1,4 @@
-"""Opening a round's sum with the members' answers, whoever does it: participants or the server.
+"""Opening a round's sum with the members' answers, by participants or by the server.
 
 Participants open it under a blind committee, with what they share, the `Reader` of their version of
 the roster; otherwise the server does, and hands the table out.
@@ -55,7 +55,7 @@ class OpenedSum:
 
 
 def servers_tags(secret: bytes, charter: Charter, counted_round: int = 1) -> IntegrityTags:
-    """Return what tags are made with where the server opens: over the values beside words alone.
+    """Return what tags are made with where the server opens: only over wide values.
 
     Only members could lie to such a server. Words under a false key do not open, and so need no
     tags; but nothing in a value beside them tells whether its pad was true.

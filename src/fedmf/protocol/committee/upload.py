@@ -2,7 +2,7 @@
 
 The key of the words is the sum of small keys from seeds, one for every subset of t-1 members. What
 hides the numbers behind them, integrity tags and values that are too wide for words, is the sum of
-pads from the same seeds. Each member gets, in an envelope that it alone opens, the seeds of the
+pads from the same seeds. Each member gets, in an envelope that only it can open, the seeds of the
 subsets that it is not in. The upload header commits to words, numbers and seeds, so that all
 members that hold a seed hold the same one.
 """

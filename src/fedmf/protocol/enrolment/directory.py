@@ -167,7 +167,7 @@ class KeyDirectory:
         """Return the key directory with the next version of the roster, which nobody has signed.
 
         It has a new reader secret, sealed for everybody on it. Without anybody to add or remove,
-        the reader secret alone is renewed. As in `convene`, the caller is one of the participants.
+        only the reader secret is renewed. As in `convene`, the caller is one of the participants.
 
         Parameters
         ----------
@@ -294,6 +294,6 @@ def _repeated(bundles: Sequence[PublicKeyBundle]) -> list[str]:
         if owner == bundle.name:
             problems.append(f"the bundle of {bundle.name!r} is there twice, or was here before")
         elif owner is not None:
-            problems.append(f"the key of {bundle.name!r} is {owner!r}'s, too")
+            problems.append(f"the key of {bundle.name!r} is also {owner!r}'s")
         owners[bundle.signature_key] = bundle.name
     return problems

@@ -304,7 +304,7 @@ def _reader(
     sealed = sealed or directory.sealed.get(number)
     if sealed is None:
         raise KeyMaterialError(
-            f"there is no reader secret for participant {number} in the key directory; ask whoever "
-            "convened for it"
+            f"there is no reader secret for participant {number} in the key directory; ask the "
+            "convener for it"
         )
     return sealed.open(keys, number, directory.newest, directory.charter)

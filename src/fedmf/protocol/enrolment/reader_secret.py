@@ -92,8 +92,8 @@ class SealedReader(JsonDocument):
         except (OpenError, KeyMaterialError):
             raise KeyMaterialError(
                 f"the reader secret for participant {participant} does not open with these keys: "
-                "it was sealed for another public key bundle or damaged; ask whoever sealed it for "
-                "a new one"
+                "it was sealed for another public key bundle or damaged; ask the participant who "
+                "sealed it for a new one"
             ) from None
         check_reader(reader, roster, charter)
         return reader
@@ -110,5 +110,5 @@ def check_reader(reader: MasterSecret, roster: Roster, charter: Charter) -> None
     if reader_envelope_key(reader, charter.terms.suite).public != roster.reader_key:
         raise KeyMaterialError(
             f"this is not the reader secret of version {roster.version} of the roster: its public "
-            "key is another than the roster's; ask whoever sealed it"
+            "key is another than the roster's; ask the participant who sealed it"
         )

@@ -27,7 +27,7 @@ class Roster:
     """From 1; version 1 stands in the charter."""
     keys: tuple[bytes | None, ...]
     """The participants' public signature keys by their numbers; None for a number whose owner has
-    left. Later versions append: a number never goes to anybody else, since whatever is known of a
+    left. Later versions append: a number never goes to anybody else, because what is known of a
     number, above all what it has contributed, belongs to its first owner."""
     reader_key: bytes
     """Public envelope key whose secret half the participants of this version share. It changes with
