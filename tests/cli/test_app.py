@@ -111,7 +111,7 @@ MISTAKES = [
     (["reproduce", "--quick", "--data", "nothing.csv"], 10, "file not found"),
     ([*NEW, *USERS, "--catalogue", "no.txt"], 10, "cannot read the catalogue no.txt"),
     ([*NEW, *USERS], 12, "needs the check"),
-    ([*NEW, *USERS, "--key-check", "x"], 12, "no check value"),
+    ([*NEW, *USERS, "--key-check", "x"], 12, "not a check value"),
     *(([*NEW, *USERS, "--scale", scale], 12, "scale") for scale in ("5", "a:b", "5:1", "1:")),
 ]
 
