@@ -66,8 +66,8 @@ def test_a_run_directory_without_transcript_and_charter_says_so(run: Path) -> No
         ("transcript.jsonl", '{"round": 1, "kind": "table", "bytes": 1}\nx\n', "line 2"),
         ("transcript.jsonl", "3\n", "line 1"),
         ("charter.json", "{}", "damaged"),
-        ("audit.json", "{}", "no audit"),
-        ("audit.json", '{"rows": [{"protection": "none"}]}', "no audit"),
+        ("audit.json", "{}", "not an audit"),
+        ("audit.json", '{"rows": [{"protection": "none"}]}', "not an audit"),
     ],
 )
 def test_damaged_files_are_named(run: Path, file: str, damage: str, complaint: str) -> None:
