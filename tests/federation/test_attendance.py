@@ -1,5 +1,6 @@
 """Coming late and leaving: the table sums the last contributions of those who are there."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,27 +151,58 @@ def test_a_resumed_training_knows_who_has_left(tmp_path: Path) -> None:
     assert resumed.table_sha256 == whole.table_sha256
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_new_ratings_take_the_place_of_old_ones(keyed: Keyed, workers: int) -> None:
-    _, training, heldout = DATA.load()
-    plan = make(keyed, training, "bayes")
-    changed = training.owned_by(plan.members[0])
-    kept = len(changed.items) // 2
-    fewer = OwnedRatings(
-        changed.users,
-        np.array([0, kept]),
-        changed.items[:kept],
-        training.scale.highest - changed.values[:kept] + training.scale.lowest,
-    )
+RENEWING = range(9)
+"""As many as a committee's lot has at least, of 22 participants."""
+
+
+def with_fewer_ratings(
+    plan: TrainingPlan,
+    keyed: Keyed,
+    parts: tuple[Ratings, Ratings],
+    renewing: Sequence[int],
+    workers: int = 1,
+) -> tuple[TrainingResult, Int64Array]:
+    """Have some drop half of their ratings after round 2; return how often each item went."""
+    training, heldout = parts
+    dropped = np.zeros(training.n_items, dtype=np.int64)
     with LocalEngine(plan, keyed.key, training, heldout, workers=workers) as engine:
         conductor = conducted(plan, keyed, engine)
         for record in conductor.rounds():
-            if record.round == 2:
-                engine.replace_ratings(0, fewer, heldout.owned_by(plan.members[0]))
-        result = conductor.result()
-    counts = np.bincount(training.items, minlength=training.n_items)
-    counts[changed.items[kept:]] -= 1
+            if record.round != 2:
+                continue
+            for number in renewing:
+                changed = training.owned_by(plan.members[number])
+                kept = len(changed.items) // 2
+                fewer = OwnedRatings(
+                    changed.users,
+                    np.array([0, kept]),
+                    changed.items[:kept],
+                    training.scale.highest - changed.values[:kept] + training.scale.lowest,
+                )
+                dropped[changed.items[kept:]] += 1
+                engine.replace_ratings(number, fewer, heldout.owned_by(plan.members[number]))
+        return conductor.result(), dropped
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_new_ratings_take_the_place_of_old_ones(keyed: Keyed, workers: int) -> None:
+    _, *parts = DATA.load()
+    plan = make(keyed, parts[0], "bayes")
+    result, dropped = with_fewer_ratings(plan, keyed, (parts[0], parts[1]), RENEWING, workers)
+    counts = np.bincount(parts[0].items, minlength=parts[0].n_items) - dropped
     np.testing.assert_array_equal(result.table[plan.codec.position("raters")][:, 0], counts)
+    assert [record.dropped for record in result.rounds] == [0] * 5
+
+
+def test_whose_ratings_alone_have_changed_waits_under_a_committee() -> None:
+    """The change of its counts would be the list of what it rates no more."""
+    _, *parts = DATA.load()
+    keyed = Keyed("committee", fresh_key("committee", 0))
+    plan = make(keyed, parts[0], "bayes")
+    result, _ = with_fewer_ratings(plan, keyed, (parts[0], parts[1]), RENEWING[:1])
+    counts = np.bincount(parts[0].items, minlength=parts[0].n_items)
+    np.testing.assert_array_equal(result.table[plan.codec.position("raters")][:, 0], counts)
+    assert [record.dropped for record in result.rounds] == [0, 0, 1, 1, 1]
 
 
 def test_moves_cannot_be_made_anew() -> None:

@@ -44,10 +44,20 @@ def flipped(payload: bytes) -> bytes:
 
 class FlippedParticipant(NoneParticipant):
     def protect(
-        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+        self,
+        change: Change,
+        *,
+        round_number: int,
+        participant: int,
+        leaving: bool = False,
+        renewing: bool = False,
     ) -> Protected:
         plain = super().protect(
-            change, round_number=round_number, participant=participant, leaving=leaving
+            change,
+            round_number=round_number,
+            participant=participant,
+            leaving=leaving,
+            renewing=renewing,
         )
         return Protected(flipped(plain.payload))
 

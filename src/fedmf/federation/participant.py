@@ -65,6 +65,8 @@ class Participant:
         self._rows_needed = plan.rows_read(training, heldout)
         self.state = ParticipantState(plan.method.start_user_factors(training.users), None)
         self._pending: ParticipantState | None = None
+        # Parts of the table that hold its contribution from ratings that it has no more.
+        self._stale: set[int] = set()
         self._predicting: tuple[PublicModel, FloatArray, FloatArray] | None = None
 
     def take_part(self, round_number: int, reading: Reading) -> UploadMessage:
@@ -94,7 +96,8 @@ class Participant:
             **self._shared_rows(number, reading),
         }
         previous = self.state.contribution
-        travelling = self._plan.session.schedule.load(number).part
+        load = self._plan.session.schedule.load(number)
+        travelling = load.part
         try:
             encoded = self._plan.codec.encode_contribution(contribution, len(self._training.users))
         except FixedPointRangeError as error:
@@ -104,12 +107,17 @@ class Participant:
             ) from error
         # What stays at home in this round stays what it was.
         due = travelling.updated(previous, encoded)
-        upload = self._role.upload(travelling.updated(None, difference(due, previous)))
+        upload = self._role.upload(
+            travelling.updated(None, difference(due, previous)),
+            renewing=not self._stale.isdisjoint(load.numbers),
+        )
         self._pending = ParticipantState(step.user_factors, due)
         return upload
 
     def replace_ratings(self, training: OwnedRatings, heldout: OwnedRatings) -> None:
         """Own other ratings of the same users from now on.
+
+        A committee lets the change pass together with enough others of its kind.
 
         Raises
         ------
@@ -126,6 +134,8 @@ class Participant:
         self._training, self._heldout = training, heldout
         self._rows_needed = self._plan.rows_read(training, heldout)
         self._predicting = None
+        if self.state.contribution is not None:
+            self._stale = set(range(len(self._plan.session.schedule.parts)))
 
     def leave(self, round_number: int) -> UploadMessage:
         """Return an upload that takes back all that this participant ever contributed.
@@ -161,9 +171,11 @@ class Participant:
 
     def hear_closing(self, message: ClosingMessage) -> bool:
         """Keep what a closing includes, forget what it does not; return whether it is included."""
+        travelled = self._plan.session.schedule.load(self._role.counted_rounds + 1).numbers
         included = self._role.receive_closing(message)
         if included and self._pending is not None:
             self.state = self._pending
+            self._stale.difference_update(travelled)
         self._pending = None
         return included
 

@@ -54,7 +54,13 @@ class ParticipantProtection(ABC):
 
     @abstractmethod
     def protect(
-        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+        self,
+        change: Change,
+        *,
+        round_number: int,
+        participant: int,
+        leaving: bool = False,
+        renewing: bool = False,
     ) -> Protected:
         """Return the payload of an upload, and its nonce where the session has nonces.
 
@@ -66,6 +72,8 @@ class ParticipantProtection(ABC):
             When, and for whom: bound into the protection where it has a key for each upload.
         leaving
             The change takes back all that the participant ever contributed.
+        renewing
+            Its ratings are others than those behind its last contribution.
 
         Raises
         ------

@@ -42,10 +42,16 @@ class NoneParticipant(ParticipantProtection):
     """Sends and reads plain words."""
 
     def protect(
-        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+        self,
+        change: Change,
+        *,
+        round_number: int,
+        participant: int,
+        leaving: bool = False,
+        renewing: bool = False,
     ) -> Protected:
         """Return the words of the change."""
-        del participant, leaving
+        del participant, leaving, renewing
         self.session.shape.check_change(change)
         if self.session.upload == "part":
             return Protected(encode_words(self.session.shape, [part.values for part in change]))

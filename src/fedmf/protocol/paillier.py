@@ -99,10 +99,16 @@ class PaillierParticipant(ParticipantProtection):
         )
 
     def protect(
-        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+        self,
+        change: Change,
+        *,
+        round_number: int,
+        participant: int,
+        leaving: bool = False,
+        renewing: bool = False,
     ) -> Protected:
         """Return the encrypted change, under tags with masks that are used this once."""
-        del leaving
+        del leaving, renewing
         self.session.shape.check_change(change)
         rows = listed_rows(self.session, change)
         if rows is None:

@@ -89,7 +89,9 @@ class ParticipantRole:
         if round_number != self.round:
             raise ProtocolError(f"the table of round {round_number} in round {self.round}")
 
-    def upload(self, change: Change, *, leaving: bool = False) -> UploadMessage:
+    def upload(
+        self, change: Change, *, leaving: bool = False, renewing: bool = False
+    ) -> UploadMessage:
         """Protect the change of this round.
 
         Parameters
@@ -98,6 +100,8 @@ class ParticipantRole:
             What to add.
         leaving
             The change takes back all that this participant ever contributed.
+        renewing
+            The participant's ratings are others than those behind its last contribution.
 
         Raises
         ------
@@ -113,7 +117,11 @@ class ParticipantRole:
         if self._counted_rounds >= self.session.rounds:
             raise ProtocolError(f"all {self.session.rounds} rounds of the session are over")
         protected = self._protection.protect(
-            change, round_number=self.round, participant=self.number, leaving=leaving
+            change,
+            round_number=self.round,
+            participant=self.number,
+            leaving=leaving,
+            renewing=renewing,
         )
         self._has_uploaded = True
         rows = listed_rows(self.session, change)

@@ -174,10 +174,16 @@ class RlweParticipant(ParticipantProtection):
         self._heard_rounds = 0
 
     def protect(
-        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+        self,
+        change: Change,
+        *,
+        round_number: int,
+        participant: int,
+        leaving: bool = False,
+        renewing: bool = False,
     ) -> Protected:
         """Return the words of the change and what is behind them, under a key used this once."""
-        del leaving
+        del leaving, renewing
         self.session.shape.check_change(change)
         load = self.session.schedule.load(round_number)
         values = load.part.shape.flat_change(load.part.take_change(change))

@@ -150,7 +150,13 @@ class CommitteeParticipant(ParticipantProtection):
         return self._worked_on.get(participant) != self.held.digest
 
     def protect(
-        self, change: Change, *, round_number: int, participant: int, leaving: bool = False
+        self,
+        change: Change,
+        *,
+        round_number: int,
+        participant: int,
+        leaving: bool = False,
+        renewing: bool = False,
     ) -> Protected:
         """Return the upload: words under a key of their own, and the key's seeds in envelopes."""
         now = self._now
@@ -168,7 +174,7 @@ class CommitteeParticipant(ParticipantProtection):
             self.held,
             public=self._public,
             participant=participant,
-            kind=Kind.LEAVE if leaving else self.standings.kind(participant),
+            kind=self._kind(participant, leaving=leaving, renewing=renewing),
             bases=self.standings.bases(participant),
             key=self._signing_keys[participant],
             randomness=self._randomness,
@@ -176,6 +182,13 @@ class CommitteeParticipant(ParticipantProtection):
         header = payload.signed.header
         self._sent[participant] = header.digest(self.charter)
         return Protected(payload.to_bytes(), header.nonce)
+
+    def _kind(self, participant: int, *, leaving: bool, renewing: bool) -> Kind:
+        """Return what an upload is to say of itself."""
+        if leaving:
+            return Kind.LEAVE
+        due = self.standings.kind(participant)
+        return Kind.RENEW if renewing and due != Kind.JOIN else due
 
     def hear(self, closing: ClosingMessage) -> None:
         """Check how a round ended, as t members signed it, and that its sum can be opened."""
