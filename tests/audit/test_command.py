@@ -79,6 +79,13 @@ def test_every_check_of_the_committee_stands_in_it_on_and_off(rows: list[Row]) -
         assert not row(rows, attack=name, setting="with the check").succeeded
 
 
+def test_what_has_no_check_against_it_is_in_the_table_too(rows: list[Row]) -> None:
+    found = row(rows, attack="a chosen table")
+    assert (found.adversary, found.value) == ("a dishonest server with one participant", 1.0)
+    assert found.setting.startswith("none")
+    assert found.succeeded
+
+
 def test_json_keeps_its_contract(
     rows: list[Row], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,22 @@
 """A dishonest server: with each check of the committee nothing comes out, without it everything."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from fedmf.audit.attacks.dishonest_server import ATTACKS, UNCHECKED, DishonestAttack
+from fedmf.audit.arena import BlindArena
+from fedmf.audit.attacks.dishonest_server import (
+    ATTACKS,
+    CHOSEN_TABLE,
+    UNCHECKED,
+    DishonestAttack,
+)
+from fedmf.crypto.master_secret import MasterSecret
 from fedmf.protocol import Int64Array
+from fedmf.protocol.committee.layout import committee_layout, tag_context
+from fedmf.protocol.integrity_tags import IntegrityTags
 
 RATINGS: Int64Array = np.array(
     [
@@ -53,3 +65,33 @@ def test_the_refusal_is_the_checks_own(name: str, reason: str) -> None:
 def test_a_server_that_is_trusted_for_the_table_can_single_a_victim_out() -> None:
     found = UNCHECKED.attempt(RATINGS, [1, 3], checked=True)
     assert UNCHECKED.judge(found, RATINGS, checked=True).value == 1.0
+
+
+def test_a_server_with_one_participant_chooses_the_tables_of_a_blind_committee() -> None:
+    found = CHOSEN_TABLE.attempt(RATINGS, [1, 3], checked=True)
+    assert found.refusals == []
+    for victim in (1, 3):
+        rated = np.flatnonzero(RATINGS[victim])
+        assert found.loot[victim] == {int(j): int(RATINGS[victim, j]) for j in rated}
+    row = CHOSEN_TABLE.judge(found, RATINGS, checked=True)
+    assert row.value == 1.0
+    assert row.setting.startswith("none")
+    assert row.adversary == "a dishonest server with one participant"
+
+
+class GuessedTags(BlindArena):
+    """Nobody has told the server what tags are made with."""
+
+    def tags_of(self, shift: Int64Array) -> NDArray[np.uint64]:
+        session = self.charter.session
+        layout = committee_layout(session)
+        context = tag_context(self.charter, 1)
+        made_up = IntegrityTags(MasterSecret.fresh(), context, session.shape.values, layout.tags)
+        return made_up.of(shift)
+
+
+def test_without_a_participant_nobody_opens_a_table_that_the_server_chose() -> None:
+    attack = replace(CHOSEN_TABLE, arena=GuessedTags)
+    found = attack.attempt(RATINGS, [1, 3], checked=True)
+    assert found.loot == {1: {}, 3: {}}
+    assert all("does not open" in one for one in found.refusals)

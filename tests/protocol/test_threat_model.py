@@ -52,6 +52,8 @@ CHOSEN = (
     "table_that_others_open"
 )
 LIES = (
+    AUDIT + "test_dishonest_server.py::test_without_a_participant_nobody_opens_a_table_that_the_"
+    "server_chose",
     COMMITTEE + "test_damaged_sums.py::test_damaged_sums_do_not_open_and_change_nothing",
     COMMITTEE + "test_damaged_sums.py::test_the_sentence_is_the_same_whatever_is_wrong",
     COMMITTEE + "test_late_participants.py::test_digests_of_tables_are_keyed_where_the_server_must_"
@@ -98,7 +100,12 @@ SHOWN: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     # A committee that is blind.
     ("the server with one participant", "what that participant learns"): (*SINGLED_OUT, AT_CHANCE),
-    ("the server with one participant, breaking the protocol", CHOSEN_TABLES): (CHOSEN,),
+    ("the server with one participant, breaking the protocol", CHOSEN_TABLES): (
+        CHOSEN,
+        AUDIT
+        + "test_dishonest_server.py::test_a_server_with_one_participant_chooses_the_tables_of_"
+        "a_blind_committee",
+    ),
     (f"the server, {BREAKING}", KINDS): (AT_CHANCE, NO_SECRET, NO_SUMS, *LIES),
     (f"the server with N of the committee, none of them a participant, {BREAKING}", KINDS): (
         AT_CHANCE,

@@ -1,7 +1,8 @@
 """A federation with a committee whose server does as it pleases with every message.
 
 All roles are the real ones, or one of `fedmf.audit.weakened`. The server opens the sums itself
-(``--open server``), which gives it the most that any server has: it also says what the table is.
+(``--open server``), so that it also says what the table is; in a `BlindArena` it needs the help of
+one participant for both.
 
 What participants contribute is a function of the table and of their ratings, as with method
 `bayes`: a rating counts once while its row of the table is zero, and twice from then on. The public
@@ -11,9 +12,10 @@ plan says so; the server knows it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedmf.audit.dishonest_round import DishonestRound, say
 from fedmf.crypto.master_secret import MasterSecret
@@ -45,10 +47,11 @@ from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.sums import servers_tags
+from fedmf.protocol.committee.sums import Reader, servers_tags
 from fedmf.protocol.committee.table_payload import TableForm, TablePayload
-from fedmf.protocol.committee_terms import CommitteeTerms
+from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
 from fedmf.protocol.enrolment.votes import MemberSignature
+from fedmf.protocol.framing import u32
 from fedmf.protocol.plain_words import encode_words
 
 Reply = TypeVar("Reply", bound=CommitteeMessage)
@@ -64,6 +67,9 @@ class Arena:
         Whole numbers from 1, 0 where there is none, shape (participants, items).
     """
 
+    opened_by: ClassVar[OpenedBy] = "server"
+    """Who opens sums."""
+
     def __init__(
         self,
         ratings: Int64Array,
@@ -75,7 +81,7 @@ class Arena:
         count, items = ratings.shape
         # One row more than there are items: nobody ever rates it.
         shape = TableShape((GroupShape("items", items + 1, 1, 24),))
-        terms = CommitteeTerms(MEMBERS, THRESHOLD, "server", 1, SMALLEST_COHORT)
+        terms = CommitteeTerms(MEMBERS, THRESHOLD, self.opened_by, 1, SMALLEST_COHORT)
         session = Session(bytes(16), "committee", "full", shape, count, 4, None, bytes(32), terms)
         ring = CommitteeKeyring(MasterSecret.fresh(), session, terms)
         self.charter = ring.charter
@@ -84,8 +90,9 @@ class Arena:
             for number, key in enumerate(ring.member_keys)
         ]
         start = shape.zeros()
+        self._reader = ring.reader if terms.blind else None
         self._protections = [
-            participant(self.charter, ring.signing_keys([number]), None, start)
+            participant(self.charter, ring.signing_keys([number]), self._reader, start)
             for number in range(count)
         ]
         self._roles = [
@@ -97,6 +104,7 @@ class Arena:
         self._public = public_polynomials(self.charter)
         self._tag_secret = MasterSecret.fresh()
         self._endings: list[CertifiedRound] = []
+        self._answers: tuple[AnswerReply, ...] = ()
 
     @property
     def everybody(self) -> list[int]:
@@ -155,14 +163,16 @@ class Arena:
 
     def opened(self, current: DishonestRound, numbers: Sequence[int]) -> Int64Array:
         """Ask members for the sum of some participants' changes, shape (items + 1,)."""
-        answers = [_accepted(current.ask(member, numbers), AnswerReply) for member in self._members]
         return current.opened(
             numbers,
-            current.shares(answers),
+            current.shares(self._answered(current, numbers)),
             public=self._public,
             before=self._table,
             tags=servers_tags(self._tag_secret.to_bytes(), self.charter),
         )
+
+    def _answered(self, current: DishonestRound, numbers: Sequence[int]) -> list[AnswerReply]:
+        return [_accepted(current.ask(member, numbers), AnswerReply) for member in self._members]
 
     def close(self, current: DishonestRound, numbers: Sequence[int], outcome: Outcome) -> None:
         """End the round for everybody with an outcome that members sign."""
@@ -176,7 +186,8 @@ class Arena:
             included = tuple(numbers)
             nonces = tuple(current.uploads[one].signed.header.nonce for one in numbers)
             entries = current.entries(numbers)
-            proof = ClosingProof(certificate, SumProof(current.opening, current.table, entries))
+            summed = SumProof(current.opening, current.table, entries, self._answers)
+            proof = ClosingProof(certificate, summed)
         self._endings.append(proof.certified)
         closing = ClosingMessage(outcome.round, included, nonces, proof.to_bytes())
         for role in self._roles:
@@ -206,6 +217,57 @@ class Arena:
         current, opened = self.opened_round(table, after_round, numbers)
         self.close(current, numbers, current.outcome(numbers))
         return opened
+
+
+class BlindArena(Arena):
+    """The same where participants open the sums, and one of them has told the server its secrets.
+
+    The secret that participants share opens the members' answers, and makes the factors and masks
+    of the tags. So the two read every sum, and shift it by what they like before anybody else opens
+    it: the table is the one that they choose.
+    """
+
+    opened_by: ClassVar[OpenedBy] = "participants"
+
+    def hand_out(self, table: Int64Array, after_round: int) -> None:
+        """Hand the last sum out, shifted so that everybody opens this table; see `Arena`."""
+        payload = TablePayload(TableForm.START, 0)
+        if after_round:
+            current, numbers, opened = self._last
+            shift = table - (self._table + opened)
+            content = current.added(numbers, shift, self.tags_of(shift))
+            payload = TablePayload(TableForm.SUM, after_round, content)
+        for role in self._roles:
+            role.receive_table(TableMessage(role.round, payload.to_bytes()))
+        self._table = table
+
+    def tags_of(self, shift: Int64Array) -> NDArray[np.uint64]:
+        """Return the tags that a shift of a sum needs to open, shape (tags,)."""
+        return self._told().tags().of(shift)
+
+    def opened(self, current: DishonestRound, numbers: Sequence[int]) -> Int64Array:
+        """Open what members have sealed to the participants; see `Arena`."""
+        answers, told = self._answered(current, numbers), self._told()
+        self._answers = tuple(answers)
+        masks = np.zeros((), dtype=np.uint64)
+        for number in numbers:
+            nonce = current.uploads[number].signed.header.nonce
+            masks = masks + told.tags().mask(current.context, u32(number), nonce)
+        opened = current.opened(
+            numbers,
+            told.shares(self._answers),
+            public=self._public,
+            before=self._table,
+            tags=told.tags(),
+            masks=masks,
+        )
+        self._last = current, numbers, opened
+        return opened
+
+    def _told(self) -> Reader:
+        """Return what the participant that works with the server has told it."""
+        assert self._reader is not None  # noqa: S101 - a blind committee has one
+        return Reader(self._reader, self.charter.roster, self.charter, self._public)
 
 
 def _accepted(reply: CommitteeMessage, wanted: type[Reply]) -> Reply:

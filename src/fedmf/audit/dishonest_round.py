@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.protocol.committee.certificate import Certificate, Outcome, SetEntry, set_digest
@@ -28,8 +29,6 @@ from fedmf.protocol.framing import kind_of
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from fedmf.crypto.rlwe_public import PublicPolynomials
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol import Int64Array, UploadMessage
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.integrity_tags import IntegrityTags
 
+Tags = NDArray[np.uint64]
 _REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}
 
 
@@ -132,7 +132,7 @@ class DishonestRound:
         public: PublicPolynomials,
         before: Int64Array,
         tags: IntegrityTags,
-        masks: NDArray[np.uint64] | None = None,
+        masks: Tags | None = None,
     ) -> Int64Array:
         """Return the sum of some participants' changes, if these shares open it.
 
@@ -150,6 +150,30 @@ class DishonestRound:
         ndarray
             Shape (values,).
         """
+        return open_round_sum(
+            self.added(numbers),
+            shares,
+            uploads=len(numbers),
+            charter=self.charter,
+            layout=committee_layout(self.charter.session),
+            public=public,
+            before=before,
+            tags=tags,
+            masks=masks,
+        ).changes
+
+    def added(
+        self, numbers: Iterable[int], shift: Int64Array | None = None, tags: Tags | None = None
+    ) -> bytes:
+        """Return the words of some participants' uploads, added up, and the numbers behind them.
+
+        Parameters
+        ----------
+        shift
+            What the server adds to the sum, shape (values,); words need no key for that.
+        tags
+            The tags of the shift, uint64, shape (tags,), from the factors of the session.
+        """
         layout = committee_layout(self.charter.session)
         total = zero_words(layout.blocks, layout.size)
         behind = np.zeros(layout.numbers, dtype=np.uint64)
@@ -159,14 +183,12 @@ class DishonestRound:
             )
             add_words(total, unpack_words(words, layout.blocks, layout.size), layout.size)
             behind += beside
-        return open_round_sum(
-            pack_words(total, layout.size) + pack_numbers(behind),
-            shares,
-            uploads=len(numbers),
-            charter=self.charter,
-            layout=layout,
-            public=public,
-            before=before,
-            tags=tags,
-            masks=masks,
-        ).changes
+        if shift is not None and tags is not None:
+            messages, beside = layout.split(shift)
+            own = np.zeros_like(total)
+            own.reshape(-1)[: len(messages)] = (messages << layout.size.noise_bits) % (
+                1 << layout.size.kept_bits
+            )
+            add_words(total, own, layout.size)
+            behind += np.concatenate([tags, beside])
+        return pack_words(total, layout.size) + pack_numbers(behind)

@@ -125,7 +125,7 @@ def test_whoever_left_opens_nothing_new_and_adds_nothing(world: Changing) -> Non
     assert gone.held.reader is not None
     proof = ClosingProof.of(closing, world.charter).sum
     assert proof is not None
-    assert gone.held.reader._shares(proof) == {}
+    assert gone.held.reader.shares(proof.answers) == {}
 
 
 def test_an_upload_of_whoever_left_is_refused(world: Changing) -> None:

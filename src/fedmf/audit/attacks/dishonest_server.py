@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fedmf.audit.arena import Arena, victims_ratings
+from fedmf.audit.arena import Arena, BlindArena, victims_ratings
 from fedmf.audit.row import Aim, Attacked, Row, ratio_over_participants
 from fedmf.audit.weakened import (
     MemberThatAnswersAgain,
@@ -52,11 +52,15 @@ class DishonestAttack:
     member: type[CommitteeMember] = CommitteeMember
     participant: type[CommitteeParticipant] = CommitteeParticipant
     """Roles without the check."""
+    arena: type[Arena] = Arena
+    """The federation that it is played in."""
+    adversary: str = "a dishonest server (--open server)"
+    """Who plays it."""
 
     def _arena(self, ratings: Int64Array, *, checked: bool) -> Arena:
         if checked:
-            return Arena(ratings)
-        return Arena(ratings, member=self.member, participant=self.participant)
+            return self.arena(ratings)
+        return self.arena(ratings, member=self.member, participant=self.participant)
 
     def attempt(self, ratings: Int64Array, victims: Iterable[int], *, checked: bool) -> Haul:
         """Play it against some victims, each in a federation of its own.
@@ -91,7 +95,7 @@ class DishonestAttack:
             # Nothing is there against it.
             setting = self.check
         return Row.of(
-            Attacked("committee", "full", "any", "a dishonest server (--open server)"),
+            Attacked("committee", "full", "any", self.adversary),
             Aim(self.name, "one participant's ratings", "share of ratings recovered"),
             ratio_over_participants(hits, counts),
             chance=float(np.mean(own[own > 0] == commonest)),
@@ -108,7 +112,11 @@ def _replayed_table(arena: Arena, victim: int) -> Loot:
 
 
 def _almost_replayed_table(arena: Arena, victim: int) -> Loot:
-    """Do the same with one unit more in a row that nobody rates: not the table of before."""
+    """Do the same with one unit more in a row that nobody rates: not the table of before.
+
+    What the victim changes is its contribution to this table, less that of the round before the
+    one that it missed; everybody else has contributed just this already.
+    """
     return _alone(arena, _two_rounds(arena, victim), after_round=2)
 
 
@@ -196,7 +204,15 @@ ATTACKS = (
 )
 UNCHECKED = DishonestAttack(
     "a table replayed with one unit changed",
-    "every check on: --open server trusts the server for the true table, and the default does not",
+    "every check on: --open server trusts the server for the true table",
     _almost_replayed_table,
 )
 """Succeeds against honest roles: what it means to trust the server for the true table."""
+CHOSEN_TABLE = DishonestAttack(
+    "a chosen table",
+    "none, and every check on: participants know the secret of the tags that guard a sum",
+    _almost_replayed_table,
+    arena=BlindArena,
+    adversary="a dishonest server with one participant",
+)
+"""Succeeds against honest roles: what a server and one participant do to a blind committee."""

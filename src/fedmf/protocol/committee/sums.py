@@ -7,7 +7,7 @@ the roster; otherwise the server does, and hands the table out.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from fedmf.crypto.rlwe_words import unpack_words
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
-from fedmf.protocol.committee.exchange import SHARE
+from fedmf.protocol.committee.exchange import SHARE, AnswerReply
 from fedmf.protocol.committee.layout import committee_layout, committee_pads, tag_context
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.protocol.framing import u32
@@ -253,7 +253,7 @@ class Reader(SecretMaterial):
         for participant, nonce in zip(closing.included, closing.nonces, strict=True):
             masks += tags.mask(closed.context, u32(participant), nonce)
 
-        shares = self._shares(closed.proof)
+        shares = self.shares(closed.proof.answers)
         opened = open_round_sum(
             content,
             shares,
@@ -284,10 +284,10 @@ class Reader(SecretMaterial):
         """
         return self._key.open(sealed, COPY, self._charter.digest, u32(round_number))
 
-    def _shares(self, proof: SumProof) -> dict[int, ShareSum]:
-        """Return the answers of members, by member; without those that are none."""
+    def shares(self, answers: Iterable[AnswerReply]) -> dict[int, ShareSum]:
+        """Return the shares in members' answers, by member; without those that are none."""
         shares = {}
-        for answer in proof.answers:
+        for answer in answers:
             statement = answer.outcome.statement(self._charter)
             try:
                 content = self._key.open(answer.share, SHARE, *statement)
