@@ -11,6 +11,7 @@
     ENROLMENT  enrolment.json     keys, reader secret and what is pinned, mode 0600
                charter.json, roster-N.json
                signed-N.json      a member's: which version N of the roster it signed
+               member.log         a member's: all that it ever signed in rounds; and member.log.mark
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ from fedmf.protocol.enrolment.roster_chain import (
 )
 from fedmf.protocol.json_documents import Format
 from fedmf.protocol.session import Session
+from fedmf.store.append_log import AppendLog
 from fedmf.store.atomic import is_taken, new_folder, put_file, write_file
 
 KEYS, BUNDLE, CHARTER, ENROLMENT = "keys.json", "card.json", "charter.json", "enrolment.json"
-BUNDLES, SEALED = "cards", "sealed"
+BUNDLES, SEALED, MEMBER_LOG = "cards", "sealed", "member.log"
 MOST_BYTES = 2**28
 """No public file of enrolment is larger."""
 
@@ -52,7 +54,7 @@ def write_keys(folder: Path, keys: PersonalKeys) -> None:
     KeyMaterialError
         There is something of that name already.
     """
-    with _new(folder, KeyMaterialError) as filling:
+    with _new(folder, KeyMaterialError, private=True) as filling:
         write_key_file(filling / KEYS, keys.to_bytes())
         put_file(filling / BUNDLE, keys.bundle().to_bytes())
 
@@ -183,11 +185,13 @@ def write_enrolment(folder: Path, enrolment: Enrolment) -> None:
     KeyMaterialError
         There is something of that name already.
     """
-    with _new(folder, KeyMaterialError) as filling:
+    with _new(folder, KeyMaterialError, private=True) as filling:
         put_file(filling / CHARTER, enrolment.charter.to_bytes())
         for signed in enrolment.rosters:
             write_roster(filling, signed, enrolment.charter)
         write_key_file(filling / ENROLMENT, enrolment.to_bytes())
+        if enrolment.keys.role == "member":
+            AppendLog.create(filling / MEMBER_LOG)
 
 
 def renew_enrolment(folder: Path, enrolment: Enrolment) -> None:
@@ -271,10 +275,10 @@ def _numbered(folder: Path, kind: str) -> dict[int, Path]:
 
 
 @contextmanager
-def _new(folder: Path, error: type[FedmfError]) -> Iterator[Path]:
+def _new(folder: Path, error: type[FedmfError], *, private: bool = False) -> Iterator[Path]:
     if is_taken(folder):
         raise error(
             f"{folder} exists already, and nothing in it is overwritten; name another folder"
         )
-    with new_folder(folder, replace=False) as filling:
+    with new_folder(folder, replace=False, private=private) as filling:
         yield filling

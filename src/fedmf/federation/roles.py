@@ -57,13 +57,25 @@ def make_server(
     return Server(session, table, closings, protection.consulted(table, FileSpool, rosters))
 
 
+def begin_member_logs(session: Session, folder: Path) -> None:
+    """Make the empty logs of a new session's members; none where it has no committee."""
+    if session.committee is not None:
+        for number in range(session.committee.members):
+            AppendLog.create(_member_log(folder, number))
+
+
+def _member_log(folder: Path, number: int) -> Path:
+    return folder / f"member-{number}.log"
+
+
 def make_members(session: Session, keys: Keyring, logs: Path | None) -> list[Member]:
     """Return the members of the committee; none where the session has no committee.
 
     Parameters
     ----------
     logs
-        Folder of the members' durable logs; None: the members forget when the process ends.
+        Folder of the members' durable logs, which `begin_member_logs` made; None: the members
+        forget when the process ends.
     """
     if keys.charter is None:
         return []
@@ -72,7 +84,7 @@ def make_members(session: Session, keys: Keyring, logs: Path | None) -> list[Mem
             keys.charter,
             number,
             key,
-            ForgetfulLog() if logs is None else AppendLog(logs / f"member-{number}.log"),
+            ForgetfulLog() if logs is None else AppendLog(_member_log(logs, number)),
         )
         for number, key in enumerate(keys.member_keys)
     ]

@@ -30,6 +30,7 @@ from fedmf.federation.checkpoints import Checkpoints
 from fedmf.federation.data_choice import DataChoice
 from fedmf.federation.enrolment_files import CHARTER
 from fedmf.federation.plan import TrainingPlan
+from fedmf.federation.roles import begin_member_logs
 from fedmf.federation.run_description import DESCRIPTION, RunDescription
 from fedmf.model import FactorModel, load_model, save_model
 from fedmf.protocol import protection_named
@@ -38,6 +39,8 @@ from fedmf.ratings import Ratings
 from fedmf.store.atomic import is_taken, new_folder, write_file
 from fedmf.store.faults import writing
 from fedmf.store.lock import locked
+
+MEMBERS = "members"
 
 
 class RunDirectory:
@@ -82,6 +85,7 @@ class RunDirectory:
             described.write(filling)
             if key is not None:
                 save_participants_key(filling / "key.json", key)
+            begin_member_logs(plan.session, filling / MEMBERS)
         return cls(path, described)
 
     @classmethod
@@ -117,7 +121,7 @@ class RunDirectory:
     @property
     def member_logs(self) -> Path:
         """Folder of the durable logs of a committee's members."""
-        return self.path / "members"
+        return self.path / MEMBERS
 
     def keep_charter(self, charter: Charter) -> None:
         """Write down a committee's charter, so that people can compare its fingerprint."""

@@ -99,7 +99,7 @@ def test_what_is_private_stays_private_on_disk(tmp_path: Path) -> None:
     town.run()
     folder = town.folder(0)
     assert folder.stat().st_mode & 0o077 == 0
-    for path in [*(folder / "state").rglob("*"), folder / "member.log"]:
+    for path in [*(folder / "state").rglob("*"), folder / "member" / "member.log"]:
         assert path.stat().st_mode & 0o077 == 0 or path.name == "public-model.npz"
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.engine import Observation, Uploaded
-from fedmf.federation.roles import keyring, make_members, make_server, participants_half
+from fedmf.federation.roles import (
+    begin_member_logs,
+    keyring,
+    make_members,
+    make_server,
+    participants_half,
+)
 from fedmf.federation.rounds import Played, RoundPlayer
 from fedmf.protocol import (
     Change,
@@ -58,6 +64,8 @@ class Rehearsal:
         self._openers += [participants_half(session, key, start, ()) for _ in range(openers - 1)]
         keys = keyring(session, key)
         self.server = make_server(session, start, keys.charter)
+        if logs is not None:
+            begin_member_logs(session, logs)
         self._members = make_members(session, keys, logs)
         self._changes: Mapping[int, Change] = {}
         self._after_upload: Callable[[], None] = lambda: None

@@ -7,7 +7,7 @@ from pathlib import Path
 from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.participants_key import ParticipantsKey, load_participants_key
 from fedmf.errors import KeyMaterialError, SettingsError
-from fedmf.federation.enrolment_files import read_enrolment
+from fedmf.federation.enrolment_files import MEMBER_LOG, read_enrolment
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.own_settings import SiloSettings
 from fedmf.protocol import ParticipantProtection
@@ -16,8 +16,6 @@ from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.members import Member
 from fedmf.protocol.protection import protection_named
 from fedmf.store.append_log import AppendLog
-
-MEMBER_LOG = "member.log"
 
 
 def participant_half(
@@ -85,7 +83,7 @@ def member_role(federation: Federation, settings: SiloSettings, folder: Path) ->
         enrolment.charter,
         number,
         enrolment.keys.signing_key,
-        AppendLog(folder / MEMBER_LOG),
+        AppendLog(folder / settings.member / MEMBER_LOG),
         enrolment.rosters,
     )
 

@@ -156,6 +156,7 @@ class CommitteeMembers(Members):
         if header.context != now.context(payload.table):
             raise MessageError("an upload for another context than this round's")
         self.standings.check(upload.participant, header.kind, header.bases)
+        self._table.check_size(payload.words)
         # First what may fail: words without a copy in the spool could not be taken out again.
         self._spool.keep(upload.participant, payload.words)
         self._table.add(payload.words, None, counted_round=counted_round)

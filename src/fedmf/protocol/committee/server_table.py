@@ -63,6 +63,10 @@ class CommitteeTable(ServerProtection):
         self._words = zero_words(self._layout.blocks, self._layout.size)
         self._numbers = np.zeros(self._layout.numbers, dtype=np.uint64)
 
+    def check_size(self, payload: bytes) -> None:
+        """Raise MessageError unless an upload of this round has so many words and numbers."""
+        split_numbers(payload, self._layout.words_bytes, self._layout.numbers)
+
     def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:
         """Add the words and numbers of an upload."""
         del rows, counted_round
