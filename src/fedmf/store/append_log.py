@@ -158,7 +158,7 @@ def _understood(path: Path, data: bytes, mark: bytes) -> tuple[list[bytes], byte
         if read is None:
             raise RunDirectoryError(
                 f"{path} holds {len(records)} whole records of the {count} that its mark counts: "
-                "it is damaged, cut or an older copy, and do not go on with what it recorded"
+                "it is damaged, cut or an older copy; do not go on with what it recorded"
             )
         records.append(read[0])
         digest, end = read[1], end + _framed_bytes(read[0])

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
 from fedmf.errors import MessageError, OpenError
 from fedmf.protocol.committee.layout import committee_layout
+from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.table_payload import TableForm, TablePayload
+from fedmf.protocol.committee.upload import CommitteePayload, SignedHeader, words_digest
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from tests.protocol.committee.world import World, changes_of
 
@@ -252,3 +254,26 @@ def test_whoever_changes_nonces_opens_nothing() -> None:
     world.roles[0].receive_closing(wrong)
     with pytest.raises(OpenError, match="does not open"):
         world.protections[0].open(world.server.payload())
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_words_of_another_size_never_reach_the_spool(
+    monkeypatch: pytest.MonkeyPatch, *, checked: bool
+) -> None:
+    """They are signed, and refused when they are added; until then they would lie on the disk."""
+    if not checked:
+        monkeypatch.setattr(CommitteeTable, "check_size", lambda *_: None)
+    world = World(5)
+    sent = world.collect(changes_of(1), lost=[0])[0]
+    assert world.opening is not None
+    payload = CommitteePayload.from_bytes(
+        sent.payload, charter=world.charter, participant=0, opening=world.opening
+    )
+    words = payload.words + bytes(1000)
+    header = replace(payload.signed.header, words=words_digest(words))
+    signed = SignedHeader.signed(header, payload.envelopes, world.signing_keys[0], world.charter)
+    large = replace(payload, signed=signed, words=words).to_bytes()
+    with pytest.raises(MessageError, match="bytes, not"):
+        world.server.receive(replace(sent, payload=large).to_bytes(world.session))
+    kept = world.committee._spool._words  # type: ignore[attr-defined]
+    assert (0 in kept) is not checked
