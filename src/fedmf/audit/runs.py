@@ -74,16 +74,8 @@ class PlayedRun(SecretMaterial):
 
     Parameters
     ----------
-    plan
-        The public plan.
-    ratings
-        Everybody's.
     key
         The participants' key, or the secret that a played committee's keys are derived from.
-    entries
-        All messages.
-    seeds
-        What each member of the committee kept.
     rounds
         How many rounds learned: fewer than planned where the training converged before.
     """

@@ -28,8 +28,6 @@ class OwnOperations(Operations):
 
     Parameters
     ----------
-    scheme
-        The protection.
     values
         Number of values, whole rows of 100.
     participants

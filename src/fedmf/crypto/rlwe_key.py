@@ -56,7 +56,7 @@ class RlweKey(SecretMaterial):
         keys.
     """
 
-    __slots__ = ("_coefficients",)
+    __slots__ = ("coefficients",)
 
     def __init__(self, coefficients: NDArray[np.integer]) -> None:
         if coefficients.dtype.kind not in "iu" or coefficients.shape != (DEGREE,):
@@ -69,7 +69,8 @@ class RlweKey(SecretMaterial):
             )
         own = coefficients.astype(np.int64)
         own.flags.writeable = False
-        self._coefficients = own
+        self.coefficients = own
+        """The secret itself, int64, shape (2048,), read-only."""
 
     @classmethod
     def from_seed(cls, seed: bytes) -> RlweKey:
@@ -87,16 +88,11 @@ class RlweKey(SecretMaterial):
     def __add__(self, other: RlweKey) -> RlweKey:
         if not isinstance(other, RlweKey):
             return NotImplemented
-        return RlweKey(self._coefficients + other._coefficients)
-
-    @property
-    def coefficients(self) -> NDArray[np.int64]:
-        """The secret itself, int64, shape (2048,), read-only."""
-        return self._coefficients
+        return RlweKey(self.coefficients + other.coefficients)
 
     def factor(self) -> SmallFactor:
         """Return the key, ready to be multiplied; long sums in several parts."""
-        return SmallFactor(self._coefficients)
+        return SmallFactor(self.coefficients)
 
 
 class PaddedKey(SecretMaterial):
@@ -108,12 +104,14 @@ class PaddedKey(SecretMaterial):
         uint64, shape (pads,). Kept as it is, not copied.
     """
 
-    __slots__ = ("_key", "_pads")
+    __slots__ = ("key", "pads")
 
     def __init__(self, key: RlweKey, pads: NDArray[np.uint64]) -> None:
-        self._key = key
-        self._pads = pads.view()
-        self._pads.flags.writeable = False
+        self.key = key
+        """The key."""
+        self.pads = pads.view()
+        """The pads themselves, uint64, shape (pads,), read-only."""
+        self.pads.flags.writeable = False
 
     @classmethod
     def sum_of_seeds(cls, seeds: Iterable[bytes], pads: int) -> PaddedKey:
@@ -137,17 +135,7 @@ class PaddedKey(SecretMaterial):
     def __add__(self, other: PaddedKey) -> PaddedKey:
         if not isinstance(other, PaddedKey):
             return NotImplemented
-        return PaddedKey(self._key + other._key, self._pads + other._pads)
-
-    @property
-    def key(self) -> RlweKey:
-        """The key."""
-        return self._key
-
-    @property
-    def pads(self) -> NDArray[np.uint64]:
-        """The pads themselves, uint64, shape (pads,), read-only."""
-        return self._pads
+        return PaddedKey(self.key + other.key, self.pads + other.pads)
 
 
 def expand_seeds(seeds: Sequence[bytes], pads: int) -> tuple[NDArray[np.int8], NDArray[np.uint64]]:

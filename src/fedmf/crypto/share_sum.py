@@ -38,7 +38,7 @@ class ShareSum(SecretMaterial):
         Sums of pads modulo 2^64, uint64, shape (held subsets, pads). Also kept as it is.
     """
 
-    __slots__ = ("_pads", "_values")
+    __slots__ = ("pads", "values")
 
     def __init__(self, values: NDArray[np.int32], pads: NDArray[np.uint64]) -> None:
         if values.dtype != np.int32 or values.ndim != 2 or values.shape[1] != DEGREE:
@@ -51,8 +51,9 @@ class ShareSum(SecretMaterial):
                 f"the pads of {len(values)} subsets are uint64 of shape ({len(values)}, pads), "
                 f"not {pads.dtype} of shape {pads.shape}"
             )
-        self._values, self._pads = values.view(), pads.view()
-        self._values.flags.writeable = self._pads.flags.writeable = False
+        self.values, self.pads = values.view(), pads.view()
+        """Sums of keys and of pads, which are secret, read-only."""
+        self.values.flags.writeable = self.pads.flags.writeable = False
 
     @classmethod
     def from_seeds(cls, uploads: Iterable[Sequence[bytes]], held: int, pads: int) -> ShareSum:
@@ -109,25 +110,15 @@ class ShareSum(SecretMaterial):
         The 2,048 coefficients of a subset's sum of keys have 4 bytes each, with sign; its pads
         follow with 8 bytes each.
         """
-        sums = np.empty(len(self._values), dtype=_wire(self._pads.shape[1]))
-        sums["key"], sums["pads"] = self._values, self._pads
+        sums = np.empty(len(self.values), dtype=_wire(self.pads.shape[1]))
+        sums["key"], sums["pads"] = self.values, self.pads
         return sums.tobytes()
-
-    @property
-    def values(self) -> NDArray[np.int32]:
-        """The sums of keys, which are secret, int32, shape (held subsets, 2048), read-only."""
-        return self._values
-
-    @property
-    def pads(self) -> NDArray[np.uint64]:
-        """The sums of pads, which are secret, uint64, shape (held subsets, pads), read-only."""
-        return self._pads
 
     def can_be_of(self, uploads: int) -> bool:
         """Return whether this many uploads can have sums as large as these."""
         largest = LARGEST_NOISE * uploads
         # Bounds on both sides: the absolute value of the smallest int32 is negative.
-        return bool(self._values.min() >= -largest and self._values.max() <= largest)
+        return bool(self.values.min() >= -largest and self.values.max() <= largest)
 
 
 def _wire(pads: int) -> np.dtype[np.void]:

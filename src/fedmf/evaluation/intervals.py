@@ -48,7 +48,7 @@ def bootstrap_interval(
     *,
     rng: np.random.Generator,
 ) -> Interval:
-    """Percentile bootstrap interval of a statistic over users.
+    """Percentile bootstrap interval of a statistic over users, in its unit.
 
     Parameters
     ----------
@@ -62,11 +62,6 @@ def bootstrap_interval(
         Share of intervals that are meant to hold the true figure.
     rng
         Source of the draws; the same state gives the same interval.
-
-    Returns
-    -------
-    Interval
-        In the unit of `statistic`.
 
     Raises
     ------
@@ -94,6 +89,8 @@ def bootstrap_ratio(
 ) -> Interval:
     """Percentile bootstrap interval of a mean over all ratings, with whole users drawn.
 
+    It has the unit of the sums, and `Interval.n` counts users, not ratings.
+
     The mean is ``sum(sums) / sum(counts)``, so two numbers for each user are all that is needed:
     a participant can report them without showing a rating.
 
@@ -105,11 +102,6 @@ def bootstrap_ratio(
         Number of each user's test ratings, (n,), at least 1.
     samples, confidence, rng
         As of `bootstrap_interval`.
-
-    Returns
-    -------
-    Interval
-        In the unit of the sums; `Interval.n` counts users, not ratings.
 
     Raises
     ------

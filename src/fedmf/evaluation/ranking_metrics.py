@@ -21,7 +21,7 @@ from fedmf.evaluation._checks import CodeArray, FloatArray, refuse
 
 
 def ndcg_at(k: int, ranked: CodeArray, relevant: Sequence[CodeArray]) -> FloatArray:
-    """Normalised discounted cumulative gain of the first `k` places.
+    """Normalised discounted cumulative gain of the first `k` places, 0 to 1, float64 (users,).
 
     A relevant item in place p (from 1) gains ``1 / log2(p + 1)``; the sum is divided by that of
     an ideal list, which has relevant items in its first ``min(k, number of relevant items)``
@@ -37,11 +37,6 @@ def ndcg_at(k: int, ranked: CodeArray, relevant: Sequence[CodeArray]) -> FloatAr
         Recommended item codes, integers (users, length) or (length,), with length >= k.
     relevant
         Codes of the relevant items, one array for each user.
-
-    Returns
-    -------
-    float64 (users,)
-        Between 0 and 1, both included.
 
     Raises
     ------
@@ -61,17 +56,12 @@ def ndcg_at(k: int, ranked: CodeArray, relevant: Sequence[CodeArray]) -> FloatAr
 
 
 def recall_at(k: int, ranked: CodeArray, relevant: Sequence[CodeArray]) -> FloatArray:
-    """Share of a user's relevant items that stand in the first `k` places.
+    """Share of relevant items that stand in the first `k` places, 0 to 1, float64 (users,).
 
     The divisor is the number of relevant items, as recall is defined, and not ``min(k, that
     number)``: a user with more than `k` relevant items cannot reach 1.
 
     Parameters and errors are those of `ndcg_at`.
-
-    Returns
-    -------
-    float64 (users,)
-        Between 0 and 1, both included.
     """
     hits, sizes = _judge(k, ranked, relevant)
     recall: FloatArray = hits.sum(axis=1) / sizes
@@ -79,14 +69,9 @@ def recall_at(k: int, ranked: CodeArray, relevant: Sequence[CodeArray]) -> Float
 
 
 def hit_rate_at(k: int, ranked: CodeArray, relevant: Sequence[CodeArray]) -> FloatArray:
-    """Whether any relevant item stands in the first `k` places; the mean is the hit rate.
+    """1.0 for users with a relevant item in the first `k` places, else 0.0; the mean is the hit rate.
 
     Parameters and errors are those of `ndcg_at`.
-
-    Returns
-    -------
-    float64 (users,)
-        1 for a user with a hit, 0 for others.
     """
     hits, _ = _judge(k, ranked, relevant)
     hit: FloatArray = hits.max(axis=1).astype(np.float64)
@@ -94,17 +79,12 @@ def hit_rate_at(k: int, ranked: CodeArray, relevant: Sequence[CodeArray]) -> Flo
 
 
 def reciprocal_rank(ranked: CodeArray, relevant: Sequence[CodeArray]) -> FloatArray:
-    """One over the place (from 1) of the first relevant item, over the whole length of the lists.
+    """One over the place (from 1) of the first relevant item, 0 without any, float64 (users,).
 
     The mean over users is the MRR: Voorhees, "The TREC-8 question answering track report", 1999;
     of lists with ten places it is MRR@10.
 
     Parameters and errors are those of `ndcg_at`.
-
-    Returns
-    -------
-    float64 (users,)
-        Between 0 and 1, both included; 0 where the list holds no relevant item.
     """
     hits, _ = _judge(None, ranked, relevant)
     best: FloatArray = np.max(hits / np.arange(1, hits.shape[1] + 1), axis=1)

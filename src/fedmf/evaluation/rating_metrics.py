@@ -9,17 +9,14 @@ from fedmf.evaluation._checks import FloatArray, length_problems, number_problem
 def rmse(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Root mean squared error over all ratings, ``sqrt(mean((actual - predicted)^2))``.
 
+    In units of the rating scale; 0 is perfect.
+
     Parameters
     ----------
     actual
         Ratings that were given, float64 (n,).
     predicted
         Predictions for the same ratings in the same order, float64 (n,).
-
-    Returns
-    -------
-    float
-        In units of the rating scale; 0 is perfect.
 
     Raises
     ------

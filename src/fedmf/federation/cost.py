@@ -8,7 +8,6 @@ linearly.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -211,11 +210,6 @@ def _measure_step(plan: TrainingPlan, owned: OwnedRatings) -> float:
     method = plan.method
     public = TableReader(plan).read(1, plan.start_table()).model
     users = method.start_user_factors(owned.users)
-    seconds = _seconds(lambda: method.participant_step(public, owned, users, None))
-    return seconds / max(len(owned), 1)
-
-
-def _seconds(act: Callable[[], object]) -> float:
     start = time.process_time()
-    act()
-    return time.process_time() - start
+    method.participant_step(public, owned, users, None)
+    return (time.process_time() - start) / max(len(owned), 1)

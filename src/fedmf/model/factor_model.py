@@ -114,12 +114,7 @@ class FactorModel:
         return self.recommendations(self.user_factors[code], self._rated_by(code), n)
 
     def fold_in(self, ratings: Sequence[tuple[Id, float]]) -> NewUser:
-        """Return a new user who gets recommendations from its own ratings, without a round.
-
-        Parameters
-        ----------
-        ratings
-            (item id, rating) pairs.
+        """Return a new user with recommendations from (item id, rating) pairs, without a round.
 
         Raises
         ------

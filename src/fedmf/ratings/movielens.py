@@ -59,14 +59,7 @@ def find_layout(files: FileSet) -> tuple[Layout, PurePosixPath] | None:
 def load_movielens(name: str, files: FileSet, scale: RatingScale | None = None) -> Ratings:
     """Load ratings and titles from a MovieLens folder or archive.
 
-    Parameters
-    ----------
-    name
-        What to call the ratings.
-    files
-        The folder or archive.
-    scale
-        The scale; None takes that of the data set: 1 to 5 for 100k and 1m, otherwise 0.5 to 5.
+    Without a scale it takes that of the data set: 1 to 5 for 100k and 1m, otherwise 0.5 to 5.
 
     Raises
     ------

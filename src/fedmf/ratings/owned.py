@@ -59,14 +59,7 @@ class OwnedRatings:
     ) -> OwnedRatings:
         """Gather what some users own out of a table.
 
-        Parameters
-        ----------
-        users
-            Their codes.
-        rows, starts
-            Row numbers of the table grouped by user, in time order, and where each group starts.
-        items, values
-            Columns of the table.
+        `rows` are row numbers of the table grouped by user from `starts`, in time order.
         """
         counts = starts[users + 1] - starts[users]
         own_starts = np.concatenate(([0], np.cumsum(counts)))

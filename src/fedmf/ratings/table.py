@@ -133,13 +133,7 @@ class Ratings:
         return _code("user", user_id, self._user_index)
 
     def item_code(self, item_id: Id) -> int:
-        """Return the code of an item; ``"1"`` finds the identifier 1 as well.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is no such item; names the nearest one.
-        """
+        """Return the code of an item, as `user_code` does."""
         return _code("item", item_id, self._item_index)
 
     def title(self, item_id: Id) -> str:

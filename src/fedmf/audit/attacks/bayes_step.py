@@ -117,8 +117,6 @@ def ratings_of_bayes(
 
     Parameters
     ----------
-    method
-        The method with its public parameters.
     public
         The model that the participant had downloaded.
     rated
@@ -155,8 +153,6 @@ def ratings_of_difference(
 
     Parameters
     ----------
-    method
-        The method with its public parameters.
     public
         The models that the older and the newer contribution were made with.
     rated
