@@ -198,12 +198,4 @@ def _sliced(protection: str, ratings: Ratings, settings: AuditSettings) -> Playe
 
 def without_user(ratings: Ratings, user: int) -> Ratings:
     """Return ratings without those of one user, who stays a user."""
-    kept = ratings.users != user
-    times = ratings.timestamps
-    return replace(
-        ratings,
-        users=ratings.users[kept],
-        items=ratings.items[kept],
-        values=ratings.values[kept],
-        timestamps=None if times is None else times[kept],
-    )
+    return ratings.where(ratings.users != user)

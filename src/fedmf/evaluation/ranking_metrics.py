@@ -69,7 +69,7 @@ def recall_at(k: int, ranked: CodeArray, relevant: Sequence[CodeArray]) -> Float
 
 
 def hit_rate_at(k: int, ranked: CodeArray, relevant: Sequence[CodeArray]) -> FloatArray:
-    """1.0 for users with a relevant item in the first `k` places, else 0.0; the mean is the hit rate.
+    """1 for users with a relevant item in the first `k` places, else 0; its mean is the hit rate.
 
     Parameters and errors are those of `ndcg_at`.
     """

@@ -181,7 +181,7 @@ class Ratings:
                 "or ask for fewer ratings per user"
             )
         user_codes = renumbered(kept_users, self.n_users)
-        part = self._rows(among_first & (user_codes[self.users] >= 0))
+        part = self.where(among_first & (user_codes[self.users] >= 0))
         item_ids = tuple(self.item_ids[code] for code in kept_items)
         dropped = n_first - len(kept_users)
         too_few = "none" if min_ratings == 1 else f"fewer than {min_ratings:,}"
@@ -245,7 +245,7 @@ class Ratings:
                 f"ratings {self.name!r} have no timestamps, so nobody knows which are the last; "
                 "add a timestamp column, or split at random"
             )
-        return self._rows(~held_out), self._rows(held_out)
+        return self.where(~held_out), self.where(held_out)
 
     def owned_by(self, user_codes: Sequence[int] | npt.NDArray[np.int32]) -> OwnedRatings:
         """Return what a participant with these users owns, each user's ratings in time order.
@@ -297,7 +297,8 @@ class Ratings:
             digest.update(self.timestamps.astype("<i8").tobytes())
         return digest.hexdigest()
 
-    def _rows(self, rows: npt.NDArray[np.bool_]) -> "Ratings":
+    def where(self, rows: npt.NDArray[np.bool_]) -> "Ratings":
+        """Return the chosen rows, with all users and items."""
         return replace(
             self,
             users=self.users[rows],
