@@ -49,6 +49,11 @@ def print_lines(console: Console, lines: Iterable[RenderableType]) -> None:
         console.print(line, markup=not isinstance(line, str))
 
 
+def say(sentence: str) -> None:
+    """Print a sentence about what goes on."""
+    print_lines(progress(), [sentence])
+
+
 def print_answer(document: object, lines: Iterable[RenderableType], *, as_json: bool) -> None:
     """Print what a command found to standard output.
 
@@ -119,7 +124,7 @@ def resumable(command: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print_lines(progress(), [f"stopped; go on with: {command}"])
+        say(f"stopped; go on with: {command}")
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import gmpy2
@@ -15,29 +12,29 @@ import numpy as np
 from rich.console import RenderableType
 from rich.table import Table
 
+from fedmf.benchmarking.machine import CPU_INFORMATION, this_machine
 from fedmf.cli.console import print_answer
 from fedmf.cli.options import Json
 from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.figures import seconds_text
-from fedmf.recommender import available_cores
 
 PACKAGES = ("fedmf", "numpy", "gmpy2", "cryptography", "pyarrow", "typer", "rich")
 SLOT_BITS = 32
 REPEATS = 9
 AT_ONCE = 20
-CPU_INFORMATION = Path("/proc/cpuinfo")
 
 
 def doctor(as_json: Json = False) -> None:
     """Print versions, cores, the speed of the primitives, and what is missing."""
-    versions = {name: _version(name) for name in PACKAGES}
+    machine = this_machine(PACKAGES)
+    versions = {name: machine.versions.get(name) for name in PACKAGES}
     found = {
         "versions": versions,
         "machine": {
-            "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "cores": available_cores(),
+            "python": machine.python,
+            "system": machine.system,
+            "cores": machine.cores,
             "gmp": gmpy2.mp_version(),
         },
         "cpu_features": cpu_features(),
@@ -74,13 +71,6 @@ def cpu_features() -> list[str]:
         return []
     flags = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
     return [name for name in ("bmi2", "adx", "avx2", "avx512f", "sha_ni", "aes") if name in flags]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _paillier_speed(key_bits: int) -> dict[str, float]:

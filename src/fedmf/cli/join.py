@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fedmf.cli.console import ends_in_order, print_lines, progress, resumable
+from fedmf.cli.console import ends_in_order, resumable, say
 from fedmf.cli.options import SiloFolder
 from fedmf.errors import FedmfError
 from fedmf.federation.flower import require_flower
@@ -42,7 +42,7 @@ def join(
     from fedmf.federation.flower.joining import join as connect
 
     files = SiloFolder(folder)
-    events = Events(files.events if files.path.is_dir() else None, _say)
+    events = Events(files.events if files.path.is_dir() else None, say)
 
     def tell(error: FedmfError) -> None:
         events.record("trouble", f"error {error.number}: {error}", error=error.number)
@@ -56,13 +56,9 @@ def join(
 
 
 def _serve_supernode(folder: Path) -> None:
-    silo = Silo.open(folder, tell=lambda error: _say(f"error {error.number}: {error}"))
+    silo = Silo.open(folder, tell=lambda error: say(f"error {error.number}: {error}"))
     try:
         with resumable(f"fedmf join {folder}"), ends_in_order():
             serve(silo, folder)
     finally:
         silo.close()
-
-
-def _say(sentence: str) -> None:
-    print_lines(progress(), [sentence])

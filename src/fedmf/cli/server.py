@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedmf.cli.console import ends_in_order, print_answer, print_lines, progress, resumable
+from fedmf.cli.console import ends_in_order, print_answer, resumable, say
 from fedmf.cli.options import Json, ServerFolder
 from fedmf.federation.flower import require_flower
 from fedmf.federation.silos import Coordinator, RoundEntry
@@ -33,7 +33,7 @@ def server(
     from fedmf.federation.flower.serving import serve
 
     files = ServerFolder(folder)
-    events = Events(files.events if files.path.is_dir() else None, _say)
+    events = Events(files.events if files.path.is_dir() else None, say)
     entries: list[RoundEntry] = []
 
     def after_round(entry: RoundEntry) -> None:
@@ -61,7 +61,3 @@ def server(
 
 def _silos(silos: tuple[int, ...]) -> str:
     return f"silos {', '.join(map(str, silos))}"
-
-
-def _say(sentence: str) -> None:
-    print_lines(progress(), [sentence])

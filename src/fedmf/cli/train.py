@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fedmf.cli.console import output, print_answer, print_lines, progress, resumable
+from fedmf.cli.console import output, print_answer, print_lines, progress, resumable, say
 from fedmf.cli.options import Holdout, Json, RatingsSource
 from fedmf.cli.settings_options import ChosenSettings, takes_settings
 from fedmf.cli.train_report import FinishedTraining, lines_before, outcome_lines, result_json
@@ -92,7 +92,7 @@ def train(
             document = result_json(outcome)
             started.run.keep_result(document)
         except (WorkerError, OSError):
-            print_lines(progress(), [f"the rounds so far are kept: {again}"])
+            say(f"the rounds so far are kept: {again}")
             raise
     lines = [str(outcome.run)] if quiet else outcome_lines(outcome)
     print_answer(document, lines, as_json=as_json)

@@ -47,16 +47,6 @@ class FixedPoint:
         if problems:
             raise SettingsError("fixed point: " + "; ".join(problems))
 
-    @property
-    def step(self) -> float:
-        """Distance of two neighbouring numbers, ``2**-fraction_bits``."""
-        return math.ldexp(1.0, -self.fraction_bits)
-
-    @property
-    def largest(self) -> int:
-        """Largest integer that `encode` returns: `limit` in steps, rounded as `encode` rounds."""
-        return int(np.rint(math.ldexp(self.limit, self.fraction_bits)))
-
     def encode(
         self, values: ArrayLike, *, what: str, rows: NDArray[np.integer] | None = None
     ) -> NDArray[np.int64]:
@@ -104,7 +94,7 @@ class FixedPoint:
         Parameters
         ----------
         integers
-            Whole numbers of steps, any shape. Sums of encoded tables may exceed `largest`.
+            Whole numbers of steps, any shape. Sums of encoded tables may exceed `limit`.
 
         Returns
         -------
