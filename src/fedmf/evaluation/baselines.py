@@ -93,8 +93,9 @@ class UserItemBias:
             If `damping` is negative or not finite.
         """
         if not 0.0 <= damping < np.inf:
-            msg = f"damping is {damping} and must be 0 or a positive number of ratings"
-            raise SettingsError(msg)
+            raise SettingsError(
+                f"damping is {damping} and must be 0 or a positive number of ratings"
+            )
         ratings = np.asarray(values, dtype=np.float64)
         refuse(
             [

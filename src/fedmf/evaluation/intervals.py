@@ -158,13 +158,13 @@ def _interval(
 ) -> Interval:
     """Draw users and let `report` turn their numbers, (samples, n), into figures, (samples,)."""
     if not 0.0 < confidence < 1.0:
-        msg = f"confidence is {confidence} and must be between 0 and 1, such as 0.95"
-        raise SettingsError(msg)
+        raise SettingsError(f"confidence is {confidence} and must be between 0 and 1, such as 0.95")
     # At least one figure must be expected beyond either end, else the ends are made up.
     if samples * (1.0 - confidence) < 2.0:
         fewest = math.ceil(2.0 / (1.0 - confidence))
-        msg = f"samples is {samples}; an interval at {confidence} needs at least {fewest:,}"
-        raise SettingsError(msg)
+        raise SettingsError(
+            f"samples is {samples}; an interval at {confidence} needs at least {fewest:,}"
+        )
     at_once = max(1, _DRAWS_IN_MEMORY // n)
     figures = np.concatenate(
         [

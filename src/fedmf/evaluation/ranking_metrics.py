@@ -124,8 +124,7 @@ def novelty_at(k: int, ranked: CodeArray, raters: NDArray[np.integer], n_users: 
     places = _first_places(k, ranked)
     _check_catalogue(places, raters.size)
     if raters.size and not 0 <= raters.min() <= raters.max() <= n_users:
-        msg = f"raters must lie in 0..{n_users:,}: a user rates an item once at most"
-        raise DataError(msg)
+        raise DataError(f"raters must lie in 0..{n_users:,}: a user rates an item once at most")
     information = np.log2(n_users) - np.log2(np.maximum(raters, 1))
     filled = places >= 0
     totals = np.where(filled, information[places], 0.0).sum(axis=1)
@@ -166,8 +165,9 @@ def coverage_at(k: int, ranked: CodeArray, n_items: int) -> float:
 def _check_catalogue(places: NDArray[np.int64], n_items: int) -> None:
     largest = max(int(places.max()), 0)
     if largest >= n_items:
-        msg = f"the catalogue of {n_items:,} items has no item code {largest:,}, and ranked does"
-        raise DataError(msg)
+        raise DataError(
+            f"the catalogue of {n_items:,} items has no item code {largest:,}, and ranked does"
+        )
 
 
 def _judge(
@@ -193,21 +193,20 @@ def _judge(
 
 def _first_places(k: int | None, ranked: CodeArray) -> NDArray[np.int64]:
     if k is not None and k < 1:
-        msg = f"k is {k} and must be at least 1: it is the number of places that count"
-        raise SettingsError(msg)
+        raise SettingsError(
+            f"k is {k} and must be at least 1: it is the number of places that count"
+        )
     lists = np.atleast_2d(ranked)
     if lists.ndim != 2 or lists.dtype.kind not in "iu" or not lists.size:
-        msg = (
+        raise DataError(
             "ranked must hold integers, one row for each user, and is an array of "
             f"{lists.dtype} with the shape {lists.shape}"
         )
-        raise DataError(msg)
     if k is not None and lists.shape[1] < k:
-        msg = (
+        raise DataError(
             f"ranked has {lists.shape[1]} places and k is {k}; rank more items, or fill up with "
             "-1 where there are no more candidates"
         )
-        raise DataError(msg)
     places = lists[:, :k].astype(np.int64)
     ordered = np.sort(places, axis=1)
     repeats = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)

@@ -95,10 +95,7 @@ class TableCodec:
 
     def nothing(self) -> Change:
         """Return a change of no row."""
-        return [
-            RowChange(np.zeros(0, dtype=np.int64), np.zeros((0, group.columns), dtype=np.int64))
-            for group in self._groups
-        ]
+        return self.encode_contribution({}, users=0)
 
     def decode_contribution(self, contribution: Change) -> Contribution:
         """Return the real numbers of an encoded contribution."""

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import secrets
 import statistics
-import time
 from dataclasses import replace
 
 import numpy as np
 
+from fedmf.benchmarking.operations import seconds_of
 from fedmf.benchmarking.round_cost import RoundCost
 from fedmf.benchmarking.scheme import ROUNDS, Scheme
 from fedmf.federation import TrainingPlan
 from fedmf.federation.local.rehearsal import Rehearsal
 from fedmf.federation.roles import participants_half
-from fedmf.federation.table_codec import difference
 from fedmf.protocol import (
     Change,
     ClosingMessage,
@@ -136,17 +135,13 @@ def _change(plan: TrainingPlan, owned: OwnedRatings) -> Change:
     public = method.decode(method.start_table(), None)
     vectors = method.start_user_factors(owned.users)
     step = method.participant_step(public, owned, vectors, None)
-    return difference(plan.codec.encode_contribution(step.contribution, len(owned.users)), None)
+    return plan.codec.encode_contribution(step.contribution, len(owned.users))
 
 
 def _step_seconds(plan: TrainingPlan, owned: OwnedRatings) -> float:
     """Return the seconds from a public model to the integers that are to be protected."""
-    seconds = []
-    for _ in range(STEP_REPEATS):
-        start = time.process_time()
-        _change(plan, owned)
-        seconds.append(time.process_time() - start)
-    return statistics.median(seconds)
+    repeats = range(STEP_REPEATS)
+    return statistics.median(seconds_of(lambda: _change(plan, owned)) for _ in repeats)
 
 
 def _hearing_seconds(plan: TrainingPlan, whole: ParticipantProtection) -> float:
@@ -156,9 +151,8 @@ def _hearing_seconds(plan: TrainingPlan, whole: ParticipantProtection) -> float:
     """
     everybody = tuple(range(plan.session.participants))
     nonces = tuple(secrets.token_bytes(plan.session.nonce_bytes) for _ in everybody)
-    start = time.process_time()
-    whole.hear(ClosingMessage(1, everybody, nonces))
-    return time.process_time() - start
+    closing = ClosingMessage(1, everybody, nonces)
+    return seconds_of(lambda: whole.hear(closing))
 
 
 def _on_slice(change: Change, rows: Int64Array) -> Change:
