@@ -28,7 +28,7 @@ class Changing(World):
     """Five participants in a session with room for eight; then one leaves, and three join."""
 
     def __init__(self) -> None:
-        super().__init__(session=make_session(8), listed=5)
+        super().__init__(session=make_session(8, oldest_base=4), listed=5)
         self.old_reader, self.reader = self.reader, MasterSecret.fresh()
         self.new_keys = {number: SigningKey.fresh() for number in JOIN}
         old = self.charter.roster
@@ -69,8 +69,7 @@ class Changing(World):
             ClosingMessage.from_bytes(closing.to_bytes(self.session), self.session)
             for closing in self.server.closings
         ]
-        for closing in heard:
-            protection.hear(closing)
+        protection.replay(heard)
         self.protections[number] = protection
         self.roles[number] = ParticipantRole(self.session, number, protection, closings=heard)
         return self.roles[number]
