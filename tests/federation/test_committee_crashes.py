@@ -74,7 +74,20 @@ def test_a_round_that_enough_members_answered_is_opened_after_the_crash(
     assert train(plan, RunDirectory.find(run.path)) == whole
 
 
-@pytest.mark.parametrize("answers", [1, 2])
+def test_a_round_that_one_member_answered_is_void_and_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others sign nothing that they have not reviewed, and are enough to call it void."""
+    plan, run = make(tmp_path)
+    with monkeypatch.context() as patched:
+        crash_after_answers(1, 2, patched)
+        with pytest.raises(Kill):
+            train(plan, run)
+    whole = train(plan, None)
+    assert train(plan, RunDirectory.find(run.path)) == whole
+
+
+@pytest.mark.parametrize("answers", [2])
 def test_a_round_that_too_few_answered_ends_the_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: int
 ) -> None:
