@@ -60,7 +60,7 @@ def test_names_that_do_not_read_as_they_are_meant_are_refused(name: str) -> None
 def test_an_envelope_key_that_everybody_can_open_is_refused_on_a_bundle() -> None:
     keys = newcomer()
     weak = bytes(32)
-    with pytest.raises(KeyMaterialError, match="keeps anything secret"):
+    with pytest.raises(KeyMaterialError, match="does not keep anything secret"):
         PublicKeyBundle("participant", "West", keys.signing_key.public, weak, "x25519", bytes(64))
 
 
