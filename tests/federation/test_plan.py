@@ -87,3 +87,13 @@ def test_words_hold_every_possible_sum(ratings: Ratings) -> None:
     largest = (group.start_limit + ratings.n_users * group.limit) * 2**group.fraction_bits
     bits = plan.session.shape.groups[0].word_bits
     assert 2 ** (bits - 2) <= largest < 2 ** (bits - 1)
+
+
+@pytest.mark.parametrize(("silos", "base", "setup"), [(4, 10, 0), (8, 3, 1), (None, 3, 1)])
+def test_of_a_few_silos_one_that_was_away_comes_back_by_itself(
+    ratings: Ratings, silos: int | None, base: int, setup: int
+) -> None:
+    settings = TrainingSettings(rounds=9, factors=3, silos=silos)
+    terms = TrainingPlan.make(settings, ratings, public_key=None).session.committee
+    assert terms is not None
+    assert (terms.oldest_base, terms.setup_rounds) == (base, setup)

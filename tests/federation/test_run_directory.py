@@ -226,6 +226,7 @@ def test_an_edited_description_is_refused(tmp_path: Path) -> None:
         ("method", "sgd"),
         ("rounds", 9),
         ("min_raters", 2),
+        ("cohort", 5),
     ):
         settings = {**described["settings"], name: value}
         path.write_text(json.dumps({**described, "settings": settings}))

@@ -39,6 +39,8 @@ def server(
     def after_round(entry: RoundEntry) -> None:
         entries.append(entry)
         reasons = "".join(f"; silo {silo}: {why}" for silo, why in sorted(entry.errors.items()))
+        if entry.frozen:
+            reasons += f"; away for too long, come back only together: {_silos(entry.frozen)}"
         events.record(
             "round",
             f"round {entry.round}: {'void' if entry.void else _silos(entry.included)}, "

@@ -28,7 +28,9 @@ from fedmf.protocol.slices import SliceTerms
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale
 
 MOST_TURNS_AWAY = 3
-"""K: whoever was away for so many of its turns comes back with others only."""
+"""K: a participant that was away for more of its turns comes back only together with others."""
+FEW_SILOS = 8
+"""In a federation of fewer silos, one that was away comes back by itself."""
 COHORT_STREAM = 2
 """Stream of the public seed that cohorts are drawn from; the method's start uses 0 and 1."""
 _NO_ROWS = np.zeros(0, dtype=np.int64)
@@ -260,15 +262,20 @@ def _committee(
         )
     # Two honest ones at least have to be left in the smallest cohort.
     corrupt = min(participants // 3, smallest - 2)
+    # A silo is a sum over its users, and of a few silos hardly two ever come back at once.
+    few_silos = settings.silos is not None and participants < FEW_SILOS
     return CommitteeTerms(
         members=settings.committee,
         threshold=settings.threshold,
         opened_by=cast("OpenedBy", settings.opened_by),
         corrupt=corrupt,
         smallest_cohort=max(LEAST_COHORT, corrupt + 2),
-        setup_rounds=setup_rounds,
-        # Whoever is in a cohort waits until all others were.
-        oldest_base=MOST_TURNS_AWAY * (participants // smallest),
+        # Slices count the same set-up rounds.
+        setup_rounds=0 if few_silos and settings.upload != "slices" else setup_rounds,
+        # A participant in a cohort waits until all others had their turn.
+        oldest_base=settings.rounds + setup_rounds
+        if few_silos
+        else MOST_TURNS_AWAY * (participants // smallest),
     )
 
 

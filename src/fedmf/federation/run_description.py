@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -21,6 +22,10 @@ from fedmf.store.faults import reading
 
 FORMAT, VERSION = "fedmf-run", 2
 DESCRIPTION = "run.json"
+EDITED = (
+    f"what {DESCRIPTION} says makes another training than the one that began: it was edited, or "
+    "comes from another version of fedmf"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class RunDescription(JsonFields):
     def write(self, folder: Path) -> None:
         """Write ``run.json`` into a run directory that is being filled."""
         described = {"format": FORMAT, "version": VERSION, **self.as_json()}
+        # The session binds most settings, and not who takes part when.
+        described["settings_sha256"] = _digest(described["settings"])
         text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
         put_file(folder / DESCRIPTION, text.encode())
 
@@ -48,7 +55,7 @@ class RunDescription(JsonFields):
         Raises
         ------
         RunDirectoryError
-            It is missing, damaged or of another version.
+            It is missing, damaged or of another version, or its settings were edited.
         """
         path = folder / DESCRIPTION
         if not path.exists():
@@ -57,7 +64,9 @@ class RunDescription(JsonFields):
             described = json.loads(path.read_text(encoding="utf-8"))
             if (described["format"], described["version"]) != (FORMAT, VERSION):
                 raise RunDirectoryError(f"{folder} was written by another version of fedmf")
-            del described["format"], described["version"]
+            if described["settings_sha256"] != _digest(described["settings"]):
+                raise RunDirectoryError(EDITED)
+            del described["format"], described["version"], described["settings_sha256"]
             return cls.from_json(described)
 
     def ratings(self) -> tuple[Ratings, Ratings, Ratings]:
@@ -97,8 +106,9 @@ class RunDescription(JsonFields):
             measured=len(heldout) > 0,
         )
         if plan.session != self.session:
-            raise RunDirectoryError(
-                f"what {DESCRIPTION} says makes another training than the one that began: it was "
-                "edited, or comes from another version of fedmf"
-            )
+            raise RunDirectoryError(EDITED)
         return plan
+
+
+def _digest(settings: object) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

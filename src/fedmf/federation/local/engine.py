@@ -194,6 +194,8 @@ def _answers(waiting: Sequence[Callable[[], T]]) -> list[T]:
 
 def _balanced(hosted: Sequence[HostedParticipant], shares: int) -> list[list[HostedParticipant]]:
     """Deal participants out so that every share has about as many ratings."""
+    if shares == 1:
+        return [list(hosted)]
     dealt: list[list[HostedParticipant]] = [[] for _ in range(shares)]
     loads = [0] * shares
     for one in sorted(hosted, key=lambda one: -len(one.training.items)):
