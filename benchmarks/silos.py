@@ -43,7 +43,7 @@ from fedmf.protocol.enrolment.personal_keys import PersonalKeys
 from fedmf.ratings import Ratings, load_ratings
 
 SILOS = 3
-COMMAND = [sys.executable, "-c", "from fedmf.cli.app import main; main()"]
+COMMAND = [sys.executable, "-c", "from fedmf.cli.start import main; main()"]
 
 
 def make_folders(path: Path, ratings: Ratings, settings: TrainingSettings) -> None:

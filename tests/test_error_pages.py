@@ -10,7 +10,7 @@ import pytest
 
 import fedmf.cli.app  # noqa: F401 - imports every module that could define an error
 from fedmf import errors
-from fedmf.cli.console import INTERRUPTED
+from fedmf.cli.start import INTERRUPTED
 from fedmf.errors import FedmfError
 
 PAGES = Path(__file__).parents[1] / "docs" / "errors"

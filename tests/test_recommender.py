@@ -1,5 +1,5 @@
+import ast
 import copy
-import inspect
 import pickle
 from pathlib import Path
 
@@ -186,13 +186,19 @@ def test_what_it_prints_names_no_ratings(fitted: FederatedRecommender) -> None:
     assert "not fitted" in repr(FederatedRecommender())
 
 
-def test_everything_public_is_exported() -> None:
-    public = {
-        name
-        for name, value in vars(fedmf).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+def test_everything_public_is_exported_and_found() -> None:
+    tree = ast.parse(Path(fedmf.__file__).read_text("utf-8"))
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("fedmf.")
+        for alias in node.names
     }
-    assert public == set(fedmf.__all__)
+    assert imported == set(fedmf.__all__) == {name for name in dir(fedmf) if name[0] != "_"}
+    for name in fedmf.__all__:
+        assert getattr(fedmf, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Rating'"):
+        _ = fedmf.Rating  # type: ignore[attr-defined]
 
 
 def test_keys_are_neither_pickled_nor_printed(weak_key: PrivateKey) -> None:

@@ -3,15 +3,17 @@
 fedmf implements Secure Federated Matrix Factorization (Chai, Wang, Chen, Yang; arXiv 1906.05108).
 """
 
-from importlib.metadata import version as _version
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
-from fedmf.evaluation import ModelEvaluation
-from fedmf.federation import TrainingSettings
-from fedmf.model import FactorModel, NewUser, Prediction, Recommendation
-from fedmf.ratings import Ratings, RatingScale, load_fold_in_ratings, load_ratings
-from fedmf.recommender import FederatedRecommender
+if TYPE_CHECKING:
+    from fedmf.evaluation import ModelEvaluation
+    from fedmf.federation import TrainingSettings
+    from fedmf.model import FactorModel, NewUser, Prediction, Recommendation
+    from fedmf.ratings import Ratings, RatingScale, load_fold_in_ratings, load_ratings
+    from fedmf.recommender import FederatedRecommender
 
-__version__ = _version("fedmf")
+    __version__: str
 
 __all__ = [
     "FactorModel",
@@ -26,3 +28,24 @@ __all__ = [
     "load_fold_in_ratings",
     "load_ratings",
 ]
+
+_ROOMS = ("ratings", "model", "evaluation", "federation", "recommender")
+
+
+if not TYPE_CHECKING:  # to whom every name would be one then
+
+    def __getattr__(name: str) -> object:
+        """Load what is asked for only then: the command line has to be awake before, for Ctrl-C."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("fedmf")
+        if name in __all__:
+            for room in map(_import_module, (f"fedmf.{room}" for room in _ROOMS)):
+                if hasattr(room, name):
+                    return getattr(room, name)
+        raise AttributeError(f"module 'fedmf' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,6 +1,6 @@
 """``python -m fedmf``: the command line."""
 
-from fedmf.cli.app import main
+from fedmf.cli.start import main
 
 # Worker processes also import this module.
 if __name__ == "__main__":

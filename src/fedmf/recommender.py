@@ -88,6 +88,8 @@ class FederatedRecommender:
             The ratings cannot be used.
         SettingsError, WordSizeError, FixedPointRangeError
             The settings do not suit the ratings.
+        KeyboardInterrupt
+            Ctrl-C; the recommender is as it was before.
         """
         training = ratings if isinstance(ratings, Ratings) else load_ratings(ratings)
         if heldout is None:
@@ -95,8 +97,9 @@ class FederatedRecommender:
         elif (heldout.user_ids, heldout.item_ids) != (training.user_ids, training.item_ids):
             raise DataError("heldout is not the other part of the split that the ratings come from")
         plan, key = make_plan(self.settings, training, measured=len(heldout) > 0)
-        self.result = train_locally(plan, key, training, heldout, workers=self.workers)
-        self._model = trained_model(self.result, training)
+        result = train_locally(plan, key, training, heldout, workers=self.workers)
+        model = trained_model(result, training)
+        self.result, self._model = result, model
         return self
 
     @property

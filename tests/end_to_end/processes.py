@@ -17,7 +17,7 @@ LAST_RESORT = 600.0
 def fedmf(*arguments: str, folder: Path) -> subprocess.Popen[str]:
     """Start the command line in a folder, at the head of a process group."""
     return subprocess.Popen(  # noqa: S603 - our own command line
-        [sys.executable, "-c", "from fedmf.cli.app import main; main()", *arguments],
+        [sys.executable, "-c", "from fedmf.cli.start import main; main()", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -52,7 +52,7 @@ class TownOverFlower:
         settings.write(self.town.coordinator_folder)
 
     def start(self, *command: str, before: str = "") -> subprocess.Popen[bytes]:
-        code = f"{before}from fedmf.cli.app import main; main()"
+        code = f"{before}from fedmf.cli.start import main; main()"
         with (self.town.path / "said.txt").open("ab") as said:
             process = subprocess.Popen(  # noqa: S603 - our own command line
                 [sys.executable, "-c", code, *command], stdout=said, stderr=said

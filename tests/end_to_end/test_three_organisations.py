@@ -28,7 +28,10 @@ def organisations(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("organisations")
     commands = folder / "bin"
     commands.mkdir()
-    for name, module in (("fedmf", "-c 'from fedmf.cli.app import main; main()'"), ("python", "")):
+    for name, module in (
+        ("fedmf", "-c 'from fedmf.cli.start import main; main()'"),
+        ("python", ""),
+    ):
         (commands / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
         (commands / name).chmod(0o755)
     with socket.socket() as trial:

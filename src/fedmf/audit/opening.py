@@ -15,6 +15,7 @@ from fedmf.crypto.rlwe_ring import MODULUS_BITS
 from fedmf.crypto.rlwe_words import subtract_words, unpack_words, zero_words
 from fedmf.errors import OpenError
 from fedmf.federation import TableReader
+from fedmf.interrupts import HeldInterrupts
 from fedmf.model.bayes import ITEMS
 from fedmf.protocol import (
     ClosingMessage,
@@ -92,7 +93,8 @@ def words_of(seen: Observables, upload: UploadMessage) -> bytes:
 def opened(seen: Observables, upload: UploadMessage) -> OpenedUpload | None:
     """Return an upload as far as it opens with what the adversary holds; None: it does not."""
     try:
-        change = _change(seen, upload)
+        with HeldInterrupts():
+            change = _change(seen, upload)
     except OpenError:
         # Half of a key is none. Other errors would be faults of the attack, not of its means.
         return None

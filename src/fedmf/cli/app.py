@@ -45,8 +45,3 @@ def _root(
     ] = False,
 ) -> None:
     del show_version
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

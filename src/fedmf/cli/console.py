@@ -10,16 +10,15 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 import typer
 from rich.console import Console, RenderableType
 from rich.markup import escape
 
+from fedmf.cli.start import INTERRUPTED, may_be_interrupted
 from fedmf.errors import FedmfError, RunDirectoryError
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
 class PatientConsole(Console):
@@ -97,7 +96,8 @@ def _ends_with_error_number(command: Callable[..., None]) -> Callable[..., None]
     def wrapped(**options: object) -> None:
         warnings.showwarning = _show_warning
         try:
-            command(**options)
+            with may_be_interrupted():
+                command(**options)
         except FedmfError as error:
             raise _ending(error.number, str(error)) from None
         except KeyboardInterrupt:
@@ -118,13 +118,24 @@ def _ending(number: int, message: str) -> typer.Exit:
     return typer.Exit(number)
 
 
+@dataclass(slots=True)
+class GoingOn:
+    """How to go on with what Ctrl-C stops."""
+
+    command: str
+    """Empty until something was written."""
+
+
 @contextmanager
-def resumable(command: str) -> Iterator[None]:
+def resumable(command: str = "") -> Iterator[GoingOn]:
     """Have Ctrl-C within a ``with`` block end the program, and say what goes on from there."""
+    going_on = GoingOn(command)
     try:
-        yield
+        yield going_on
     except KeyboardInterrupt:
-        say(f"stopped; go on with: {command}")
+        if not going_on.command:
+            raise
+        say(f"stopped; go on with: {going_on.command}")
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fedmf.cli.console import output, print_answer, print_lines, progress, resumable, say
+from fedmf.cli.console import GoingOn, output, print_answer, print_lines, progress, resumable, say
 from fedmf.cli.options import Holdout, Json, RatingsSource
 from fedmf.cli.settings_options import ChosenSettings, takes_settings
 from fedmf.cli.train_report import FinishedTraining, lines_before, outcome_lines, result_json
@@ -34,6 +34,7 @@ from fedmf.federation import (
     trained_model,
 )
 from fedmf.figures import MEASURES, measure_text
+from fedmf.interrupts import HeldInterrupts
 from fedmf.protocol import protection_named
 from fedmf.ratings import BUNDLED_NAMES, Ratings
 from fedmf.recommender import available_cores
@@ -76,26 +77,26 @@ def train(
     compares with an unprotected run and simple baselines. Ctrl-C leaves a run that --resume goes
     on with.
     """
-    if resume is not None:
-        _refuse_options_beside_resume(context)
-        started = _Started.again(resume)
-    else:
-        checked = settings.checked()
-        data = DataChoice(_located(source), users, items, holdout, split, checked.seed)
-        started = _Started.anew(checked, data, out)
-    again = f"fedmf train --resume {started.run.path}"
-    with resumable(again), started.run.locked():
-        try:
-            outcome = _carry_out(
-                started, workers or available_cores(), quiet=quiet, as_json=as_json
-            )
-            document = result_json(outcome)
-            started.run.keep_result(document)
-        except (WorkerError, OSError):
-            say(f"the rounds so far are kept: {again}")
-            raise
-    lines = [str(outcome.run)] if quiet else outcome_lines(outcome)
-    print_answer(document, lines, as_json=as_json)
+    with resumable() as going_on:
+        if resume is not None:
+            _refuse_options_beside_resume(context)
+            started = _Started.again(resume, going_on)
+        else:
+            checked = settings.checked()
+            data = DataChoice(_located(source), users, items, holdout, split, checked.seed)
+            started = _Started.anew(checked, data, out, going_on)
+        with started.run.locked():
+            try:
+                outcome = _carry_out(
+                    started, workers or available_cores(), quiet=quiet, as_json=as_json
+                )
+                document = result_json(outcome)
+                started.run.keep_result(document)
+            except (WorkerError, OSError):
+                say(f"the rounds so far are kept: {going_on.command}")
+                raise
+        lines = [str(outcome.run)] if quiet else outcome_lines(outcome)
+        print_answer(document, lines, as_json=as_json)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -110,18 +111,28 @@ class _Started:
     heldout: Ratings
 
     @classmethod
-    def anew(cls, settings: TrainingSettings, data: DataChoice, out: Path | None) -> _Started:
+    def anew(
+        cls, settings: TrainingSettings, data: DataChoice, out: Path | None, going_on: GoingOn
+    ) -> _Started:
         ratings, training, heldout = data.load()
         plan, key = make_plan(settings, training, measured=len(heldout) > 0)
-        run = RunDirectory.create(out or _next_directory(), plan, data, (training, heldout), key)
+        with HeldInterrupts():
+            parts = (training, heldout)
+            run = RunDirectory.create(out or _next_directory(), plan, data, parts, key)
+            going_on.command = _resuming(run)
         return cls(run, plan, key, ratings, training, heldout)
 
     @classmethod
-    def again(cls, folder: Path) -> _Started:
+    def again(cls, folder: Path, going_on: GoingOn) -> _Started:
         run = RunDirectory.find(folder)
+        going_on.command = _resuming(run)
         ratings, training, heldout = run.described.ratings()
         plan = run.described.plan(training, heldout)
         return cls(run, plan, run.key(), ratings, training, heldout)
+
+
+def _resuming(run: RunDirectory) -> str:
+    return f"fedmf train --resume {run.path}"
 
 
 def _carry_out(started: _Started, workers: int, *, quiet: bool, as_json: bool) -> FinishedTraining:

@@ -23,6 +23,7 @@ from fedmf.federation.participant_states import (
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.ranking import rank
 from fedmf.federation.table_reader import Reading, TableReader
+from fedmf.interrupts import HeldInterrupts
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
     ClosingMessage,
@@ -117,14 +118,15 @@ class ParticipantHost:
             if number not in self._participants or not self._protection.has_moved(number):
                 continue
             participant = self._participants[number]
-            start = time.process_time()
-            message = (
-                participant.leave(self._round)
-                if number in leaving
-                else participant.take_part(self._round, reading)
-            )
-            upload = message.to_bytes(self._plan.session)
-            seconds = time.process_time() - start
+            with HeldInterrupts():
+                start = time.process_time()
+                message = (
+                    participant.leave(self._round)
+                    if number in leaving
+                    else participant.take_part(self._round, reading)
+                )
+                upload = message.to_bytes(self._plan.session)
+                seconds = time.process_time() - start
             # The table was opened once for all who live here; each is charged what it would have
             # opened by itself.
             share = self._protection.work(participant.rows_needed()) / self._protection.work()

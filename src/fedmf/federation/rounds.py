@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from fedmf.errors import FedmfError
 from fedmf.federation.engine import Carrier, Observation, Uploaded
 from fedmf.federation.transcript import EVERYBODY, SERVER, Transcript, member_name, participant_name
+from fedmf.interrupts import HeldInterrupts
 from fedmf.protocol import ClosingMessage, Server
 
 Clock = Callable[[], float]
@@ -215,7 +216,8 @@ class RoundPlayer:
         self._transcript.record(played.round, sender, SERVER, "upload", uploaded.message)
         start = self._clocks.server()
         try:
-            self.server.receive(uploaded.message)
+            with HeldInterrupts():
+                self.server.receive(uploaded.message)
         except FedmfError as error:
             if self._refuse is None:
                 raise
@@ -259,9 +261,10 @@ class RoundPlayer:
     def _close(self, played: Played) -> None:
         """Close the round, and tell everybody."""
         start = self._clocks.server()
-        played.closing = self.server.close_round()
-        played.frozen = self.server.members.frozen_participants
-        data = played.closing.to_bytes(self.server.session)
+        with HeldInterrupts():
+            played.closing = self.server.close_round()
+            played.frozen = self.server.members.frozen_participants
+            data = played.closing.to_bytes(self.server.session)
         played.close_seconds = self._clocks.server() - start
         played.serving_seconds += played.close_seconds
         played.closing_bytes = len(data)
@@ -280,12 +283,14 @@ class RoundPlayer:
             copy = self._carrier.table_copy()
             if copy:
                 self._transcript.record(message.round, participant_name(0), SERVER, "copy", copy)
-                self.server.keep_copy(copy)
+                with HeldInterrupts():
+                    self.server.keep_copy(copy)
         return observation
 
     @contextmanager
     def _serving(self, played: Played) -> Iterator[None]:
-        """Charge what happens inside to the server."""
+        """Charge what happens inside to the server; Ctrl-C waits until it is over."""
         before = self._clocks.server()
-        yield
+        with HeldInterrupts():
+            yield
         played.serving_seconds += self._clocks.server() - before

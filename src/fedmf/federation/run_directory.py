@@ -32,6 +32,7 @@ from fedmf.federation.enrolment_files import CHARTER
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.roles import begin_member_logs
 from fedmf.federation.run_description import DESCRIPTION, RunDescription
+from fedmf.interrupts import HeldInterrupts
 from fedmf.model import FactorModel, load_model, save_model
 from fedmf.protocol import protection_named
 from fedmf.protocol.enrolment.charter import Charter
@@ -68,7 +69,7 @@ class RunDirectory:
         parts: tuple[Ratings, Ratings],
         key: ParticipantsKey | None,
     ) -> RunDirectory:
-        """Make a run directory.
+        """Make a run directory; Ctrl-C finds none or a whole one.
 
         Raises
         ------
@@ -81,7 +82,7 @@ class RunDirectory:
         training, heldout = parts
         digests = (training.sha256(), heldout.sha256())
         described = RunDescription(plan.settings, data, plan.session, digests)
-        with writing(path), new_folder(path, replace=False) as filling:
+        with HeldInterrupts(), writing(path), new_folder(path, replace=False) as filling:
             described.write(filling)
             if key is not None:
                 save_participants_key(filling / "key.json", key)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fedmf.interrupts import HeldInterrupts
+
 
 def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a file, replacing what was there; a private one is its owner's alone from the start."""
@@ -68,10 +70,12 @@ def new_folder(path: Path, *, replace: bool = True, private: bool = False) -> It
         if replace and path.exists():
             # A folder cannot be replaced in one step: between these two renames a kill leaves the
             # old content under a hidden name, never a half-written folder under the real one.
-            replaced = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-            path.rename(replaced / path.name)
-            filling.rename(path)
-            shutil.rmtree(replaced)
+            # Ctrl-C, after which a user goes on, waits.
+            with HeldInterrupts():
+                replaced = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+                path.rename(replaced / path.name)
+                filling.rename(path)
+                shutil.rmtree(replaced)
         else:
             filling.rename(path)
     except BaseException:

@@ -20,6 +20,7 @@ from fedmf.audit.weakened import (
     ParticipantThatForgetsTables,
 )
 from fedmf.errors import FedmfError
+from fedmf.interrupts import HeldInterrupts
 from fedmf.protocol import Int64Array
 from fedmf.protocol.committee.certificate import Outcome
 from fedmf.protocol.committee.member import CommitteeMember
@@ -74,7 +75,9 @@ class DishonestAttack:
         found = Haul()
         for victim in victims:
             try:
-                found.loot[victim] = self.play(self._arena(ratings, checked=checked), victim)
+                # Ctrl-C is no refusal.
+                with HeldInterrupts():
+                    found.loot[victim] = self.play(self._arena(ratings, checked=checked), victim)
             except FedmfError as error:
                 found.loot[victim] = {}
                 found.refusals.append(str(error))

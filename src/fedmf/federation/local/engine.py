@@ -18,6 +18,7 @@ from fedmf.federation.local.process import CalledHost, HostHere, HostProcess, re
 from fedmf.federation.participant_states import PENDING, STATES
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.roles import keyring, make_members
+from fedmf.interrupts import HeldInterrupts
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import IntegerTable
 from fedmf.ratings import OwnedRatings, Ratings
@@ -55,7 +56,8 @@ class LocalEngine:
         member_logs: Path | None = None,
     ) -> None:
         self._plan = plan
-        self._members = make_members(plan.session, keyring(plan.session, key), member_logs)
+        with HeldInterrupts():
+            self._members = make_members(plan.session, keyring(plan.session, key), member_logs)
         hosted = [
             HostedParticipant(number, training.owned_by(users), heldout.owned_by(users))
             for number, users in enumerate(plan.members)
@@ -87,9 +89,14 @@ class LocalEngine:
         return sum(self._all(ParticipantHost.distribute, table), start=Observation())
 
     def consult(self, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
-        """Hand messages to members of the committee, who live in this process."""
-        for member, request in requests.items():
-            yield member, self._members[member].respond(request)
+        """Hand messages to members of the committee, who live in this process.
+
+        Ctrl-C waits for all of them: a sum that some have answered for, and of which the others
+        forget their seeds, opens for nobody.
+        """
+        with HeldInterrupts():
+            for member, request in requests.items():
+                yield member, self._members[member].respond(request)
 
     def begin_round(self, opening: bytes) -> None:
         """Tell everybody how the round begins."""

@@ -31,6 +31,7 @@ from fedmf.federation.engine import Uploaded
 from fedmf.federation.host import HostedParticipant, ParticipantHost
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.roles import participants_half
+from fedmf.interrupts import HeldInterrupts
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,13 +102,15 @@ class HostHere:
     def __init__(
         self, plan: TrainingPlan, key: ParticipantsKey | None, hosted: Sequence[HostedParticipant]
     ) -> None:
-        self._host = _host(plan, key, hosted)
+        with HeldInterrupts():
+            self._host = _host(plan, key, hosted)
 
     def ask(
         self, act: Callable[Concatenate[ParticipantHost, P], T], *args: P.args, **named: P.kwargs
     ) -> Callable[[], T]:
         """Do it now."""
-        answer = act(self._host, *args, **named)
+        with HeldInterrupts():
+            answer = act(self._host, *args, **named)
         return lambda: answer
 
     def collect(self, cohort: Sequence[int], leaving: frozenset[int]) -> Iterator[Uploaded]:
@@ -134,7 +137,7 @@ class HostProcess:
         for end in (self.connection, theirs):
             _widen(end)
         self._process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
-        with _without_interrupts(), _born_with(_ENVIRONMENT):
+        with HeldInterrupts(), _without_interrupts(), _born_with(_ENVIRONMENT):
             self._process.start()
         theirs.close()
         try:

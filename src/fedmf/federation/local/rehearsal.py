@@ -17,6 +17,7 @@ from fedmf.federation.roles import (
     participants_half,
 )
 from fedmf.federation.rounds import Played, RoundPlayer
+from fedmf.interrupts import HeldInterrupts
 from fedmf.protocol import (
     Change,
     ClosingMessage,
@@ -117,8 +118,9 @@ class Rehearsal:
 
     def consult(self, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
         """Hand messages to members of the committee."""
-        for member, request in requests.items():
-            yield member, self._members[member].respond(request)
+        with HeldInterrupts():
+            for member, request in requests.items():
+                yield member, self._members[member].respond(request)
 
     def begin_round(self, opening: bytes) -> None:
         """Have all openers check how the round begins."""
@@ -133,9 +135,11 @@ class Rehearsal:
         if self._warm_up:
             self._protect(numbers[0])
         for number in numbers:
-            start = time.process_time()
-            message = self._protect(number)
-            yield Uploaded(number, message, time.process_time() - start)
+            with HeldInterrupts():
+                start = time.process_time()
+                message = self._protect(number)
+                seconds = time.process_time() - start
+            yield Uploaded(number, message, seconds)
             del message
             self._after_upload()
 
@@ -160,7 +164,8 @@ class Rehearsal:
         """Have all openers do something; return the median of their seconds."""
         seconds = []
         for half in self._openers:
-            start = time.process_time()
-            act(half)
-            seconds.append(time.process_time() - start)
+            with HeldInterrupts():
+                start = time.process_time()
+                act(half)
+                seconds.append(time.process_time() - start)
         return statistics.median(seconds)

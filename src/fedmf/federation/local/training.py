@@ -15,6 +15,7 @@ from fedmf.federation.run_directory import RunDirectory
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.training import RoundRecord, Training, TrainingResult
 from fedmf.federation.transcript import Transcript
+from fedmf.interrupts import HeldInterrupts
 from fedmf.model import FactorModel
 from fedmf.protocol import fresh_key
 from fedmf.protocol.enrolment.charter import Charter
@@ -82,11 +83,13 @@ def train_locally(
     """
     session = plan.session
     logs = None if run is None else run.member_logs
-    charter = keyring(session, key).charter
-    if run is not None and charter is not None:
-        run.keep_charter(charter)
+    with HeldInterrupts():
+        charter = keyring(session, key).charter
+        if run is not None and charter is not None:
+            run.keep_charter(charter)
     with LocalEngine(plan, key, training, heldout, workers=workers, member_logs=logs) as engine:
-        conductor = _conductor(plan, charter, engine, run, transcript, attendance)
+        with HeldInterrupts():
+            conductor = _conductor(plan, charter, engine, run, transcript, attendance)
         for record in conductor.rounds():
             if after_round is not None:
                 after_round(record)

@@ -18,6 +18,7 @@ from fedmf.federation.silos.history import History
 from fedmf.federation.silos.own_settings import CoordinatorSettings
 from fedmf.federation.silos.rounds_log import RoundEntry
 from fedmf.federation.silos.transport import SiloTransport
+from fedmf.interrupts import HeldInterrupts
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.protection import protection_named
 from fedmf.store.lock import locked
@@ -96,7 +97,7 @@ class Coordinator(Conductor[RoundEntry]):
             What lies in the folder does not fit together or is damaged, or another process works
             in it.
         """
-        with ExitStack() as undo:
+        with HeldInterrupts(), ExitStack() as undo:
             taken = f"another process coordinates in {folder}: wait for it or stop it"
             if not folder.is_dir():
                 raise SettingsError(f"there is no coordinator's folder {folder}")

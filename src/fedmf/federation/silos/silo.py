@@ -21,6 +21,7 @@ from fedmf.federation.silos.own_settings import SiloSettings
 from fedmf.federation.silos.silo_participant import SiloParticipant
 from fedmf.federation.silos.silo_ratings import SiloRatings, silo_ratings
 from fedmf.federation.silos.silo_roles import member_role
+from fedmf.interrupts import HeldInterrupts
 from fedmf.store.lock import locked
 
 LOCK = "silo.lock"
@@ -92,7 +93,7 @@ class Silo:
             What lies in the folder does not fit the federation, the federation is not one that the
             silo takes part in, or another process serves it.
         """
-        with ExitStack() as undo:
+        with HeldInterrupts(), ExitStack() as undo:
             settings = SiloSettings.read(folder)
             undo.enter_context(
                 locked(
@@ -129,7 +130,8 @@ class Silo:
         """Return the reply to a message of the coordinator.
 
         What is wrong with the message, or with what it asks for, travels back as a reply that
-        names it. Everything that the reply says is on disk before it is returned.
+        names it. Everything that the reply says is on disk before it is returned. Ctrl-C waits for
+        that.
 
         Raises
         ------
@@ -142,6 +144,11 @@ class Silo:
         except FedmfError as error:
             self._tell(error)
             return self.refusal(request, error)
+        with HeldInterrupts():
+            return _reply(asked, self._acted(asked))
+
+    def _acted(self, asked: Bundle) -> list[tuple[str, bytes]]:
+        """Do what a message asks for; return the parts of the reply."""
         self.participant.keep()
         parts: list[tuple[str, bytes]] = []
         trouble: FedmfError | None = None
@@ -162,7 +169,7 @@ class Silo:
         parts.append((Part.STANDING, self.participant.standing.to_bytes()))
         if trouble is not None:
             parts.append((Part.ERROR, error_to_bytes(_for_others(trouble))))
-        return _reply(asked, parts)
+        return parts
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -1,0 +1,63 @@
+"""Ctrl-C waits while it could be taken for something else.
+
+KeyboardInterrupt is raised wherever the main thread is, inside a library, too, and a library may
+turn it into an error of its own: `cryptography` says then that an envelope does not open. Taken for
+a verdict on whoever sealed it, that would leave an honest participant out for ever.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+
+_Handler = Callable[[int, FrameType | None], object]
+
+_HELD = (signal.SIGINT, signal.SIGTERM)
+
+
+class HeldInterrupts:
+    """Has SIGINT and SIGTERM wait while a ``with`` block runs; once it is over they take effect.
+
+    Held are those that a Python function handles, such as the one that raises KeyboardInterrupt;
+    it is called when the block ends, however it ends. In other threads than the main one, where no
+    signal is handled, nothing is done.
+    """
+
+    __slots__ = ("_before", "_came", "_is_holding")
+
+    def __init__(self) -> None:
+        self._before: dict[int, _Handler] = {}
+        self._came: list[tuple[int, FrameType | None]] = []
+        # Read by `_handle`. A signal between the steps of entering and leaving finds either the
+        # handler that was there before or one that hands it on: none is ever held for good.
+        self._is_holding = False
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in _HELD:
+            handler = signal.getsignal(number)
+            if callable(handler):
+                self._before[number] = handler
+                signal.signal(number, self._handle)
+        self._is_holding = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_holding = False
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        for number, frame in self._came:
+            self._before[number](number, frame)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._is_holding:
+            self._came.append((number, frame))
+        else:
+            self._before[number](number, frame)
