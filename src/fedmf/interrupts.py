@@ -30,19 +30,23 @@ class HeldInterrupts:
     def __init__(self) -> None:
         self._before: dict[int, _Handler] = {}
         self._came: list[tuple[int, FrameType | None]] = []
-        # Read by `_handle`. A signal between the steps of entering and leaving finds either the
-        # handler that was there before or one that hands it on: none is ever held for good.
+        # A signal between the steps of entering and leaving finds either the handler that was there
+        # before or one that hands it on: none is ever held for good.
         self._is_holding = False
 
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        for number in _HELD:
-            handler = signal.getsignal(number)
-            if callable(handler):
-                self._before[number] = handler
-                signal.signal(number, self._handle)
-        self._is_holding = True
+        try:
+            for number in _HELD:
+                handler = signal.getsignal(number)
+                if callable(handler):
+                    self._before[number] = handler
+                    signal.signal(number, self._handle)
+            self._is_holding = True
+        except BaseException:
+            self._restore()
+            raise
 
     def __exit__(
         self,
@@ -50,11 +54,18 @@ class HeldInterrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._is_holding = False
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        try:
+            self._is_holding = False
+            self._restore()
+        except BaseException:
+            self._restore()
+            raise
         for number, frame in self._came:
             self._before[number](number, frame)
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._is_holding:

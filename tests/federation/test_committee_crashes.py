@@ -21,6 +21,7 @@ from fedmf.federation import (
     train_locally,
 )
 from fedmf.federation.checkpoints import Checkpoints
+from fedmf.federation.conductor import MOST_VOID_ROUNDS
 from fedmf.protocol.committee.exchange import AnswerReply
 from fedmf.protocol.framing import kind_of
 from tests.store.disk import Kill
@@ -119,6 +120,41 @@ def test_a_round_that_nobody_answered_is_void_and_repeated(
     assert result.setup is not None
     assert result.setup.void_before == 1
     assert result.table_sha256 == train(plan, None)
+
+
+def die(*_: object) -> None:
+    raise Kill
+
+
+def test_a_round_after_void_ones_is_opened_after_the_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No checkpoint holds the void ones: they end void once more."""
+    plan, run = make(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "keep_frozen", die)
+        with pytest.raises(Kill):
+            train(plan, run)
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "keep", die)
+        with pytest.raises(Kill):
+            train(plan, RunDirectory.find(run.path))
+    frozen = run.checkpoints.frozen(1)
+    assert frozen is not None
+    assert frozen.number == 2
+    assert train(plan, RunDirectory.find(run.path)) == train(plan, None)
+
+
+def test_a_run_that_crashes_in_the_same_round_again_and_again_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, run = make(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "keep_frozen", die)
+        for _ in range(MOST_VOID_ROUNDS + 2):
+            with pytest.raises(Kill):
+                train(plan, RunDirectory.find(run.path))
+    assert train(plan, RunDirectory.find(run.path)) == train(plan, None)
 
 
 def test_a_kill_while_the_frozen_round_is_removed_does_no_harm(

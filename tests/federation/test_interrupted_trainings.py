@@ -141,7 +141,7 @@ def test_a_run_that_is_interrupted_goes_on_to_the_same_table(tmp_path: Path, wor
 
     tables: set[str] = set()
     luck, interrupts = np.random.default_rng(workers), 0
-    longest = {1: 0.2, 2: 2.0}[workers]
+    longest = {1: 0.3, 2: 2.0}[workers]
     while interrupts < {1: 60, 2: 4}[workers]:
         folder = tmp_path / f"run-{interrupts}"
         while not folder.exists():
@@ -149,5 +149,5 @@ def test_a_run_that_is_interrupted_goes_on_to_the_same_table(tmp_path: Path, wor
         assert [path.name for path in tmp_path.iterdir() if path.name[0] == "."] == []
         while not ends_by_itself(luck.uniform(0, longest), train):
             interrupts += 1
-            longest *= 1.02
+            longest *= 1.05
     assert len(tables) == 1

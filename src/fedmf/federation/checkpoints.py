@@ -73,6 +73,8 @@ class Checkpoint:
 class FrozenRound:
     """A round whose set of uploads is frozen."""
 
+    number: int
+    """Of the round."""
     folder: Path
     """Where the participants' pending states lie, for `Engine.restore_pending`."""
     round: bytes
@@ -126,7 +128,9 @@ class Checkpoints:
             )
 
     def frozen(self, round_number: int) -> FrozenRound | None:
-        """Return what is written down of this round, None where it was not frozen yet.
+        """Return what is written down of this round or a later one, None where nothing is.
+
+        It is a later one where rounds before it ended void, which no checkpoint holds.
 
         Raises
         ------
@@ -137,9 +141,10 @@ class Checkpoints:
         if folder is None:
             return None
         with reading(folder):
-            if json.loads((folder / _ABOUT).read_bytes())["round"] != round_number:
+            number = int(json.loads((folder / _ABOUT).read_bytes())["round"])
+            if number < round_number:
                 return None
-            return FrozenRound(folder, (folder / _ROUND).read_bytes())
+            return FrozenRound(number, folder, (folder / _ROUND).read_bytes())
 
     def keep_frozen(self, round_number: int, frozen: bytes, engine: Saving) -> None:
         """Write down a frozen round, before anybody is asked to open it."""

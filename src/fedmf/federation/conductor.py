@@ -63,6 +63,9 @@ class Conductor(ABC, Generic[R]):
         Records the messages; None: nobody does.
     attendance
         Who joins late and who leaves early; None: everybody is there from the beginning to the end.
+    begun
+        The last round that members began before a crash; 0: none. Rounds up to it that no
+        checkpoint holds end void.
     refuse, clocks
         As for `RoundPlayer`.
     """
@@ -77,6 +80,7 @@ class Conductor(ABC, Generic[R]):
         frozen: FrozenRound | None = None,
         transcript: Transcript | None = None,
         attendance: Attendance | None = None,
+        begun: int = 0,
         refuse: Callable[[int, FedmfError], None] | None = None,
         clocks: Clocks | None = None,
     ) -> None:
@@ -84,9 +88,10 @@ class Conductor(ABC, Generic[R]):
         self._server = server
         self._carrier = carrier
         self._store = store
-        self._frozen = b"" if frozen is None else frozen.round
+        self._frozen = frozen
         self._transcript = transcript or Transcript(is_kept=False)
         self._attendance = attendance or Attendance()
+        self._begun = begun
         self._player = RoundPlayer(
             server,
             carrier,
@@ -99,6 +104,9 @@ class Conductor(ABC, Generic[R]):
     @abstractmethod
     def record(self, played: Played) -> R | None:
         """Return the record of a round, void ones too; None: no checkpoint is worth writing."""
+
+    def thaw(self, frozen: FrozenRound) -> None:
+        """Have those who live here go on with a round that was frozen before a crash."""
 
     def why_void(self) -> str:
         """Return why the last round ended void; empty where nobody knows."""
@@ -116,8 +124,7 @@ class Conductor(ABC, Generic[R]):
         void = 0
         while not self._server.is_over:
             cohort, leaving = self._next_cohort()
-            frozen, self._frozen = self._frozen, b""
-            played = self._player.play(cohort, leaving, frozen)
+            played = self._player.play(cohort, leaving, self._frozen_round())
             played.void_before = void
             record = self.record(played)
             if record is not None:
@@ -130,12 +137,21 @@ class Conductor(ABC, Generic[R]):
                 # Everybody has worked on this table: no round will ever move it.
                 return
             void += 1
-            if void > MOST_VOID_ROUNDS:
+            if min(void, played.round - self._begun) > MOST_VOID_ROUNDS:
                 why = self.why_void()
                 raise ProtocolError(
                     f"{void} rounds in a row ended void: too few participants or members of the "
                     f"committee are there{f' ({why})' if why else ''}"
                 )
+
+    def _frozen_round(self) -> bytes:
+        """Return the next round as it was frozen before a crash; empty where it was not."""
+        frozen = self._frozen
+        if frozen is None or frozen.number != self._server.next_round:
+            return b""
+        self._frozen = None
+        self.thaw(frozen)
+        return frozen.round
 
     def _keep_frozen(self, number: int, frozen: bytes) -> None:
         if self._store is not None:

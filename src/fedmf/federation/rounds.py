@@ -177,7 +177,8 @@ class RoundPlayer:
         start = self._clocks.wall()
         played = Played(self.server.next_round, tuple(cohort))
         if frozen:
-            self.server.restore_frozen(frozen)
+            with HeldInterrupts():
+                self.server.restore_frozen(frozen)
         else:
             self._begin(played)
             if not self.server.is_void:

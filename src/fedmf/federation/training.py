@@ -183,6 +183,8 @@ class Training(Conductor[RoundRecord]):
         Keeps checkpoints; None: nothing survives a kill.
     attendance
         Who joins late and who leaves early; None: everybody is there from the beginning to the end.
+    begun
+        As for `Conductor`.
     """
 
     def __init__(
@@ -196,6 +198,7 @@ class Training(Conductor[RoundRecord]):
         transcript: Transcript | None = None,
         store: Store | None = None,
         attendance: Attendance | None = None,
+        begun: int = 0,
     ) -> None:
         self._engine = engine
         self._records = list(records)
@@ -207,6 +210,7 @@ class Training(Conductor[RoundRecord]):
             frozen=frozen,
             transcript=transcript or Transcript(is_kept=store is not None),
             attendance=attendance,
+            begun=begun,
         )
 
     def record(self, played: Played) -> RoundRecord | None:
@@ -216,6 +220,10 @@ class Training(Conductor[RoundRecord]):
         number = self._server.counted_rounds - self._plan.setup_rounds
         self._records.append(RoundRecord.of(played, number))
         return self._records[-1]
+
+    def thaw(self, frozen: FrozenRound) -> None:
+        """Have participants go on with what they had uploaded."""
+        self._engine.restore_pending(frozen.folder)
 
     def result(self) -> TrainingResult:
         """Return what the training leaves, when its rounds are over."""

@@ -13,6 +13,11 @@ from fedmf.protocol.messages import ClosingMessage, UploadMessage
 class Member(Protocol):
     """A member of a committee, as seen by what carries its messages."""
 
+    @property
+    def newest_round(self) -> int:
+        """The last round that the member did anything in; 0 before the first."""
+        ...
+
     def respond(self, data: bytes) -> bytes:
         """Return the answer to a message of the server: a refusal where there is none."""
         ...

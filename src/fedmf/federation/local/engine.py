@@ -82,6 +82,11 @@ class LocalEngine:
     ) -> None:
         self.close()
 
+    @property
+    def begun(self) -> int:
+        """The last round that a member of the committee began, before a crash too; 0: none."""
+        return max((member.newest_round for member in self._members), default=0)
+
     # What carries messages; see `Carrier`.
 
     def distribute(self, table: bytes) -> Observation:

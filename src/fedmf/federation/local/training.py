@@ -7,7 +7,6 @@ from collections.abc import Callable
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.federation.attendance import Attendance
-from fedmf.federation.engine import Engine
 from fedmf.federation.local.engine import LocalEngine
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.roles import keyring, make_server
@@ -99,7 +98,7 @@ def train_locally(
 def _conductor(
     plan: TrainingPlan,
     charter: Charter | None,
-    engine: Engine,
+    engine: LocalEngine,
     run: RunDirectory | None,
     transcript: Transcript | None,
     attendance: Attendance | None,
@@ -111,8 +110,6 @@ def _conductor(
     if saved is not None:
         engine.restore(saved.folder, saved.closings)
     frozen = store.frozen(server.next_round) if store is not None else None
-    if frozen is not None:
-        engine.restore_pending(frozen.folder)
     return Training(
         plan,
         engine,
@@ -122,6 +119,7 @@ def _conductor(
         transcript=transcript,
         store=store,
         attendance=attendance,
+        begun=engine.begun,
     )
 
 

@@ -91,6 +91,11 @@ class CommitteeMember:
         self._round: MemberRound | None = None
         self._early: MemberKey | None = None
 
+    @property
+    def newest_round(self) -> int:
+        """The last round that it did anything in, a crash before included; 0 before the first."""
+        return self._memory.newest_round
+
     def respond(self, data: bytes) -> bytes:
         """Return the answer to a message of the server: a refusal where there is none."""
         try:
