@@ -85,7 +85,7 @@ def test_a_round_that_too_few_answered_ends_the_session(
         with pytest.raises(Kill):
             train(plan, run)
     for _ in range(2):
-        with pytest.raises(ProtocolError, match="only 2 of the 3 members.*begin a new"):
+        with pytest.raises(ProtocolError, match=r"only 2 of the 3 members.*begin a new"):
             train(plan, RunDirectory.find(run.path))
 
 
