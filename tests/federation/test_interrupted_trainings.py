@@ -136,7 +136,7 @@ def test_a_run_that_is_interrupted_goes_on_to_the_same_table(tmp_path: Path, wor
     def train() -> None:
         run = RunDirectory.find(folder)
         result = train_locally(plan, KEY, *parts, run=run, workers=workers)
-        assert [one.included for one in result.rounds] == [6, 6]
+        assert [one.included for one in result.rounds] == [len(plan.members)] * 2
         tables.add(result.table_sha256)
 
     tables: set[str] = set()
