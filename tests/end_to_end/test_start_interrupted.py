@@ -52,6 +52,10 @@ def test_ctrl_c_is_quiet_and_leaves_nothing_or_a_run(tmp_path: Path, tenths: int
     assert "Traceback" not in err
     if status == 0:
         pytest.skip("the training was over before")
+    if status == -signal.SIGINT:
+        # Python was closing down and had let go of Ctrl-C: everything was done by then.
+        assert list(tmp_path.rglob("result.json"))
+        return
     assert status == 130
     runs = list(tmp_path.rglob("run.json"))
     assert len(runs) == ("--resume fedmf-runs/001" in err)
