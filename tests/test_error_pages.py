@@ -10,8 +10,8 @@ import pytest
 
 import fedmf.cli.app  # noqa: F401 - imports every module that could define an error
 from fedmf import errors
-from fedmf.cli.start import INTERRUPTED
 from fedmf.errors import FedmfError
+from fedmf.interrupts import INTERRUPTED
 
 PAGES = Path(__file__).parents[1] / "docs" / "errors"
 INDEX = (PAGES / "README.md").read_text("utf-8")

@@ -7,14 +7,46 @@ a verdict on whoever sealed it, that would leave an honest participant out for e
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 _Handler = Callable[[int, FrameType | None], object]
 
 _HELD = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_at_once() -> None:
+    """Have Ctrl-C end the process without a word: there is nothing to tidy up yet.
+
+    `may_be_interrupted` changes that while a command runs.
+    """
+    # A shell that starts a job in the background has it ignore Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+
+
+@contextmanager
+def may_be_interrupted() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt while a command runs after `end_at_once`."""
+    if signal.getsignal(signal.SIGINT) is not _end:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    os._exit(INTERRUPTED)
 
 
 class HeldInterrupts:

@@ -17,8 +17,8 @@ import typer
 from rich.console import Console, RenderableType
 from rich.markup import escape
 
-from fedmf.cli.start import INTERRUPTED, may_be_interrupted
 from fedmf.errors import FedmfError, RunDirectoryError
+from fedmf.interrupts import INTERRUPTED, may_be_interrupted
 
 
 class PatientConsole(Console):

@@ -27,12 +27,15 @@ from fedmf.protocol.framing import u32
 from fedmf.protocol.integrity_tags import pack_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fedmf.crypto.randomness import KeyRandomness
     from fedmf.crypto.rlwe_public import PublicPolynomials
     from fedmf.crypto.signatures import SigningKey
     from fedmf.protocol.committee.held_table import HeldTable
     from fedmf.protocol.committee.opening import OpeningMessage
     from fedmf.protocol.committee.upload import Kind
+    from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.table import Change
 
 
@@ -103,17 +106,24 @@ def sealed_upload(
     header = UploadHeader(
         now.context, participant, kind, bases, words_digest(words), nonce, tuple(committed)
     )
-    digest = header.digest(charter)
-    envelopes = tuple(
+    envelopes = _envelopes(seeds, header, now.opening, charter)
+    signed = SignedHeader.signed(header, envelopes, key, charter)
+    return CommitteePayload(held.digest, signed, envelopes, words)
+
+
+def _envelopes(
+    seeds: Sequence[bytes], header: UploadHeader, opening: OpeningMessage, charter: Charter
+) -> tuple[bytes, ...]:
+    """Seal to each member that made a key for the round the seeds that it is to hold."""
+    digest, sharing = header.digest(charter), charter.terms.sharing
+    return tuple(
         EnvelopePublicKey(member.public, suite=charter.terms.suite).seal(
             envelope_content({subset: seeds[subset] for subset in sharing.held_by(member.member)}),
             SEEDS,
             *envelope_context(digest, member.member),
         )
-        for member in now.opening.keys
+        for member in opening.keys
     )
-    signed = SignedHeader.signed(header, envelopes, key, charter)
-    return CommitteePayload(held.digest, signed, envelopes, words)
 
 
 def _listed(change: Change) -> bytes:
