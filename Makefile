@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 FLOWER := .venv-flower
 FLOWER_TESTS := tests/test_locks.py tests/federation/flower \
 	tests/end_to_end/test_silos_over_flower.py tests/end_to_end/test_three_organisations.py
+# Run without coverage, which an interrupt inside it would leave locked.
+INTERRUPTED := tests/federation/test_interrupted_trainings.py
 PIP = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes --only-binary :all:
 
@@ -26,6 +28,7 @@ demo: $(VENV)/run.installed
 # One after the other, whatever -j says: the tests over Flower start many processes.
 test: check
 	$(MAKE) test-flower
+	$(BIN)/python -m pytest $(INTERRUPTED)
 	$(BIN)/python -m pytest --cov --cov-report=
 	@$(BIN)/coverage report --include='*/crypto/*,*/protocol/*' --fail-under=97 --skip-covered
 
