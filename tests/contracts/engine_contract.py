@@ -327,9 +327,11 @@ class EngineContract:
         if plan.session.committee is None:
             dropped = [2, 2, 0, len(everybody)]
         else:
-            # A round of nobody is void. Whoever was lost in the first round comes in for the first
-            # time later, and such uploads wait until there are enough of them.
-            dropped = [2, 3, 2, 2]
+            # A round of nobody is void. Participants that were lost in the first round join later,
+            # and wait until there are enough of them. So does the one that was lost in the first
+            # round that learns: of the set-up alone it has nothing in the table but counts.
+            waiting = 3 if plan.setup_rounds else 2
+            dropped = [2, 3, waiting, waiting]
             assert [record.void_before for record in records[:4]] == [0, 0, 0, 1]
         assert [record.dropped for record in records[:4]] == dropped
         closings = [
