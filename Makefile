@@ -7,7 +7,7 @@ FLOWER := .venv-flower
 FLOWER_TESTS := tests/test_locks.py tests/federation/flower \
 	tests/end_to_end/test_silos_over_flower.py tests/end_to_end/test_three_organisations.py
 # Run without coverage, which an interrupt inside it would leave locked.
-INTERRUPTED := tests/federation/test_interrupted_trainings.py
+INTERRUPTED := tests/federation/test_interrupted_trainings.py tests/test_interrupts.py
 PIP = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes --only-binary :all:
 
