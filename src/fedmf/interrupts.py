@@ -1,8 +1,8 @@
 """Ctrl-C waits while it could be taken for something else.
 
-KeyboardInterrupt is raised wherever the main thread is, inside a library, too, and a library may
-turn it into an error of its own: `cryptography` says then that an envelope does not open. Taken for
-a verdict on whoever sealed it, that would leave an honest participant out for ever.
+KeyboardInterrupt is raised wherever the main thread is, even inside a library, and a library may
+turn it into an error of its own: `cryptography` then says that an envelope does not open. Taken for
+a verdict on the participant that sealed it, that would leave an honest one out permanently.
 """
 
 from __future__ import annotations
