@@ -52,7 +52,7 @@ def lines_before(
     settings = plan.settings
     yield Text.from_markup(
         f"[bold]{escape(ratings.name)}[/]: {ratings.n_users:,} users, {ratings.n_items:,} items, "
-        f"{len(ratings):,} ratings ({ratings.density:.2%} of all pairs), "
+        f"{len(ratings):,} ratings from {ratings.scale} ({ratings.density:.2%} of all pairs), "
         f"{len(ratings) - len(training):,} of them held out"
     )
     yield from (f"  note: {note}" for note in ratings.notes)

@@ -8,9 +8,11 @@ import numpy.typing as npt
 
 from fedmf.ratings.cells import checked_ids, checked_timestamps, checked_values, report_outside
 from fedmf.ratings.identifiers import Id
-from fedmf.ratings.scale import RatingScale
+from fedmf.ratings.scale import RatingScale, find_scale
 from fedmf.ratings.table import Ratings
 from fedmf.ratings.unchecked import UncheckedTable
+
+NAMED_OUTLIERS = 3
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -39,7 +41,7 @@ def assembled(
         Columns ``user``, ``item``, ``rating`` and perhaps ``timestamp``. Without a user column
         that is not missed, all ratings belong to one user without a name.
     scale
-        What ratings must lie in; None takes the lowest and highest rating as the scale.
+        What ratings must lie in; None finds it (`find_scale`), and leaves outliers out.
     titles
         Titles by item identifier; those of unrated items are left out.
 
@@ -53,10 +55,16 @@ def assembled(
     kept = _last_of_each_pair(columns.users, columns.items, columns.timestamps)
     if len(kept) < len(columns.values):
         notes.append(_about_duplicates(len(columns.values) - len(kept)))
+    if scale is None:
+        scale, outliers = find_scale(columns.values[kept])
+        if outliers.any():
+            notes.append(_about_outliers(columns, kept[outliers], scale))
+            kept = kept[~outliers]
     values = columns.values[kept]
-    lowest, highest = float(values.min()), float(values.max())
-    if lowest == highest:
-        notes.append(f"all ratings are {lowest:g}: nothing can be learned from their differences")
+    if (values == values[0]).all():
+        notes.append(
+            f"all ratings are {values[0]:g}: nothing can be learned from their differences"
+        )
     return Ratings(
         name=name,
         user_ids=columns.user_ids,
@@ -66,7 +74,7 @@ def assembled(
         values=values,
         timestamps=None if columns.timestamps is None else columns.timestamps[kept],
         titles={one: titles[one] for one in columns.item_ids if one in titles} if titles else {},
-        scale=scale or RatingScale(lowest, highest),
+        scale=scale,
         notes=tuple(notes),
     )
 
@@ -117,3 +125,17 @@ def _last_of_each_pair(
 def _about_duplicates(count: int) -> str:
     what = "duplicate rating" if count == 1 else "duplicate ratings"
     return f"{count:,} {what}: the last one of each user and item was kept"
+
+
+def _about_outliers(columns: _Columns, rows: npt.NDArray[np.int64], scale: RatingScale) -> str:
+    named = ", ".join(
+        f"{columns.values[row]:g} (user {columns.user_ids[columns.users[row]]!r}, "
+        f"item {columns.item_ids[columns.items[row]]!r})"
+        for row in rows[:NAMED_OUTLIERS]
+    )
+    more = f" and {len(rows) - NAMED_OUTLIERS:,} more" if len(rows) > NAMED_OUTLIERS else ""
+    what = "rating lies" if len(rows) == 1 else "ratings lie"
+    return (
+        f"{len(rows):,} {what} far outside the scale of the others, {scale}: {named}{more}; left "
+        "out, unless you say what the scale is"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ def load_ratings(
         are found where the default ones are absent. The timestamp is optional; None ignores it.
     scale
         The lowest and highest possible rating. By default that of the MovieLens data set, or else
-        the lowest and highest rating found.
+        the lowest and highest rating found, without outliers: 500 among 1 to 5 is left out, and a
+        note names it.
 
     Returns
     -------
@@ -124,7 +126,9 @@ def load_fold_in_ratings(
     wanted = wanted_columns("user", item, rating, "timestamp")
     wanted["user"] = Wanted("user", required=False)
     table = _read_table(path_or_frame, wanted)
-    ratings = assembled(_name(path_or_frame), table, limits)
+    # The model knows the scale; what does not fit it is not left out here, but refused there.
+    anything = RatingScale(-sys.float_info.max, sys.float_info.max)
+    ratings = assembled(_name(path_or_frame), table, limits or anything)
     if ratings.n_users > 1:
         raise DataError(
             f"{ratings.name!r} holds ratings of {ratings.n_users:,} users, but one user is folded "
