@@ -18,7 +18,7 @@ import numpy as np
 from fedmf.evaluation import UserItemBias, rmse
 from fedmf.federation import TrainingSettings, make_plan, train_locally
 from fedmf.ratings import Ratings, load_ratings
-from fedmf.recommender import available_cores
+from fedmf.workers import available_cores
 
 
 def quality(settings: TrainingSettings, training: Ratings, heldout: Ratings) -> list[float]:

@@ -9,19 +9,16 @@ def main() -> None:
     """Train, compare with no protection, and serve a customer who was not there."""
     ratings = load_ratings("movielens-small").take(users=60, items=50)
     train, test = ratings.split(holdout=0.2, seed=0)
-    settings = {"silos": 3, "factors": 8, "rounds": 12, "seed": 0}
-
-    model = FederatedRecommender(protection="paillier", **settings).fit(train)
-    plain = FederatedRecommender(protection="none", **settings).fit(train)
+    model = FederatedRecommender(protection="paillier", silos=3, factors=8).fit(train)
+    plain = FederatedRecommender(protection="none", silos=3, factors=8).fit(train)
     assert model.result is not None
     assert plain.result is not None
     print(f"same table, bit for bit: {model.result.table_sha256 == plain.result.table_sha256}")
     print(f"held-out RMSE: {model.evaluate(test).rmse.value:.3f}")
 
-    favourites = [(item, 5.0) for item in train.item_ids[:3]]
-    newcomer = model.fold_in(favourites)
+    newcomer = model.fold_in(dict.fromkeys(train.item_ids[:3], 5.0))
     for one in newcomer.recommend(n=3):
-        print(f"{one.score:.2f}  {one.title}")
+        print(f"{one.score:.2f}  {one.title}, because of {newcomer.explain(one.item)[0].title}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ This page is written from the code by `make reference`. Everything that most pro
 MODULES: dict[str, tuple[str, ...]] = {
     "fedmf": (
         "FederatedRecommender",
+        "TrainedRecommender",
         "TrainingSettings",
         "load_ratings",
         "load_fold_in_ratings",
@@ -31,6 +32,8 @@ MODULES: dict[str, tuple[str, ...]] = {
         "NewUser",
         "Prediction",
         "Recommendation",
+        "SimilarItem",
+        "Reason",
         "ModelEvaluation",
     ),
     "fedmf.evaluation": ("evaluate_model", "Interval"),
@@ -133,10 +136,15 @@ def _described(one: Any) -> str:
     for member in node.body:
         if isinstance(member, ast.FunctionDef) and member.name == "__init__":
             parts.insert(0, _signature(member, node.name))
-        elif isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
+        elif isinstance(member, ast.FunctionDef) and _is_shown(member):
             text = markdown(inspect.getdoc(getattr(one, member.name)))
             parts.append(f"#### {node.name}.{member.name}\n\n{_signature(member)}\n\n{text}")
     return "\n\n".join(part for part in parts if part)
+
+
+def _is_shown(member: ast.FunctionDef) -> bool:
+    kinds = map(ast.unparse, member.decorator_list)
+    return not member.name.startswith("_") and "overload" not in kinds
 
 
 def _signature(node: ast.FunctionDef, name: str = "") -> str:

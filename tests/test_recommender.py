@@ -1,7 +1,10 @@
 import ast
 import copy
 import pickle
+import sys
+from dataclasses import fields
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,7 @@ import fedmf
 from fedmf import FederatedRecommender, Ratings, load_ratings
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.errors import DataError, ModelFileError, SettingsError, UnknownNameError
+from fedmf.federation import TrainingSettings
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +166,151 @@ def test_results_do_not_print_vectors(fitted: FederatedRecommender) -> None:
     assert "array" not in repr(fitted.result)
 
 
+def test_parameters_are_the_settings_with_the_same_defaults() -> None:
+    own = FederatedRecommender().get_params()
+    assert own.pop("workers") is None
+    assert own == {one.name: one.default for one in fields(TrainingSettings)}
+
+
+def test_parameters_can_be_changed_all_or_none() -> None:
+    model = FederatedRecommender(factors=np.int64(5), reg=None)  # type: ignore[arg-type]
+    assert type(model.get_params()["factors"]) is int
+    assert model.set_params(method="sgd", reg=np.float32(0.5), workers=2) is model
+    assert model.settings.as_json()["reg"] == 0.5
+    before = model.get_params()
+    with pytest.raises(SettingsError, match="rounds"):
+        model.set_params(factors=7, rounds=0)
+    assert model.get_params() == before
+    assert FederatedRecommender(**before).get_params() == before
+
+
+def test_a_callback_sees_every_round_and_may_end_the_training(
+    split: tuple[Ratings, Ratings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[int] = []
+    model = plain().fit(split[0], heldout=split[1], callback=lambda one: seen.append(one.round))
+    assert seen == list(range(7))
+    assert capsys.readouterr().err == ""
+
+    def enough(_: object) -> None:
+        raise StopIteration
+
+    other = model.set_params(factors=2)
+    with pytest.raises(StopIteration):
+        other.fit(split[0], callback=enough)
+    assert other.model.method.factors == 4
+
+
+def test_a_bar_is_shown_on_request(
+    split: tuple[Ratings, Ratings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain().fit(split[0], heldout=split[1], progress=True)
+    assert "6/6 rounds RMSE" in capsys.readouterr().err
+
+
+def test_a_notebook_gets_a_bar_that_needs_no_widgets(
+    split: tuple[Ratings, Ratings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    shell = type("ZMQInteractiveShell", (), {})()
+    handle = SimpleNamespace(update=shown.append)
+    ipython = ModuleType("IPython")
+    ipython.get_ipython = lambda: shell  # type: ignore[attr-defined]
+    paper = ModuleType("IPython.display")
+    paper.HTML = str  # type: ignore[attr-defined]
+    paper.display = lambda *_, **__: handle  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", paper)
+    plain().fit(split[0])
+    assert [f"round {k} of 6" in one for k, one in enumerate(shown)] == [True] * 7
+    plain().fit(split[0], progress=False)
+    assert len(shown) == 7
+
+
+def test_predictions_come_in_batches(
+    fitted: FederatedRecommender, split: tuple[Ratings, Ratings]
+) -> None:
+    test = split[1]
+    users = [test.user_ids[code] for code in test.users]
+    items = np.array([test.item_ids[code] for code in test.items])
+    batch = fitted.predict(users, items)
+    assert batch[0] == fitted.predict(users[0], items[0])
+    rmse = float(np.sqrt(np.mean((batch - test.values) ** 2)))
+    assert rmse == pytest.approx(fitted.evaluate(test).rmse.value)
+    of_one = fitted.predict(np.int64(users[0]), pd.Series(items[:3]))  # type: ignore[call-overload]
+    assert of_one.tolist() == [fitted.predict(users[0], item) for item in items[:3]]
+    with pytest.raises(DataError, match="2 users and 3 items"):
+        fitted.predict(users[:2], items[:3])
+    with pytest.raises(UnknownNameError, match="unknown user 'x'"):
+        fitted.predict([users[0], "x"], items[0])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "arrow"])
+def test_everybody_s_recommendations_make_a_table(
+    fitted: FederatedRecommender, tmp_path: Path, ending: str
+) -> None:
+    file = tmp_path / f"best.{ending}"
+    users = fitted.model.user_ids[:4]
+    table = fitted.recommend_all(3, users=users, file=file)
+    rows = [(user, one.item, one.score) for user in users for one in fitted.recommend(user, 3)]
+    columns = (table[name].to_pylist() for name in ("user", "item", "score"))
+    assert list(zip(*columns, strict=True)) == rows
+    assert table["rank"].to_pylist() == [1, 2, 3] * 4
+    name = {"csv": "read_csv", "parquet": "read_parquet", "arrow": "read_ipc"}[ending]
+    assert getattr(pl, name)(file).select(table.column_names).rows() == list(
+        zip(*table.to_pydict().values(), strict=True)
+    )
+
+
+def test_tables_of_unknown_kinds_are_refused(fitted: FederatedRecommender, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"\.csv, \.parquet, \.arrow"):
+        fitted.recommend_all(3, file=tmp_path / "best.xls")
+    assert not list(tmp_path.iterdir())
+
+
+def test_similar_items_are_those_whose_factors_point_the_same_way(
+    fitted: FederatedRecommender,
+) -> None:
+    factors = fitted.model.item_factors[:, :4]
+    item = fitted.model.item_ids[2]
+    found = fitted.similar_items(item, 5)
+    lengths = np.linalg.norm(factors, axis=1)
+    cosines = factors @ factors[2] / lengths / lengths[2]
+    expected = np.argsort(-cosines)[1:6]
+    assert [one.item for one in found] == [fitted.model.item_ids[code] for code in expected]
+    assert [one.similarity for one in found] == pytest.approx(cosines[expected].tolist())
+
+
+def test_new_users_come_as_a_dict_a_frame_or_pairs(fitted: FederatedRecommender) -> None:
+    items = fitted.model.item_ids[:3]
+    pairs = list(zip(items, (5.0, 1.0, 4.0), strict=True))
+    frame = {"item": list(items), "rating": [5.0, 1.0, 4.0]}
+    expected = fitted.fold_in(pairs).recommend(4)
+    for given in (dict(pairs), pd.DataFrame(frame), pl.DataFrame(frame), tuple(pairs)):
+        assert fitted.fold_in(given).recommend(4) == expected
+
+
+def test_reasons_are_what_a_prediction_loses_without_a_rating(
+    fitted: FederatedRecommender, split: tuple[Ratings, Ratings], tmp_path: Path
+) -> None:
+    train, code = split[0], 3
+    own = train.owned_by([code])
+    user, item = train.user_ids[code], fitted.recommend(train.user_ids[code], 1)[0].item
+    reasons = fitted.explain(user, item, n=100)
+    assert len(reasons) == len(own)
+    effects = [abs(one.effect) for one in reasons]
+    assert effects == sorted(effects, reverse=True)
+    rest = {train.item_ids[k]: v for k, v in zip(own.items, own.values, strict=True)}
+    assert reasons[0].rating == rest.pop(reasons[0].item)
+    vector = fitted.model.item_factors[train.item_code(item)]
+    with_all = vector @ fitted.model.user_factors[code]
+    without = vector @ fitted.fold_in(rest).factors
+    assert reasons[0].effect == pytest.approx(with_all - without)
+    fitted.save(tmp_path / "model")
+    with pytest.raises(ModelFileError, match=r"fold_in\(ratings\)\.explain"):
+        FederatedRecommender.load(tmp_path / "model").explain(user, item)
+
+
 @pytest.mark.parametrize("workers", [0, -1, 1.0, "2"])
 def test_workers_that_are_no_number_of_processes_are_refused(workers: object) -> None:
     with pytest.raises(SettingsError, match="workers"):
@@ -170,7 +319,7 @@ def test_workers_that_are_no_number_of_processes_are_refused(workers: object) ->
 
 def test_mistakes_are_named(fitted: FederatedRecommender) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'rounds'"):
-        FederatedRecommender(round=3)
+        FederatedRecommender().set_params(round=3)
     with pytest.raises(SettingsError, match="rounds"):
         FederatedRecommender(rounds=0)
     with pytest.raises(ModelFileError, match="call fit"):

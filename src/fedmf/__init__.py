@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fedmf.evaluation import ModelEvaluation
     from fedmf.federation import TrainingSettings
-    from fedmf.model import FactorModel, NewUser, Prediction, Recommendation
+    from fedmf.model import (
+        FactorModel,
+        NewUser,
+        Prediction,
+        Reason,
+        Recommendation,
+        SimilarItem,
+    )
     from fedmf.ratings import Ratings, RatingScale, load_fold_in_ratings, load_ratings
     from fedmf.recommender import FederatedRecommender
+    from fedmf.trained_recommender import TrainedRecommender
 
     __version__: str
 
@@ -23,13 +31,16 @@ __all__ = [
     "Prediction",
     "RatingScale",
     "Ratings",
+    "Reason",
     "Recommendation",
+    "SimilarItem",
+    "TrainedRecommender",
     "TrainingSettings",
     "load_fold_in_ratings",
     "load_ratings",
 ]
 
-_ROOMS = ("ratings", "model", "evaluation", "federation", "recommender")
+_ROOMS = ("ratings", "model", "evaluation", "federation", "recommender", "trained_recommender")
 
 
 if not TYPE_CHECKING:  # to whom every name would be one then

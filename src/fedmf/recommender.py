@@ -2,38 +2,72 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from fedmf.errors import DataError, ModelFileError, SettingsError, UnknownNameError
-from fedmf.evaluation import ModelEvaluation, evaluate_model
+from fedmf.errors import DataError, SettingsError, UnknownNameError
 from fedmf.federation import (
+    RoundRecord,
     TrainingResult,
     TrainingSettings,
     make_plan,
     train_locally,
     trained_model,
 )
-from fedmf.model import FactorModel, NewUser, Prediction, Recommendation, load_model, save_model
-from fedmf.ratings import Id, Ratings, load_ratings
+from fedmf.model import load_model
+from fedmf.progress import bar_for_python
+from fedmf.ratings import Ratings
+from fedmf.trained_recommender import TrainedRecommender, loaded
+from fedmf.workers import usable_workers
 
 
-class FederatedRecommender:
+class FederatedRecommender(TrainedRecommender):
     """Trains a recommender over ratings that stay with their owners, all of them on this machine.
 
     Every participant's real work is done: opening, stepping, protecting. What is simulated is the
-    distance between them.
+    distance between them. `TrainingSettings` says more of every setting; whole numbers of numpy
+    are as good as Python's.
 
     Parameters
     ----------
+    protection
+        Who adds up what participants upload, and how: ``"committee"``, ``"rlwe"``, ``"paillier"``
+        or ``"none"``.
+    upload
+        What an upload holds: ``"full"``, all items; ``"slices"``, a public part of them in turn;
+        ``"part"``, the rated ones, which shows which they are.
+    committee, threshold
+        Members of the committee, and how many of them have to answer.
+    opened_by
+        Who opens a committee's sums: ``"participants"`` or ``"server"``.
+    key_bits
+        Size of a Paillier key.
+    method
+        ``"bayes"``: ratings. ``"implicit"``: ranking. ``"sgd"``: the paper's.
+    factors
+        Length of user and item vectors.
+    rounds
+        Number of rounds.
+    cohort
+        Participants in each round; None: all.
+    silos
+        Divide the users among this many silos; None: every user is a participant.
+    seed
+        Public seed of start and cohorts.
+    learning_rate, reg, start
+        Of method `sgd`; None: its own.
+    min_raters
+        Rows of items with fewer raters stay out of the table.
+    slices
+        With upload ``"slices"``, how many; None: 8.
+    download_bits
+        Bits of a value in opened tables; None: exact.
     workers
-        Processes; None: as many as this process may use cores. Results do not depend on it. A
-        script that uses more than one needs the usual ``if __name__ == "__main__":`` guard.
-    **settings
-        Any fields of `fedmf.TrainingSettings`, such as ``protection`` or ``factors``; the others
-        have its defaults.
+        Processes, at most one for each core that this process may use; None: as many. Results do
+        not depend on it. A script that uses more than one needs the usual
+        ``if __name__ == "__main__":`` guard.
 
     Raises
     ------
@@ -50,27 +84,71 @@ class FederatedRecommender:
     3
     """
 
-    def __init__(self, *, workers: int | None = None, **settings: Any) -> None:
-        known = TrainingSettings.__dataclass_fields__
-        for name in settings:
-            if name not in known:
-                raise UnknownNameError.among("setting", name, known)
-        self.settings = TrainingSettings(**settings)
-        if workers is not None and (type(workers) is not int or workers < 1):
-            raise SettingsError(f"workers must be a whole number of at least 1, not {workers!r}")
-        self.workers = workers or available_cores()
+    def __init__(
+        self,
+        *,
+        protection: str = "committee",
+        upload: str = "full",
+        committee: int = 4,
+        threshold: int = 3,
+        opened_by: str = "participants",
+        key_bits: int = 3072,
+        method: str = "bayes",
+        factors: int = 32,
+        rounds: int = 12,
+        cohort: int | None = None,
+        silos: int | None = None,
+        seed: int = 0,
+        learning_rate: float | None = None,
+        reg: float | None = None,
+        start: str | None = None,
+        min_raters: int = 3,
+        slices: int | None = None,
+        download_bits: int | None = None,
+        workers: int | None = None,
+    ) -> None:
+        given = locals()
+        self.settings = TrainingSettings(**{name: given[name] for name in _SETTINGS})
+        self.workers = _checked(workers)
         self.result: TrainingResult | None = None
-        self._model: FactorModel | None = None
+
+    def get_params(self, *, deep: bool = True) -> dict[str, Any]:
+        """Return every parameter by its name, as scikit-learn's tools ask for them."""
+        del deep
+        settings = {name: getattr(self.settings, name) for name in _SETTINGS}
+        return {**settings, "workers": self.workers}
+
+    def set_params(self, **params: Any) -> FederatedRecommender:
+        """Change parameters for the next `fit`, all of them or none; a model stays as it is.
+
+        Raises
+        ------
+        UnknownNameError, SettingsError
+            As for the parameters themselves.
+        """
+        now = self.get_params()
+        for name in params:
+            if name not in now:
+                raise UnknownNameError.among("setting", name, now)
+        now |= params
+        workers = _checked(now.pop("workers"))
+        self.settings, self.workers = TrainingSettings(**now), workers
+        return self
 
     def __repr__(self) -> str:
         """Name the settings that differ from the defaults, and whether a model is there."""
         default = TrainingSettings().as_json()
         chosen = [f"{k}={v!r}" for k, v in self.settings.as_json().items() if v != default[k]]
         state = "not fitted" if self._model is None else repr(self._model)
-        return f"FederatedRecommender({', '.join(chosen)}) [{state}]"
+        return f"{type(self).__name__}({', '.join(chosen)}) [{state}]"
 
     def fit(
-        self, ratings: Ratings | Any, *, heldout: Ratings | None = None
+        self,
+        ratings: Ratings | Any,
+        *,
+        heldout: Ratings | None = None,
+        progress: bool | None = None,
+        callback: Callable[[RoundRecord], object] | None = None,
     ) -> FederatedRecommender:
         """Train on ratings.
 
@@ -81,6 +159,12 @@ class FederatedRecommender:
         heldout
             The other part of the same split, to record the error of every round with; see
             ``result.rounds``.
+        progress
+            True: show a bar over the rounds; False: none; None: one where somebody sees it, in a
+            notebook or on a terminal.
+        callback
+            Called with the `RoundRecord` of each round; what it raises ends the training, and the
+            recommender is as it was before.
 
         Raises
         ------
@@ -91,75 +175,30 @@ class FederatedRecommender:
         KeyboardInterrupt
             Ctrl-C; the recommender is as it was before.
         """
-        training = ratings if isinstance(ratings, Ratings) else load_ratings(ratings)
+        training = loaded(ratings)
         if heldout is None:
             heldout = training.split(0.0)[1]
         elif (heldout.user_ids, heldout.item_ids) != (training.user_ids, training.item_ids):
             raise DataError("heldout is not the other part of the split that the ratings come from")
         plan, key = make_plan(self.settings, training, measured=len(heldout) > 0)
-        result = train_locally(plan, key, training, heldout, workers=self.workers)
+        with bar_for_python(plan.settings.rounds, wanted=progress) as shown:
+
+            def after_round(record: RoundRecord) -> None:
+                shown(record)
+                if callback is not None:
+                    callback(record)
+
+            result = train_locally(
+                plan,
+                key,
+                training,
+                heldout,
+                workers=usable_workers(self.workers),
+                after_round=after_round,
+            )
         model = trained_model(result, training)
-        self.result, self._model = result, model
+        self.result, self._model, self._training = result, model, training
         return self
-
-    @property
-    def model(self) -> FactorModel:
-        """The trained model.
-
-        Raises
-        ------
-        ModelFileError
-            There is none yet.
-        """
-        if self._model is None:
-            raise ModelFileError("this recommender has no model yet: call fit, or load a saved one")
-        return self._model
-
-    def predict(self, user: Id, item: Id) -> float:
-        """Return the predicted rating of one user for one item, on the rating scale.
-
-        Raises
-        ------
-        UnknownNameError
-            The model does not know the user or the item.
-        """
-        return self.predict_one(user, item).value
-
-    def predict_one(self, user: Id, item: Id, confidence: float = 0.9) -> Prediction:
-        """Return the prediction with the interval that holds the rating with this probability.
-
-        Errors are those of `FactorModel.predict_one`.
-        """
-        return self.model.predict_one(user, item, confidence)
-
-    def recommend(self, user: Id, n: int = 10) -> list[Recommendation]:
-        """Return the n items with the highest predicted ratings that the user has not rated.
-
-        Errors are those of `FactorModel.recommend`.
-        """
-        return self.model.recommend(user, n)
-
-    def fold_in(self, new_ratings: Sequence[tuple[Id, float]]) -> NewUser:
-        """Return a new user with (item id, rating) pairs of its own, without a round.
-
-        Errors are those of `FactorModel.fold_in`.
-        """
-        return self.model.fold_in(new_ratings)
-
-    def evaluate(self, unseen: Ratings | Any) -> ModelEvaluation:
-        """Measure the model on ratings that it was not trained on.
-
-        Raises
-        ------
-        DataError
-            None of them is of a user and an item that the model knows.
-        """
-        ratings = unseen if isinstance(unseen, Ratings) else load_ratings(unseen)
-        return evaluate_model(self.model, ratings)
-
-    def save(self, folder: str | Path) -> None:
-        """Write the model's folder, whole or not at all; no pickle and no training ratings."""
-        save_model(self.model, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> FederatedRecommender:
@@ -171,17 +210,21 @@ class FederatedRecommender:
             The folder holds no model that this version can read.
         """
         model = load_model(Path(folder))
-        known = TrainingSettings.__dataclass_fields__
         settings: dict[str, Any] = model.method.settings()
         recommender = cls(
-            method=model.method.name, **{name: settings[name] for name in known if name in settings}
+            method=model.method.name,
+            **{name: settings[name] for name in _SETTINGS if name in settings},
         )
         recommender._model = model
         return recommender
 
 
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+_SETTINGS = tuple(TrainingSettings.__dataclass_fields__)
+
+
+def _checked(workers: Any) -> int | None:
+    if workers is None:
+        return None
+    if isinstance(workers, bool) or not isinstance(workers, Integral) or int(workers) < 1:
+        raise SettingsError(f"workers must be a whole number of at least 1, not {workers!r}")
+    return int(workers)

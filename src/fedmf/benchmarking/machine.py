@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from fedmf.recommender import available_cores
+from fedmf.workers import available_cores
 
 PACKAGES = ("fedmf", "numpy", "cryptography", "gmpy2", "phe", "seal-python", "tenseal")
 CPU_INFORMATION = Path("/proc/cpuinfo")

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fedmf.cli.console import GoingOn, output, print_answer, print_lines, progress, resumable, say
 from fedmf.cli.options import Holdout, Json, RatingsSource
@@ -23,7 +19,6 @@ from fedmf.errors import OpenError, SettingsError, WorkerError
 from fedmf.evaluation import evaluate_model
 from fedmf.federation import (
     DataChoice,
-    RoundRecord,
     RunDirectory,
     TrainingPlan,
     TrainingResult,
@@ -33,11 +28,11 @@ from fedmf.federation import (
     train_locally,
     trained_model,
 )
-from fedmf.figures import MEASURES, measure_text
 from fedmf.interrupts import HeldInterrupts
+from fedmf.progress import AfterRound, round_bar
 from fedmf.protocol import protection_named
 from fedmf.ratings import BUNDLED_NAMES, Ratings
-from fedmf.recommender import available_cores
+from fedmf.workers import usable_workers
 
 RUNS = Path("fedmf-runs")
 # Options that say how to run and not what to train; the rest comes from the resumed run.
@@ -87,9 +82,7 @@ def train(
             started = _Started.anew(checked, data, out, going_on)
         with started.run.locked():
             try:
-                outcome = _carry_out(
-                    started, workers or available_cores(), quiet=quiet, as_json=as_json
-                )
+                outcome = _carry_out(started, _usable(workers), quiet=quiet, as_json=as_json)
                 document = result_json(outcome)
                 started.run.keep_result(document)
             except (WorkerError, OSError):
@@ -178,7 +171,7 @@ def _unprotected_run(
     training: Ratings,
     heldout: Ratings,
     workers: int,
-    after_round: Callable[[RoundRecord], None] | None,
+    after_round: AfterRound | None,
 ) -> TrainingResult:
     """Train once more without protection, to hold the result against."""
     settings = replace(plan.settings, protection="none")
@@ -188,34 +181,20 @@ def _unprotected_run(
     )
 
 
-@contextmanager
 def _bar(
     what: str, plan: TrainingPlan, *, quiet: bool
-) -> Iterator[Callable[[RoundRecord], None] | None]:
-    """Show round, held-out RMSE and time left on standard error; yield what to call each round."""
+) -> contextlib.AbstractContextManager[AfterRound | None]:
+    """Show a bar on standard error; yield what to call each round."""
     if quiet:
-        yield None
-        return
-    with Progress(
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("rounds"),
-        TextColumn("{task.fields[error]}"),
-        TimeRemainingColumn(),
-        console=progress(),
-    ) as bar:
-        task = bar.add_task("training", total=plan.settings.rounds, error="")
+        return contextlib.nullcontext()
+    return round_bar(what, plan.settings.rounds, progress())
 
-        def after_round(record: RoundRecord) -> None:
-            error = ", ".join(
-                f"{MEASURES[name]} {measure_text(value)}"
-                for name in ("rmse", "ndcg_at_10")
-                if not math.isnan(value := getattr(record, name))
-            )
-            bar.update(task, completed=record.round, error=error)
 
-        yield after_round
+def _usable(workers: int | None) -> int:
+    usable = usable_workers(workers)
+    if workers is not None and workers > usable:
+        say(f"note: {workers} workers were asked for; {usable} run, one for each core")
+    return usable
 
 
 def _refuse_options_beside_resume(context: typer.Context) -> None:

@@ -36,6 +36,7 @@ class DataChoice(JsonFields):
     """Seed of the random split."""
 
     def __post_init__(self) -> None:
+        self.take_plain_numbers()
         if self.split not in SPLITS:
             raise UnknownNameError.among("split", self.split, SPLITS)
         problems = [

@@ -98,6 +98,7 @@ class TrainingSettings(JsonFields):
     these stand for. None: exactly."""
 
     def __post_init__(self) -> None:
+        self.take_plain_numbers()
         for what, name, known in (
             ("protection", self.protection, PROTECTIONS),
             ("upload", self.upload, UPLOADS),

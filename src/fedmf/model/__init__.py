@@ -1,12 +1,7 @@
 """The learning wing: factor models and the methods that train them, in plain numpy."""
 
-from fedmf.model.factor_model import (
-    FactorModel,
-    NewUser,
-    Prediction,
-    Recommendation,
-    best_items,
-)
+from fedmf.model.answers import Prediction, Reason, Recommendation, SimilarItem
+from fedmf.model.factor_model import FactorModel, NewUser, best_items
 from fedmf.model.files import load_model, save_model
 from fedmf.model.method import (
     RATERS,
@@ -33,9 +28,11 @@ __all__ = [
     "Prediction",
     "PrivateStep",
     "PublicModel",
+    "Reason",
     "Recommendation",
     "RowGroup",
     "RowValues",
+    "SimilarItem",
     "best_items",
     "configure_method",
     "load_model",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -10,40 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
+from fedmf.model.answers import (
+    Prediction,
+    Reason,
+    Recommendation,
+    SimilarItem,
+    nearest,
+    strongest,
+)
 from fedmf.model.method import FloatArray, Method, PublicModel
 from fedmf.ratings import Id, codes_by_text
 
 CONFIDENCE = 0.9
 """Probability of the intervals unless another one is asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """One recommended item."""
-
-    item: Id
-    title: str
-    """Its original id, and its title."""
-    score: float
-    """Its predicted rating, or its score with methods that only rank."""
-    low: float | None = None
-    high: float | None = None
-    """Ends of the interval that holds the user's rating with a probability of 0.9; None with
-    methods that do not know how sure they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """A prediction, and how sure it is."""
-
-    value: float
-    """The predicted rating, or the score with methods that only rank."""
-    low: float | None
-    high: float | None
-    """Ends of the interval that holds the rating with a probability of `confidence`; None with
-    methods that do not know how sure they are."""
-    confidence: float
-    """Strictly between 0 and 1."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -113,7 +92,26 @@ class FactorModel:
         code = self.user_code(user)
         return self.recommendations(self.user_factors[code], self._rated_by(code), n)
 
-    def fold_in(self, ratings: Sequence[tuple[Id, float]]) -> NewUser:
+    def similar_items(self, item: Id, n: int = 10) -> list[SimilarItem]:
+        """Return the n items whose factors point most nearly the same way; nothing private is read.
+
+        Raises
+        ------
+        UnknownNameError
+            The model does not know the item.
+        DataError
+            Nothing was learned about it.
+        SettingsError
+            n is below 1.
+        """
+        factors = self.item_factors[:, : self.method.factors]
+        codes, cosines = nearest(factors, self.item_code(item), _at_least_one(n))
+        return [
+            SimilarItem(self.item_ids[code], self.title_of(code), float(cosine))
+            for code, cosine in zip(codes, cosines, strict=True)
+        ]
+
+    def fold_in(self, ratings: Iterable[tuple[Id, float]]) -> NewUser:
         """Return a new user with recommendations from (item id, rating) pairs, without a round.
 
         Raises
@@ -121,10 +119,10 @@ class FactorModel:
         DataError
             No ratings, an unknown item or a rating outside the scale; all problems at once.
         """
-        items, values = self._coded(ratings)
-        return NewUser(self, self.method.fold_in(self.public, items, values), items)
+        items, values = self._coded(list(ratings))
+        return NewUser(self, self.method.fold_in(self.public, items, values), items, values)
 
-    def _coded(self, ratings: Sequence[tuple[Id, float]]) -> tuple[NDArray[np.int32], FloatArray]:
+    def _coded(self, ratings: list[tuple[Id, float]]) -> tuple[NDArray[np.int32], FloatArray]:
         scale = self.method.scale
         codes = codes_by_text(self.item_ids)
         problems = [] if ratings else ["there are no ratings to fold a user in with"]
@@ -152,16 +150,11 @@ class FactorModel:
         SettingsError
             n is below 1.
         """
-        if n < 1:
-            raise SettingsError(f"at least 1 item can be recommended, not {n}")
-        best = best_items(self.public, user_factors, rated, n)
+        best = best_items(self.public, user_factors, rated, _at_least_one(n))
+        found = self.predictions(user_factors, rated, best)
         return [
-            Recommendation(item, self.titles.get(item, str(item)), one.value, one.low, one.high)
-            for item, one in zip(
-                (self.item_ids[code] for code in best),
-                self.predictions(user_factors, rated, best),
-                strict=True,
-            )
+            Recommendation(self.item_ids[code], self.title_of(code), one.value, one.low, one.high)
+            for code, one in zip(best, found, strict=True)
         ]
 
     def predictions(
@@ -237,10 +230,21 @@ class FactorModel:
             raise UnknownNameError.among("item", item, self.item_ids)
         return code
 
+    def title_of(self, code: int) -> str:
+        """Return the title of an item code, or its id as text where no title is known."""
+        item = self.item_ids[code]
+        return self.titles.get(item, str(item))
+
     def _clip(self, scores: FloatArray) -> FloatArray:
         if not self.method.predicts_ratings:
             return scores
         return np.clip(scores, self.method.scale.lowest, self.method.scale.highest)
+
+
+def _at_least_one(n: int) -> int:
+    if n < 1:
+        raise SettingsError(f"n is the number of items, at least 1, not {n}")
+    return n
 
 
 def best_items(
@@ -268,7 +272,8 @@ class NewUser:
     factors: FloatArray
     """Its vector, shape (k,). Private."""
     rated: NDArray[np.int32]
-    """The item codes it has rated. Private."""
+    values: FloatArray
+    """The item codes it has rated, and the ratings, shape (n,). Private."""
 
     def __repr__(self) -> str:
         """Say how many ratings, not which."""
@@ -294,3 +299,21 @@ class NewUser:
     def recommend(self, n: int = 10) -> list[Recommendation]:
         """Return the n items that are predicted highest among those it has not rated."""
         return self.model.recommendations(self.factors, self.rated, n)
+
+    def explain(self, item: Id, n: int = 10) -> list[Reason]:
+        """Return the n ratings of this user that move the prediction for an item most.
+
+        Raises
+        ------
+        UnknownNameError
+            The model does not know the item.
+        SettingsError
+            n is below 1.
+        """
+        model = self.model
+        effects = model.method.effects(model.public, self.rated, self.values, model.item_code(item))
+        reasons = [
+            Reason(model.item_ids[code], model.title_of(code), float(value), float(effect))
+            for code, value, effect in zip(self.rated, self.values, effects, strict=True)
+        ]
+        return strongest(reasons, _at_least_one(n))

@@ -315,3 +315,29 @@ class Method(ABC):
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:
         """Return the vector of a new user from nothing but its ratings, shape (k,)."""
+
+    def effects(
+        self, public: PublicModel, items: NDArray[np.int32], values: FloatArray, item: int
+    ) -> FloatArray:
+        """Return by how much each rating of a user moves the prediction for one item, shape (n,).
+
+        Found by folding the user in again without each rating in turn: what the prediction is with
+        all of them, less what it is without the one. A method that knows it in closed form
+        overrides this.
+
+        Parameters
+        ----------
+        items, values
+            Codes of the items that the user rated, each once, and the ratings, shape (n,).
+        item
+            Code of the item to predict.
+        """
+        vector = public.item_factors[item]
+        with_all = vector @ self.fold_in(public, items, values)
+        left = np.ones(len(items), dtype=np.bool_)
+        found = np.empty(len(items))
+        for k in range(len(items)):
+            left[k] = False
+            found[k] = with_all - vector @ self.fold_in(public, items[left], values[left])
+            left[k] = True
+        return found

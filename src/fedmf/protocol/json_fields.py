@@ -21,6 +21,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
+from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -205,6 +206,17 @@ class JsonFields:
     """A data class whose fields are JSON: a document of their own, or an object in one."""
 
     __slots__ = ()
+
+    def take_plain_numbers(self) -> None:
+        """Have Python's own numbers in place of those of numpy and the like, which JSON lacks."""
+        for name in self.__dataclass_fields__:  # type: ignore[attr-defined]
+            value = getattr(self, name)
+            if type(value) in (int, float, bool):
+                continue
+            if isinstance(value, Integral):
+                object.__setattr__(self, name, int(value))
+            elif isinstance(value, Real):
+                object.__setattr__(self, name, float(value))
 
     def as_json(self) -> dict[str, Json]:
         """Return the fields as JSON values, in the order in which the class declares them."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from fedmf.federation import RoundRecord
 from fedmf.figures import BASELINES, MEASURES, measure_text
+from fedmf.markup import Markup, element, facts, joined, table
 from fedmf.report.charts import Curve, Level, line_chart
-from fedmf.report.markup import Markup, element, facts, joined, table
 from fedmf.report.reading import Run
 
 DRAWN = ("rmse", "mae", "ndcg_at_10")

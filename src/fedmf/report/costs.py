@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from fedmf.federation import RoundRecord
 from fedmf.figures import bytes_text, seconds_text
+from fedmf.markup import Markup, element, joined, table
 from fedmf.report.charts import Bar, bar_chart
-from fedmf.report.markup import Markup, element, joined, table
 from fedmf.report.reading import Run
 
 SECONDS = {

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from fedmf.figures import bytes_text, measure_text, seconds_text
+from fedmf.markup import Markup, element, joined
 from fedmf.report.accuracy import accuracy
 from fedmf.report.costs import costs, median
-from fedmf.report.markup import Markup, element, joined
 from fedmf.report.reading import Run
 from fedmf.report.record import read_on, rounds, settings
 from fedmf.report.trust import audit, proof, threats

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fedmf.federation import RoundRecord
 from fedmf.figures import bytes_text, measure_text, seconds_text
-from fedmf.report.markup import Markup, element, facts, joined, table
+from fedmf.markup import Markup, element, facts, joined, table
 from fedmf.report.reading import Run
 
 READ_ON = (

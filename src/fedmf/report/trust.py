@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fedmf.figures import bytes_text, measure_text
+from fedmf.markup import Markup, element, facts, joined, table
 from fedmf.protocol import protection_named
-from fedmf.report.markup import Markup, element, facts, joined, table
 from fedmf.report.reading import AuditRow, Run
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedmf.report.markup import Markup, element, joined, table
+from fedmf.markup import Markup, element, joined, table
 from tests.report.html import parse
 
 # A parser of HTML turns carriage returns into line ends, and NUL into a sign of its own.
