@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from fedmf.audit.attacks.lone_returns import RatingsOfLoneReturns, RowsOfLoneReturns
 from fedmf.audit.attacks.opened_sums import Claims
 from fedmf.audit.attacks.ratings_from_tables import LoneChanges
 from fedmf.audit.attacks.ratings_from_uploads import RenewedContributions
 from fedmf.audit.attacks.single_rater_rows import SingleRaterRows
 from fedmf.audit.observables import Adversary, Observables
 from fedmf.audit.runs import PlayedRun, play
-from fedmf.federation import Attendance, TrainingSettings
+from fedmf.audit.weakened import PlanThatCountsNoAbsences
+from fedmf.federation import Attendance, TrainingPlan, TrainingSettings
 from tests.audit.runs_for_attacks import (
     FEWER_MEMBERS,
     NETWORK,
@@ -102,3 +104,31 @@ def test_a_batch_of_joiners_shows_what_one_of_them_alone_rated() -> None:
     row = played.attacked(SingleRaterRows(14, among=joining), PARTICIPANT)
     assert row.n > 20
     assert row.value > row.chance + 0.1
+
+
+@pytest.mark.parametrize("kind", [PlanThatCountsNoAbsences, TrainingPlan])
+def test_who_comes_back_alone_is_read_unless_absences_count(kind: type[TrainingPlan]) -> None:
+    """At full size, 38 users and 200 items, the audit reads 256 of 262 ratings so."""
+    away = {VICTIM: range(1, 12)}
+    settings = TrainingSettings(method="bayes", factors=6, rounds=13, min_raters=1)
+    played = play(settings, ratings(), Attendance(away=away), kind=kind)
+    rows = played.attacked(RowsOfLoneReturns(), PARTICIPANT, victims=[VICTIM])
+    values = played.attacked(RatingsOfLoneReturns(), PARTICIPANT, victims=[VICTIM])
+    found = 0.9 if kind is PlanThatCountsNoAbsences else 0.0
+    assert rows.value >= found
+    # Not one item is named that the victim had not rated, and all ratings are right.
+    assert rows.note.endswith(" 0 false")
+    assert values.value == rows.value
+    assert rows.succeeded is (found > 0)
+
+
+@pytest.mark.parametrize("kind", [PlanThatCountsNoAbsences, TrainingPlan])
+def test_who_was_away_while_the_model_moved_is_read_unless_absences_count(
+    kind: type[TrainingPlan],
+) -> None:
+    away = {VICTIM: range(5, 12)}
+    settings = TrainingSettings(method="bayes", factors=6, rounds=13, min_raters=1)
+    played = play(settings, ratings(), Attendance(away=away), kind=kind)
+    row = played.attacked(RowsOfLoneReturns(), PARTICIPANT, victims=[VICTIM])
+    assert row.note.endswith(" 0 false")
+    assert (row.value > 0) is row.succeeded is (kind is PlanThatCountsNoAbsences)

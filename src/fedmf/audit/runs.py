@@ -7,6 +7,7 @@ it holds everything; `PlayedRun.observe` hands out what the named adversary woul
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from fedmf.audit.observables import Adversary, Observables
@@ -159,7 +160,11 @@ class PlayedRun(SecretMaterial):
 
 
 def play(
-    settings: TrainingSettings, ratings: Ratings, attendance: Attendance | None = None
+    settings: TrainingSettings,
+    ratings: Ratings,
+    attendance: Attendance | None = None,
+    *,
+    kind: type[TrainingPlan] = TrainingPlan,
 ) -> PlayedRun:
     """Train on all ratings with everything recorded; every user is a participant.
 
@@ -167,8 +172,11 @@ def play(
     ----------
     attendance
         Who joins late and who leaves early; None: everybody is there all the time.
+    kind
+        The real plan, or one of `fedmf.audit.weakened`.
     """
     plan, key = make_plan(settings, ratings)
+    plan = kind(**{field.name: getattr(plan, field.name) for field in fields(plan)})
     nothing = ratings.split(0.0)[1]
     transcript = Transcript(keep_messages=True)
     engine = _WatchedEngine(plan, key, ratings, nothing)

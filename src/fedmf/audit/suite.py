@@ -174,6 +174,7 @@ _PARTS: Sequence[tuple[str, Callable[[Ratings, AuditSettings], Iterator[Row]]]] 
     ("opened sums", sums.sums_of_sgd),
     ("opened sums of bayes", sums.sums_of_bayes),
     ("joining and leaving", sums.comings_and_goings),
+    ("coming back", sums.returns),
     ("two sessions", _sessions),
     ("a dishonest server", _dishonest),
     ("exhibits", _exhibits),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fedmf.audit.attacks.lone_returns import RatingsOfLoneReturns, RowsOfLoneReturns
 from fedmf.audit.attacks.opened_sums import RowsOfSums
 from fedmf.audit.attacks.rated_items import RatedItems
 from fedmf.audit.attacks.ratings_from_tables import LoneChanges
@@ -15,9 +16,11 @@ from fedmf.audit.attacks.single_rater_rows import SingleRaterRows
 from fedmf.audit.observables import Adversary
 from fedmf.audit.runs import PlayedRun, play
 from fedmf.audit.settings import LEAST_USERS, AuditSettings
-from fedmf.federation import Attendance, make_plan
+from fedmf.audit.weakened import PlanThatCountsNoAbsences
+from fedmf.federation import Attendance, TrainingPlan, make_plan
 
 if TYPE_CHECKING:
+    from fedmf.audit.attacks.attack import Attack, Found
     from fedmf.audit.row import Row
     from fedmf.ratings import Ratings
 
@@ -27,6 +30,10 @@ DRAWS = 6
 VICTIMS = 6
 CONVERGED = 8
 """From this round on others' contributions hardly move."""
+RETURN, APART = 10, 5
+"""The round in which the first comes back that was away, and how many later the next does."""
+EARLY = 5
+"""The first round that somebody misses whom four had summed that learned."""
 PARTICIPANT, SERVER = Adversary(participants=(0,)), Adversary(server=True)
 
 
@@ -156,6 +163,47 @@ def _in_batches_until(ratings: Ratings, settings: AuditSettings, converged: int)
             yield run.attacked(attack, PARTICIPANT, victims=victims, setting=setting)
     rows = SingleRaterRows(converged, among=joining)
     yield from _told(run.attacked(rows, PARTICIPANT, setting=f"{least} joiners at once"))
+
+
+def returns(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
+    """Have participants come back alone, with and without the rule that makes them wait.
+
+    Parameters
+    ----------
+    ratings
+        Of so many users that a committee still has enough of them while some are away.
+    """
+    spare = ratings.n_users - _smallest_batch(ratings, settings)
+    victims = range(1, 1 + min(VICTIMS, spare))
+    if not victims:
+        return
+    back = {one: RETURN + APART * place for place, one in enumerate(victims)}
+    since_setup = {one: range(1, number) for one, number in back.items()}
+    yield from _both_ways(
+        ratings, settings, RatingsOfLoneReturns(), since_setup, "away since the set-up"
+    )
+    learned = {victims[-1]: range(EARLY, RETURN + 2)}
+    yield from _both_ways(
+        ratings, settings, RowsOfLoneReturns(), learned, f"away since learning round {EARLY}"
+    )
+
+
+def _both_ways(
+    ratings: Ratings,
+    settings: AuditSettings,
+    attack: Attack[Found],
+    away: Mapping[int, range],
+    named: str,
+) -> Iterator[Row]:
+    rounds = 2 + max(missed[-1] for missed in away.values())
+    chosen = settings.training("committee", "bayes", min_raters=3, rounds=rounds)
+    for kind, rule in (
+        (PlanThatCountsNoAbsences, "no rule of absences"),
+        (TrainingPlan, "the committee's rule"),
+    ):
+        run = play(chosen, ratings, Attendance(away=away), kind=kind)
+        setting = f"{named}: {rule}"
+        yield run.attacked(attack, PARTICIPANT, victims=list(away), setting=setting)
 
 
 def _smallest_batch(ratings: Ratings, settings: AuditSettings) -> int:

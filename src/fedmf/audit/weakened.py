@@ -6,8 +6,11 @@ Each class says in its name what it leaves out; everything else is the real role
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from fedmf.federation import TrainingPlan
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog, Memory
 from fedmf.protocol.committee.participant import CommitteeParticipant
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.committee.exchange import AnswerReply, AnswerRequest
     from fedmf.protocol.committee.upload import Kind
+    from fedmf.protocol.session import Session
 
 
 class ParticipantThatForgetsTables(CommitteeParticipant):
@@ -50,6 +54,20 @@ class MemberThatCountsNoLots(CommitteeMember):
 
     def _check_lots(self, kinds: Sequence[Kind]) -> None:
         del kinds
+
+
+class PlanThatCountsNoAbsences(TrainingPlan):
+    """Lets everybody come back alone whom any round has summed, be it the set-up long ago."""
+
+    @cached_property
+    def session(self) -> Session:
+        """The protocol's parameters, in which nobody is ever away for too long."""
+        session = super().session
+        assert session.committee is not None  # noqa: S101 - protection committee
+        return replace(
+            session,
+            committee=replace(session.committee, setup_rounds=0, oldest_base=session.rounds),
+        )
 
 
 class _ForgetsDigests(dict[int, bytes]):

@@ -1,0 +1,143 @@
+"""What a participant reads of somebody who comes back alone while all others hardly move (`bayes`).
+
+Everybody else's change is what little the model still moves, about as much as in the round before.
+Rows that change by clearly more are those that the victim rated.
+
+Where only the set-up had summed the victim, its whole contribution comes at once, and one
+contribution is enough for the ratings themselves (`fedmf.audit.attacks.bayes_step`). Where a round
+that learned had summed it before, the change is the difference of two contributions: it shows what
+was rated, while the others' moves are too loud for the ratings.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedmf.audit.attacks.attack import Attack
+from fedmf.audit.attacks.bayes_step import PublicPart
+from fedmf.audit.attacks.ratings_from_uploads import (
+    Estimates,
+    RatingsAttack,
+    nothing_found,
+    ratings_aim,
+)
+from fedmf.audit.opening import OpenedTable, closings, opened_tables, real_moves
+from fedmf.audit.row import Aim, Row, share
+from fedmf.model.bayes import ITEMS, Bayes
+
+if TYPE_CHECKING:
+    from fedmf.audit.observables import Observables
+    from fedmf.audit.truth import Truth
+    from fedmf.model import FloatArray
+    from fedmf.protocol import Int64Array
+
+CLEARLY = 1.5
+"""How much further a row has to move than any row did in the round before."""
+
+
+class RowsOfLoneReturns(Attack[Mapping[int, "Int64Array"]]):
+    """Names the items that a victim rated, from the round in which it comes back."""
+
+    aim = Aim("who comes back alone", "which items they rated", "share of rated items named")
+
+    def attempt(self, seen: Observables, victims: Sequence[int]) -> Mapping[int, Int64Array]:
+        """Return, for every victim, the items whose rows moved further than others move them."""
+        tables = opened_tables(seen)
+        return {one: _moved(seen, tables, return_of(seen, one)) for one in victims}
+
+    def judge(
+        self,
+        seen: Observables,
+        found: Mapping[int, Int64Array],
+        truth: Truth,
+        *,
+        setting: str = "",
+    ) -> Row:
+        """Count the rated items that are named; a guess names as many, by lot."""
+        right, claimed, rated = right_items(found, truth)
+        return Row.of(
+            seen.attacked,
+            self.aim,
+            share(right, rated),
+            chance=claimed / (len(found) * truth.values.shape[1]),
+            setting=setting,
+            note=f"{right} of {rated} rated items, {claimed - right} false",
+        )
+
+
+class RatingsOfLoneReturns(RatingsAttack):
+    """Reads the ratings of victims whom only the set-up had summed before they come back."""
+
+    aim = ratings_aim("who comes back alone", "the ratings of participants who come back")
+
+    def attempt(self, seen: Observables, victims: Sequence[int]) -> Estimates:
+        """Return the ratings in the rows that moved."""
+        found, tables = nothing_found(seen, victims), opened_tables(seen)
+        if not isinstance(seen.plan.method, Bayes):
+            return found
+        for victim, estimates in found.items():
+            number = return_of(seen, victim)
+            rated = _moved(seen, tables, number)
+            if len(rated):
+                estimates[rated] = _ratings(seen, seen.plan.method, tables, number, rated)
+        return found
+
+    def judge(self, seen: Observables, found: Estimates, truth: Truth, *, setting: str = "") -> Row:
+        """Count the ratings, and say how many items were named that nobody had rated."""
+        row = super().judge(seen, found, truth, setting=setting)
+        named = {one: np.flatnonzero(~np.isnan(found[one])) for one in found}
+        right, claimed, rated = right_items(named, truth)
+        return replace(row, note=f"{right} of {rated} rated items, {claimed - right} false")
+
+
+def return_of(seen: Observables, victim: int) -> int:
+    """Return the counted round in which a victim came back after an absence; 0: in none."""
+    rounds = [one.included for one in closings(seen) if one.counts(seen.plan.session)]
+    own = [number for number, included in enumerate(rounds, 1) if victim in included]
+    gaps = [later for before, later in itertools.pairwise(own) if later > before + 1]
+    return gaps[-1] if gaps else 0
+
+
+def right_items(found: Mapping[int, Int64Array], truth: Truth) -> tuple[int, int, int]:
+    """Return how many claimed items were rated, how many are claimed, and how many there are."""
+    right = sum(int(np.sum(~np.isnan(truth.values[one, items]))) for one, items in found.items())
+    rated = int(np.sum(~np.isnan(truth.values[list(found)])))
+    return right, sum(map(len, found.values())), rated
+
+
+def _moved(seen: Observables, tables: Mapping[int, OpenedTable], number: int) -> Int64Array:
+    """Return the items whose rows a round moved clearly further than the one before moved any."""
+    if number < 2 or not {number, number - 1, number - 2} <= tables.keys():
+        return np.zeros(0, dtype=np.int64)
+    place = seen.plan.codec.position(ITEMS)
+    now, before = (
+        np.linalg.norm(tables[n].table[place] - tables[n - 1].table[place], axis=1)
+        for n in (number, number - 1)
+    )
+    return np.flatnonzero(now > CLEARLY * before.max())
+
+
+def _ratings(
+    seen: Observables,
+    method: Bayes,
+    tables: Mapping[int, OpenedTable],
+    number: int,
+    rated: Int64Array,
+) -> FloatArray:
+    """Return the ratings behind the contribution that came in a round, to these rows."""
+    place = seen.plan.codec.position(ITEMS)
+    change = tables[number].table[place] - tables[number - 1].table[place]
+    known = PublicPart.of(method, tables[number - 1].model, rated)
+    left = real_moves(seen, change[rated]) - known.added
+    errors = left[:, -1]
+    user = errors @ left[:, :-1] / (errors @ errors)
+    # The normal equation of the bias: errors sum to noise / variance times the bias.
+    bias = errors.sum() / known.noise_over_bias
+    stars = known.levels + known.extended[:, :-1] @ user + errors + bias
+    ratings: FloatArray = method.scale.lowest + known.star * stars
+    return ratings
