@@ -112,7 +112,9 @@ def share(hits: int, trials: int) -> Interval:
     spread = 1 + Z**2 / trials
     centre = (found + Z**2 / (2 * trials)) / spread
     half = Z / spread * math.sqrt(found * (1 - found) / trials + Z**2 / (4 * trials**2))
-    return Interval(max(0.0, centre - half), found, min(1.0, centre + half), CONFIDENCE, trials)
+    # Without a hit both are equal, up to rounding.
+    low = max(0.0, centre - half) if hits else 0.0
+    return Interval(low, found, min(1.0, centre + half), CONFIDENCE, trials)
 
 
 def ratio_over_participants(hits: ArrayLike, counts: ArrayLike) -> Interval:
