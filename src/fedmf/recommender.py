@@ -47,9 +47,9 @@ class FederatedRecommender(TrainedRecommender):
     method
         ``"bayes"``: ratings. ``"implicit"``: ranking. ``"sgd"``: the paper's.
     factors
-        Length of user and item vectors.
+        Length of user and item vectors; None: as suits the method.
     rounds
-        Number of rounds.
+        Number of rounds; None: as many as suffice.
     cohort
         Participants in each round; None: all.
     silos
@@ -57,7 +57,11 @@ class FederatedRecommender(TrainedRecommender):
     seed
         Public seed of start and cohorts.
     learning_rate, reg, start
-        Of method `sgd`; None: its own.
+        Of method `sgd`, and `reg` of `implicit`; None: its own.
+    recency
+        Methods that only rank: what a user's latest item weighs when it is folded in, 0 for no
+        more than others. None: 4 where the order of ratings is known and none were held out at
+        random.
     min_raters
         Rows of items with fewer raters stay out of the table.
     slices
@@ -94,21 +98,22 @@ class FederatedRecommender(TrainedRecommender):
         opened_by: str = "participants",
         key_bits: int = 3072,
         method: str = "bayes",
-        factors: int = 32,
-        rounds: int = 12,
+        factors: int | None = None,
+        rounds: int | None = None,
         cohort: int | None = None,
         silos: int | None = None,
         seed: int = 0,
         learning_rate: float | None = None,
         reg: float | None = None,
         start: str | None = None,
+        recency: float | None = None,
         min_raters: int = 3,
         slices: int | None = None,
         download_bits: int | None = None,
         workers: int | None = None,
     ) -> None:
         given = locals()
-        self.settings = TrainingSettings(**{name: given[name] for name in _SETTINGS})
+        self._choose({name: given[name] for name in _SETTINGS})
         self.workers = _checked(workers)
         self.result: TrainingResult | None = None
 
@@ -116,7 +121,7 @@ class FederatedRecommender(TrainedRecommender):
         """Return every parameter by its name, as scikit-learn's tools ask for them."""
         del deep
         settings = {name: getattr(self.settings, name) for name in _SETTINGS}
-        return {**settings, "workers": self.workers}
+        return {**settings, **dict.fromkeys(self._unsaid), "workers": self.workers}
 
     def set_params(self, **params: Any) -> FederatedRecommender:
         """Change parameters for the next `fit`, all of them or none; a model stays as it is.
@@ -132,8 +137,15 @@ class FederatedRecommender(TrainedRecommender):
                 raise UnknownNameError.among("setting", name, now)
         now |= params
         workers = _checked(now.pop("workers"))
-        self.settings, self.workers = TrainingSettings(**now), workers
+        self._choose(now)
+        self.workers = workers
         return self
+
+    def _choose(self, settings: dict[str, Any]) -> None:
+        """Take settings, or none of them where they cannot work."""
+        self.settings = TrainingSettings(**settings)
+        # Their defaults depend on other settings, which may change.
+        self._unsaid = tuple(name for name, value in settings.items() if value is None)
 
     def __repr__(self) -> str:
         """Name the settings that differ from the defaults, and whether a model is there."""

@@ -22,7 +22,7 @@ from fedmf.model import (
     SimilarItem,
     save_model,
 )
-from fedmf.ratings import Id, Ratings, codes_by_text, load_fold_in_ratings, load_ratings
+from fedmf.ratings import Id, Ratings, codes_by_text, load_one_user, load_ratings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,12 +102,14 @@ class TrainedRecommender:
         """
         return self.model.predict_one(user, item, confidence)
 
-    def recommend(self, user: Id, n: int = 10) -> list[Recommendation]:
+    def recommend(
+        self, user: Id, n: int = 10, *, recency: float | None = None
+    ) -> list[Recommendation]:
         """Return the n items with the highest predicted ratings that the user has not rated.
 
-        Errors are those of `FactorModel.recommend`.
+        Parameters and errors are those of `FactorModel.recommend`.
         """
-        return self.model.recommend(user, n)
+        return self.model.recommend(user, n, recency=recency)
 
     def recommend_all(
         self, n: int = 10, *, users: Iterable[Id] | None = None, file: str | Path | None = None
@@ -159,10 +161,14 @@ class TrainedRecommender:
             )
         own = self._training.owned_by([code])
         items = (self.model.item_ids[one] for one in own.items)
-        return self.model.fold_in(zip(items, own.values.tolist(), strict=True)).explain(item, n)
+        pairs = zip(items, own.values.tolist(), strict=True)
+        return self.model.fold_in(pairs, in_order=self._training.order_known).explain(item, n)
 
     def fold_in(
-        self, new_ratings: Mapping[Id, float] | Iterable[tuple[Id, float]] | Any
+        self,
+        new_ratings: Mapping[Id, float] | Iterable[tuple[Id, float] | Id] | Any,
+        *,
+        in_order: bool = False,
     ) -> NewUser:
         """Return a new user with ratings of its own, without a round.
 
@@ -173,23 +179,36 @@ class TrainedRecommender:
         ----------
         new_ratings
             A dict of item id -> rating, (item id, rating) pairs, or what `load_fold_in_ratings`
-            takes: a frame or a file with columns item and rating.
+            takes: a frame or a file with columns item and rating. Methods that only rank take item
+            ids without ratings as well.
+        in_order
+            They come oldest first; those of a frame or file with timestamps need not.
         """
         if isinstance(new_ratings, Mapping):
             new_ratings = new_ratings.items()
         elif not isinstance(new_ratings, Sequence) or isinstance(new_ratings, str):
-            new_ratings = load_fold_in_ratings(new_ratings)
-        return self.model.fold_in(new_ratings)
+            own = load_one_user(new_ratings, values_needed=self.model.method.predicts_ratings)
+            new_ratings = own.in_turn()
+            in_order |= own.order_known
+        return self.model.fold_in(new_ratings, in_order=in_order)
 
-    def evaluate(self, unseen: Ratings | Any) -> ModelEvaluation:
+    def evaluate(self, unseen: Ratings | Any, *, recency: float | None = None) -> ModelEvaluation:
         """Measure the model on ratings that it was not trained on.
+
+        Parameters
+        ----------
+        recency
+            As of `FactorModel.recommend`.
 
         Raises
         ------
         DataError
             None of them is of a user and an item that the model knows.
+        SettingsError
+            The method knows no recency.
         """
-        return evaluate_model(self.model, loaded(unseen), training=self._training)
+        model = self.model if recency is None else self.model.with_recency(recency)
+        return evaluate_model(model, loaded(unseen), training=self._training)
 
     def save(self, folder: str | Path) -> None:
         """Write the model's folder, whole or not at all; no pickle and no training ratings."""

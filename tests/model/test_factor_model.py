@@ -64,7 +64,7 @@ def test_a_new_user_is_folded_in_without_changing_the_model(model: FactorModel) 
 def test_of_an_item_rated_twice_the_last_rating_counts(model: FactorModel) -> None:
     np.testing.assert_array_equal(
         model.fold_in([(10, 1.0), (20, 3.0), (10, 5.0)]).factors,
-        model.fold_in([(10, 5.0), (20, 3.0)]).factors,
+        model.fold_in([(20, 3.0), (10, 5.0)]).factors,
     )
 
 

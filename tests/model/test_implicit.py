@@ -17,7 +17,14 @@ class TestImplicit(MethodContract):
 
 def make(**changed: Any) -> Implicit:
     return Implicit(
-        **{"factors": D, "users": USERS, "items": ITEMS, "scale": RatingScale(0, 1), **changed}
+        **{
+            "factors": D,
+            "users": USERS,
+            "items": ITEMS,
+            "scale": RatingScale(0, 1),
+            "reg": 0.003,
+            **changed,
+        }
     )
 
 

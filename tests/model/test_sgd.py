@@ -105,7 +105,7 @@ def test_default_learning_rate_falls_with_users_and_scale() -> None:
 
 def test_unknown_methods_are_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'sgd'"):
-        configure_method("sdg", users=1, scale=STARS)
+        configure_method("sdg", users=1, items=1, scale=STARS)
 
 
 @pytest.mark.parametrize("broken", [{}, {"name": "sgd"}, {**make().settings(), "momentum": 1}])

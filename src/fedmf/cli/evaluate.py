@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from fedmf.cli.console import print_answer
-from fedmf.cli.options import Json, TrainedFolder
+from fedmf.cli.options import Json, TrainedFolder, TrainedRecency
 from fedmf.cli.trained import ratings_of, trained_model_in
 from fedmf.errors import DataError
 from fedmf.evaluation import Interval, ModelEvaluation, evaluate_model
@@ -24,10 +24,13 @@ def evaluate(
         str | None,
         typer.Option(metavar="FILE", help="Ratings to measure with; default: those held out."),
     ] = None,
+    recency: TrainedRecency = None,
     as_json: Json = False,
 ) -> None:
     """Measure a model on ratings it has not seen, with 95 % intervals over users."""
     model = trained_model_in(run)
+    if recency is not None:
+        model = model.with_recency(recency)
     training = None
     if ratings is not None:
         unseen = load_ratings(ratings)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fedmf.cli.console import commands, print_answer
-from fedmf.cli.options import Holdout, Json, ServerFolder, SiloFolder
+from fedmf.cli.options import FileOrder, Holdout, Json, ServerFolder, SiloFolder
 from fedmf.cli.settings_options import ChosenSettings, takes_settings
 from fedmf.errors import DataError, RunDirectoryError, SettingsError
 from fedmf.federation.silos import CoordinatorSettings, Federation, SiloSettings
@@ -81,6 +81,7 @@ def silo(
     min_cohort: Annotated[
         int, typer.Option(help="The silo takes part only in rounds of at least this many.")
     ] = 3,
+    file_order: FileOrder = False,
     as_json: Json = False,
 ) -> None:
     """Say what a silo owns and what it insists on; none of it ever leaves the silo."""
@@ -89,7 +90,9 @@ def silo(
         raise RunDirectoryError(f"{folder / SILO} is there already; edit it, or take a new folder")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     source = os.path.relpath(ratings, folder) if Path(ratings).exists() else ratings
-    settings = SiloSettings(number, source, holdout=holdout, min_cohort=min_cohort)
+    settings = SiloSettings(
+        number, source, holdout=holdout, min_cohort=min_cohort, file_order=file_order
+    )
     read.write(folder)
     settings.write(folder)
     print_answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +18,43 @@ RatingsSource = Annotated[
         help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
     ),
 ]
+FileOrder = Annotated[
+    bool,
+    typer.Option(
+        "--file-order", help="Rows are in the order in which people rated; ignore timestamps."
+    ),
+]
 Holdout = Annotated[float, typer.Option(help="Share of ratings kept back to measure.")]
 TrainedFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="Run directory, or a silo's folder.")
+]
+
+
+def _recency(text: str) -> float:
+    try:
+        found = 0.0 if text == "off" else float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise typer.BadParameter(f"{text!r} is neither a number from 0 on, such as 4, nor off")
+    return found
+
+
+# Of rankings.
+RECENCY = typer.Option(
+    parser=_recency,
+    metavar="NUMBER|off",
+    help="implicit: how much more a user's latest items weigh when it is folded in.",
+    show_default="4 if the order is known and the split is not random",
+)
+TrainedRecency = Annotated[
+    float | None,
+    typer.Option(
+        parser=_recency,
+        metavar="NUMBER|off",
+        help="implicit: how much more a user's latest items weigh.",
+        show_default="as trained",
+    ),
 ]
 
 # Federations.

@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from fedmf.cli.console import print_answer
-from fedmf.cli.options import Json, TrainedFolder
+from fedmf.cli.options import FileOrder, Json, TrainedFolder, TrainedRecency
 from fedmf.cli.trained import trained_model_in
 from fedmf.errors import SettingsError
-from fedmf.model import FactorModel, Recommendation
-from fedmf.ratings import load_fold_in_ratings
+from fedmf.model import FactorModel, NewUser, Recommendation
+from fedmf.ratings import load_one_user
 
 
 def recommend(
@@ -29,6 +29,8 @@ def recommend(
         Path | None,
         typer.Option(metavar="FILE", help="Ratings of a new user: columns item and rating."),
     ] = None,
+    file_order: FileOrder = False,
+    recency: TrainedRecency = None,
     n: Annotated[int, typer.Option("-n", help="How many items.", min=1)] = 10,
     as_json: Json = False,
 ) -> None:
@@ -43,14 +45,27 @@ def recommend(
         )
     model = trained_model_in(run)
     if user is not None:
-        recommended = model.recommend(user, n)
+        recommended = model.recommend(user, n, recency=recency)
     else:
-        recommended = model.fold_in(load_fold_in_ratings(ratings)).recommend(n)
+        if recency is not None:
+            model = model.with_recency(recency)
+        recommended = _new_user(model, ratings, file_order, recency).recommend(n)
     print_answer(
         {"user": user, "items": [asdict(one) for one in recommended]},
         _lines(model, "the new user" if user is None else f"user {user}", recommended),
         as_json=as_json,
     )
+
+
+def _new_user(
+    model: FactorModel, file: Path | None, file_order: bool, recency: float | None
+) -> NewUser:
+    own = load_one_user(file, values_needed=model.method.predicts_ratings)
+    if file_order:
+        own = own.in_file_order()
+    if recency:
+        own.check_order("recency weighs what was rated last")
+    return model.fold_in(own.in_turn(), in_order=own.order_known)
 
 
 def _lines(

@@ -11,8 +11,13 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from fedmf.cli.options import RECENCY
 from fedmf.federation import TrainingSettings
-from fedmf.federation.settings import DEFAULT_ROUNDS_TEXT, DEFAULT_SLICES, default_rounds
+from fedmf.federation.settings import (
+    DEFAULT_FACTORS_TEXT,
+    DEFAULT_ROUNDS_TEXT,
+    DEFAULT_SLICES,
+)
 
 # Types and defaults are those of the fields of TrainingSettings.
 OPTIONS: Mapping[str, Any] = {
@@ -31,7 +36,9 @@ OPTIONS: Mapping[str, Any] = {
     ),
     "key_bits": typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper)."),
     "method": typer.Option(help="bayes: ratings. implicit: ranking. sgd: the paper's."),
-    "factors": typer.Option(help="Length of user and item vectors."),
+    "factors": typer.Option(
+        help="Length of user and item vectors.", show_default=DEFAULT_FACTORS_TEXT
+    ),
     "rounds": typer.Option(help="Number of rounds.", show_default=DEFAULT_ROUNDS_TEXT),
     "cohort": typer.Option(help="Participants in each round.", show_default="all"),
     "silos": typer.Option(
@@ -39,8 +46,12 @@ OPTIONS: Mapping[str, Any] = {
     ),
     "seed": typer.Option(help="Public seed of start, cohorts and split."),
     "learning_rate": typer.Option(help="sgd: step size.", show_default="from users and scale"),
-    "reg": typer.Option(help="sgd: regularisation.", show_default="0.05"),
+    "reg": typer.Option(
+        help="sgd, implicit: regularisation.",
+        show_default="0.05; 7.5 / sqrt(users x items)",
+    ),
     "start": typer.Option(help="sgd: random, or constant as the authors'.", show_default="random"),
+    "recency": RECENCY,
     "min_raters": typer.Option(help="Rows of items with fewer raters stay out of the table."),
 }
 
@@ -59,10 +70,7 @@ class ChosenSettings:
         UnknownNameError, SettingsError
             As `TrainingSettings`.
         """
-        chosen = self._chosen | others
-        if chosen["rounds"] is None:
-            chosen["rounds"] = default_rounds(chosen["upload"], chosen["slices"])
-        return TrainingSettings(**chosen)
+        return TrainingSettings(**(self._chosen | others))
 
 
 def takes_settings(
@@ -100,9 +108,9 @@ def takes_settings(
 def _parameter(name: str, help_text: str | None) -> inspect.Parameter:
     (field,) = (one for one in fields(TrainingSettings) if one.name == name)
     kind, default = get_type_hints(TrainingSettings)[name], field.default
-    if name == "rounds":
-        # Where nobody says how many, they depend on the upload.
-        kind, default = int | None, None
+    if default is None and kind is int:
+        # Where nobody says how many, they depend on other settings.
+        kind = int | None
     option = copy(OPTIONS[name])
     option.help = help_text or option.help
     return inspect.Parameter(

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from fedmf.cli.console import GoingOn, output, print_answer, print_lines, progress, resumable, say
-from fedmf.cli.options import Holdout, Json, RatingsSource
+from fedmf.cli.options import FileOrder, Holdout, Json, RatingsSource
 from fedmf.cli.settings_options import ChosenSettings, takes_settings
 from fedmf.cli.train_report import FinishedTraining, lines_before, outcome_lines, result_json
 from fedmf.crypto.participants_key import ParticipantsKey
@@ -54,6 +54,7 @@ def train(
     ] = None,
     holdout: Holdout = 0.2,
     split: Annotated[str, typer.Option(help="Held out: random, or each user's last.")] = "random",
+    file_order: FileOrder = False,
     workers: Annotated[
         int | None, typer.Option(help="Processes.", show_default="cores", min=1)
     ] = None,
@@ -78,7 +79,9 @@ def train(
             started = _Started.again(resume, going_on)
         else:
             checked = settings.checked()
-            data = DataChoice(_located(source), users, items, holdout, split, checked.seed)
+            data = DataChoice(
+                _located(source), users, items, holdout, split, checked.seed, file_order
+            )
             started = _Started.anew(checked, data, out, going_on)
         with started.run.locked():
             try:

@@ -34,6 +34,8 @@ class DataChoice(JsonFields):
     """``"random"``: any ratings; ``"last"``: each user's last ones in time."""
     seed: int = 0
     """Seed of the random split."""
+    file_order: bool = False
+    """The rows stand in the order in which the ratings were given; timestamps are not used."""
 
     def __post_init__(self) -> None:
         self.take_plain_numbers()
@@ -60,6 +62,8 @@ class DataChoice(JsonFields):
             The source cannot be used.
         """
         ratings = load_ratings(self.source).take(self.users, self.items)
+        if self.file_order:
+            ratings = ratings.in_file_order()
         if self.holdout == 0:
             nothing, everything = ratings.split(0.0, self.seed)[1], ratings
             return ratings, everything, nothing

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
 
@@ -18,7 +18,8 @@ from fedmf.federation.measurement import ERRORS, SummedErrors
 from fedmf.federation.ranking import SummedRankings
 from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.table_codec import TableCodec
-from fedmf.model import RATERS, Method, RowGroup, configure_method
+from fedmf.model import DEFAULT_RECENCY, RATERS, Method, RowGroup, configure_method
+from fedmf.model.registry import parameters_of
 from fedmf.protocol import IntegerTable, Rows, Session
 from fedmf.protocol.committee_terms import LEAST_COHORT, CommitteeTerms, OpenedBy
 from fedmf.protocol.compact_words import DownloadTerms
@@ -92,8 +93,8 @@ class TrainingPlan:
         Parameters
         ----------
         ratings
-            The training ratings: a plan uses their catalogue, their scale and the number of users,
-            and no rating.
+            The training ratings: a plan uses their catalogue, their scale, the number of users and
+            whether their order is known, and no rating.
         public_key, session_id, measured
             As of the class; the id of a new session unless given.
 
@@ -101,7 +102,14 @@ class TrainingPlan:
         ------
         SettingsError, WordSizeError
             As of the class, and where there are more silos than users.
+        DataError
+            The settings ask for recency, and nobody knows the order of the ratings.
         """
+        if settings.recency is None and "recency" in parameters_of(settings.method):
+            recency = DEFAULT_RECENCY if ratings.ends_known else 0.0
+            settings = replace(settings, recency=recency)
+        elif settings.recency:
+            ratings.check_order("recency weighs what was rated last")
         members = deal_users(ratings.n_users, settings.silos)
         known = {} if session_id is None else {"session_id": session_id}
         return cls(settings, ratings.n_items, ratings.scale, members, measured, public_key, **known)
@@ -126,6 +134,7 @@ class TrainingPlan:
             reg=chosen.reg,
             seed=chosen.seed,
             start=chosen.start,
+            recency=chosen.recency,
         )
 
     @cached_property

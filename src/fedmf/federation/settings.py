@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import cast
 
 from fedmf.crypto.replicated_sharing import ReplicatedSharing
 from fedmf.errors import SettingsError, UnknownNameError
-from fedmf.model import METHODS
+from fedmf.model import METHODS, Method
 from fedmf.model.registry import parameters_of
 from fedmf.protocol import PROTECTIONS, UPLOADS
 from fedmf.protocol.committee_terms import OPENED_BY
@@ -16,20 +18,17 @@ from fedmf.protocol.protection import protection_named
 
 KEY_BITS = (1024, 2048, 3072)
 STARTS = ("random", "constant")
-METHOD_SETTINGS = ("learning_rate", "reg", "start")
+METHOD_SETTINGS = ("learning_rate", "reg", "start", "recency")
 """Settings that some methods read and others do not."""
-DEFAULT_ROUNDS = 12
 DEFAULT_SLICES = 8
 ROUNDS_PER_SLICE = 5
 """As many as bring method `bayes` with slices to where 12 rounds bring it with full uploads."""
 
 
-DEFAULT_ROUNDS_TEXT = f"{DEFAULT_ROUNDS}; with slices {ROUNDS_PER_SLICE} for each"
-
-
-def default_rounds(upload: str, slices: int | None) -> int:
-    """Return how many rounds suffice where nobody says how many."""
-    return ROUNDS_PER_SLICE * (slices or DEFAULT_SLICES) if upload == "slices" else DEFAULT_ROUNDS
+DEFAULT_ROUNDS_TEXT = f"{Method.usual_rounds}; with slices {ROUNDS_PER_SLICE} for each"
+DEFAULT_FACTORS_TEXT = "32; implicit 64"
+_LATER = cast("int", None)
+"""Stands for a number that depends on other settings, until they are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +66,11 @@ class TrainingSettings(JsonFields):
     method: str = "bayes"
     """``"bayes"`` (variational Bayes: ratings, accurate after a few rounds), ``"implicit"``
     (ranking; an item was rated, or it was not) or ``"sgd"`` (the paper's)."""
-    factors: int = 32
-    """Length d of user and item vectors."""
-    rounds: int = DEFAULT_ROUNDS
-    """Number of rounds; with slices each of them is renewed in one round out of `slices`."""
+    factors: int = _LATER
+    """Length d of user and item vectors; None: 32, and 64 with method `implicit`."""
+    rounds: int = _LATER
+    """Number of rounds; with slices each of them is renewed in one round out of `slices`. None: 12,
+    and 5 for each slice."""
     cohort: int | None = None
     """Participants in each round at the least, drawn in shuffled epochs; at least 3, since smaller
     cohorts show single participants' moves. None: all of them in every round."""
@@ -82,10 +82,15 @@ class TrainingSettings(JsonFields):
     learning_rate: float | None = None
     """Method `sgd`: gamma of the paper; None: derived from the number of users and the scale."""
     reg: float | None = None
-    """Method `sgd`: lambda of the paper; None: 0.05."""
+    """Methods `sgd` and `implicit`: lambda; None: 0.05, and
+    7.5 / sqrt(users x items), 0.03 at the most."""
     start: str | None = None
     """Method `sgd`: ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
     None: random."""
+    recency: float | None = None
+    """Method `implicit`: what the latest item of a user weighs when it is folded in; the item k
+    places before weighs ``recency / (1 + k)``. 0: all weigh 1. None: 4 where the order of ratings
+    is known and none were held out at random, and otherwise 0."""
     min_raters: int = 3
     """Rows of items with fewer raters never leave a participant; above 1 a set-up round counts the
     raters first. With 1 every item takes part, as in the paper, and those who open the table see
@@ -108,6 +113,9 @@ class TrainingSettings(JsonFields):
         ):
             if name is not None and name not in known:
                 raise UnknownNameError.among(what, name, known)
+        for name, default in self._of_others().items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default)
         problems = [
             f"{name} must be a whole number of at least {least}, not {value!r}"
             for name, value, least in (
@@ -144,6 +152,8 @@ class TrainingSettings(JsonFields):
             problems.append(f"learning_rate must be a positive number, not {self.learning_rate}")
         if self.reg is not None and not 0 <= self.reg < float("inf"):
             problems.append(f"reg must be zero or a positive number, not {self.reg}")
+        if self.recency is not None and not 0 <= self.recency < math.inf:
+            problems.append(f"recency must be zero or a positive number, not {self.recency}")
         own = parameters_of(self.method)
         foreign = [
             name for name in METHOD_SETTINGS if getattr(self, name) is not None and name not in own
@@ -152,6 +162,14 @@ class TrainingSettings(JsonFields):
             problems.append(f"method {self.method} has no {', '.join(foreign)}: leave it out")
         if problems:
             raise SettingsError("; ".join(problems))
+
+    def _of_others(self) -> dict[str, int]:
+        """Return the settings whose defaults depend on other settings."""
+        method = METHODS[self.method]
+        rounds = method.usual_rounds
+        if self.upload == "slices":
+            rounds = ROUNDS_PER_SLICE * (self.slices or DEFAULT_SLICES)
+        return {"factors": method.usual_factors, "rounds": rounds}
 
     def _problems_of_downloads(self) -> list[str]:
         problems, bits = [], self.download_bits

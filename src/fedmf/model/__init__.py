@@ -4,6 +4,7 @@ from fedmf.model.answers import Prediction, Reason, Recommendation, SimilarItem
 from fedmf.model.factor_model import FactorModel, NewUser, best_items
 from fedmf.model.files import load_model, save_model
 from fedmf.model.method import (
+    DEFAULT_RECENCY,
     RATERS,
     Contribution,
     FloatArray,
@@ -17,6 +18,7 @@ from fedmf.model.method import (
 from fedmf.model.registry import METHODS, configure_method, restore_method
 
 __all__ = [
+    "DEFAULT_RECENCY",
     "METHODS",
     "RATERS",
     "Contribution",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -48,8 +49,8 @@ class FactorModel:
     """Their vectors, shape (users, k). Private."""
     rated_starts: NDArray[np.int64]
     rated_items: NDArray[np.int32]
-    """User k has rated the item codes ``rated_items[rated_starts[k]:rated_starts[k + 1]]``.
-    Private; recommendations leave them out."""
+    """User k has rated the item codes ``rated_items[rated_starts[k]:rated_starts[k + 1]]``, oldest
+    first where that is known. Private; recommendations leave them out."""
 
     def __repr__(self) -> str:
         """Sizes only: vectors are private."""
@@ -81,16 +82,29 @@ class FactorModel:
             best[k, : len(chosen)] = chosen
         return best
 
-    def recommend(self, user: Id, n: int = 10) -> list[Recommendation]:
+    def recommend(
+        self, user: Id, n: int = 10, *, recency: float | None = None
+    ) -> list[Recommendation]:
         """Return the n items that are predicted highest among those the user has not rated.
+
+        Parameters
+        ----------
+        recency
+            Methods that only rank: what the user's latest item weighs, see
+            `TrainingSettings.recency`; None: as trained.
 
         Raises
         ------
         UnknownNameError
             No vector of this user is held here. Fold the user in with its ratings instead.
+        SettingsError
+            The method knows no recency.
         """
         code = self.user_code(user)
-        return self.recommendations(self.user_factors[code], self._rated_by(code), n)
+        rated, vector = self._rated_by(code), self.user_factors[code]
+        if recency is not None:
+            vector = self._vector(self.method.with_recency(recency), code)
+        return self.recommendations(vector, rated, n)
 
     def similar_items(self, item: Id, n: int = 10) -> list[SimilarItem]:
         """Return the n items whose factors point most nearly the same way; nothing private is read.
@@ -111,8 +125,36 @@ class FactorModel:
             for code, cosine in zip(codes, cosines, strict=True)
         ]
 
-    def fold_in(self, ratings: Iterable[tuple[Id, float]]) -> NewUser:
+    def with_recency(self, recency: float) -> FactorModel:
+        """Return the model with its users folded in anew, by another weight of what they met last.
+
+        Raises
+        ------
+        SettingsError
+            The method knows no recency.
+        """
+        method = self.method.with_recency(recency)
+        vectors = [self._vector(method, code) for code in range(len(self.user_ids))]
+        factors = np.reshape(vectors, self.user_factors.shape)
+        return replace(self, method=method, user_factors=factors)
+
+    def _vector(self, method: Method, user: int) -> FloatArray:
+        """Return the vector of a user code under a method that uses no values of ratings."""
+        rated = self._rated_by(user)
+        return method.fold_in(self.public, rated, np.ones(len(rated)))
+
+    def fold_in(
+        self, ratings: Iterable[tuple[Id, float] | Id], *, in_order: bool = False
+    ) -> NewUser:
         """Return a new user with recommendations from (item id, rating) pairs, without a round.
+
+        Parameters
+        ----------
+        ratings
+            Pairs; with methods that only rank, item ids alone do as well.
+        in_order
+            They come oldest first, so that methods that only rank weigh them by recency, if the
+            model was trained with any.
 
         Raises
         ------
@@ -120,21 +162,33 @@ class FactorModel:
             No ratings, an unknown item or a rating outside the scale; all problems at once.
         """
         items, values = self._coded(list(ratings))
-        return NewUser(self, self.method.fold_in(self.public, items, values), items, values)
+        model = self
+        if not (self.method.predicts_ratings or in_order):
+            model = replace(self, method=self.method.with_recency(0.0))
+        vector = model.method.fold_in(self.public, items, values)
+        return NewUser(model, vector, items, values)
 
-    def _coded(self, ratings: list[tuple[Id, float]]) -> tuple[NDArray[np.int32], FloatArray]:
-        scale = self.method.scale
+    def _coded(self, ratings: list[tuple[Id, float] | Id]) -> tuple[NDArray[np.int32], FloatArray]:
+        scale, rates = self.method.scale, self.method.predicts_ratings
         codes = codes_by_text(self.item_ids)
         problems = [] if ratings else ["there are no ratings to fold a user in with"]
-        for item, value in ratings:
-            if str(item) not in codes:
+        last: dict[int, float] = {}
+        for one in ratings:
+            # Without a value it is an interaction: 1, except where a rating is due.
+            item, value = one if isinstance(one, tuple) else (one, math.nan if rates else 1.0)
+            code = codes.get(str(item))
+            if code is None:
                 problems.append(str(UnknownNameError.among("item", item, codes)))
-            if not scale.lowest <= value <= scale.highest:
+            elif rates and math.isnan(value):
+                problems.append(f"item {item!r} needs a rating: give (item, rating)")
+            elif rates and not scale.lowest <= value <= scale.highest:
                 problems.append(f"rating {value:g} of item {item!r} is outside the scale {scale}")
+            else:
+                # Of an item that is rated twice the last rating counts, as everywhere.
+                last.pop(code, None)
+                last[code] = value
         if problems:
             raise DataError("; ".join(problems))
-        # Of an item that is rated twice the last rating counts, as everywhere.
-        last = {codes[str(item)]: value for item, value in ratings}
         return (
             np.array(list(last), dtype=np.int32),
             np.array(list(last.values()), dtype=np.float64),

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedmf.errors import SettingsError
 from fedmf.ratings import OwnedRatings, RatingScale
 
 FloatArray = NDArray[np.float64]
@@ -24,6 +25,8 @@ FloatTable = Mapping[str, FloatArray]
 """Row group name -> float array of shape (rows, columns)."""
 RATERS = "raters"
 """Name of the group that tells how many users rated each item; the federation keeps it."""
+DEFAULT_RECENCY = 4.0
+"""What the latest item weighs where the order of a user's items is known; see `recency_weights`."""
 SUM_BITS = 30
 """Bits of a sum over all users, sign included: every protection holds that many."""
 
@@ -143,6 +146,18 @@ def fraction_bits(largest_sum: float, most: int) -> int:
     return max(0, min(most, math.floor(SUM_BITS - 1 - math.log2(largest_sum))))
 
 
+def recency_weights(count: int, recency: float) -> FloatArray:
+    """Return what each of a user's items weighs, oldest first, shape (count,).
+
+    The item of age a, 0 for the latest, weighs ``recency / (1 + a)``; without recency (0) each
+    weighs 1.
+    """
+    if recency == 0:
+        return np.ones(count)
+    weights: FloatArray = recency / np.arange(count, 0.0, -1.0)
+    return weights
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method(ABC):
     """A learning method, configured for one federation; every parameter of it is public.
@@ -159,6 +174,9 @@ class Method(ABC):
     """Whether `decode` reads the group `RATERS`, which a set-up round fills."""
     renews_contribution: ClassVar[bool]
     """Whether a contribution depends only on the public model and the current ratings."""
+    usual_factors: ClassVar[int] = 32
+    usual_rounds: ClassVar[int] = 12
+    """Factors and rounds that suffice where nobody says how many."""
 
     factors: int
     """Number d of latent factors."""
@@ -171,10 +189,25 @@ class Method(ABC):
     """Public seed of the start."""
 
     @classmethod
-    def defaults(cls, users: int, scale: RatingScale) -> dict[str, Any]:
+    def defaults(cls, users: int, items: int, scale: RatingScale) -> dict[str, Any]:
         """Return the parameters whose defaults depend on the federation, by name."""
-        del users, scale
+        del users, items, scale
         return {}
+
+    def with_recency(self, recency: float) -> Self:
+        """Return the method with another weight of what a user met last; 0 weighs all alike.
+
+        Raises
+        ------
+        SettingsError
+            The method predicts ratings, and knows no recency.
+        """
+        if "recency" not in self.settings():
+            raise SettingsError(
+                f"method {self.name} weighs all ratings of a user alike: leave recency out"
+            )
+        changed: Self = replace(self, recency=recency)  # type: ignore[call-arg]
+        return changed
 
     @property
     def vector_length(self) -> int:
@@ -314,7 +347,7 @@ class Method(ABC):
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:
-        """Return the vector of a new user from nothing but its ratings, shape (k,)."""
+        """Return a new user's vector, shape (k,), from nothing but its ratings, oldest first."""
 
     def effects(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray, item: int

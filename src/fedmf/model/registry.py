@@ -18,7 +18,9 @@ FACTS = ("users", "items", "rounds", "scale", "factors", "seed")
 """Facts of a federation that a method may use; one that does not need a fact has no such field."""
 
 
-def configure_method(name: str, *, users: int, scale: RatingScale, **settings: Any) -> Method:
+def configure_method(
+    name: str, *, users: int, items: int, scale: RatingScale, **settings: Any
+) -> Method:
     """Return the named method for a federation of this size.
 
     Parameters
@@ -35,13 +37,13 @@ def configure_method(name: str, *, users: int, scale: RatingScale, **settings: A
     if name not in METHODS:
         raise UnknownNameError.among("method", name, METHODS)
     own = parameters_of(name)
-    given = {"users": users, "scale": scale, **settings}
+    given = {"users": users, "items": items, "scale": scale, **settings}
     chosen = {
         key: value
         for key, value in given.items()
         if value is not None and (key in own or key not in FACTS)
     }
-    return METHODS[name](**{**METHODS[name].defaults(users, scale), **chosen})
+    return METHODS[name](**{**METHODS[name].defaults(users, items, scale), **chosen})
 
 
 def parameters_of(name: str) -> frozenset[str]:

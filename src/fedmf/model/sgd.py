@@ -77,8 +77,9 @@ class Sgd(Method):
     identical, so the model has rank one."""
 
     @classmethod
-    def defaults(cls, users: int, scale: RatingScale) -> dict[str, Any]:
+    def defaults(cls, users: int, items: int, scale: RatingScale) -> dict[str, Any]:
         """Return the learning rate for this many users."""
+        del items
         return {"learning_rate": default_learning_rate(users, scale)}
 
     def row_groups(self) -> tuple[RowGroup, ...]:

@@ -7,7 +7,7 @@ identifiers beside dense internal codes. Nothing in this package knows a model o
 
 from fedmf.ratings.bundled import BUNDLED_NAMES
 from fedmf.ratings.identifiers import Id, codes_by_text
-from fedmf.ratings.loading import load_fold_in_ratings, load_ratings
+from fedmf.ratings.loading import load_fold_in_ratings, load_one_user, load_ratings
 from fedmf.ratings.owned import OwnedRatings
 from fedmf.ratings.scale import RatingScale
 from fedmf.ratings.table import Ratings
@@ -20,5 +20,6 @@ __all__ = [
     "Ratings",
     "codes_by_text",
     "load_fold_in_ratings",
+    "load_one_user",
     "load_ratings",
 ]

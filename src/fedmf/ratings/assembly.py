@@ -39,7 +39,8 @@ def assembled(
         What to call the table.
     table
         Columns ``user``, ``item``, ``rating`` and perhaps ``timestamp``. Without a user column
-        that is not missed, all ratings belong to one user without a name.
+        that is not missed, all ratings belong to one user without a name; without a rating column
+        that is not missed, all of them are 1.
     scale
         What ratings must lie in; None finds it (`find_scale`), and leaves outliers out.
     titles
@@ -100,6 +101,9 @@ def _checked(table: UncheckedTable, scale: RatingScale | None, notes: list[str])
             problems.add("there is not a single rating in it; add some")
     problems.raise_if_any()
     items, item_ids = ids["item"]
+    if "rating" not in columns:
+        # None is needed: each row is an interaction.
+        values = np.ones(len(items))
     users, user_ids = ids.get("user", (np.zeros(len(items), dtype=np.int32), ("",)))
     return _Columns(user_ids, item_ids, users, items, values, timestamps)
 

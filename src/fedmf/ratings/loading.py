@@ -119,12 +119,29 @@ def load_fold_in_ratings(
     DataError
         If anything is wrong with the table, or it holds more than one user.
     """
+    # In file order, no matter when the ratings were given.
+    return load_one_user(source, item=item, rating=rating, scale=scale).in_file_order().in_turn()
+
+
+def load_one_user(
+    source: Any,
+    *,
+    item: str = "item",
+    rating: str = "rating",
+    scale: RatingScale | tuple[float, float] | None = None,
+    values_needed: bool = True,
+) -> Ratings:
+    """Load what `load_fold_in_ratings` does, with timestamps if there are any.
+
+    Without `values_needed` the rating column may be missing; each rating is 1 then.
+    """
     from fedmf.ratings.assembly import assembled
 
     limits = _limits(scale)
     path_or_frame = _existing(source) if isinstance(source, str | Path) else source
     wanted = wanted_columns("user", item, rating, "timestamp")
     wanted["user"] = Wanted("user", required=False)
+    wanted["rating"] = Wanted(rating, required=values_needed)
     table = _read_table(path_or_frame, wanted)
     # The model knows the scale; what does not fit it is not left out here, but refused there.
     anything = RatingScale(-sys.float_info.max, sys.float_info.max)
@@ -134,8 +151,7 @@ def load_fold_in_ratings(
             f"{ratings.name!r} holds ratings of {ratings.n_users:,} users, but one user is folded "
             "in at a time; give the ratings of one"
         )
-    pairs = zip(ratings.items, ratings.values, strict=True)
-    return [(ratings.item_ids[code], float(value)) for code, value in pairs]
+    return ratings
 
 
 def _limits(scale: RatingScale | tuple[float, float] | None) -> RatingScale | None:

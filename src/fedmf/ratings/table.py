@@ -1,5 +1,7 @@
 """The rating table: original identifiers beside dense codes, immutable once it is built."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -55,6 +57,10 @@ class Ratings:
     """The lowest and highest possible rating."""
     notes: tuple[str, ...] = ()
     """Sentences that tell a person what was noticed or left out while loading."""
+    file_order: bool = False
+    """Somebody said that rows stand in the order in which the ratings were given."""
+    drawn: bool = False
+    """Part of a random split: a user's last ratings here need not be its last ones."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "users", frozen(self.users, np.int32))
@@ -122,6 +128,34 @@ class Ratings:
         # lexsort is stable, which keeps file order where the keys are equal.
         return frozen(np.lexsort(keys), np.int64), frozen(starts, np.int64)
 
+    @property
+    def order_known(self) -> bool:
+        """Whether it is known which ratings a user gave before others."""
+        return self.timestamps is not None or self.file_order
+
+    @property
+    def ends_known(self) -> bool:
+        """Whether the last ratings of each user here are those that it gave last."""
+        return self.order_known and not self.drawn
+
+    def check_order(self, why: str) -> None:
+        """Raise DataError, which begins with `why` the order is needed, if it is not known."""
+        if not self.order_known:
+            raise DataError(
+                f"{why}, and the ratings {self.name!r} have no timestamps: add a column of them, "
+                "or say that rows stand in this order with --file-order, in Python in_file_order()"
+            )
+
+    def in_file_order(self) -> Ratings:
+        """Return the ratings with the order of their rows in place of timestamps."""
+        return replace(self, timestamps=None, file_order=True)
+
+    def in_turn(self) -> list[tuple[Id, float]]:
+        """Return (item identifier, rating) user by user, oldest first where that is known."""
+        rows, _ = self.rows_by_user
+        chosen = zip(self.items[rows].tolist(), self.values[rows].tolist(), strict=True)
+        return [(self.item_ids[item], value) for item, value in chosen]
+
     def user_code(self, user_id: Id) -> int:
         """Return the code of a user; ``"1"`` finds the identifier 1 as well.
 
@@ -145,7 +179,7 @@ class Ratings:
 
     def take(
         self, users: int | None = None, items: int | None = None, min_ratings: int = 1
-    ) -> "Ratings":
+    ) -> Ratings:
         """Return a smaller table for experiments.
 
         First the `items` most rated items of the whole table are kept (ties go to the lower
@@ -204,7 +238,7 @@ class Ratings:
         holdout: float = 0.2,
         seed: int = 0,
         by: Literal["random", "last"] = "random",
-    ) -> "tuple[Ratings, Ratings]":
+    ) -> tuple[Ratings, Ratings]:
         """Split into training and test ratings that share identifiers and codes.
 
         Parameters
@@ -232,20 +266,19 @@ class Ratings:
         UnknownNameError
             If `by` is neither of the two.
         DataError
-            If ``by="last"`` and there are no timestamps.
+            If ``by="last"`` and the order of the ratings is not known.
         """
         if by not in ("random", "last"):
             raise UnknownNameError.among("split", by, ("random", "last"))
         if by == "random":
             held_out = any_held_out(len(self), holdout, seed)
-        elif self.timestamps is not None:
-            held_out = last_held_out(*self.rows_by_user, holdout)
         else:
-            raise DataError(
-                f"ratings {self.name!r} have no timestamps, so nobody knows which are the last; "
-                "add a timestamp column, or split at random"
-            )
-        return self.where(~held_out), self.where(held_out)
+            self.check_order("the last ratings of each user are to be held out")
+            held_out = last_held_out(*self.rows_by_user, holdout)
+        parts = self.where(~held_out), self.where(held_out)
+        if by == "random" and held_out.any():
+            return replace(parts[0], drawn=True), replace(parts[1], drawn=True)
+        return parts
 
     def owned_by(self, user_codes: Sequence[int] | npt.NDArray[np.int32]) -> OwnedRatings:
         """Return what a participant with these users owns, each user's ratings in time order.
@@ -297,7 +330,7 @@ class Ratings:
             digest.update(self.timestamps.astype("<i8").tobytes())
         return digest.hexdigest()
 
-    def where(self, rows: npt.NDArray[np.bool_]) -> "Ratings":
+    def where(self, rows: npt.NDArray[np.bool_]) -> Ratings:
         """Return the chosen rows, with all users and items."""
         return replace(
             self,

@@ -75,6 +75,8 @@ class SiloSettings(OwnSettings):
     split: str = "random"
     seed: int = 0
     """What it holds back to measure with; see `fedmf.federation.DataChoice`."""
+    file_order: bool = False
+    """Its rows stand in the order in which the ratings were given; timestamps are not used."""
     min_cohort: int = 3
     """It takes part in no federation whose rounds may count with fewer silos."""
     key: str = "key.json"

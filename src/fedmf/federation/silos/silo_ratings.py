@@ -70,6 +70,10 @@ def split_ratings(
     bundled = choice.source in BUNDLED_NAMES
     ratings = load_ratings(choice.source if bundled else folder / choice.source)
     ratings = _in_codes_of(federation, settings.silo, ratings)
+    if settings.file_order:
+        ratings = ratings.in_file_order()
+    if federation.settings.recency:
+        ratings.check_order("the federation weighs what was rated last")
     return ratings.split(choice.holdout, choice.seed, by=cast("Split", choice.split))
 
 
@@ -87,7 +91,7 @@ def _in_codes_of(federation: Federation, silo: int, ratings: Ratings) -> Ratings
         problems.append(f"{len(unknown):,} items that are not in its catalogue ({named})")
     scale = federation.scale
     outside = ratings.values[(ratings.values < scale.lowest) | (ratings.values > scale.highest)]
-    if len(outside):
+    if len(outside) and federation.plan.method.predicts_ratings:
         problems.append(
             f"{len(outside):,} ratings outside its scale of {scale} ({outside[0]:g} is one)"
         )
