@@ -5,6 +5,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -355,3 +356,21 @@ def test_keys_are_neither_pickled_nor_printed(weak_key: PrivateKey) -> None:
         with pytest.raises(TypeError):
             act(weak_key)
     assert weak_key.numbers.p.digits(16) not in repr(weak_key) + str(vars(type(weak_key)))
+
+
+def test_rankings_by_recency() -> None:
+    training, heldout = load_ratings("movielens-small").take(60, 80).split(0.2, by="last")
+    chosen: dict[str, Any] = {"method": "implicit", "rounds": 3, "factors": 8, "workers": 1}
+    chosen["protection"] = "none"
+    recent = FederatedRecommender(**chosen).fit(training)
+    plain = FederatedRecommender(**chosen, recency=0).fit(training)
+    assert recent.settings.recency is None
+    user = training.user_ids[3]
+    assert recent.recommend(user) != plain.recommend(user)
+    assert recent.recommend(user, recency=0) == plain.recommend(user)
+    assert recent.evaluate(heldout, recency=0).ndcg_at_10 == plain.evaluate(heldout).ndcg_at_10
+    met = [item for item, _ in training.where(training.users == 3).in_turn()]
+    assert recent.fold_in(met, in_order=True).recommend() == recent.recommend(user)
+    assert recent.fold_in(met).recommend() == plain.recommend(user)
+    reasons = recent.explain(user, recent.recommend(user, 1)[0].item)
+    assert {one.rating for one in reasons} <= set(training.values)

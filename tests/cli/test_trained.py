@@ -107,3 +107,34 @@ def test_what_only_ranks_claims_no_rating(ranks: str) -> None:
     assert "RMSE" not in shown
     measured = run("evaluate", ranks, "--json").json
     assert measured["rmse"] == {"value": None, "low": None, "high": None}
+
+
+def items_of(*arguments: str) -> list[Any]:
+    return [one["item"] for one in run("recommend", *arguments, "--json").json["items"]]
+
+
+def test_rankings_take_recency_and_no_values(ranks: str) -> None:
+    # A random split: recency is off unless somebody asks for it.
+    assert json.loads(Path(ranks, "run.json").read_text())["settings"]["recency"] == 0.0
+    plain = items_of(ranks, "--user", "7")
+    assert items_of(ranks, "--user", "7", "--recency", "off") == plain
+    assert items_of(ranks, "--user", "7", "--recency", "4") != plain
+    found = [
+        run("evaluate", ranks, *chosen, "--json").json["ndcg_at_10"]["value"]
+        for chosen in ([], ["--recency", "off"], ["--recency", "4"])
+    ]
+    assert found[0] == found[1] != found[2]
+    # Who has met items needs no ratings of them; their order is known from times, or if said.
+    first, last = plain[0], plain[-1]
+    Path("met.csv").write_text(f"item\n{first}\n{last}\n")
+    Path("timed.csv").write_text(f"item,timestamp\n{last},9\n{first},5\n")
+    ran = run("recommend", ranks, "--ratings", "met.csv", "--recency", "4")
+    assert (ran.status, "--file-order" in ran.error) == (10, True)
+    said = items_of(ranks, "--ratings", "met.csv", "--file-order", "--recency", "4")
+    assert said == items_of(ranks, "--ratings", "timed.csv", "--recency", "4")
+    assert run("recommend", ranks, "--user", "7", "--recency", "x").status == 2
+
+
+def test_ratings_know_no_recency(trained: str) -> None:
+    ran = run("recommend", trained, "--user", "7", "--recency", "4")
+    assert "method bayes weighs all ratings of a user alike" in ran.error

@@ -1,10 +1,11 @@
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fedmf.errors import SettingsError, WordSizeError
+from fedmf.errors import DataError, SettingsError, WordSizeError
 from fedmf.federation import TrainingPlan, TrainingSettings
 from fedmf.federation.plan import deal_users
 from fedmf.ratings import Ratings, load_ratings
@@ -97,3 +98,27 @@ def test_of_a_few_silos_one_that_was_away_comes_back_by_itself(
     terms = TrainingPlan.make(settings, ratings, public_key=None).session.committee
     assert terms is not None
     assert (terms.oldest_base, terms.setup_rounds) == (base, setup)
+
+
+def recency_of(ratings: Ratings, **changed: object) -> float | None:
+    return make(ratings, method="implicit", **changed).settings.recency
+
+
+def test_recency_is_for_ratings_whose_order_is_known(ratings: Ratings) -> None:
+    at_random, by_time = ratings.split(0.2)[0], ratings.split(0.2, by="last")[0]
+    assert [recency_of(one) for one in (ratings, by_time, at_random)] == [4.0, 4.0, 0.0]
+    # Who asks for it, or for none, gets that.
+    assert recency_of(at_random, recency=2.0) == 2.0
+    assert recency_of(by_time, recency=0.0) == 0.0
+    unordered = replace(ratings, timestamps=None)
+    assert recency_of(unordered) == 0.0
+    with pytest.raises(DataError, match="--file-order"):
+        recency_of(unordered, recency=4.0)
+    assert recency_of(unordered.in_file_order()) == 4.0
+    assert recency_of(unordered.in_file_order().split(0.2, by="last")[0]) == 4.0
+    assert make(ratings).settings.recency is None
+
+
+def test_methods_that_predict_ratings_have_no_recency(ratings: Ratings) -> None:
+    with pytest.raises(SettingsError, match="method sgd has no recency"):
+        make(ratings, recency=4.0)

@@ -104,3 +104,36 @@ def test_shared_sums_fit_30_bits(users: int) -> None:
     items, gram = make(users=users, factors=64).row_groups()
     assert users * gram.limit * 2**gram.fraction_bits <= 2**29
     assert 1_024 * items.limit * 2**items.fraction_bits < 2**23
+
+
+def test_recency_weighs_what_was_met_last() -> None:
+    method = make()
+    public, _ = train(method, some_ratings(), 3)
+    items, values = np.array([4, 0, 2], np.int32), np.ones(3)
+    v = public.item_factors
+    # Weights, the loss of one user with them, and its minimum by the normal equations.
+    weights = 4.0 / np.array([3.0, 2.0, 1.0])
+    left = (weights * v[items].T) @ v[items] + method.alpha * v.T @ v
+    left += method.reg * (weights.sum() + method.alpha * method.items) * np.eye(D)
+    wanted = np.linalg.solve(left, weights @ v[items])
+    recent = method.with_recency(4.0)
+    np.testing.assert_allclose(recent.fold_in(public, items, values), wanted, rtol=1e-10)
+    backwards = recent.fold_in(public, items[::-1], values)
+    assert not np.allclose(backwards, wanted)
+    plain = method.fold_in(public, items, values)
+    np.testing.assert_allclose(method.fold_in(public, items[::-1], values), plain, rtol=1e-10)
+
+
+def test_no_sum_depends_on_recency() -> None:
+    ratings = some_ratings()
+    public, contribution = train(make(), ratings, 3)
+    recent, same = train(make(recency=4.0), ratings, 3)
+    np.testing.assert_array_equal(public.item_factors, recent.item_factors)
+    for name, part in contribution.items():
+        np.testing.assert_array_equal(part.values, same[name].values)
+
+
+def test_lambda_falls_with_the_size_of_the_federation() -> None:
+    scale = RatingScale(0, 1)
+    assert Implicit.defaults(610, 9724, scale)["reg"] == pytest.approx(0.00308, abs=1e-5)
+    assert Implicit.defaults(5, 6, scale)["reg"] == 0.03

@@ -38,10 +38,8 @@ def evaluate(
         training, unseen = ratings_of(run)
         if len(unseen) == 0:
             raise DataError("the training held nothing out; name ratings with --ratings FILE")
-    # Methods without predicted ratings have nothing to hold beside rating baselines.
-    rates = model.method.predicts_ratings
-    found = evaluate_model(model, unseen, training=training if rates else None)
-    if rates and training is None:
+    found = evaluate_model(model, unseen, training=training)
+    if model.method.predicts_ratings and training is None:
         note = (
             "user and item bias and the global mean take the values of the training ratings, "
             "which a model does not hold; without --ratings they are measured as well"

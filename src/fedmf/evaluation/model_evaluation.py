@@ -79,8 +79,9 @@ def evaluate_model(
     unseen
         Ratings of users whom the model knows; others are left out, which a note says.
     training
-        What the model was trained on, for the baselines that predict ratings: a model knows what
-        its users rated, not how high. Users and items that it does not know are left out.
+        What the model was trained on, for the baselines of methods that predict ratings: a model
+        knows what its users rated, not how high. Users and items that it does not know are left
+        out.
     seed
         Of the bootstrap.
 
@@ -107,7 +108,7 @@ def evaluate_model(
         }
         | {"coverage_at_10": coverage_at(10, popular, len(model.item_ids))}
     }
-    if training is not None:
+    if training is not None and model.method.predicts_ratings:
         baselines |= _rating_baselines(model, training, measured)
     ranked = model.rank(users, 10)
     return ModelEvaluation(
