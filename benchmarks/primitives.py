@@ -26,10 +26,15 @@ from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.rlwe import encrypt, open_sum
 from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
-from fedmf.crypto.rlwe_noise import plan_rlwe_words
-from fedmf.crypto.rlwe_public import GROUP_BLOCKS, PublicPolynomials
-from fedmf.crypto.rlwe_ring import DEGREE, limb_spectra
-from fedmf.crypto.rlwe_words import add_words, blocks_for, pack_words, unpack_words, zero_words
+from fedmf.crypto.rlwe_ring import DEGREE, GROUP_BLOCKS, PublicPolynomials, limb_spectra
+from fedmf.crypto.rlwe_words import (
+    add_words,
+    blocks_for,
+    pack_words,
+    plan_rlwe_words,
+    unpack_words,
+    zero_words,
+)
 
 VALUES = 256_000
 UPLOADS = 610

@@ -34,7 +34,7 @@ from fedmf.benchmarking.round_cost import GIGABIT, THE_WHOLE, RoundCost
 from fedmf.benchmarking.scheme import FACTORS, Scheme, random_change
 from fedmf.federation.rounds import Played
 from fedmf.figures import number_text
-from fedmf.protocol.committee_terms import LEAST_COHORT
+from fedmf.protocol.session import LEAST_COHORT
 
 ITEMS = (40, 160, 640, 2560)
 DIFFERENT_CHANGES = 8

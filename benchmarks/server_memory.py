@@ -22,7 +22,7 @@ import numpy as np
 
 from fedmf.benchmarking.machine import this_machine
 from fedmf.benchmarking.scheme import FACTORS, Scheme, random_change
-from fedmf.protocol.committee_terms import LEAST_COHORT
+from fedmf.protocol.session import LEAST_COHORT
 
 GOAL = 2000
 """Bytes for each participant beyond one table."""

@@ -13,7 +13,7 @@ from fedmf.audit.runs import play
 from fedmf.audit.suite import without_user
 from fedmf.federation import TrainingSettings
 from fedmf.model import FloatArray
-from fedmf.protocol.committee.layout import committee_layout
+from fedmf.protocol.lattice_layout import committee_layout
 from fedmf.protocol.rlwe import part_layouts
 from tests.audit.runs_for_attacks import (
     FEWER_MEMBERS,

@@ -13,10 +13,10 @@ from fedmf.audit.attacks.dishonest_server import (
     UNCHECKED,
     DishonestAttack,
 )
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.protocol import Int64Array
-from fedmf.protocol.committee.layout import committee_layout, tag_context
-from fedmf.protocol.integrity_tags import IntegrityTags
+from fedmf.protocol.integrity_tags import IntegrityTags, tag_context
+from fedmf.protocol.lattice_layout import committee_layout
 
 RATINGS: Int64Array = np.array(
     [

@@ -17,7 +17,7 @@ from fedmf.audit.attacks import (
 )
 from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.observables import Adversary, Observables
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import SettingsError
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key

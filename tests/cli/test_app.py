@@ -13,7 +13,7 @@ from fedmf.federation import TrainingSettings
 from fedmf.federation.settings import KEY_BITS, STARTS
 from fedmf.model import METHODS
 from fedmf.protocol import PROTECTIONS, UPLOADS
-from fedmf.protocol.committee_terms import OPENED_BY
+from fedmf.protocol.session import OPENED_BY
 from tests.cli.command import SMALL, run
 
 UNPROTECTED = ["--protection", "none"]

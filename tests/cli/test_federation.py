@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.participants_key import load_participants_key
 from fedmf.extras import how_to_install
 from fedmf.federation import flower

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import save_participants_key
 from tests.cli.command import Ran, run

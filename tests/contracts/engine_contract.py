@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.errors import (
@@ -40,7 +40,7 @@ from fedmf.model import FloatTable, Method, PublicModel
 from fedmf.model.sgd import Sgd
 from fedmf.protocol import PROTECTIONS, Change, ClosingMessage, fresh_key
 from fedmf.protocol.compact_words import table_bytes
-from fedmf.protocol.plain_words import decode_words
+from fedmf.protocol.table import decode_words
 from fedmf.ratings import Ratings, load_ratings
 
 

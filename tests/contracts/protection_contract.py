@@ -27,7 +27,6 @@ from fedmf.protocol import (
     TableShape,
     server_protection,
 )
-from fedmf.protocol.halves import listed_rows
 from fedmf.protocol.session import Upload
 from tests.protocol.sessions import no_rows, small_session
 
@@ -77,7 +76,7 @@ class Exchange:
         )
         self.server.add(
             protected.payload,
-            listed_rows(self.server.session, change),
+            self.server.session.rows_named(change),
             counted_round=self._round,
         )
         self._nonces.append(protected.nonce)
@@ -205,7 +204,7 @@ class ProtectionContract:
     def test_sizes_are_as_announced(self, exchange: Exchange, rng: np.random.Generator) -> None:
         change = random_change(rng)
         payload = exchange.send(change)
-        rows = listed_rows(exchange.server.session, change)
+        rows = exchange.server.session.rows_named(change)
         assert len(payload) == exchange.participant.payload_bytes(rows)
         assert len(exchange.server.payload()) == exchange.participant.payload_bytes(None)
 
@@ -234,7 +233,7 @@ class ProtectionContract:
         change = random_change(rng)
         payload = exchange.send(change)
         before = exchange.server.payload()
-        rows = listed_rows(session, change)
+        rows = session.rows_named(change)
         for wrong in (payload[:-1], payload + b"\0", b""):
             with pytest.raises(MessageError, match="bytes"):
                 exchange.server.add(wrong, rows, counted_round=1)
@@ -307,7 +306,7 @@ class NoncedProtectionContract(KeyedProtectionContract):
     ) -> None:
         change = random_change(rng)
         protected = exchange.participant.protect(change, round_number=1, participant=3)
-        exchange.server.add(protected.payload, listed_rows(session, change), counted_round=1)
+        exchange.server.add(protected.payload, session.rows_named(change), counted_round=1)
         closing = ClosingMessage(1, (3,), (protected.nonce,))
         exchange.participant.hear(closing)
         exchange.participant.hear(closing)

@@ -5,14 +5,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from fedmf.crypto import envelopes
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.envelopes import (
     DEFAULT_SUITE,
     ENVELOPE_SUITES,
     EnvelopeKey,
     EnvelopePublicKey,
 )
-from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.errors import KeyMaterialError, OpenError, SettingsError, UnknownNameError
 
 SECRET = bytes(range(32))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedmf.crypto.keystream import Keystream
+from fedmf.crypto.derivation import Keystream
 
 # NIST SP 800-38A, F.5.5 (CTR-AES256.Encrypt): key, initial counter, and the first two output blocks
 # as plaintext XOR ciphertext.

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedmf.crypto.labels import HASH_BYTES, labelled, labelled_hash
+from fedmf.crypto.derivation import HASH_BYTES, labelled, labelled_hash
 
 PARTS = st.lists(st.binary(max_size=12), max_size=4)
 

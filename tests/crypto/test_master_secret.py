@@ -1,8 +1,8 @@
 import hashlib
 import hmac
 
-from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.derivation import MasterSecret
+from fedmf.crypto.secret_material import KeyRandomness
 
 SECRET = MasterSecret(bytes(range(32)))
 

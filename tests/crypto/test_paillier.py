@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fedmf.crypto.packing import SlotPacking, slots_for
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_numbers import PrivateNumbers, WeakKeyWarning
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.errors import FixedPointRangeError, KeyMaterialError, OpenError
 
 PACKING = SlotPacking(32, slots_for(1024, 32))

@@ -10,7 +10,7 @@ from gmpy2 import mpz
 
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_numbers import PrivateNumbers, WeakKeyWarning
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.errors import KeyMaterialError
 
 Numbers = tuple[mpz, mpz, mpz]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import (
     ParticipantsKey,

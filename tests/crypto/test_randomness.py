@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from fedmf.crypto.randomness import KeyRandomness, key_randomness
+from fedmf.crypto.secret_material import KeyRandomness, key_randomness
 from fedmf.errors import KeyMaterialError
 
 DEVICE_KEY = bytes(range(32))

@@ -11,14 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from fedmf.crypto import replicated_sharing
-from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.replicated_sharing import MOST_MEMBERS, ReplicatedSharing
 from fedmf.crypto.rlwe import encrypt, open_sum
 from fedmf.crypto.rlwe_key import PaddedKey
-from fedmf.crypto.rlwe_noise import RlweWordSize
-from fedmf.crypto.rlwe_public import PublicPolynomials
-from fedmf.crypto.rlwe_ring import DEGREE
-from fedmf.crypto.rlwe_words import add_words, zero_words
+from fedmf.crypto.rlwe_ring import DEGREE, PublicPolynomials
+from fedmf.crypto.rlwe_words import RlweWordSize, add_words, zero_words
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import OpenError, ProtocolError, SettingsError
 

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe import encrypt, open_sum
 from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
-from fedmf.crypto.rlwe_noise import RlweWordSize, plan_rlwe_words
-from fedmf.crypto.rlwe_public import PublicPolynomials
-from fedmf.crypto.rlwe_ring import DEGREE
-from fedmf.crypto.rlwe_words import add_words, word_dtype, zero_words
+from fedmf.crypto.rlwe_ring import DEGREE, PublicPolynomials
+from fedmf.crypto.rlwe_words import RlweWordSize, add_words, plan_rlwe_words, word_dtype, zero_words
 from fedmf.errors import (
     FixedPointRangeError,
     KeyMaterialError,

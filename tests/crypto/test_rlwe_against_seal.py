@@ -6,9 +6,8 @@ import pytest
 from fedmf.benchmarking.peers import SealBfv
 from fedmf.crypto.rlwe import encrypt, open_sum
 from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
-from fedmf.crypto.rlwe_noise import plan_rlwe_words
-from fedmf.crypto.rlwe_public import PublicPolynomials
-from fedmf.crypto.rlwe_words import add_words, blocks_for, zero_words
+from fedmf.crypto.rlwe_ring import PublicPolynomials
+from fedmf.crypto.rlwe_words import add_words, blocks_for, plan_rlwe_words, zero_words
 
 seal = pytest.importorskip("seal", reason="the oracle is seal-python, of the extra bench")
 

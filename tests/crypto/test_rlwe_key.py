@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedmf.crypto.keystream import Keystream
+from fedmf.crypto.derivation import Keystream
 from fedmf.crypto.rlwe_key import SEEDS_AT_A_TIME, PaddedKey, RlweKey, expand_seeds
-from fedmf.crypto.rlwe_noise import MOST_KEYS
 from fedmf.crypto.rlwe_ring import DEGREE
+from fedmf.crypto.rlwe_words import MOST_KEYS
 from fedmf.errors import KeyMaterialError
 
 PADS = 5

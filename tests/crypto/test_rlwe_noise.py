@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.rlwe_noise import (
+from fedmf.crypto.derivation import Keystream
+from fedmf.crypto.rlwe_words import (
     LARGEST_NOISE,
     MOST_KEYS,
     NOISE_VARIANCE,

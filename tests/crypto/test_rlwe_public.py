@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedmf.crypto.keystream import Keystream
+from fedmf.crypto.derivation import Keystream
 from fedmf.crypto.rlwe_key import RlweKey
-from fedmf.crypto.rlwe_public import GROUP_BLOCKS, PublicPolynomials
-from fedmf.crypto.rlwe_ring import DEGREE
+from fedmf.crypto.rlwe_ring import DEGREE, GROUP_BLOCKS, PublicPolynomials
 from fedmf.errors import KeyMaterialError
 
 SEED = bytes(range(32))

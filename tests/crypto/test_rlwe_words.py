@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedmf.crypto.rlwe_noise import RlweWordSize
 from fedmf.crypto.rlwe_words import (
+    RlweWordSize,
     add_words,
     blocks_for,
     pack_words,

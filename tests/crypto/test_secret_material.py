@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 from gmpy2 import mpz
 
+from fedmf.crypto.derivation import Keystream, MasterSecret
 from fedmf.crypto.envelopes import EnvelopeKey
-from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.prime_square import FixedBase, PrimeSquare
-from fedmf.crypto.randomness import KeyRandomness
 from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
-from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.crypto.secret_material import KeyRandomness, SecretMaterial
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import KeyMaterialError

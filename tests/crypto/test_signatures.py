@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from fedmf.crypto.labels import labelled
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.derivation import labelled
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.crypto.signatures import (
     PUBLIC_KEY_BYTES,
     SIGNATURE_BYTES,

@@ -110,7 +110,7 @@ def test_the_way_from_a_training_to_an_encryption_is_that_of_the_page(walk: list
     block = re.search(r"```text\n(.*?)```", story(), re.S)
     assert block is not None
     told = [tuple(line.split()) for line in block[1].splitlines()]
-    assert len(told) == 10
+    assert len(told) == 9
     encrypted = next(call for call in walk if call.function == "encrypt")
     assert [*encrypted.way, (encrypted.file, encrypted.function)] == told
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.errors import ProtocolError
 from fedmf.federation import (
     DataChoice,
@@ -23,7 +23,7 @@ from fedmf.federation import (
 from fedmf.federation.checkpoints import Checkpoints
 from fedmf.federation.conductor import MOST_VOID_ROUNDS
 from fedmf.protocol.committee.exchange import AnswerReply
-from fedmf.protocol.framing import kind_of
+from fedmf.protocol.messages import kind_of
 from tests.store.disk import Kill
 
 DATA = DataChoice("movielens-small", users=10, items=20)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.federation import TrainingSettings, make_plan, train_locally
 from fedmf.federation.training import TrainingResult
 from fedmf.ratings import load_ratings

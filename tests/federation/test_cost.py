@@ -1,6 +1,6 @@
 import pytest
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.federation import TrainingPlan, TrainingSettings, forecast, train_locally
 from fedmf.ratings import Ratings, load_ratings

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 from fedmf import FederatedRecommender
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.envelopes import DOES_NOT_OPEN, EnvelopeKey
-from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import FedmfError, OpenError
 from fedmf.federation import DataChoice, RunDirectory, TrainingPlan, TrainingSettings, train_locally
 from fedmf.interrupts import HeldInterrupts

@@ -17,7 +17,6 @@ from fedmf.protocol import (
     participant_protection,
     server_protection,
 )
-from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
 from fedmf.protocol.compact_words import (
     DownloadTerms,
     as_opened,
@@ -25,7 +24,8 @@ from fedmf.protocol.compact_words import (
     encode_table,
     table_bytes,
 )
-from fedmf.protocol.plain_words import encode_words
+from fedmf.protocol.session import CommitteeTerms, OpenedBy
+from fedmf.protocol.table import encode_words
 from tests.protocol.sessions import small_session
 from tests.protocol.stranger_download import Download, RefusedError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.errors import MessageError, OpenError
 from fedmf.protocol import GroupShape, Int64Array, TableShape
 from fedmf.protocol.integrity_tags import (

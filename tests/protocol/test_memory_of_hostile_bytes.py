@@ -36,9 +36,10 @@ from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
 from fedmf.protocol.enrolment.reader_secret import SealedReader
 from fedmf.protocol.enrolment.roster_chain import SignedRoster, roster_from_document
-from fedmf.protocol.framing import frame, u32
 from fedmf.protocol.json_documents import MOST_VALUES, Format, canonical_json, format_of, parsed
+from fedmf.protocol.messages import frame
 from fedmf.protocol.session import Session
+from fedmf.protocol.wire import u32
 from fedmf.ratings import RatingScale
 from tests.protocol.committee.fuzz_decoders import fuzz, targets
 from tests.protocol.committee.world import World, make_session

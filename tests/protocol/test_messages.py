@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fedmf.errors import FedmfError, MessageError
 from fedmf.protocol import ClosingMessage, Session, TableMessage, UploadMessage
-from fedmf.protocol.framing import HEADER
+from fedmf.protocol.messages import HEADER
 from tests.protocol.sessions import small_session
 
 SESSION = small_session("part")

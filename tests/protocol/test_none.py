@@ -12,8 +12,7 @@ from fedmf.protocol import (
     participant_protection,
     server_protection,
 )
-from fedmf.protocol.halves import listed_rows
-from fedmf.protocol.plain_words import encode_change, encode_words
+from fedmf.protocol.table import encode_change, encode_words
 from tests.contracts.protection_contract import SHAPE, ProtectionContract, random_change
 from tests.contracts.sliced_contract import SlicedContract
 from tests.protocol.sessions import no_change, no_rows
@@ -36,7 +35,7 @@ class TestNone(ProtectionContract):
         ]
         payload, rows = (
             participant.protect(large, round_number=1, participant=0).payload,
-            listed_rows(session, large),
+            session.rows_named(large),
         )
         server.add(payload, rows, counted_round=1)
         before = server.payload()
@@ -58,7 +57,7 @@ class TestNone(ProtectionContract):
         payload = participant.protect(change, round_number=1, participant=0).payload
         payload = payload.replace(b"\1\0\0\0", b"\0\0\0\x40", 1)
         with pytest.raises(MessageError, match="1073741824 in row 2"):
-            server.add(payload, listed_rows(session, change), counted_round=1)
+            server.add(payload, session.rows_named(change), counted_round=1)
 
 
 class TestNoneInSlices(SlicedContract):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
 from fedmf.protocol import (
     GroupShape,
@@ -17,7 +17,6 @@ from fedmf.protocol import (
     participant_protection,
     server_protection,
 )
-from fedmf.protocol.halves import listed_rows
 from fedmf.protocol.paillier import PaillierParticipant
 from fedmf.protocol.paillier_layout import layouts_of, other_pieces, pieces_of
 from fedmf.protocol.piece_tags import PLAIN_TAG_BYTES
@@ -72,11 +71,11 @@ class TestPaillier(NoncedProtectionContract):
         payload = bytearray(protected.payload)
         before, size = server.payload(), self.key.public.ciphertext_bytes
         n = int(self.key.public.n)
-        last = participant.work(listed_rows(session, change)) - 1
+        last = participant.work(session.rows_named(change)) - 1
         for bad in (0, n * n, n, 3 * n):
             payload[last * size : (last + 1) * size] = bad.to_bytes(size, "big")
             with pytest.raises(MessageError):
-                server.add(bytes(payload), listed_rows(session, change), counted_round=1)
+                server.add(bytes(payload), session.rows_named(change), counted_round=1)
         assert server.payload() == before
 
     def test_a_table_for_a_start_that_nobody_agreed_upon_does_not_open(
@@ -121,7 +120,7 @@ class TestPaillier(NoncedProtectionContract):
         self, session: Session, rng: np.random.Generator
     ) -> None:
         participant = self.participant(session)
-        rows = listed_rows(session, random_change(rng))
+        rows = session.rows_named(random_change(rng))
         sent, everything = participant.work(rows), participant.work()
         size = self.key.public.ciphertext_bytes
         assert participant.payload_bytes(rows) == (

@@ -14,7 +14,7 @@ import pytest
 from gmpy2 import mpz, powmod
 
 from fedmf.crypto.paillier import PrivateKey
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.errors import OpenError
 from fedmf.protocol import (
     Change,
@@ -25,7 +25,6 @@ from fedmf.protocol import (
     RowChange,
     TableShape,
 )
-from fedmf.protocol.halves import listed_rows
 from fedmf.protocol.paillier import PaillierParticipant, PaillierServer
 from fedmf.protocol.piece_tags import TAG_BITS
 from fedmf.protocol.session import Upload
@@ -73,7 +72,7 @@ class Scene:
         return self.participant.protect(change, round_number=1, participant=participant)
 
     def add(self, protected: Protected, change: Change) -> None:
-        self.server.add(protected.payload, listed_rows(self.session, change), counted_round=1)
+        self.server.add(protected.payload, self.session.rows_named(change), counted_round=1)
 
     def close(self, *included: Protected) -> None:
         self.participant.hear(

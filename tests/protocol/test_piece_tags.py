@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import Keystream, MasterSecret
 from fedmf.errors import ProtocolError
 from fedmf.protocol import ClosingMessage, GroupShape, TableShape
 from fedmf.protocol.piece_tags import PieceTags, same_tags, tag_slot_bits

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.errors import KeyMaterialError, OpenError, ProtocolError, SettingsError, WordSizeError
 from fedmf.protocol import (
     ClosingMessage,

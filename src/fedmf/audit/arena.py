@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.audit.dishonest_round import DishonestRound, say
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.errors import ProtocolError
 from fedmf.protocol import (
     ClosingMessage,
@@ -40,19 +40,19 @@ from fedmf.protocol.committee.exchange import (
     ReviewReply,
     VoteReply,
 )
+from fedmf.protocol.committee.held_table import Reader
 from fedmf.protocol.committee.keyring import CommitteeKeyring
-from fedmf.protocol.committee.layout import public_polynomials
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
-from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.sums import Reader, servers_tags
+from fedmf.protocol.committee.sums import public_polynomials, servers_tags
 from fedmf.protocol.committee.table_payload import TableForm, TablePayload
-from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
 from fedmf.protocol.enrolment.votes import MemberSignature
-from fedmf.protocol.framing import u32
-from fedmf.protocol.plain_words import encode_words
+from fedmf.protocol.messages import CommitteeMessage
+from fedmf.protocol.session import CommitteeTerms, OpenedBy
+from fedmf.protocol.table import encode_words
+from fedmf.protocol.wire import u32
 
 Reply = TypeVar("Reply", bound=CommitteeMessage)
 MEMBERS, THRESHOLD, SMALLEST_COHORT = 4, 3, 3

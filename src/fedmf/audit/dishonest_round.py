@@ -21,22 +21,22 @@ from fedmf.protocol.committee.exchange import (
     VoteReply,
     VoteRequest,
 )
-from fedmf.protocol.committee.layout import committee_layout
 from fedmf.protocol.committee.sums import open_round_sum, read_share
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.enrolment.votes import MemberSignature
-from fedmf.protocol.framing import kind_of
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
+from fedmf.protocol.lattice_layout import committee_layout
+from fedmf.protocol.messages import kind_of
 
 if TYPE_CHECKING:
-    from fedmf.crypto.rlwe_public import PublicPolynomials
+    from fedmf.crypto.rlwe_ring import PublicPolynomials
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol import Int64Array, UploadMessage
     from fedmf.protocol.committee.member import CommitteeMember
-    from fedmf.protocol.committee.message import CommitteeMessage
     from fedmf.protocol.committee.opening import OpeningMessage
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.integrity_tags import IntegrityTags
+    from fedmf.protocol.messages import CommitteeMessage
 
 Tags = NDArray[np.uint64]
 _REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}

@@ -28,11 +28,12 @@ from fedmf.protocol import (
     protection_named,
     server_protection,
 )
-from fedmf.protocol.committee.layout import committee_layout, committee_pads, public_polynomials
 from fedmf.protocol.committee.opening import OpeningMessage
+from fedmf.protocol.committee.sums import public_polynomials
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.integrity_tags import split_numbers
 from fedmf.protocol.keyring import HeldKeys
+from fedmf.protocol.lattice_layout import committee_layout, committee_pads
 from fedmf.protocol.rlwe import part_layouts
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import numpy as np
 from fedmf.benchmarking.operations import ADD, MEMBER, OPEN, PROTECT, Cost, Operations
 from fedmf.benchmarking.scheme import FACTORS, Scheme, random_change
 from fedmf.federation.rounds import Played
-from fedmf.protocol.committee_terms import LEAST_COHORT
+from fedmf.protocol.session import LEAST_COHORT
 
 PAILLIER_VALUES = 4_000
 """Ciphertexts cost the same each, so that a slice of a large table tells the cost of a value."""

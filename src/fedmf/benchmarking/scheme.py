@@ -10,7 +10,7 @@ import numpy as np
 
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.federation.local.rehearsal import Rehearsal
 from fedmf.protocol import (
     Change,
@@ -21,7 +21,7 @@ from fedmf.protocol import (
     fresh_key,
     protection_named,
 )
-from fedmf.protocol.committee_terms import LEAST_COHORT, CommitteeTerms, OpenedBy
+from fedmf.protocol.session import LEAST_COHORT, CommitteeTerms, OpenedBy
 
 FACTORS = 100
 """Columns of the table, as in the paper."""

@@ -16,7 +16,7 @@ from fedmf.benchmarking.shown import rows_table
 from fedmf.cli.console import print_answer, progress
 from fedmf.cli.options import Json
 from fedmf.errors import SettingsError
-from fedmf.protocol.committee_terms import LEAST_COHORT
+from fedmf.protocol.session import LEAST_COHORT
 
 REPEATS, QUICK_REPEATS = 11, 1
 QUICK_VALUES = 20_000

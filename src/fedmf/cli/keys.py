@@ -12,8 +12,8 @@ from fedmf.cli.keys_rosters import adopt, roster, sign
 from fedmf.cli.keys_show import as_list, show, text_of
 from fedmf.cli.keys_silos import node, server, shared
 from fedmf.cli.options import Json, Name, NewFolder, SealedFile
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.envelopes import DEFAULT_SUITE, ENVELOPE_SUITES
-from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.participants_key import load_participants_key
 from fedmf.errors import KeyMaterialError
 from fedmf.federation.enrolment_files import (

@@ -10,7 +10,7 @@ import typer
 
 from fedmf.cli.console import print_answer
 from fedmf.cli.options import Json
-from fedmf.crypto.labels import fingerprint
+from fedmf.crypto.derivation import fingerprint
 from fedmf.errors import MessageError
 from fedmf.federation.enrolment_files import (
     CHARTER,
@@ -24,10 +24,9 @@ from fedmf.federation.enrolment_files import (
     read_public,
     read_sealed,
 )
-from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.charter import Charter, Roster
 from fedmf.protocol.enrolment.directory import KeyDirectory
 from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
-from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.enrolment.roster_chain import roster_from_document
 from fedmf.protocol.json_documents import Format, format_of
 

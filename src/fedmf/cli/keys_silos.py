@@ -9,7 +9,7 @@ import typer
 
 from fedmf.cli.console import print_answer
 from fedmf.cli.options import Json, ServerFolder, SiloFolder
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.participants_key import save_participants_key
 from fedmf.federation.flower.certificates import make_node_key, make_server_certificate
 

@@ -32,9 +32,8 @@ from cryptography.hazmat.primitives.hpke import (
     Suite,
 )
 
-from fedmf.crypto.labels import labelled
-from fedmf.crypto.randomness import KeyRandomness, key_randomness
-from fedmf.crypto.secret_material import SecretMaterial, check_secret
+from fedmf.crypto.derivation import labelled
+from fedmf.crypto.secret_material import KeyRandomness, SecretMaterial, check_secret, key_randomness
 from fedmf.errors import KeyMaterialError, OpenError, SettingsError, UnknownNameError
 
 if TYPE_CHECKING:

@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING
 import gmpy2
 from gmpy2 import mpz
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.packing import HEADROOM_BITS
 from fedmf.crypto.paillier_numbers import PrivateNumbers
 from fedmf.crypto.paillier_public_key import PublicKey
 from fedmf.crypto.prime_square import PrimeSquare
-from fedmf.crypto.randomness import KeyRandomness, key_randomness
-from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.crypto.secret_material import KeyRandomness, SecretMaterial, key_randomness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

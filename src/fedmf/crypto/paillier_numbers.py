@@ -17,7 +17,7 @@ from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError
 
 if TYPE_CHECKING:
-    from fedmf.crypto.randomness import KeyRandomness
+    from fedmf.crypto.secret_material import KeyRandomness
 
 SECURITY_BITS = {3072: 128, 2048: 112, 1024: 80}
 """The key sizes there are, in bits, and their security level in bits."""

@@ -33,8 +33,8 @@ from typing import Any
 
 from gmpy2 import mpz
 
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.key_file import MOST_BYTES, read_key_file, write_key_file
-from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_numbers import PrivateNumbers, WeakKeyWarning
 from fedmf.errors import KeyMaterialError

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.crypto.keystream import KEY_BYTES
+from fedmf.crypto.derivation import KEY_BYTES
 from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
 from fedmf.crypto.share_sum import ShareSum, subset_bytes
 from fedmf.errors import ProtocolError, SettingsError
@@ -29,7 +29,7 @@ from fedmf.errors import ProtocolError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from fedmf.crypto.randomness import KeyRandomness
+    from fedmf.crypto.secret_material import KeyRandomness
 
 MOST_MEMBERS = 10
 """Largest committee: 252 subsets, 126 of them held by every member."""

@@ -14,14 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.rlwe_noise import (
-    BYTES_PER_NUMBER,
-    LARGEST_NOISE,
-    MOST_KEYS,
-    centred_binomial_of,
-)
+from fedmf.crypto.derivation import Keystream
 from fedmf.crypto.rlwe_ring import DEGREE, SmallFactor
+from fedmf.crypto.rlwe_words import BYTES_PER_NUMBER, LARGEST_NOISE, MOST_KEYS, centred_binomial_of
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.crypto.rlwe_key import SEEDS_AT_A_TIME, expand_seeds
-from fedmf.crypto.rlwe_noise import LARGEST_NOISE
 from fedmf.crypto.rlwe_ring import DEGREE
+from fedmf.crypto.rlwe_words import LARGEST_NOISE
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import MessageError, ProtocolError
 

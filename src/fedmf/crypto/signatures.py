@@ -5,9 +5,8 @@ from __future__ import annotations
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from fedmf.crypto.labels import labelled
-from fedmf.crypto.randomness import KeyRandomness, key_randomness
-from fedmf.crypto.secret_material import SecretMaterial, check_secret
+from fedmf.crypto.derivation import labelled
+from fedmf.crypto.secret_material import KeyRandomness, SecretMaterial, check_secret, key_randomness
 from fedmf.errors import KeyMaterialError, MessageError
 
 SIGNING_KEY_BYTES = 32

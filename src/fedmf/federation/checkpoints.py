@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 from fedmf.errors import RunDirectoryError
 from fedmf.federation.transcript import Transcript
-from fedmf.protocol.framing import BodyReader, sized
+from fedmf.protocol.wire import BodyReader, sized
 from fedmf.store.atomic import put_file
 from fedmf.store.faults import reading
 from fedmf.store.line_log import LineLog

@@ -26,10 +26,9 @@ from fedmf.protocol import (
     TableShape,
     UploadMessage,
 )
-from fedmf.protocol.committee_terms import LEAST_COHORT
-from fedmf.protocol.framing import FRAME_BYTES
+from fedmf.protocol.messages import FRAME_BYTES
 from fedmf.protocol.protection import protection_named
-from fedmf.protocol.session import Upload
+from fedmf.protocol.session import LEAST_COHORT, Upload
 from fedmf.ratings import OwnedRatings, Ratings
 
 SAMPLE_VALUES = (500, 10_000, 200_000)

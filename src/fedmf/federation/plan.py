@@ -21,10 +21,9 @@ from fedmf.federation.table_codec import TableCodec
 from fedmf.model import DEFAULT_RECENCY, RATERS, Method, RowGroup, configure_method
 from fedmf.model.registry import parameters_of
 from fedmf.protocol import IntegerTable, Rows, Session
-from fedmf.protocol.committee_terms import LEAST_COHORT, CommitteeTerms, OpenedBy
 from fedmf.protocol.compact_words import DownloadTerms
 from fedmf.protocol.protection import protection_named
-from fedmf.protocol.session import Upload
+from fedmf.protocol.session import LEAST_COHORT, CommitteeTerms, OpenedBy, Upload
 from fedmf.protocol.slices import SliceTerms
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale
 

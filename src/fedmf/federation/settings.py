@@ -11,10 +11,10 @@ from fedmf.errors import SettingsError, UnknownNameError
 from fedmf.model import METHODS, Method
 from fedmf.model.registry import parameters_of
 from fedmf.protocol import PROTECTIONS, UPLOADS
-from fedmf.protocol.committee_terms import OPENED_BY
 from fedmf.protocol.compact_words import LEAST_BITS, MOST_BITS
 from fedmf.protocol.json_fields import JsonFields
 from fedmf.protocol.protection import protection_named
+from fedmf.protocol.session import OPENED_BY
 
 KEY_BITS = (1024, 2048, 3072)
 STARTS = ("random", "constant")

@@ -1,11 +1,6 @@
 """The secrecy wing's roles and messages: who tells whom what, as state machines without I/O."""
 
-from fedmf.protocol.halves import (
-    ParticipantProtection,
-    Protected,
-    Rows,
-    ServerProtection,
-)
+from fedmf.protocol.halves import ParticipantProtection, Protected, ServerProtection
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
 from fedmf.protocol.participant import ParticipantRole
 from fedmf.protocol.protection import PROTECTIONS, Protection, protection_named
@@ -18,6 +13,7 @@ from fedmf.protocol.table import (
     Int64Array,
     IntegerTable,
     RowChange,
+    Rows,
     TableShape,
     table_sha256,
 )

@@ -24,8 +24,15 @@ from numpy.typing import NDArray
 
 from fedmf.errors import MessageError, SettingsError
 from fedmf.protocol.json_fields import JsonFields
-from fedmf.protocol.plain_words import decode_words, encode_words, word_sizes
-from fedmf.protocol.table import GroupShape, Int64Array, IntegerTable, TableShape
+from fedmf.protocol.table import (
+    GroupShape,
+    Int64Array,
+    IntegerTable,
+    TableShape,
+    decode_words,
+    encode_words,
+    word_sizes,
+)
 
 LEAST_BITS, MOST_BITS = 4, 12
 _SCALE = np.dtype("<f4")

@@ -12,15 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fedmf.errors import ProtocolError
-from fedmf.protocol.table import Change, Int64Array, IntegerTable
+from fedmf.protocol.table import Change, IntegerTable, Rows
 
 if TYPE_CHECKING:
     from fedmf.protocol.messages import ClosingMessage
     from fedmf.protocol.session import Session
-
-Rows = Sequence[Int64Array]
-"""Row numbers, one ascending int64 array for each group."""
-
 
 NOT_MOVED = (
     "the table is the one that this participant's last upload went into: a server that replays a "
@@ -215,8 +211,3 @@ class ServerProtection(ABC):
     @abstractmethod
     def restore(self, payload: bytes) -> None:
         """Take a protected table that `payload` once returned."""
-
-
-def listed_rows(session: Session, change: Change) -> Rows | None:
-    """Return the rows that an upload of this change names to the server; None without ``part``."""
-    return [part.rows for part in change] if session.upload == "part" else None

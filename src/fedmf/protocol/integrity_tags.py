@@ -40,17 +40,20 @@ committee a mask beside it.
 from __future__ import annotations
 
 import hmac
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.master_secret import MASTER_SECRET_BYTES, MasterSecret
+from fedmf.crypto.derivation import MASTER_SECRET_BYTES, Keystream, MasterSecret
 from fedmf.crypto.rlwe import DOES_NOT_OPEN
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import MessageError, OpenError
-from fedmf.protocol.framing import u32
 from fedmf.protocol.table import Int64Array
+from fedmf.protocol.wire import u32
+
+if TYPE_CHECKING:
+    from fedmf.protocol.enrolment.charter import Charter
 
 LEAST_TAGS = 2
 """Smallest number of tags: a single one would miss a shift by 2^31 once in 2^33 times."""
@@ -72,6 +75,12 @@ _TAGS_PER_DERIVATION = MASTER_SECRET_BYTES // NUMBER_BYTES
 def tags_for(word_bits: int) -> int:
     """Return how many tags values of this many bits need, 2 to 62 bits."""
     return max(LEAST_TAGS, -(-MISSED_BITS // (65 - word_bits)))
+
+
+def tag_context(charter: Charter, counted_round: int) -> bytes:
+    """Return what the factors of a round's tags are for: the charter, and the parts that travel."""
+    numbers = charter.session.schedule.load(counted_round).numbers
+    return charter.digest + b"".join(map(u32, numbers))
 
 
 class IntegrityTags(SecretMaterial):

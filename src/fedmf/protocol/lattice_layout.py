@@ -11,19 +11,25 @@ one to the next.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe import DOES_NOT_OPEN
-from fedmf.crypto.rlwe_noise import KEPT_BITS, RlweWordSize, plan_rlwe_words
 from fedmf.crypto.rlwe_ring import DEGREE
-from fedmf.crypto.rlwe_words import blocks_for
+from fedmf.crypto.rlwe_words import KEPT_BITS, RlweWordSize, blocks_for, plan_rlwe_words
 from fedmf.errors import OpenError
 from fedmf.protocol.integrity_tags import NUMBER_BYTES, tags_for
+from fedmf.protocol.slices import MOST_SLICES
 from fedmf.protocol.table import GroupShape, Int64Array, TableShape, centred
+
+if TYPE_CHECKING:
+    from fedmf.protocol.session import Session
+    from fedmf.protocol.table import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,3 +201,42 @@ class LatticeLayout:
         for group in self.shape.groups:
             yield group, at
             at += group.values
+
+
+def committee_layout(session: Session, counted_round: int = 1) -> LatticeLayout:
+    """Return how the changes of a round lie in words; no sum is over several rounds.
+
+    Raises
+    ------
+    WordSizeError
+        So many uploads are more than any sum may have.
+    """
+    return planned_layout(session.schedule.load(counted_round).part.shape, session.participants)
+
+
+@functools.lru_cache(maxsize=MOST_SLICES)
+def planned_layout(shape: TableShape, uploads: int) -> LatticeLayout:
+    """Return `LatticeLayout.plan` of these, which every upload asks for."""
+    return LatticeLayout.plan(shape, uploads=uploads)
+
+
+def layout_carrying(session: Session, rows: Rows | None) -> LatticeLayout:
+    """Return how what travels with some rows lies in words; with None, the whole table."""
+    part = session.schedule.carrying(rows) if rows is not None else None
+    return planned_layout(session.shape if part is None else part.shape, session.participants)
+
+
+def committee_pads(session: Session) -> int:
+    """Return how many pads every seed stands for, whichever round it is for.
+
+    Members need not know what travels in a round. Where fewer numbers do, the last pads are spare.
+
+    Raises
+    ------
+    WordSizeError
+        So many uploads are more than any sum may have.
+    """
+    return max(
+        planned_layout(load.part.shape, session.participants).numbers
+        for load in session.schedule.loads
+    )

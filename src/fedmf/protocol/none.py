@@ -15,23 +15,22 @@ import numpy as np
 
 from fedmf.errors import FixedPointRangeError, MessageError
 from fedmf.protocol.compact_words import decode_table, encode_table, table_bytes
-from fedmf.protocol.halves import (
-    ParticipantProtection,
-    Protected,
-    Rows,
-    ServerProtection,
-)
+from fedmf.protocol.halves import ParticipantProtection, Protected, ServerProtection
 from fedmf.protocol.keyring import HeldKeys
-from fedmf.protocol.plain_words import (
+from fedmf.protocol.protection import Protection
+from fedmf.protocol.session import Session
+from fedmf.protocol.table import (
+    Change,
+    Int64Array,
+    IntegerTable,
+    Rows,
+    check_words,
     decode_words,
     encode_change,
     encode_words,
     row_counts,
     word_sizes,
 )
-from fedmf.protocol.protection import Protection
-from fedmf.protocol.session import Session
-from fedmf.protocol.table import Change, Int64Array, IntegerTable, check_words
 from fedmf.protocol.threat_model import EVERYTHING, Threat, seen_by_one
 
 if TYPE_CHECKING:

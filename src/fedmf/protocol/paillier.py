@@ -22,15 +22,9 @@ from gmpy2 import mpz
 
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_public_key import PublicKey
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
-from fedmf.protocol.halves import (
-    ParticipantProtection,
-    Protected,
-    Rows,
-    ServerProtection,
-    listed_rows,
-)
+from fedmf.protocol.halves import ParticipantProtection, Protected, ServerProtection
 from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.paillier_layout import (
@@ -51,7 +45,7 @@ from fedmf.protocol.piece_tags import (
 )
 from fedmf.protocol.protection import Protection
 from fedmf.protocol.session import Session
-from fedmf.protocol.table import Change, Int64Array, IntegerTable
+from fedmf.protocol.table import Change, Int64Array, IntegerTable, Rows
 from fedmf.protocol.threat_model import Threat, shared_key_threats
 
 if TYPE_CHECKING:
@@ -110,7 +104,7 @@ class PaillierParticipant(ParticipantProtection):
         """Return the encrypted change, under tags with masks that are used this once."""
         del leaving, renewing
         self.session.shape.check_change(change)
-        rows = listed_rows(self.session, change)
+        rows = self.session.rows_named(change)
         if rows is None:
             load = self.session.schedule.load(round_number)
             pieces = travelling_pieces(self._layouts, load.numbers)

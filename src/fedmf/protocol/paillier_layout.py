@@ -18,10 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedmf.crypto.packing import TaggedPacking
-from fedmf.protocol.halves import Rows
 from fedmf.protocol.piece_tags import tag_slot_bits
 from fedmf.protocol.session import Session
-from fedmf.protocol.table import GroupShape, Int64Array
+from fedmf.protocol.table import GroupShape, Int64Array, Rows
 
 
 @dataclass(frozen=True, eq=False, slots=True)

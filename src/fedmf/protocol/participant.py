@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fedmf.errors import ProtocolError
-from fedmf.protocol.halves import ParticipantProtection, Rows, listed_rows
+from fedmf.protocol.halves import ParticipantProtection
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
 from fedmf.protocol.session import Session
-from fedmf.protocol.table import Change, IntegerTable
+from fedmf.protocol.table import Change, IntegerTable, Rows
 
 
 class ParticipantRole:
@@ -124,7 +124,7 @@ class ParticipantRole:
             renewing=renewing,
         )
         self._has_uploaded = True
-        rows = listed_rows(self.session, change)
+        rows = self.session.rows_named(change)
         return UploadMessage(self.round, self.number, protected.nonce, rows, protected.payload)
 
     def restore_upload(self) -> None:

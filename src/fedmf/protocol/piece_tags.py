@@ -35,8 +35,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import Keystream, MasterSecret
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import ProtocolError
 from fedmf.protocol.messages import ClosingMessage

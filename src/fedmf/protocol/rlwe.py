@@ -22,21 +22,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.rlwe import encrypt, open_sum
 from fedmf.crypto.rlwe_key import PaddedKey
-from fedmf.crypto.rlwe_public import PublicPolynomials
+from fedmf.crypto.rlwe_ring import PublicPolynomials
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
-from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.crypto.secret_material import KeyRandomness, SecretMaterial
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, WordSizeError
-from fedmf.protocol.framing import u32
-from fedmf.protocol.halves import (
-    ParticipantProtection,
-    Protected,
-    Rows,
-    ServerProtection,
-)
+from fedmf.protocol.halves import ParticipantProtection, Protected, ServerProtection
 from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers, split_numbers
 from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.lattice_layout import LatticeLayout
@@ -44,8 +37,9 @@ from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.protection import Protection
 from fedmf.protocol.session import Session
 from fedmf.protocol.slices import Load
-from fedmf.protocol.table import Change, Int64Array, IntegerTable
+from fedmf.protocol.table import Change, Int64Array, IntegerTable, Rows
 from fedmf.protocol.threat_model import Threat, shared_key_threats
+from fedmf.protocol.wire import u32
 
 if TYPE_CHECKING:
     from fedmf.protocol.enrolment.charter import Charter

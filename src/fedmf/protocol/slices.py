@@ -15,8 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.derivation import Keystream, labelled_hash
 from fedmf.errors import SettingsError
 from fedmf.protocol.json_fields import JsonFields
 from fedmf.protocol.table import Change, GroupShape, Int64Array, IntegerTable, RowChange, TableShape

@@ -21,6 +21,7 @@ bytes: the reader knows it already.
 from __future__ import annotations
 
 import inspect
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from types import SimpleNamespace
@@ -28,15 +29,86 @@ from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 
 import numpy as np
 
-from fedmf.crypto.labels import HASH_BYTES
+from fedmf.crypto.derivation import HASH_BYTES
 from fedmf.crypto.signatures import SIGNATURE_BYTES
 from fedmf.errors import MessageError
-from fedmf.protocol.framing import BodyReader, sized, u32
+from fedmf.protocol.table import Int64Array
 
+_U32 = struct.Struct("<I")
 T = TypeVar("T")
 Known = SimpleNamespace
 Size = int | Callable[[Known], int]
 """A number of bytes or items, or how it follows from what is known."""
+
+
+def u32(value: int) -> bytes:
+    """Return a number as four bytes."""
+    return _U32.pack(value)
+
+
+def sized(data: bytes) -> bytes:
+    """Return bytes behind their length."""
+    return _U32.pack(len(data)) + data
+
+
+class BodyReader:
+    """Reads a body from front to back; complains where it is not what is due.
+
+    Parameters
+    ----------
+    body
+        The bytes.
+    """
+
+    def __init__(self, body: bytes | memoryview) -> None:
+        self._body = memoryview(body)
+
+    def number(self) -> int:
+        """Return the next number of four bytes."""
+        return int(_U32.unpack(self.take(_U32.size))[0])
+
+    def take(self, length: int) -> bytes:
+        """Return the next bytes, this many."""
+        if self.left < length:
+            raise MessageError("the body of the message ends too early")
+        taken, self._body = bytes(self._body[:length]), self._body[length:]
+        return taken
+
+    def sized(self, *, at_most: int) -> bytes:
+        """Return bytes that stand behind their length."""
+        length = self.number()
+        if length > at_most:
+            raise MessageError(f"a part of {length} bytes where at most {at_most} are possible")
+        return self.take(length)
+
+    def count(self, *, at_most: int) -> int:
+        """Return the length of a list."""
+        count = self.number()
+        if count > at_most:
+            raise MessageError(f"a list of {count} numbers where at most {at_most} are possible")
+        return count
+
+    def ascending(self, *, at_most: int) -> Int64Array:
+        """Return a list of ascending numbers."""
+        count = self.count(at_most=at_most)
+        listed = np.frombuffer(self.take(count * _U32.size), dtype="<u4").astype(np.int64)
+        if np.any(np.diff(listed) <= 0):
+            raise MessageError("the numbers of a list must ascend")
+        return listed
+
+    @property
+    def left(self) -> int:
+        """How many bytes are left."""
+        return len(self._body)
+
+    def rest(self) -> bytes:
+        """Return what is left."""
+        return self.take(self.left)
+
+    def end(self) -> None:
+        """Complain if anything is left."""
+        if self.left:
+            raise MessageError(f"{self.left} bytes too many at the end of the message")
 
 
 @dataclass(frozen=True)

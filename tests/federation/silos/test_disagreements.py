@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.participants_key import save_participants_key
 from fedmf.errors import (
     DataError,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey, save_participants_key
 from fedmf.federation import LocalEngine, TrainingSettings

@@ -14,7 +14,7 @@ from fedmf.protocol.committee.exchange import AnswerReply, VoteReply
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.sums import servers_tags
 from fedmf.protocol.enrolment.votes import MemberSignature
-from fedmf.protocol.framing import u32
+from fedmf.protocol.wire import u32
 from tests.protocol.committee.world import World
 
 

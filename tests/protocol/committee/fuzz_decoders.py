@@ -18,11 +18,9 @@ from fedmf.federation.settings import TrainingSettings
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.messages import Bundle
 from fedmf.protocol import ClosingMessage, TableMessage, UploadMessage
-from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.enrolment.roster_chain import roster_from_document, roster_to_document
-from fedmf.protocol.framing import frame
-from fedmf.protocol.messages import SessionMessage
+from fedmf.protocol.messages import CommitteeMessage, SessionMessage, frame
 from fedmf.ratings import RatingScale
 from tests.protocol.committee.test_malformed_bytes import (
     DECODERS,

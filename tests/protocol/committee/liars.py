@@ -7,8 +7,8 @@ import numpy as np
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.protocol.committee.exchange import ANSWER_LABEL, SHARE, AnswerReply, answer_statement
-from fedmf.protocol.committee.layout import committee_layout
-from fedmf.protocol.framing import kind_of
+from fedmf.protocol.lattice_layout import committee_layout
+from fedmf.protocol.messages import kind_of
 from tests.protocol.committee.world import World
 
 LIES = (

@@ -16,8 +16,8 @@ from fedmf.protocol.committee.exchange import (
     VoteReply,
     VoteRequest,
 )
-from fedmf.protocol.committee_terms import OpenedBy
-from fedmf.protocol.framing import kind_of
+from fedmf.protocol.messages import kind_of
+from fedmf.protocol.session import OpenedBy
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import Tamper, World, changes_of
 

@@ -15,8 +15,8 @@ from fedmf.errors import FedmfError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, ParticipantRole, RowChange
 from fedmf.protocol.committee.exchange import AnswerReply, AnswerRequest, VoteReply
 from fedmf.protocol.committee.sums import LyingMemberWarning
-from fedmf.protocol.committee_terms import OPENED_BY, OpenedBy
-from fedmf.protocol.framing import kind_of
+from fedmf.protocol.messages import kind_of
+from fedmf.protocol.session import OPENED_BY, OpenedBy
 from tests.protocol.committee.liars import LIES, false_answer
 from tests.protocol.committee.world import SHAPE, World, random_change
 

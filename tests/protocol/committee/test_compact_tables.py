@@ -8,11 +8,15 @@ import numpy as np
 
 from fedmf.protocol import ClosingMessage
 from fedmf.protocol.committee.closing import ClosingProof
-from fedmf.protocol.committee.layout import plain_table_digest
 from fedmf.protocol.committee.server_table import CommitteeTable
-from fedmf.protocol.committee.table_payload import OPENED_TABLE_EXTRA, TableForm, TablePayload
+from fedmf.protocol.committee.table_payload import (
+    OPENED_TABLE_EXTRA,
+    TableForm,
+    TablePayload,
+    plain_table_digest,
+)
 from fedmf.protocol.compact_words import DownloadTerms, as_opened, table_bytes
-from fedmf.protocol.plain_words import encode_words
+from fedmf.protocol.table import encode_words
 from tests.protocol.committee.world import SHAPE, World, changes_of, committee_server, make_session
 
 TERMS = DownloadTerms(6, "items", None)

@@ -19,8 +19,7 @@ from fedmf.protocol import (
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.upload import BASE_BYTES, Kind
-from fedmf.protocol.committee_terms import OpenedBy
-from fedmf.protocol.session import Upload
+from fedmf.protocol.session import OpenedBy, Upload
 from tests.contracts.protection_contract import (
     SHAPE,
     Exchange,

@@ -11,7 +11,7 @@ from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import ClosingMessage
 from fedmf.protocol.committee.server_round import FrozenUploads
 from fedmf.protocol.committee.server_table import CommitteeTable
-from fedmf.protocol.committee_terms import OpenedBy
+from fedmf.protocol.session import OpenedBy
 from tests.protocol.committee.world import MemorySpool, World, changes_of, committee_server
 
 ALL = range(5)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words
 from fedmf.errors import MessageError, OpenError
-from fedmf.protocol.committee.layout import committee_layout
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.table_payload import TableForm, TablePayload
 from fedmf.protocol.committee.upload import CommitteePayload, SignedHeader, words_digest
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
+from fedmf.protocol.lattice_layout import committee_layout
 from tests.protocol.committee.world import World, changes_of
 
 Words = np.ndarray

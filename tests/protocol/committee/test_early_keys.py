@@ -20,7 +20,7 @@ from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.opening import RoundKey
 from fedmf.protocol.committee.standing import Standings
 from fedmf.protocol.committee.upload import Kind
-from fedmf.protocol.framing import kind_of
+from fedmf.protocol.messages import kind_of
 from tests.protocol.committee.world import World, changes_of
 
 ALL = range(5)

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fedmf.crypto.derivation import labelled_hash
 from fedmf.crypto.envelopes import EnvelopePublicKey
-from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import MessageError
 from fedmf.protocol.committee import member_round as members_view
-from fedmf.protocol.committee import sealed_upload as participants_view
+from fedmf.protocol.committee import upload as participants_view
 from fedmf.protocol.committee.exchange import ReviewReply
 from fedmf.protocol.committee.upload import (
     SEEDS,
@@ -23,7 +23,7 @@ from fedmf.protocol.committee.upload import (
     commitment,
     envelope_context,
 )
-from fedmf.protocol.framing import u32
+from fedmf.protocol.wire import u32
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import World, changes_of, dense
 

@@ -14,10 +14,14 @@ import pytest
 from fedmf.errors import MessageError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, ParticipantRole, TableMessage
 from fedmf.protocol.committee.held_table import BlindTable
-from fedmf.protocol.committee.layout import plain_table_digest
 from fedmf.protocol.committee.participant import CommitteeParticipant
-from fedmf.protocol.committee.table_payload import TableCopy, TableForm, TablePayload
-from fedmf.protocol.plain_words import encode_words
+from fedmf.protocol.committee.table_payload import (
+    TableCopy,
+    TableForm,
+    TablePayload,
+    plain_table_digest,
+)
+from fedmf.protocol.table import encode_words
 from tests.protocol.committee.world import SHAPE, World, changes_of
 
 ALL = range(5)

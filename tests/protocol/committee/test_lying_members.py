@@ -10,7 +10,7 @@ import pytest
 
 from fedmf.errors import OpenError
 from fedmf.protocol.committee.sums import LyingMemberWarning
-from fedmf.protocol.committee_terms import OpenedBy
+from fedmf.protocol.session import OpenedBy
 from tests.protocol.committee.liars import LIES, false_answer
 from tests.protocol.committee.world import SHAPE, World, changes_of
 

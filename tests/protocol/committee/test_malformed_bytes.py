@@ -28,15 +28,13 @@ from fedmf.protocol.committee.exchange import (
     VoteReply,
     VoteRequest,
 )
-from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.table_payload import TableCopy, TablePayload
 from fedmf.protocol.committee.upload import CommitteePayload
-from fedmf.protocol.enrolment.charter import Charter
-from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.enrolment.charter import Charter, Roster
 from fedmf.protocol.enrolment.roster_chain import SignedRoster, sign_roster
-from fedmf.protocol.framing import CHECKSUM_BYTES, HEADER, frame, kind_of
+from fedmf.protocol.messages import CHECKSUM_BYTES, HEADER, CommitteeMessage, frame, kind_of
 from tests.protocol.committee.world import World, changes_of
 
 REFUSED = (MessageError, OpenError, ProtocolError, KeyMaterialError)

@@ -18,7 +18,7 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog, Memory
-from fedmf.protocol.framing import frame
+from fedmf.protocol.messages import frame
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import World, changes_of, make_session
 

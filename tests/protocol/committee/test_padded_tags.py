@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.errors import MessageError, ProtocolError
 from fedmf.protocol import Int64Array
-from fedmf.protocol.committee.layout import committee_layout
-from fedmf.protocol.committee.sums import Reader
+from fedmf.protocol.committee.held_table import Reader
 from fedmf.protocol.committee.table_payload import TableForm, TablePayload
-from fedmf.protocol.committee_terms import OPENED_BY, OpenedBy
-from fedmf.protocol.framing import u32
 from fedmf.protocol.integrity_tags import IntegrityTags, split_numbers
+from fedmf.protocol.lattice_layout import committee_layout
+from fedmf.protocol.session import OPENED_BY, OpenedBy
+from fedmf.protocol.wire import u32
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import World, changes_of, dense, no_change
 

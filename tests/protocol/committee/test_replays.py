@@ -19,8 +19,8 @@ from fedmf.protocol.committee.member_round import MemberRound, ReviewedUpload
 from fedmf.protocol.committee.standing import Standings
 from fedmf.protocol.committee.table_payload import TableForm, TablePayload
 from fedmf.protocol.committee.upload import SignedHeader
-from fedmf.protocol.enrolment.roster import Roster
-from fedmf.protocol.plain_words import encode_words
+from fedmf.protocol.enrolment.charter import Roster
+from fedmf.protocol.table import encode_words
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import SHAPE, World, changes_of, dense, make_session
 

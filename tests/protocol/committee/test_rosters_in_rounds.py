@@ -7,16 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol import ClosingMessage, ParticipantRole, UploadMessage
 from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.enrolment import roster_chain as rosters
-from fedmf.protocol.enrolment.charter import ROSTER_LABEL
+from fedmf.protocol.enrolment.charter import ROSTER_LABEL, Roster
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
-from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.enrolment.roster_chain import SignedRoster
 from fedmf.protocol.enrolment.votes import MemberSignature
 from tests.protocol.committee.world import World, changes_of, make_session

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.errors import ProtocolError
+from fedmf.protocol.enrolment.charter import Roster
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
-from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.enrolment.roster_chain import SignedRoster, sign_roster
 from tests.protocol.committee.world import World, random_change, random_changes
 

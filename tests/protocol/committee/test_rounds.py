@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedmf.errors import ProtocolError
-from fedmf.protocol.committee_terms import OpenedBy
+from fedmf.protocol.session import OpenedBy
 from tests.protocol.committee.world import World, changes_of, random_changes
 
 

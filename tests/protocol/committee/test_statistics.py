@@ -12,19 +12,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedmf.crypto.master_secret import MasterSecret
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.replicated_sharing import ReplicatedSharing
 from fedmf.crypto.rlwe import encrypt
 from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
 from fedmf.crypto.rlwe_ring import DEGREE, MODULUS_BITS
 from fedmf.crypto.rlwe_words import add_words, pack_words, zero_words
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.protocol import GroupShape, TableShape
-from fedmf.protocol.committee.layout import committee_layout, public_polynomials
-from fedmf.protocol.committee.sums import open_round_sum
+from fedmf.protocol.committee.sums import open_round_sum, public_polynomials
 from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers
-from fedmf.protocol.lattice_layout import LatticeLayout
+from fedmf.protocol.lattice_layout import LatticeLayout, committee_layout
 from tests.protocol.committee.world import World, make_session
 
 UPLOADS = 1024

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.protocol import RowChange
 from tests.protocol.committee.world import World, no_change
 

@@ -18,7 +18,7 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.enrolment.votes import MemberSignature
-from fedmf.protocol.framing import kind_of
+from fedmf.protocol.messages import kind_of
 from tests.protocol.committee.adversary import Adversary
 from tests.protocol.committee.world import World, changes_of
 

@@ -9,7 +9,7 @@ import pytest
 
 from fedmf.protocol import GroupShape, RowChange, TableShape
 from fedmf.protocol.committee.exchange import KeyRequest, Refusal
-from fedmf.protocol.committee_terms import OpenedBy
+from fedmf.protocol.session import OpenedBy
 from fedmf.protocol.slices import SliceTerms
 from tests.protocol import stranger_committee
 from tests.protocol.committee.world import SHAPE, World, changes_of, make_session, random_change

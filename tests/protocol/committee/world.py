@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.signatures import SigningKey
 from fedmf.protocol import (
     ClosingMessage,
@@ -29,10 +29,10 @@ from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.server import CommitteeMembers
 from fedmf.protocol.committee.server_table import CommitteeTable
-from fedmf.protocol.committee_terms import CommitteeTerms, OpenedBy
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.protocol.members import Spool
+from fedmf.protocol.session import CommitteeTerms, OpenedBy
 from fedmf.protocol.slices import SliceTerms
 from tests.contracts import protection_contract
 from tests.protocol import sessions

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fedmf.protocol.committee_terms import OpenedBy
 from fedmf.protocol.enrolment.directory import KeyDirectory
 from fedmf.protocol.enrolment.enrolment import Enrolment
 from fedmf.protocol.enrolment.personal_keys import PersonalKeys
 from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
+from fedmf.protocol.session import OpenedBy
 from tests.protocol.committee.world import make_session
 
 MEMBERS = ("University", "Ombudsman", "Foundation", "Auditor")

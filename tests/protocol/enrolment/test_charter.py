@@ -9,9 +9,8 @@ import pytest
 from fedmf.crypto.envelopes import EnvelopeKey
 from fedmf.errors import KeyMaterialError, MessageError, SettingsError
 from fedmf.protocol import GroupShape, Session, TableShape
-from fedmf.protocol.committee_terms import CommitteeTerms
-from fedmf.protocol.enrolment.charter import Charter
-from fedmf.protocol.enrolment.roster import Roster
+from fedmf.protocol.enrolment.charter import Charter, Roster
+from fedmf.protocol.session import CommitteeTerms
 from tests.protocol.committee.world import World, changes_of, make_session
 
 

@@ -5,23 +5,22 @@ from typing import Any
 
 import pytest
 
+from fedmf.crypto.derivation import MasterSecret, labelled_hash
 from fedmf.crypto.envelopes import EnvelopeKey
-from fedmf.crypto.labels import labelled_hash
-from fedmf.crypto.master_secret import MasterSecret
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
 from fedmf.protocol import protection_named
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
-from fedmf.protocol.committee_terms import CommitteeTerms
+from fedmf.protocol.enrolment.charter import Roster
 from fedmf.protocol.enrolment.directory import KeyDirectory
 from fedmf.protocol.enrolment.enrolment import Enrolment, check_fingerprint
 from fedmf.protocol.enrolment.personal_keys import PersonalKeys
 from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
 from fedmf.protocol.enrolment.reader_secret import SealedReader, reader_envelope_key
-from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster, sign_roster
 from fedmf.protocol.enrolment.votes import MemberSignature
+from fedmf.protocol.session import CommitteeTerms
 from tests.protocol.committee.world import make_session
 from tests.protocol.enrolment.people import People, newcomer
 

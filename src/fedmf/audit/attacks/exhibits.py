@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.audit.row import Aim, Attacked, Row, share
-from fedmf.crypto.keystream import Keystream
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.derivation import Keystream
 from fedmf.crypto.rlwe import encrypt
 from fedmf.crypto.rlwe_key import RlweKey
-from fedmf.crypto.rlwe_noise import plan_rlwe_words
-from fedmf.crypto.rlwe_public import PublicPolynomials
-from fedmf.crypto.rlwe_words import subtract_words
+from fedmf.crypto.rlwe_ring import PublicPolynomials
+from fedmf.crypto.rlwe_words import plan_rlwe_words, subtract_words
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.protocol import Int64Array
 
 if TYPE_CHECKING:

@@ -27,7 +27,6 @@ from fedmf.protocol import (
     TableMessage,
     UploadMessage,
 )
-from fedmf.protocol.halves import listed_rows
 
 
 class Rehearsal:
@@ -156,7 +155,7 @@ class Rehearsal:
     def _protect(self, number: int) -> bytes:
         round_number, change = self.server.next_round, self._changes[number]
         protected = self.participants.protect(change, round_number=round_number, participant=number)
-        rows = listed_rows(self.session, change)
+        rows = self.session.rows_named(change)
         message = UploadMessage(round_number, number, protected.nonce, rows, protected.payload)
         return message.to_bytes(self.session)
 

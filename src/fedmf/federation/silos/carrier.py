@@ -45,7 +45,8 @@ from fedmf.protocol.committee.exchange import (
     ReviewRequest,
 )
 from fedmf.protocol.enrolment.charter import Charter
-from fedmf.protocol.framing import HEADER, kind_of, u32
+from fedmf.protocol.messages import HEADER, kind_of
+from fedmf.protocol.wire import u32
 from fedmf.store.atomic import put_file
 from fedmf.store.faults import reading
 

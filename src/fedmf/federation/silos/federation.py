@@ -11,8 +11,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.crypto.labels import fingerprint, labelled_hash
-from fedmf.crypto.master_secret import CHECK_BYTES
+from fedmf.crypto.derivation import CHECK_BYTES, fingerprint, labelled_hash
 from fedmf.errors import SettingsError
 from fedmf.federation.enrolment_files import read_public
 from fedmf.federation.plan import TrainingPlan

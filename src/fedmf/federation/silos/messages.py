@@ -23,8 +23,17 @@ from enum import StrEnum
 from typing import Annotated
 
 from fedmf.errors import FedmfError, MessageError
-from fedmf.protocol.framing import BodyReader, sized
-from fedmf.protocol.wire import U32, Declared, Digest, FieldForm, Known, Record, fixed
+from fedmf.protocol.wire import (
+    U32,
+    BodyReader,
+    Declared,
+    Digest,
+    FieldForm,
+    Known,
+    Record,
+    fixed,
+    sized,
+)
 
 MAGIC, VERSION = b"FDMS", 1
 EXCHANGE_BYTES = 16

@@ -14,8 +14,8 @@ from fedmf.federation.silos.silo_roles import participant_half
 from fedmf.federation.silos.silo_state import Held, SiloState
 from fedmf.model import FactorModel, save_model
 from fedmf.protocol import ClosingMessage, TableMessage, protection_named, table_sha256
-from fedmf.protocol.framing import BodyReader
 from fedmf.protocol.halves import NOT_MOVED
+from fedmf.protocol.wire import BodyReader
 
 STATE, MODEL = "state", "model"
 

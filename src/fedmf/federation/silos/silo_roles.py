@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.participants_key import ParticipantsKey, load_participants_key
 from fedmf.errors import KeyMaterialError, SettingsError
 from fedmf.federation.enrolment_files import MEMBER_LOG, read_enrolment

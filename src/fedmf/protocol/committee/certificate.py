@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fedmf.crypto.labels import HASH_BYTES, labelled_hash
+from fedmf.crypto.derivation import HASH_BYTES, labelled_hash
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.enrolment.charter import participants
 from fedmf.protocol.enrolment.votes import Votes, check_votes
-from fedmf.protocol.framing import u32
-from fedmf.protocol.wire import U32, Digest, Record, many, one_of
+from fedmf.protocol.wire import U32, Digest, Record, many, one_of, u32
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

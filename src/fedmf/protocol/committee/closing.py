@@ -124,3 +124,15 @@ class ClosingProof(Record):
         check_set(outcome, self.sum.uploads, charter)
         if self.sum.answers or not before:
             self.sum.check_answers(outcome, charter)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedRound:
+    """A round whose sum is still to be opened, as its checked closing says."""
+
+    closing: ClosingMessage
+    context: bytes
+    """The round's context."""
+    proof: SumProof
+    counted_round: int
+    """Which of the session's rounds it was."""

@@ -22,13 +22,12 @@ from fedmf.crypto.share_sum import subset_bytes
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import Certificate, CertifiedRound, Outcome
-from fedmf.protocol.committee.layout import committee_pads
-from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.committee.upload import MOST_ENVELOPE_BYTES, Envelope, SignedHeader
 from fedmf.protocol.enrolment.charter import members, participants
 from fedmf.protocol.enrolment.votes import Votes
-from fedmf.protocol.framing import u32
+from fedmf.protocol.lattice_layout import committee_pads
+from fedmf.protocol.messages import CommitteeMessage
 from fedmf.protocol.wire import (
     U32,
     Digest,
@@ -39,6 +38,7 @@ from fedmf.protocol.wire import (
     many,
     sized_bytes,
     text,
+    u32,
     when,
 )
 

@@ -1,28 +1,168 @@
-"""The table as participants hold it between rounds: handed out to them, or opened from sums."""
+"""The table as participants hold it between rounds: handed out to them, or opened from sums.
+
+Under a blind committee what opens a sum is the `Reader` of a version of the roster.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.errors import MessageError, OpenError, ProtocolError
-from fedmf.protocol.committee.layout import committee_layout, plain_table_digest
-from fedmf.protocol.committee.sums import servers_tags
-from fedmf.protocol.committee.table_payload import TableCopy, TableForm
+from fedmf.crypto.derivation import MasterSecret
+from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.crypto.share_sum import ShareSum
+from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
+from fedmf.protocol.committee.exchange import SHARE, AnswerReply
+from fedmf.protocol.committee.sums import open_round_sum, read_share, servers_tags, warn_of_liars
+from fedmf.protocol.committee.table_payload import TableCopy, TableForm, plain_table_digest
 from fedmf.protocol.compact_words import decode_table
-from fedmf.protocol.plain_words import encode_words
+from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
+from fedmf.protocol.integrity_tags import IntegrityTags, tag_context
+from fedmf.protocol.lattice_layout import committee_layout
+from fedmf.protocol.table import encode_words
+from fedmf.protocol.wire import u32
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.sums import ClosedRound, Reader
+    from fedmf.crypto.rlwe_ring import PublicPolynomials
+    from fedmf.protocol.committee.closing import ClosedRound
     from fedmf.protocol.committee.table_payload import TablePayload
-    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter, Roster
     from fedmf.protocol.table import Int64Array
 
-
+COPY = "copy of the table"
 Numbers = NDArray[np.uint64]
+
+
+class Reader(SecretMaterial):
+    """Opens what only the participants of one version of the roster may read.
+
+    Parameters
+    ----------
+    secret
+        What they share.
+    roster
+        The version.
+    charter
+        The charter.
+    public
+        The session's public polynomials.
+
+    Raises
+    ------
+    KeyMaterialError
+        The roster names another reader key.
+    """
+
+    __slots__ = ("_charter", "_key", "_polynomials", "_public", "_secret", "_tags", "version")
+
+    def __init__(
+        self, secret: MasterSecret, roster: Roster, charter: Charter, public: PublicPolynomials
+    ) -> None:
+        suite = charter.terms.suite
+        self._secret, self._charter = secret, charter
+        self._polynomials = public
+        self._key = reader_envelope_key(secret, suite)
+        if self._key.public != roster.reader_key:
+            raise KeyMaterialError("the roster names another reader key than the one given here")
+        self._public = EnvelopePublicKey(self._key.public, suite=suite)
+        self.version = roster.version
+        """Version of the roster."""
+        self._tags: dict[bytes, IntegrityTags] = {}
+
+    def tags(self, counted_round: int = 1) -> IntegrityTags:
+        """Return factors and masks of the integrity tags of a round."""
+        context = tag_context(self._charter, counted_round)
+        if context not in self._tags:
+            layout = committee_layout(self._charter.session, counted_round)
+            values = layout.shape.values
+            self._tags[context] = IntegrityTags(self._secret, context, values, layout.tags)
+        return self._tags[context]
+
+    def keyed(self, plain_digest: bytes) -> bytes:
+        """Return the digest of a table under a key, so that nobody else can confirm a guess."""
+        return self._secret.derive("table digest", plain_digest)
+
+    def open_sum(self, content: bytes, before: Int64Array, closed: ClosedRound) -> Int64Array:
+        """Return the table after a closed round.
+
+        Parameters
+        ----------
+        content
+            The words of the round's sum, and behind them the sums of the padded numbers.
+        before
+            The table that the round worked on, flat.
+        closed
+            The round, with its checked closing.
+
+        Raises
+        ------
+        MessageError
+            Not as many words and numbers as there should be.
+        OpenError
+            They do not open to the sum of the included uploads.
+
+        Warns
+        -----
+        LyingMemberWarning
+            A member answered with something else than its share.
+        """
+        shape, closing = self._charter.session.shape, closed.closing
+        counted_round = closed.counted_round
+        part = self._charter.session.schedule.load(counted_round).part
+        layout = committee_layout(self._charter.session, counted_round)
+        table, tags = shape.table(before.copy()), self.tags(counted_round)
+        travelled = part.shape.flat(part.take(table))
+        masks = np.zeros(layout.tags, dtype=np.uint64)
+        for participant, nonce in zip(closing.included, closing.nonces, strict=True):
+            masks += tags.mask(closed.context, u32(participant), nonce)
+
+        shares = self.shares(closed.proof.answers)
+        opened = open_round_sum(
+            content,
+            shares,
+            uploads=len(closing.included),
+            charter=self._charter,
+            layout=layout,
+            public=self._polynomials,
+            before=travelled,
+            tags=tags,
+            masks=masks,
+        )
+        unreadable = {answer.member for answer in closed.proof.answers} - shares.keys()
+        warn_of_liars(sorted(unreadable.union(opened.liars)), closing.round)
+        part.put(table, part.shape.table(travelled + opened.changes))
+        return shape.flat(table)
+
+    def seal_copy(self, words: bytes, round_number: int) -> bytes:
+        """Return the words of the table before a round, sealed for those who come late."""
+        return self._public.seal(words, COPY, self._charter.digest, u32(round_number))
+
+    def open_copy(self, sealed: bytes, round_number: int) -> bytes:
+        """Return what `seal_copy` sealed; anybody may have, so that its digest is to be checked.
+
+        Raises
+        ------
+        OpenError
+            It was sealed to another key, or for another round.
+        """
+        return self._key.open(sealed, COPY, self._charter.digest, u32(round_number))
+
+    def shares(self, answers: Iterable[AnswerReply]) -> dict[int, ShareSum]:
+        """Return the shares in members' answers, by member; without those that are none."""
+        shares = {}
+        for answer in answers:
+            statement = answer.outcome.statement(self._charter)
+            try:
+                content = self._key.open(answer.share, SHARE, *statement)
+                shares[answer.member] = read_share(answer.member, content, self._charter)
+            except (OpenError, MessageError):
+                # An answer that is none counts like no answer: enough others may be there.
+                continue
+        return shares
 
 
 class HeldTable:

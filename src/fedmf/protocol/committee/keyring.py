@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.signatures import SigningKey
-from fedmf.protocol.committee_terms import CommitteeTerms
 from fedmf.protocol.enrolment.charter import Charter
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.protocol.keyring import HeldKeys, Keyring
-from fedmf.protocol.session import Session
+from fedmf.protocol.session import CommitteeTerms, Session
 
 
 class CommitteeKeyring(Keyring):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fedmf.crypto.derivation import labelled_hash
 from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
-from fedmf.crypto.labels import labelled_hash
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import FedmfError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import LABEL as OUTCOME_LABEL
@@ -31,19 +31,17 @@ from fedmf.protocol.committee.exchange import (
 )
 from fedmf.protocol.committee.member_log import Memory
 from fedmf.protocol.committee.member_round import MemberKey, MemberRound
-from fedmf.protocol.committee.message import CommitteeMessage
 from fedmf.protocol.committee.opening import RoundKey
 from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.enrolment.votes import check_votes
-from fedmf.protocol.framing import HEADER, kind_of
+from fedmf.protocol.messages import HEADER, CommitteeMessage, kind_of
 
 if TYPE_CHECKING:
-    from fedmf.crypto.randomness import KeyRandomness
+    from fedmf.crypto.secret_material import KeyRandomness
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol.committee.certificate import Outcome
-    from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.enrolment.roster import Roster
+    from fedmf.protocol.enrolment.charter import Charter, Roster
     from fedmf.protocol.members import MemberLog
 
 

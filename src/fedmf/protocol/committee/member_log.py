@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import CertifiedRound, Outcome
 from fedmf.protocol.committee.standing import Standings
-from fedmf.protocol.framing import BodyReader, sized, u32
-from fedmf.protocol.wire import Known
+from fedmf.protocol.wire import BodyReader, Known, sized, u32
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fedmf.crypto.labels import labelled_hash
+from fedmf.crypto.derivation import labelled_hash
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import FedmfError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import Outcome, SetEntry, set_digest
-from fedmf.protocol.committee.layout import committee_pads
 from fedmf.protocol.committee.upload import SEEDS, commitment, envelope_context, envelope_seeds
+from fedmf.protocol.lattice_layout import committee_pads
 
 if TYPE_CHECKING:
     from fedmf.crypto.envelopes import EnvelopeKey
     from fedmf.protocol.committee.exchange import ReviewEntry, ReviewReply, ReviewRequest
     from fedmf.protocol.committee.opening import RoundKey
     from fedmf.protocol.committee.standing import Standings
-    from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.enrolment.roster import Roster
+    from fedmf.protocol.enrolment.charter import Charter, Roster
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,40 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fedmf.crypto.randomness import KeyRandomness
+from fedmf.crypto.rlwe import encrypt
+from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
-from fedmf.protocol.committee.closing import ClosingProof, SumProof
-from fedmf.protocol.committee.held_table import BlindTable, HeldTable
-from fedmf.protocol.committee.layout import (
-    layout_carrying,
-    public_polynomials,
-)
+from fedmf.protocol.committee.closing import ClosedRound, ClosingProof, SumProof
+from fedmf.protocol.committee.held_table import BlindTable, HeldTable, Reader
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.committee.sealed_upload import OpenRound, sealed_upload
 from fedmf.protocol.committee.standing import Standings
-from fedmf.protocol.committee.sums import ClosedRound, Reader
+from fedmf.protocol.committee.sums import public_polynomials
 from fedmf.protocol.committee.table_payload import (
     OPENED_TABLE_EXTRA,
     TableCopy,
     TableForm,
     TablePayload,
 )
-from fedmf.protocol.committee.upload import Kind
+from fedmf.protocol.committee.upload import Kind, OpenRound, UploadDraft
 from fedmf.protocol.compact_words import as_opened, table_bytes
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
-from fedmf.protocol.halves import (
-    NOT_MOVED,
-    ParticipantProtection,
-    Protected,
-    Rows,
-)
+from fedmf.protocol.halves import NOT_MOVED, ParticipantProtection, Protected
+from fedmf.protocol.lattice_layout import layout_carrying
+from fedmf.protocol.table import Rows
 
 if TYPE_CHECKING:
-    from fedmf.crypto.master_secret import MasterSecret
+    from fedmf.crypto.derivation import MasterSecret
     from fedmf.crypto.signatures import SigningKey
     from fedmf.protocol.committee.certificate import Outcome
-    from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.enrolment.roster import Roster
+    from fedmf.protocol.enrolment.charter import Charter, Roster
     from fedmf.protocol.messages import ClosingMessage
     from fedmf.protocol.table import Change, IntegerTable
 
@@ -168,16 +160,22 @@ class CommitteeParticipant(ParticipantProtection):
         if not self.has_moved(participant):
             raise ProtocolError(NOT_MOVED)
         self.session.shape.check_change(change)
-        payload = sealed_upload(
-            change,
+        draft = UploadDraft.of(change, now, self.held, participant, self._randomness)
+        words = encrypt(
+            draft.messages,
+            public=self._public,
+            key=draft.key,
+            noise_seed=draft.noise_seed,
+            size=draft.size,
+        )
+        payload = draft.sealed(
+            words,
             now,
             self.held,
-            public=self._public,
             participant=participant,
             kind=self._kind(participant, leaving=leaving, renewing=renewing),
             bases=self.standings.bases(participant),
             key=self._signing_keys[participant],
-            randomness=self._randomness,
         )
         header = payload.signed.header
         self._sent[participant] = header.digest(self.charter)

@@ -21,9 +21,8 @@ from fedmf.protocol.committee.standing import Standings
 from fedmf.protocol.committee.sums import read_share
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
-from fedmf.protocol.framing import kind_of
 from fedmf.protocol.members import Members
-from fedmf.protocol.messages import ClosingMessage
+from fedmf.protocol.messages import ClosingMessage, kind_of
 
 if TYPE_CHECKING:
     from fedmf.crypto.share_sum import ShareSum

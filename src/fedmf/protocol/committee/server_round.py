@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from fedmf.protocol.committee.certificate import Certificate, CertifiedRound
     from fedmf.protocol.committee.exchange import AnswerReply
     from fedmf.protocol.committee.server_table import CommitteeTable
-    from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.enrolment.roster import Roster
+    from fedmf.protocol.enrolment.charter import Charter, Roster
     from fedmf.protocol.enrolment.roster_chain import RosterChain
     from fedmf.protocol.enrolment.votes import MemberSignature
     from fedmf.protocol.members import Spool

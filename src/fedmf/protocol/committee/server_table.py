@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.rlwe_words import add_words, pack_words, subtract_words, unpack_words, zero_words
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.layout import committee_layout, public_polynomials
-from fedmf.protocol.committee.sums import open_round_sum, servers_tags, warn_of_liars
+from fedmf.protocol.committee.sums import (
+    open_round_sum,
+    public_polynomials,
+    servers_tags,
+    warn_of_liars,
+)
 from fedmf.protocol.committee.table_payload import TableCopy, TableForm, TablePayload
 from fedmf.protocol.compact_words import encode_table
-from fedmf.protocol.halves import Rows, ServerProtection
+from fedmf.protocol.halves import ServerProtection
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
-from fedmf.protocol.plain_words import decode_words, encode_words
+from fedmf.protocol.lattice_layout import committee_layout
+from fedmf.protocol.table import Rows, decode_words, encode_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from fedmf.crypto.master_secret import MASTER_SECRET_BYTES
+from fedmf.crypto.derivation import MASTER_SECRET_BYTES, labelled_hash
 from fedmf.errors import MessageError
-from fedmf.protocol.framing import BodyReader
-from fedmf.protocol.wire import U32, Record, Rest, one_of
+from fedmf.protocol.wire import U32, BodyReader, Record, Rest, one_of
+
+if TYPE_CHECKING:
+    from fedmf.protocol.enrolment.charter import Charter
 
 OPENED_TABLE_EXTRA = 1 + 4 + MASTER_SECRET_BYTES
 """Bytes of a payload in form PLAIN in front of the table itself."""
@@ -86,3 +88,12 @@ class TablePayload(Record):
         """Check that a start table includes no round."""
         if self.form == TableForm.START and self.round:
             raise MessageError("a start table that includes rounds")
+
+
+def plain_table_digest(words: bytes, charter: Charter, tag_secret: bytes = b"") -> bytes:
+    """Return the digest of a table, and of the tag secret that a server hands out with it.
+
+    Uploads of one context have one digest, so that all their tags have the same factors: with
+    factors of its own for everybody, a server could tell single uploads apart.
+    """
+    return labelled_hash("table", charter.digest, tag_secret + words)

@@ -14,11 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fedmf.crypto.keystream import KEY_BYTES as SEED_BYTES
-from fedmf.crypto.labels import labelled_hash
+import numpy as np
+
+from fedmf.crypto.derivation import KEY_BYTES as SEED_BYTES
+from fedmf.crypto.derivation import labelled, labelled_hash
+from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.rlwe_key import PaddedKey
+from fedmf.crypto.rlwe_words import pack_words
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
-from fedmf.protocol.framing import u32
+from fedmf.protocol.integrity_tags import pack_numbers
+from fedmf.protocol.lattice_layout import committee_layout, committee_pads
 from fedmf.protocol.wire import (
     U32,
     Digest,
@@ -32,10 +38,17 @@ from fedmf.protocol.wire import (
     one_of,
     sized_bytes,
     times,
+    u32,
 )
 
 if TYPE_CHECKING:
+    from fedmf.crypto.rlwe_key import RlweKey
+    from fedmf.crypto.rlwe_words import RlweWordSize, Words
+    from fedmf.crypto.secret_material import KeyRandomness
+    from fedmf.protocol.committee.held_table import HeldTable
+    from fedmf.protocol.committee.opening import OpeningMessage
     from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.table import Change, Int64Array
 
 LABEL = "upload"
 SEEDS = "seeds"
@@ -191,3 +204,127 @@ def envelope_seeds(content: bytes, subsets: Sequence[int]) -> dict[int, bytes]:
         subset: content[at * SEED_BYTES : (at + 1) * SEED_BYTES]
         for at, subset in enumerate(subsets)
     }
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRound:
+    """A round as a participant takes part in it."""
+
+    opening: OpeningMessage
+    context: bytes
+    counted_round: int
+    """Which of the session's rounds it is."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class UploadDraft:
+    """An upload whose words are still to be encrypted."""
+
+    messages: Int64Array
+    """What goes into words."""
+    size: RlweWordSize
+    """The words."""
+    key: RlweKey
+    """Of these words and of no others."""
+    noise_seed: bytes
+    """Of their noise."""
+    behind: bytes
+    """Tags and wide values under pads."""
+    seeds: Sequence[bytes]
+    """What the key and the pads are the sum of, by subset of the members."""
+    nonce: bytes
+    """The upload's nonce."""
+
+    @classmethod
+    def of(
+        cls,
+        change: Change,
+        now: OpenRound,
+        held: HeldTable,
+        participant: int,
+        randomness: KeyRandomness,
+    ) -> UploadDraft:
+        """Return the draft of an upload.
+
+        Parameters
+        ----------
+        change
+            Checked against the session's shape.
+        held
+            The table that the participant works on.
+        randomness
+            Source of seeds, nonce and noise; hedged with the change, so that even a stuck source
+            repeats no key for another message.
+        """
+        session, sharing = held.charter.session, held.charter.terms.sharing
+        part = session.schedule.load(now.counted_round).part
+        layout = committee_layout(session, now.counted_round)
+        values = part.shape.flat_change(part.take_change(change))
+        fresh = randomness.bytes(96, _listed(change))
+        nonce, noise_seed, hedge = fresh[:32], fresh[32:64], fresh[64:]
+        # The hedge stands for the values, so that they are read once.
+        seeds = sharing.fresh_seeds(randomness, hedge)
+        messages, beside = layout.split(values)
+        padded = PaddedKey.sum_of_seeds(seeds, committee_pads(session))
+        # Pads also hide the tags from a server that learns the masks from another participant.
+        tags = held.tags_of(now.counted_round, values, beside, now.context, u32(participant), nonce)
+        numbers = np.concatenate([tags, beside]) + padded.pads[: layout.numbers]
+        behind = pack_numbers(numbers)
+        return cls(messages, layout.size, padded.key, noise_seed, behind, seeds, nonce)
+
+    def sealed(
+        self,
+        encrypted: Words,
+        now: OpenRound,
+        held: HeldTable,
+        *,
+        participant: int,
+        kind: Kind,
+        bases: tuple[int, ...],
+        key: SigningKey,
+    ) -> CommitteePayload:
+        """Return the payload: with a signed header, and the seeds in envelopes.
+
+        Parameters
+        ----------
+        encrypted
+            The messages under the draft's key.
+        kind
+            What the upload means.
+        bases
+            By part that travels, the last closed round whose set held it.
+        key
+            The participant's.
+        """
+        words = pack_words(encrypted, self.size, behind=self.behind)
+        committed = (
+            commitment(now.context, participant, subset, seed)
+            for subset, seed in enumerate(self.seeds)
+        )
+        header = UploadHeader(
+            now.context, participant, kind, bases, words_digest(words), self.nonce, tuple(committed)
+        )
+        envelopes = _envelopes(self.seeds, header, now.opening, held.charter)
+        signed = SignedHeader.signed(header, envelopes, key, held.charter)
+        return CommitteePayload(held.digest, signed, envelopes, words)
+
+
+def _envelopes(
+    seeds: Sequence[bytes], header: UploadHeader, opening: OpeningMessage, charter: Charter
+) -> tuple[bytes, ...]:
+    """Seal to each member that made a key for the round the seeds that it is to hold."""
+    digest, sharing = header.digest(charter), charter.terms.sharing
+    return tuple(
+        EnvelopePublicKey(member.public, suite=charter.terms.suite).seal(
+            envelope_content({subset: seeds[subset] for subset in sharing.held_by(member.member)}),
+            SEEDS,
+            *envelope_context(digest, member.member),
+        )
+        for member in opening.keys
+    )
+
+
+def _listed(change: Change) -> bytes:
+    """Return a change as bytes that no other change has."""
+    arrays = [array for part in change for array in (part.rows, part.values)]
+    return labelled("change", *(array.tobytes() for array in arrays))

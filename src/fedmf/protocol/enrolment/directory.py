@@ -12,19 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fedmf.crypto.labels import fingerprint
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret, fingerprint
 from fedmf.errors import MessageError, ProtocolError, SettingsError
-from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.charter import Charter, Roster
 from fedmf.protocol.enrolment.reader_secret import SealedReader, reader_envelope_key
-from fedmf.protocol.enrolment.roster import Roster
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster, sign_roster
 
 if TYPE_CHECKING:
     from fedmf.crypto.signatures import SigningKey
-    from fedmf.protocol.committee_terms import CommitteeTerms
     from fedmf.protocol.enrolment.public_keys import PublicKeyBundle, Role
-    from fedmf.protocol.session import Session
+    from fedmf.protocol.session import CommitteeTerms, Session
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fedmf.crypto.master_secret import MasterSecret
+from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
 from fedmf.protocol.enrolment.personal_keys import PersonalKeys

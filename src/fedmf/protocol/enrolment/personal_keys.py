@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fedmf.crypto.envelopes import DEFAULT_SUITE, EnvelopeKey
-from fedmf.crypto.randomness import KeyRandomness, key_randomness
-from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.crypto.secret_material import KeyRandomness, SecretMaterial, key_randomness
 from fedmf.crypto.signatures import SigningKey
 from fedmf.protocol.enrolment.public_keys import (
     LABEL,

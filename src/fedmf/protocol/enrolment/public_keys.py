@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from fedmf.crypto.derivation import fingerprint, labelled_hash
 from fedmf.crypto.envelopes import EnvelopePublicKey
-from fedmf.crypto.labels import fingerprint, labelled_hash
 from fedmf.crypto.signatures import check_signature
 from fedmf.errors import SettingsError
 from fedmf.protocol.json_documents import Format, JsonDocument

@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fedmf.crypto.derivation import HASH_BYTES, MasterSecret
 from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
-from fedmf.crypto.labels import HASH_BYTES
-from fedmf.crypto.master_secret import MasterSecret
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
-from fedmf.protocol.framing import u32
 from fedmf.protocol.json_documents import Format, JsonDocument
 from fedmf.protocol.json_fields import U32
+from fedmf.protocol.wire import u32
 
 if TYPE_CHECKING:
-    from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.charter import Charter, Roster
     from fedmf.protocol.enrolment.personal_keys import PersonalKeys
     from fedmf.protocol.enrolment.public_keys import PublicKeyBundle
-    from fedmf.protocol.enrolment.roster import Roster
 
 LABEL = "reader secret"
 READER_KEY = "reader envelope key"

@@ -9,12 +9,16 @@ from typing import Annotated
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.signatures import PUBLIC_KEY_BYTES, SigningKey
 from fedmf.errors import MessageError, ProtocolError
-from fedmf.protocol.enrolment.charter import ROSTER_LABEL, Charter, participants
-from fedmf.protocol.enrolment.roster import MOST_READER_KEY_BYTES, Roster
+from fedmf.protocol.enrolment.charter import (
+    MOST_READER_KEY_BYTES,
+    ROSTER_LABEL,
+    Charter,
+    Roster,
+    participants,
+)
 from fedmf.protocol.enrolment.votes import MemberSignature, Votes, check_votes
-from fedmf.protocol.framing import BodyReader, sized
 from fedmf.protocol.json_documents import Format, JsonDocument
-from fedmf.protocol.wire import Digest, FieldForm, Known, Record
+from fedmf.protocol.wire import BodyReader, Digest, FieldForm, Known, Record, sized
 
 
 def _roster_to_bytes(roster: Roster) -> bytes:
@@ -76,13 +80,10 @@ class RosterChain:
     def __init__(self, charter: Charter, later: Iterable[SignedRoster] = ()) -> None:
         self._charter = charter
         self._versions = [charter.roster]
+        self.newest = charter.roster
+        """The newest version."""
         for signed in later:
             self.adopt(signed)
-
-    @property
-    def newest(self) -> Roster:
-        """The newest version."""
-        return self._versions[-1]
 
     def version(self, number: int) -> Roster:
         """Return a version; raise MessageError if there is none of this number."""
@@ -139,6 +140,7 @@ class RosterChain:
         """Append the next version; see `check_signed` for what is raised."""
         self.check_signed(signed)
         self._versions.append(signed.roster)
+        self.newest = signed.roster
 
 
 def _check_succession(roster: Roster, previous: Roster, charter: Charter) -> None:
