@@ -49,6 +49,8 @@ class Federation(RuleBasedStateMachine):
         self.seen_requests: list[tuple[int, bytes]] = []
         self.seen_replies: list[tuple[int, bytes]] = []
         self.liar: tuple[int, str] | None = None
+        # As they were sent: the server keeps no answers but those of the last round.
+        self.told: list[ClosingMessage] = []
         self.votes: dict[int, dict[bytes, set[int]]] = defaultdict(lambda: defaultdict(set))
 
     # What happens to everybody.
@@ -63,16 +65,14 @@ class Federation(RuleBasedStateMachine):
     @rule(number=PARTICIPANT, restarted=st.booleans())
     def participant_comes_back(self, number: int, restarted: bool) -> None:
         world, role = self.world, self.world.roles[number]
-        heard = [self.read(closing) for closing in world.server.closings]
         if restarted:
             world.protections[number] = world.fresh_protection([number])
-            for closing in heard:
-                world.protections[number].hear(closing)
+            world.protections[number].replay(self.told)
             world.roles[number] = ParticipantRole(
-                world.session, number, world.protections[number], closings=heard
+                world.session, number, world.protections[number], closings=self.told
             )
         else:
-            for closing in heard[role.heard_rounds :]:
+            for closing in self.told[role.heard_rounds :]:
                 role.receive_closing(closing)
         self.online.add(number)
 
@@ -227,9 +227,9 @@ class Federation(RuleBasedStateMachine):
             assert len(world.committee.now.answers) < 3
             self.over = True
             return
+        self.told.append(self.read(closing))
         for number in sorted(self.online):
-            role = world.roles[number]
-            taken = role.receive_closing(self.read(closing))
+            taken = world.roles[number].receive_closing(self.told[-1])
             assert taken == (number in closing.included)
         assert set(closing.included) <= world.changes.keys()
         world.expect(closing)

@@ -264,11 +264,10 @@ class SiloCarrier:
     def _taken_early(self, requests: Mapping[int, bytes]) -> dict[int, bytes]:
         """Return the early keys of the round that begins, if they are enough; forget all."""
         early, self._early = self._early, {}
-        number = self._closed + 1
         ready = {
             member: reply
             for member, reply in early.items()
-            if member in requests and HEADER.unpack_from(reply)[4] == number
+            if member in requests and HEADER.unpack_from(reply)[4] == self._closed + 1
         }
         if self._charter is None or len(ready) < self._charter.terms.threshold:
             return {}
@@ -294,9 +293,8 @@ class SiloCarrier:
     def _exchange(self, asked: Mapping[int, _Parts]) -> Iterator[tuple[int, Bundle]]:
         """Carry bundles out and replies back, each reply once; note what went wrong."""
         exchange = secrets.token_bytes(EXCHANGE_BYTES)
-        digest = self._federation.digest
         requests = {
-            silo: Bundle(digest, silo, exchange, tuple(parts)).to_bytes()
+            silo: Bundle(self._federation.digest, silo, exchange, tuple(parts)).to_bytes()
             for silo, parts in asked.items()
         }
         self._present = set()
@@ -316,13 +314,13 @@ class SiloCarrier:
                 if not answers and not unreadable:
                     # A reply that was late, or another's, is no reply to this.
                     continue
+                waiting.discard(silo)
                 self._note(silo, reply)
             except MessageError as error:
-                self.traffic.errors[silo] = str(error)
                 waiting.discard(silo)
-                continue
-            waiting.discard(silo)
-            yield silo, reply
+                self.traffic.errors[silo] = str(error)
+            else:
+                yield silo, reply
         for silo in waiting:
             self.traffic.errors.setdefault(silo, f"no reply within {self._seconds:g} seconds")
 
