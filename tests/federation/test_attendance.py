@@ -31,8 +31,8 @@ from tests.contracts.engine_contract import (
 __all__ = ["keyed"]
 
 DATA = DataChoice("movielens-small", users=22, items=40)
-# A committee lets newcomers and leavers pass in batches of its smallest cohort: 9 of 21 or 22.
-LATE, LEAVERS = range(9), range(10, 20)
+# A committee lets newcomers and leavers pass in lots of ten.
+LATE, LEAVERS = range(10), range(10, 20)
 ATTENDANCE = Attendance(joins=dict.fromkeys(LATE, 2), leaves=dict.fromkeys(LEAVERS, 4))
 
 
@@ -151,7 +151,7 @@ def test_a_resumed_training_knows_who_has_left(tmp_path: Path) -> None:
     assert resumed.table_sha256 == whole.table_sha256
 
 
-RENEWING = range(9)
+RENEWING = range(10)
 """As many as a committee's lot has at least, of 22 participants."""
 
 

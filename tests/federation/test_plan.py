@@ -8,7 +8,7 @@ import pytest
 from fedmf.errors import DataError, SettingsError, WordSizeError
 from fedmf.federation import TrainingPlan, TrainingSettings
 from fedmf.federation.plan import deal_users
-from fedmf.ratings import Ratings, load_ratings
+from fedmf.ratings import Ratings, RatingScale, load_ratings
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +46,36 @@ def test_no_cohort_is_smaller_than_asked_for(ratings: Ratings, size: int) -> Non
     assert min(len(plan.cohort(number)) for number in range(1, 10)) >= size
 
 
-def test_cohorts_depend_on_the_seed_and_on_the_epoch(ratings: Ratings) -> None:
+def test_cohorts_depend_on_the_seed_and_stay_together(ratings: Ratings) -> None:
     plan = make(ratings, cohort=4)
     assert make(ratings, cohort=4).cohort(2) == plan.cohort(2)
     assert any(make(ratings, cohort=4, seed=1).cohort(n) != plan.cohort(n) for n in range(1, 4))
-    assert any(plan.cohort(n) != plan.cohort(n + 2) for n in range(1, 4))
+    assert all(plan.cohort(n) == plan.cohort(n + 2) for n in range(1, 7))
+
+
+@pytest.mark.parametrize(
+    ("participants", "cohort", "corrupt", "lot"),
+    [
+        (3, None, 1, 3),
+        (7, None, 2, 4),
+        (11, None, 2, 7),
+        (15, None, 2, 10),
+        (101, None, 3, 11),
+        (610, None, 13, 21),
+        (610, 24, 13, 16),
+        (610, 30, 13, 20),
+        (610, 3, 1, 3),
+    ],
+)
+def test_a_lot_holds_eight_more_than_are_corrupt(
+    participants: int, cohort: int | None, corrupt: int, lot: int
+) -> None:
+    members = tuple(np.array([one], dtype=np.int32) for one in range(participants))
+    settings = TrainingSettings(rounds=9, factors=3, cohort=cohort)
+    plan = TrainingPlan(settings, 20, RatingScale(1, 5), members, False, None)
+    terms = plan.session.committee
+    assert terms is not None
+    assert (terms.corrupt, terms.smallest_cohort) == (corrupt, lot)
 
 
 def test_without_cohorts_all_take_part(ratings: Ratings) -> None:

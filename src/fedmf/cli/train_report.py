@@ -69,6 +69,12 @@ def lines_before(
             f"rows of items with fewer than {plan.settings.min_raters} raters never leave a "
             "participant; a set-up round counts the raters first"
         )
+    if (terms := plan.session.committee) is not None:
+        yield (
+            f"smallest lot: {terms.smallest_cohort} uploads, so that {terms.corrupt} participants "
+            f"who work with the server still see the sum of {terms.smallest_cohort - terms.corrupt}"
+            "; who joins, comes back late, renews or leaves waits for as many"
+        )
     yield (
         "who learns what (all look at everything they receive, and follow the protocol unless "
         "their line says that they break it):"

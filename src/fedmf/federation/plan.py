@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,10 @@ MOST_TURNS_AWAY = 3
 """K: a participant that was away for more of its turns comes back only together with others."""
 FEW_SILOS = 8
 """In a federation of fewer silos, one that was away comes back by itself."""
+LEAST_CORRUPT, CORRUPT_SHARE = 2, 50
+"""Participants assumed to work with the server: two, or one of so many if these are more."""
+HONEST = 8
+"""h: so many others are in every lot, besides the corrupt ones."""
 COHORT_STREAM = 2
 """Stream of the public seed that cohorts are drawn from; the method's start uses 0 and 1."""
 _NO_ROWS = np.zeros(0, dtype=np.int64)
@@ -242,24 +247,23 @@ class TrainingPlan:
 
         In the set-up round these are all: only who counts its ratings then is counted from the
         beginning.
-        Cohorts are cut from shuffled epochs: everybody takes part once before anybody does twice.
-        No cohort is smaller than the settings say: what is left over at the end of an epoch is
-        spread over its cohorts, since the change of a cohort of one is that of one participant.
+        Cohorts are the same in every epoch, so that all of one cohort were last summed in one
+        round, and everybody takes part once before anybody does twice. No cohort is smaller than
+        the settings say: what is left over is spread over them.
         """
         count, size = len(self.members), self.settings.cohort
         learning_round = round_number - self.setup_rounds
         if size is None or learning_round < 1:
             return list(range(count))
-        rounds_per_epoch = count // size
-        epoch, position = divmod(learning_round - 1, rounds_per_epoch)
-        order = np.random.default_rng((self.settings.seed, COHORT_STREAM, epoch)).permutation(count)
-        return sorted(np.array_split(order, rounds_per_epoch)[position].tolist())
+        cohorts = count // size
+        order = np.random.default_rng((self.settings.seed, COHORT_STREAM)).permutation(count)
+        return sorted(np.array_split(order, cohorts)[(learning_round - 1) % cohorts].tolist())
 
 
 def _committee(
     settings: TrainingSettings, participants: int, setup_rounds: int
 ) -> CommitteeTerms | None:
-    """Return the committee's terms: as many corrupt participants as the cohort leaves room for."""
+    """Return the committee's terms, with the smallest lot that members answer for."""
     if not protection_named(settings.protection).has_committee:
         return None
     smallest = settings.cohort or participants
@@ -269,7 +273,10 @@ def _committee(
             "two shows each to the other"
         )
     # Two honest ones at least have to be left in the smallest cohort.
-    corrupt = min(participants // 3, smallest - 2)
+    assumed = max(LEAST_CORRUPT, math.ceil(participants / CORRUPT_SHARE))
+    corrupt = min(assumed, participants // 3, smallest - 2)
+    # Where a cohort is hardly larger than a lot, one of three may still be missing.
+    lot = min(corrupt + HONEST, max(LEAST_COHORT, corrupt + 2, smallest * 2 // 3))
     # A silo is a sum over its users, and of a few silos hardly two ever come back at once.
     few_silos = settings.silos is not None and participants < FEW_SILOS
     return CommitteeTerms(
@@ -277,7 +284,7 @@ def _committee(
         threshold=settings.threshold,
         opened_by=cast("OpenedBy", settings.opened_by),
         corrupt=corrupt,
-        smallest_cohort=max(LEAST_COHORT, corrupt + 2),
+        smallest_cohort=lot,
         # Slices count the same set-up rounds.
         setup_rounds=0 if few_silos and settings.upload != "slices" else setup_rounds,
         # A participant in a cohort waits until all others had their turn.

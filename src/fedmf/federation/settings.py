@@ -138,7 +138,7 @@ class TrainingSettings(JsonFields):
         if self.download_bits is not None:
             problems += self._problems_of_downloads()
         if self.upload == "slices" and self.cohort is not None:
-            # Newcomers to a slice wait for enough others, and draws would part them.
+            # A cohort would meet the same few slices in every epoch.
             problems.append("upload slices takes everybody in every round: leave cohort out")
         try:
             ReplicatedSharing(self.committee, self.threshold)
