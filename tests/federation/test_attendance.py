@@ -30,7 +30,7 @@ from tests.contracts.engine_contract import (
 
 __all__ = ["keyed"]
 
-DATA = DataChoice("movielens-small", users=22, items=40)
+DATA = DataChoice("movielens-small", users=32, items=40)
 # A committee lets newcomers and leavers pass in lots of ten.
 LATE, LEAVERS = range(10), range(10, 20)
 ATTENDANCE = Attendance(joins=dict.fromkeys(LATE, 2), leaves=dict.fromkeys(LEAVERS, 4))
@@ -152,7 +152,7 @@ def test_a_resumed_training_knows_who_has_left(tmp_path: Path) -> None:
 
 
 RENEWING = range(10)
-"""As many as a committee's lot has at least, of 22 participants."""
+"""As many as a committee's lot has at least, of 32 participants."""
 
 
 def with_fewer_ratings(

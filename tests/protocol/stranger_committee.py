@@ -267,8 +267,9 @@ class Certified:
     def __init__(self, terms: CommitteeTerms) -> None:
         self.terms, self.closed = terms, 0
         self.turns = [0] * len(terms.parts)
-        # By participant and part: round, turn of the part, whether only the set-up's.
-        self.held: dict[int, dict[int, tuple[int, int, bool]]] = {}
+        # By participant and part: round, turn of the part, whether only the set-up's, and the first
+        # rounds that held it at all and after the set-up.
+        self.held: dict[int, dict[int, tuple[int, int, bool, int, int]]] = {}
 
     def note(self, round_number: int, kinds: Mapping[int, int]) -> None:
         due = self.terms.travelling(self.closed + 1)
@@ -278,7 +279,9 @@ class Certified:
             self.turns[part] += 1
             for participant, kind in kinds.items():
                 held = self.held.setdefault(participant, {})
-                held[part] = round_number, self.turns[part], facts
+                came, learned = held.get(part, (0, 0, True, round_number, 0))[3:]
+                learned = learned or (0 if facts else round_number)
+                held[part] = round_number, self.turns[part], facts, came, learned
                 if kind == LEAVE:
                     del held[part]
 
@@ -300,6 +303,26 @@ class Certified:
         may = {RENEW: kind != JOIN, LEAVE: any(bases)}.get(header.kind, header.kind == kind)
         if bases != header.bases or not may:
             raise RefusedError("not what was certified")
+
+    def check_set(self, kinds: Mapping[int, int]) -> None:
+        due = self.terms.travelling(self.closed + 1)
+        least = self.terms["smallest_cohort"]
+        lot = 1 if self.terms["lone_lots"] else least
+        newness = [
+            (kind, *(self.held.get(one, {}).get(part, (0, 0, None))[2] for part in due))
+            for one, kind in kinds.items()
+        ]
+        if len(kinds) < least or any(newness.count(one) < lot for one in newness):
+            raise RefusedError("a set or a lot that is too small")
+        gone = {one for one, kind in kinds.items() if kind == LEAVE}
+        for part in due if gone else ():
+            new = sum(one not in gone and not self.held.get(one) for one in kinds)
+            stay = [
+                held[part] for one, held in self.held.items() if part in held and one not in gone
+            ]
+            entered = [entry for base in stay for entry in enumerate(base[3:]) if entry[1]]
+            if 0 < len(stay) + new < least or any(entered.count(one) < lot for one in entered):
+                raise RefusedError("too few would be left")
 
 
 @dataclass
@@ -673,11 +696,9 @@ class CommitteeMember(Party):
         numbers = [body.number() for _ in range(body.number())]
         headers = {one: self._entry(self._headers[one]) for one in numbers}
         outcome = self.closed(round_number, self._context, headers)
-        kinds, least = [self._headers[one].kind for one in numbers], self.terms["smallest_cohort"]
-        if outcome != body.take(68) or len(numbers) < least:
-            raise RefusedError("another set, or too small")
-        if any(0 < kinds.count(kind) < least for kind in KINDS):
-            raise RefusedError("a lot that is too small")
+        if outcome != body.take(68):
+            raise RefusedError("another set")
+        self._certified.check_set({one: self._headers[one].kind for one in numbers})
         self._once(outcome)
         share = b""
         for place in range(len(self.terms.held(self.number))):

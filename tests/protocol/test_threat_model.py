@@ -24,6 +24,7 @@ from fedmf.protocol.threat_model import (
     CHOSEN_TABLES,
     EVERYTHING,
     KINDS,
+    LONE_LOTS,
     SIZES,
     SUMS,
     Threat,
@@ -115,6 +116,11 @@ SHOWN: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("the server with N of the committee", EVERYTHING): (OPENS,),
     ("the network", KINDS): (AT_CHANCE, NO_SECRET, NO_SUMS),
+    # One of a few silos.
+    ("one participant", f"{SUMS}; {LONE_LOTS}"): (
+        *SINGLED_OUT,
+        COMMITTEE + "test_lots.py::test_partners_read_a_silo_that_comes_back_alone",
+    ),
     # One whose server opens.
     ("the server, which is trusted for the true table", SAME): (OPEN_SUMS,),
     ("the server, breaking the protocol", CHOSEN_TABLES): (
@@ -157,6 +163,7 @@ def all_lines() -> Iterator[Threat]:
         sessions.append(
             make_session(10, opened_by=opened_by, members=members, threshold=threshold)  # type: ignore[arg-type]
         )
+    sessions.append(make_session(5, lone_lots=True))
     for session, key_bits, participants in product(sessions, (1024, 3072), (2, 10)):
         yield from threat_model(session, key_bits, participants)
 

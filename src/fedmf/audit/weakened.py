@@ -5,7 +5,7 @@ Each class says in its name what it leaves out; everything else is the real role
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ class MemberThatAnswersAgain(MemberThatForgetsOutcomes):
 class MemberThatCountsNoLots(CommitteeMember):
     """Answers for sets with a single newcomer or a single leaver."""
 
-    def _check_lots(self, kinds: Sequence[Kind]) -> None:
+    def _check_lots(self, kinds: Mapping[int, Kind]) -> None:
         del kinds
 
 

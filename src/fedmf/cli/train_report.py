@@ -71,9 +71,9 @@ def lines_before(
         )
     if (terms := plan.session.committee) is not None:
         yield (
-            f"smallest lot: {terms.smallest_cohort} uploads, so that {terms.corrupt} participants "
-            f"who work with the server still see the sum of {terms.smallest_cohort - terms.corrupt}"
-            "; who joins, comes back late, renews or leaves waits for as many"
+            f"smallest lot: {terms.smallest_lot} of a set of at least {terms.smallest_cohort} "
+            f"uploads, {terms.corrupt} of them assumed to be of participants who work with the "
+            "server; who joins, comes back late, renews or leaves waits for a lot"
         )
     yield (
         "who learns what (all look at everything they receive, and follow the protocol unless "

@@ -31,7 +31,7 @@ from fedmf.ratings import OwnedRatings, Ratings, RatingScale
 MOST_TURNS_AWAY = 3
 """K: a participant that was away for more of its turns comes back only together with others."""
 FEW_SILOS = 8
-"""In a federation of fewer silos, one that was away comes back by itself."""
+"""In a federation of fewer silos, lots are of one: hardly two ever come, go or return at once."""
 LEAST_CORRUPT, CORRUPT_SHARE = 2, 50
 """Participants assumed to work with the server: two, or one of so many if these are more."""
 HONEST = 8
@@ -275,22 +275,18 @@ def _committee(
     # Two honest ones at least have to be left in the smallest cohort.
     assumed = max(LEAST_CORRUPT, math.ceil(participants / CORRUPT_SHARE))
     corrupt = min(assumed, participants // 3, smallest - 2)
-    # Where a cohort is hardly larger than a lot, one of three may still be missing.
-    lot = min(corrupt + HONEST, max(LEAST_COHORT, corrupt + 2, smallest * 2 // 3))
-    # A silo is a sum over its users, and of a few silos hardly two ever come back at once.
-    few_silos = settings.silos is not None and participants < FEW_SILOS
+    # Of a small cohort half may come, or go, while the others stay.
+    lot = min(corrupt + HONEST, max(LEAST_COHORT, corrupt + 2, smallest // 2))
     return CommitteeTerms(
         members=settings.committee,
         threshold=settings.threshold,
         opened_by=cast("OpenedBy", settings.opened_by),
         corrupt=corrupt,
         smallest_cohort=lot,
-        # Slices count the same set-up rounds.
-        setup_rounds=0 if few_silos and settings.upload != "slices" else setup_rounds,
+        setup_rounds=setup_rounds,
         # A participant in a cohort waits until all others had their turn.
-        oldest_base=settings.rounds + setup_rounds
-        if few_silos
-        else MOST_TURNS_AWAY * (participants // smallest),
+        oldest_base=MOST_TURNS_AWAY * (participants // smallest),
+        lone_lots=settings.silos is not None and participants < FEW_SILOS,
     )
 
 

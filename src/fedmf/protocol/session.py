@@ -70,6 +70,9 @@ class CommitteeTerms(JsonFields):
     oldest_base: int = 3
     """K: an update's base, the last round that held its participant, is at most so many turns of
     its part of the table old; 1 would be the last turn. Whoever was away for longer renews."""
+    lone_lots: bool = False
+    """Whether a lot may be a single upload, as where participants are a few silos, whose uploads
+    are sums of their own. The set still holds `smallest_cohort` uploads."""
     suite: str = DEFAULT_SUITE
     """How envelopes to members are sealed, a name of `fedmf.crypto.envelopes.ENVELOPE_SUITES`."""
 
@@ -100,6 +103,11 @@ class CommitteeTerms(JsonFields):
     def sharing(self) -> ReplicatedSharing:
         """How the key of an upload is shared out."""
         return ReplicatedSharing(self.members, self.threshold)
+
+    @property
+    def smallest_lot(self) -> int:
+        """Uploads of a kind come in so many at least."""
+        return 1 if self.lone_lots else self.smallest_cohort
 
     @property
     def blind(self) -> bool:

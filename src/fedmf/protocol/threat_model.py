@@ -16,6 +16,10 @@ SUMS = (
     "determined one can find out what single others rated (measured: every rating of one who is "
     "missing from a second session)"
 )
+LONE_LOTS = (
+    "of a silo that joins, leaves, renews or comes back alone, the sum over its users: there are "
+    "too few silos to let any wait"
+)
 CHOSEN_TABLES = f"{EVERYTHING}, by choosing the tables that others work on"
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fedmf.errors import ProtocolError
+from fedmf.protocol import Int64Array, RowChange
 from fedmf.protocol.committee.exchange import KeyReply, Refusal
+from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.standing import Standings
 from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.slices import SliceTerms
@@ -124,6 +126,11 @@ class Insistent(Standings):
     def check(self, participant: int, kind: Kind, bases: tuple[int, ...]) -> None:
         """Believe it."""
 
+    def waiting(self, kinds: Mapping[int, Kind]) -> frozenset[int]:
+        """Let nobody wait."""
+        del kinds
+        return frozenset()
+
 
 class Boastful(Insistent):
     """Says that it was in every round."""
@@ -223,23 +230,146 @@ def test_a_leave_is_in_the_certificate() -> None:
         assert late.standings.kind(place) == (Kind.JOIN if place == 0 else Kind.UPDATE)
 
 
+def those_who_stay(
+    lots: Sequence[Sequence[int]], leaving: Sequence[int], stays: int
+) -> tuple[World, Adversary, Int64Array]:
+    """Have lots come in one after the other, and some of them leave; others are there if enough.
+
+    Return what the one who stays of a lot contributed, too.
+    """
+    world = World(sum(map(len, lots)), opened_by="server", rounds=9)
+    there: dict[int, list[RowChange]] = {}
+    for place, lot in enumerate(lots):
+        coming = changes_of(place, lot)
+        world.round(dict.fromkeys(there, no_change()) | coming)
+        there |= coming
+    back = {one: [RowChange(part.rows, -part.values) for part in there[one]] for one in leaving}
+    staying = there.keys() - back.keys()
+    changes = back | dict.fromkeys(staying if len(staying) > 2 else (), no_change())
+    server = Adversary(world, world.collect(changes, leaving=leaving))
+    return world, server, dense(there[stays])
+
+
+ALMOST_ALL = ([(0, 1, 2, 3, 4)], (0, 1, 2, 3), 4)
+"""All of the table but one participant leaves."""
+ALMOST_A_LOT = ([(0, 1, 2), (3, 4, 5, 6)], (0, 1, 6), 2)
+"""All of a lot but one leaves, together with one who tells what it takes back."""
+
+
+@pytest.mark.parametrize("scene", [ALMOST_ALL, ALMOST_A_LOT])
+def test_whoever_stays_alone_is_what_is_left_where_nobody_counts(
+    scene: tuple[Sequence[Sequence[int]], Sequence[int], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CommitteeMember, "_check_lots", lambda *_: None)
+    world, server, victims = those_who_stay(*scene)
+    lots, leaving, _ = scene
+    everybody = sorted(server.uploads)
+    for member in world.members:
+        server.show(member, everybody)
+    opened = server.open(server.answers(world.members, everybody), everybody)
+    came = dense(no_change()) + sum(dense(change) for change in changes_of(0, lots[0]).values())
+    told = [dense(world.changes[one]) for one in leaving if one not in lots[0]]
+    np.testing.assert_array_equal(came + opened - sum(told, 0 * came), victims)
+
+
+@pytest.mark.parametrize("scene", [ALMOST_ALL, ALMOST_A_LOT])
+def test_members_let_nobody_stay_alone(
+    scene: tuple[Sequence[Sequence[int]], Sequence[int], int],
+) -> None:
+    world, server, _ = those_who_stay(*scene)
+    for member in world.members:
+        server.show(member, sorted(server.uploads))
+        refusal = server.ask(member, sorted(server.uploads))
+        assert isinstance(refusal, Refusal)
+        assert "if these leave, 1 contributions stay, or so many of a lot" in refusal.reason
+
+
+@pytest.mark.parametrize("scene", [ALMOST_ALL, ALMOST_A_LOT])
+def test_who_must_not_leave_yet_waits(
+    scene: tuple[Sequence[Sequence[int]], Sequence[int], int],
+) -> None:
+    world, server, _ = those_who_stay(*scene)
+    leaving = scene[1]
+    stayed = set(server.uploads) - set(leaving)
+    assert world.close().included == tuple(sorted(stayed))
+    assert world.committee.now.waiting == set(leaving)
+    world.check_tables()
+
+
+def test_all_may_leave_at_once() -> None:
+    world = World(6, rounds=9)
+    coming = changes_of(1, range(6))
+    world.round(coming)
+    back = {one: [RowChange(part.rows, -part.values) for part in coming[one]] for one in coming}
+    assert world.round(back, leaving=list(back)).included == tuple(range(6))
+    assert not any(world.committee.standings.is_in(one) for one in range(6))
+    world.check_tables()
+
+
+def test_a_few_silos_come_and_go_alone_and_the_rest_is_no_pair() -> None:
+    """Their lots are of one, as the charter says; what stays in the table is still a set."""
+    world = World(5, rounds=9, lone_lots=True)
+    first = changes_of(1, range(4))
+    world.round(first)
+    assert world.round(changes_of(2, range(5))).included == tuple(range(5))
+    for leaver, included in ((0, (0, 1, 2, 3, 4)), (1, (1, 2, 3, 4)), (2, (3, 4))):
+        there = [one for one in range(5) if one >= leaver]
+        closing = world.round(changes_of(leaver, there), leaving=[leaver])
+        assert closing.included == (included if len(included) > 2 else ())
+    world.check_tables()
+
+
+def test_partners_read_a_silo_that_comes_back_alone() -> None:
+    world = World(opened_by="server", rounds=9, lone_lots=True, setup_rounds=1)
+    away(world, 5)
+    server = back_alone(world)
+    opened = server.open(server.answers(world.members, ALL), ALL)
+    np.testing.assert_array_equal(opened, dense(world.changes[VICTIM]))
+
+
+def test_a_lot_is_as_new_to_every_part_of_the_table() -> None:
+    """Two who are new to all that travels are no lot with others who are new to a slice only."""
+    world, sliced = sliced_world()
+    sliced(1, range(7))
+    sliced(2, range(5))
+    # All are new to the second slice, and two of them to the rest that travels in every round.
+    assert sliced(3, range(7)) == (0, 1, 2, 3, 4)
+    assert world.committee.now.waiting == {5, 6}
+    server = Adversary(world, world.sent)
+    with pytest.raises(ProtocolError, match="2 uploads of kind first"):
+        Standings.check_set(certified(world, 2), dict.fromkeys(server.uploads, Kind.FIRST))
+    world.check_tables()
+
+
+def certified(world: World, rounds: int) -> Standings:
+    """Return what the first rounds say."""
+    found = Standings(world.session)
+    for ending in world.committee.endings[:rounds]:
+        found.note(ending.certificate.outcome.round, ending.uploads)
+    return found
+
+
+def sliced_world() -> tuple[World, Callable[[int, Sequence[int]], tuple[int, ...]]]:
+    """Return a world with two slices, and what plays a round of it."""
+    slices = SliceTerms(2, 5, ("items", "raters"), 1, ("raters",))
+    world = World(session=make_session(7, shape=SLICED, slices=slices, rounds=12))
+
+    def sliced(seed: int, numbers: Sequence[int]) -> tuple[int, ...]:
+        part = world.session.schedule.load(world.committee.standings.closed_rounds + 1).part
+        rng = np.random.default_rng(seed)
+        drawn = {one: part.updated(None, random_change(rng, SLICED)) for one in numbers}
+        return world.round(drawn).included
+
+    return world, sliced
+
+
 def kinds(standings: Standings, numbers: Sequence[int]) -> list[Kind]:
     return [standings.kind(number) for number in numbers]
 
 
 def test_every_part_of_the_table_has_a_base_of_its_own() -> None:
     """Who missed a slice's turn is new to the slice, and to nothing else."""
-    slices = SliceTerms(2, 5, ("items", "raters"), 1, ("raters",))
-    session = make_session(7, shape=SLICED, slices=slices, rounds=12)
-    world = World(session=session)
-
-    def sliced(seed: int, numbers: Sequence[int]) -> tuple[int, ...]:
-        standings = world.committee.standings
-        part = session.schedule.load(standings.closed_rounds + 1).part
-        rng = np.random.default_rng(seed)
-        drawn = {one: part.updated(None, random_change(rng, session.shape)) for one in numbers}
-        return world.round(drawn).included
-
+    world, sliced = sliced_world()
     at_setup = range(6)
     assert sliced(1, at_setup) == tuple(at_setup)
     standings = world.committee.standings

@@ -83,6 +83,7 @@ def make_session(
     rounds: int = 6,
     setup_rounds: int = 0,
     oldest_base: int = 3,
+    lone_lots: bool = False,
     shape: TableShape = SHAPE,
     session_id: bytes = bytes(16),
     slices: SliceTerms | None = None,
@@ -97,7 +98,7 @@ def make_session(
         rounds=rounds,
         session_id=session_id,
         committee=CommitteeTerms(
-            members, threshold, opened_by, 1, smallest_cohort, setup_rounds, oldest_base
+            members, threshold, opened_by, 1, smallest_cohort, setup_rounds, oldest_base, lone_lots
         ),
         slices=slices,
     )

@@ -6,7 +6,7 @@ a member that was restarted in between abstains from the round.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fedmf.crypto.derivation import labelled_hash
@@ -32,7 +32,6 @@ from fedmf.protocol.committee.exchange import (
 from fedmf.protocol.committee.member_log import Memory
 from fedmf.protocol.committee.member_round import MemberKey, MemberRound
 from fedmf.protocol.committee.opening import RoundKey
-from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.enrolment.votes import check_votes
 from fedmf.protocol.messages import HEADER, CommitteeMessage, kind_of
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from fedmf.crypto.secret_material import KeyRandomness
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol.committee.certificate import Outcome
+    from fedmf.protocol.committee.upload import Kind
     from fedmf.protocol.enrolment.charter import Charter, Roster
     from fedmf.protocol.members import MemberLog
 
@@ -237,7 +237,7 @@ class CommitteeMember:
         outcome = current.outcome(request.included)
         if outcome != request.outcome:
             raise ProtocolError("this member was shown other uploads than the server asks for")
-        self._check_lots([current.uploads[one].entry.kind for one in request.included])
+        self._check_lots({one: current.uploads[one].entry.kind for one in request.included})
         share = self._told(current.share_of(request.included), current.roster, outcome)
         statement = answer_statement(self.number, outcome, share, self.charter)
         reply = AnswerReply(
@@ -315,16 +315,8 @@ class CommitteeMember:
             raise ProtocolError(f"round {number} is over")
         return self._round
 
-    def _check_lots(self, kinds: Sequence[Kind]) -> None:
-        least = self.charter.terms.smallest_cohort
-        if len(kinds) < least:
-            raise ProtocolError(f"a set of {len(kinds)} uploads; the charter says at least {least}")
-        for kind in Kind:
-            if 0 < kinds.count(kind) < least:
-                raise ProtocolError(
-                    f"{kinds.count(kind)} uploads of kind {kind.name.lower()}; uploads of a kind "
-                    f"come in lots of at least {least}"
-                )
+    def _check_lots(self, kinds: Mapping[int, Kind]) -> None:
+        self._memory.standings.check_set(kinds)
 
     def _told(self, share: ShareSum, roster: Roster, outcome: Outcome) -> bytes:
         """Return a share as it is told: to the participants only, under a blind committee."""

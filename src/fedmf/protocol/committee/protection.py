@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from fedmf.crypto.derivation import MasterSecret
@@ -16,7 +17,14 @@ from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.upload import BASE_BYTES
 from fedmf.protocol.lattice_layout import committee_pads
 from fedmf.protocol.protection import Protection
-from fedmf.protocol.threat_model import CHOSEN_TABLES, EVERYTHING, KINDS, Threat, seen_by_one
+from fedmf.protocol.threat_model import (
+    CHOSEN_TABLES,
+    EVERYTHING,
+    KINDS,
+    LONE_LOTS,
+    Threat,
+    seen_by_one,
+)
 
 if TYPE_CHECKING:
     from fedmf.crypto.participants_key import ParticipantsKey
@@ -96,6 +104,8 @@ class CommitteeProtection(Protection):
         with_few, with_enough = (f"the server with {one} of the committee" for one in (few, enough))
         some = terms.threshold > 1
         seen = seen_by_one(participants)
+        if terms.lone_lots and participants > 2:
+            seen = replace(seen, learns=f"{seen.learns}; {LONE_LOTS}")
         if terms.blind:
             honest_or_not = "even if breaking the protocol"
             promised = [Threat(f"the server, {honest_or_not}", KINDS)]

@@ -253,6 +253,7 @@ class CommitteeMembers(Members):
             self._spool,
             number,
             self.previous,
+            self.standings,
             {member: tuple(self.endings[told:]) for member, told in enumerate(self._told)},
         )
 

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import Outcome, SetEntry, set_digest
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
-from fedmf.protocol.committee.upload import Kind, Nonce, SignedHeader
+from fedmf.protocol.committee.upload import Nonce, SignedHeader
 from fedmf.protocol.enrolment.charter import participants
 from fedmf.protocol.wire import Digest, Record, Rest, many
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
     from fedmf.protocol.committee.certificate import Certificate, CertifiedRound
     from fedmf.protocol.committee.exchange import AnswerReply
     from fedmf.protocol.committee.server_table import CommitteeTable
+    from fedmf.protocol.committee.standing import Standings
     from fedmf.protocol.enrolment.charter import Charter, Roster
     from fedmf.protocol.enrolment.roster_chain import RosterChain
     from fedmf.protocol.enrolment.votes import MemberSignature
@@ -90,6 +91,8 @@ class ServerRound:
     number: int
     previous: Certificate | None
     """How the round before ended."""
+    standings: Standings
+    """What the rounds before say of everybody's contributions."""
     endings: Mapping[int, tuple[CertifiedRound, ...]]
     """By member, how the rounds ended that it may not have heard of."""
     stage: Stage = Stage.BETWEEN
@@ -105,6 +108,8 @@ class ServerRound:
     """The round's context, by digest of the table that it would be of."""
     worked_on: bytes = b""
     """Digest of the table that most uploads worked on."""
+    waiting: set[int] = field(default_factory=set)
+    """Whose uploads were left out because too few of their lot came, or would be left."""
     reviewers: set[int] = field(default_factory=set)
     complaints: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Members that have reviewed the uploads, and about whose they complained."""
@@ -147,7 +152,7 @@ class ServerRound:
         """The frozen set, by ascending participant."""
         return tuple(self.included[one].entry for one in sorted(self.included))
 
-    def leave_out(self, uploads: set[int]) -> None:
+    def leave_out(self, uploads: Set[int]) -> None:
         """Take the words of some uploads out again."""
         for participant in uploads & self.uploads.keys():
             self.table.remove(self.spool.take(participant))
@@ -162,11 +167,10 @@ class ServerRound:
 
     def leave_out_small_lots(self) -> bool:
         """Leave out lots that members would refuse; return whether any upload is left."""
-        least = self.charter.terms.smallest_cohort
-        for kind in Kind:
-            lot = {one for one, up in self.uploads.items() if up.signed.header.kind == kind}
-            if len(lot) < least:
-                self.leave_out(lot)
+        kinds = {one: upload.signed.header.kind for one, upload in self.uploads.items()}
+        waiting = self.standings.waiting(kinds)
+        self.waiting |= waiting
+        self.leave_out(waiting)
         return bool(self.uploads)
 
     def freeze_set(self) -> None:

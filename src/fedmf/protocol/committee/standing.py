@@ -6,8 +6,8 @@ its word. Whether somebody's ratings changed, and whether it leaves, only that p
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,10 @@ class Base:
     """Its number."""
     turn: int
     """How many closed rounds the part had travelled in by then."""
-    is_learned: bool
-    """Whether it came after the set-up."""
+    joined: int
+    """The round that brought the participant into the part."""
+    learned: int = 0
+    """The first one that held it after the set-up; 0: none did."""
 
 
 class Standings:
@@ -60,15 +62,16 @@ class Standings:
         """Note what a round has summed that closed."""
         travelled = self._due
         self.closed_rounds += 1
-        is_learned = self.closed_rounds > self._terms.setup_rounds
+        learned = round_number if self.closed_rounds > self._terms.setup_rounds else 0
         self._turns.update(travelled)
         for upload in uploads:
             held = self._bases.setdefault(upload.participant, {})
             for part in travelled:
-                if upload.kind == Kind.LEAVE:
-                    held.pop(part, None)
-                else:
-                    held[part] = Base(round_number, self._turns[part], is_learned)
+                before = held.pop(part, Base(0, 0, round_number))
+                if upload.kind != Kind.LEAVE:
+                    held[part] = Base(
+                        round_number, self._turns[part], before.joined, before.learned or learned
+                    )
             if not held:
                 del self._bases[upload.participant]
 
@@ -91,7 +94,7 @@ class Standings:
         held, due = self._held(participant), self._due
         if any(part not in held for part in due if part in self._at_setup):
             return Kind.JOIN
-        if any(part not in held or not held[part].is_learned for part in due):
+        if any(part not in held or not held[part].learned for part in due):
             return Kind.FIRST
         if any(self._age(held[part], part) > self._terms.oldest_base for part in due):
             return Kind.RENEW
@@ -123,6 +126,75 @@ class Standings:
                 f"an upload of kind {kind.name.lower()}, where the sets that t members certified "
                 f"make it one of kind {due.name.lower()}"
             )
+
+    def check_set(self, kinds: Mapping[int, Kind]) -> None:
+        """Check that a sum over these uploads of the next round, by participant, may be opened.
+
+        Raises
+        ------
+        ProtocolError
+            The set or one of its lots is too small, or leaves too few contributions in the table.
+        """
+        if len(kinds) < self._terms.smallest_cohort:
+            raise ProtocolError(
+                f"a set of {len(kinds)} uploads; the charter says at least "
+                f"{self._terms.smallest_cohort}"
+            )
+        for kind, lot in self._lots(kinds):
+            if len(lot) < self._terms.smallest_lot:
+                raise ProtocolError(
+                    f"{len(lot)} uploads of kind {kind.name.lower()}; uploads of a kind come in "
+                    f"lots of at least {self._terms.smallest_lot} that hold the same parts"
+                )
+        if few := self._too_few_left(kinds):
+            raise ProtocolError(
+                f"if these leave, {few} contributions stay, or so many of a lot that came "
+                f"together; at least {self._terms.smallest_cohort} stay, or none"
+            )
+
+    def waiting(self, kinds: Mapping[int, Kind]) -> frozenset[int]:
+        """Return whose uploads have to be left out, so that a sum over the others may be opened."""
+        small = [lot for _, lot in self._lots(kinds) if len(lot) < self._terms.smallest_lot]
+        left_out = set().union(*small)
+        kept = {one: kind for one, kind in kinds.items() if one not in left_out}
+        if self._too_few_left(kept):
+            left_out |= {one for one, kind in kept.items() if kind == Kind.LEAVE}
+        if len(kinds) - len(left_out) < self._terms.smallest_cohort:
+            return frozenset(kinds)
+        return frozenset(left_out)
+
+    def _lots(self, kinds: Mapping[int, Kind]) -> Iterable[tuple[Kind, set[int]]]:
+        """Return what passes only together: uploads of a kind that are as new to every part."""
+        lots = defaultdict[tuple[Kind, tuple[bool | None, ...]], set[int]](set)
+        for participant, kind in kinds.items():
+            held = self._held(participant)
+            known = tuple(held[part].learned > 0 if part in held else None for part in self._due)
+            lots[kind, known].add(participant)
+        return ((kind, lot) for (kind, _), lot in lots.items())
+
+    def _too_few_left(self, kinds: Mapping[int, Kind]) -> int:
+        """Return how many contributions would be left of a part or of a lot, if too few; or 0."""
+        leaving = {one for one, kind in kinds.items() if kind == Kind.LEAVE}
+        if not leaving:
+            return 0
+        coming = len(kinds.keys() - leaving - self._bases.keys())
+        least, lot = self._terms.smallest_cohort, self._terms.smallest_lot
+        for part in self._due:
+            all_in, came = self._left(part, leaving)
+            few = [all_in + coming] if 0 < all_in + coming < least else []
+            few += [left for left in came if left < lot]
+            if few:
+                return min(few)
+        return 0
+
+    def _left(self, part: int, leaving: Set[int]) -> tuple[int, Iterable[int]]:
+        """Return how many stay in a part, and how many of each lot that came into it."""
+        left = [
+            held[part] for one, held in self._bases.items() if part in held and one not in leaving
+        ]
+        joined = Counter(base.joined for base in left)
+        learned = Counter(base.learned for base in left if base.learned)
+        return len(left), (*joined.values(), *learned.values())
 
     def _held(self, participant: int) -> Mapping[int, Base]:
         return self._bases.get(participant, {})
