@@ -55,6 +55,7 @@ def test_with_its_check_somebody_refuses(attack: DishonestAttack) -> None:
         ("a second set of uploads", "was answered for another set"),
         ("a lone joiner", "1 uploads of kind join"),
         ("a lone leaver", "1 uploads of kind leave"),
+        ("all but one leave", "if these leave, 1 contributions stay"),
     ],
 )
 def test_the_refusal_is_the_checks_own(name: str, reason: str) -> None:

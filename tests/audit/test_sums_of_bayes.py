@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fedmf.audit.attacks.lone_returns import RatingsOfLoneReturns, RowsOfLoneReturns
+from fedmf.audit.attacks.marker_rows import ROUNDS, MarkerRows
 from fedmf.audit.attacks.opened_sums import Claims
 from fedmf.audit.attacks.ratings_from_tables import LoneChanges
 from fedmf.audit.attacks.ratings_from_uploads import RenewedContributions
@@ -132,3 +133,13 @@ def test_who_was_away_while_the_model_moved_is_read_unless_absences_count(
     row = played.attacked(RowsOfLoneReturns(), PARTICIPANT, victims=[VICTIM])
     assert row.note.endswith(" 0 false")
     assert (row.value > 0) is row.succeeded is (kind is PlanThatCountsNoAbsences)
+
+
+def test_two_participants_mark_a_row_and_read_what_its_rater_rated() -> None:
+    """`--min-raters 3` counts them as raters; with more raters beside them nothing is found."""
+    for least, reads in ((3, True), (6, False)):
+        settings = TrainingSettings(method="bayes", factors=6, rounds=ROUNDS, min_raters=least)
+        played = play(settings, ratings(users=12), marking=(0, 1))
+        row = played.attacked(MarkerRows(), Adversary(participants=(0, 1)))
+        assert row.succeeded is reads
+        assert row.value > 0.9 if reads else row.value == 0.0

@@ -6,10 +6,11 @@ it holds everything; `PlayedRun.observe` hands out what the named adversary woul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from fedmf.audit.marking import Marking
 from fedmf.audit.observables import Adversary, Observables
 from fedmf.audit.truth import Truth
 from fedmf.crypto.secret_material import SecretMaterial
@@ -24,6 +25,7 @@ from fedmf.federation import (
     Transcript,
     make_plan,
 )
+from fedmf.federation.local.process import HostHere
 from fedmf.federation.roles import keyring, make_server
 from fedmf.federation.transcript import SERVER, member_name, participant_name
 from fedmf.protocol.committee.member import CommitteeMember
@@ -54,12 +56,22 @@ class CuriousMember(CommitteeMember):
 
 
 class _WatchedEngine(LocalEngine):
-    """The local engine with a committee of curious members."""
+    """The local engine with a committee of curious members, and participants that mark rows."""
 
     def __init__(
-        self, plan: TrainingPlan, key: ParticipantsKey | None, training: Ratings, heldout: Ratings
+        self,
+        plan: TrainingPlan,
+        key: ParticipantsKey | None,
+        training: Ratings,
+        heldout: Ratings,
+        marking: Collection[int],
     ) -> None:
         super().__init__(plan, key, training, heldout)
+        for host in self._hosts:
+            assert isinstance(host, HostHere)  # noqa: S101 - one process
+            hosted = host._host._participants  # noqa: SLF001 - all roles are played here
+            for number in marking:
+                hosted[number].__class__ = Marking
         self.curious: list[CuriousMember] = []
         ring = keyring(plan.session, key)
         if ring.charter is not None:
@@ -165,6 +177,7 @@ def play(
     attendance: Attendance | None = None,
     *,
     kind: type[TrainingPlan] = TrainingPlan,
+    marking: Collection[int] = (),
 ) -> PlayedRun:
     """Train on all ratings with everything recorded; every user is a participant.
 
@@ -174,12 +187,14 @@ def play(
         Who joins late and who leaves early; None: everybody is there all the time.
     kind
         The real plan, or one of `fedmf.audit.weakened`.
+    marking
+        Participants that poison rows, to see who moves.
     """
     plan, key = make_plan(settings, ratings)
     plan = kind(**{field.name: getattr(plan, field.name) for field in fields(plan)})
     nothing = ratings.split(0.0)[1]
     transcript = Transcript(keep_messages=True)
-    engine = _WatchedEngine(plan, key, ratings, nothing)
+    engine = _WatchedEngine(plan, key, ratings, nothing, marking)
     with engine:
         server = make_server(plan.session, plan.start_table(), keyring(plan.session, key).charter)
         training = Training(plan, engine, server, transcript=transcript, attendance=attendance)

@@ -175,6 +175,7 @@ _PARTS: Sequence[tuple[str, Callable[[Ratings, AuditSettings], Iterator[Row]]]] 
     ("opened sums of bayes", sums.sums_of_bayes),
     ("joining and leaving", sums.comings_and_goings),
     ("coming back", sums.returns),
+    ("marked rows", sums.marked),
     ("two sessions", _sessions),
     ("a dishonest server", _dishonest),
     ("exhibits", _exhibits),

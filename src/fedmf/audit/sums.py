@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.audit.attacks.lone_returns import RatingsOfLoneReturns, RowsOfLoneReturns
+from fedmf.audit.attacks.marker_rows import ROUNDS as MARKED_ROUNDS
+from fedmf.audit.attacks.marker_rows import MarkerRows
 from fedmf.audit.attacks.opened_sums import RowsOfSums
 from fedmf.audit.attacks.rated_items import RatedItems
 from fedmf.audit.attacks.ratings_from_tables import LoneChanges
@@ -32,6 +34,8 @@ CONVERGED = 8
 """From this round on others' contributions hardly move."""
 RETURN, APART = 10, 5
 """The round in which the first comes back that was away, and how many later the next does."""
+MANY_RATERS = 6
+"""So many raters that one of them hardly moves a row."""
 EARLY = 5
 """The first round that somebody misses whom four had summed that learned."""
 PARTICIPANT, SERVER = Adversary(participants=(0,)), Adversary(server=True)
@@ -186,6 +190,22 @@ def returns(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     yield from _both_ways(
         ratings, settings, RowsOfLoneReturns(), learned, f"away since learning round {EARLY}"
     )
+
+
+def marked(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
+    """Have two participants mark rows with few raters, with and without `--min-raters` to spare.
+
+    Parameters
+    ----------
+    ratings
+        Of at least twelve users.
+    """
+    few, two = ratings.take(users=LEAST_USERS), (0, 1)
+    for least in (3, MANY_RATERS):
+        chosen = settings.training("committee", "bayes", min_raters=least, rounds=MARKED_ROUNDS)
+        run = play(chosen, few, marking=two)
+        setting = f"--min-raters {least}, two mark rows, {few.n_users} users"
+        yield from _told(run.attacked(MarkerRows(), Adversary(participants=two), setting=setting))
 
 
 def _both_ways(

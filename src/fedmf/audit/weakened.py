@@ -14,11 +14,11 @@ from fedmf.federation import TrainingPlan
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog, Memory
 from fedmf.protocol.committee.participant import CommitteeParticipant
+from fedmf.protocol.committee.upload import Kind
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.committee.exchange import AnswerReply, AnswerRequest
-    from fedmf.protocol.committee.upload import Kind
     from fedmf.protocol.session import Session
 
 
@@ -54,6 +54,13 @@ class MemberThatCountsNoLots(CommitteeMember):
 
     def _check_lots(self, kinds: Mapping[int, Kind]) -> None:
         del kinds
+
+
+class MemberThatForgetsWhoStays(CommitteeMember):
+    """Lets a whole lot leave, however few stay."""
+
+    def _check_lots(self, kinds: Mapping[int, Kind]) -> None:
+        super()._check_lots(dict.fromkeys(kinds, Kind.UPDATE))
 
 
 class PlanThatCountsNoAbsences(TrainingPlan):

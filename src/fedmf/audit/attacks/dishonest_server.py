@@ -17,6 +17,7 @@ from fedmf.audit.weakened import (
     MemberThatAnswersAgain,
     MemberThatCountsNoLots,
     MemberThatForgetsOutcomes,
+    MemberThatForgetsWhoStays,
     ParticipantThatForgetsTables,
 )
 from fedmf.errors import FedmfError
@@ -148,6 +149,12 @@ def _lone_leaver(arena: Arena, victim: int) -> Loot:
     return _alone(arena, _start(arena), (victim,))
 
 
+def _left_alone(arena: Arena, victim: int) -> Loot:
+    """Have all but one participant leave together: what stays in the table is the victim's."""
+    table, others = arena.honest_round(_start(arena), 0, arena.everybody), _but(arena, victim)
+    return victims_ratings(table + arena.opened_round(table, 1, others, leaving=others)[1])
+
+
 def _start(arena: Arena) -> Int64Array:
     return np.zeros(arena.rows, dtype=np.int64)
 
@@ -203,6 +210,12 @@ ATTACKS = (
         "leaving uploads come in lots",
         _lone_leaver,
         member=MemberThatCountsNoLots,
+    ),
+    DishonestAttack(
+        "all but one leave",
+        "contributions of a smallest lot stay, or none",
+        _left_alone,
+        member=MemberThatForgetsWhoStays,
     ),
 )
 UNCHECKED = DishonestAttack(

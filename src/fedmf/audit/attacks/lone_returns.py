@@ -48,7 +48,7 @@ class RowsOfLoneReturns(Attack[Mapping[int, "Int64Array"]]):
     def attempt(self, seen: Observables, victims: Sequence[int]) -> Mapping[int, Int64Array]:
         """Return, for every victim, the items whose rows moved further than others move them."""
         tables = opened_tables(seen)
-        return {one: _moved(seen, tables, return_of(seen, one)) for one in victims}
+        return {one: moved_rows(seen, tables, return_of(seen, one)) for one in victims}
 
     def judge(
         self,
@@ -82,7 +82,7 @@ class RatingsOfLoneReturns(RatingsAttack):
             return found
         for victim, estimates in found.items():
             number = return_of(seen, victim)
-            rated = _moved(seen, tables, number)
+            rated = moved_rows(seen, tables, number)
             if len(rated):
                 estimates[rated] = _ratings(seen, seen.plan.method, tables, number, rated)
         return found
@@ -110,8 +110,16 @@ def right_items(found: Mapping[int, Int64Array], truth: Truth) -> tuple[int, int
     return right, sum(map(len, found.values())), rated
 
 
-def _moved(seen: Observables, tables: Mapping[int, OpenedTable], number: int) -> Int64Array:
-    """Return the items whose rows a round moved clearly further than the one before moved any."""
+def moved_rows(
+    seen: Observables, tables: Mapping[int, OpenedTable], number: int, but: Sequence[int] = ()
+) -> Int64Array:
+    """Return the items whose rows a round moved clearly further than the one before moved any.
+
+    Parameters
+    ----------
+    but
+        Rows that are left out.
+    """
     if number < 2 or not {number, number - 1, number - 2} <= tables.keys():
         return np.zeros(0, dtype=np.int64)
     place = seen.plan.codec.position(ITEMS)
@@ -119,7 +127,8 @@ def _moved(seen: Observables, tables: Mapping[int, OpenedTable], number: int) ->
         np.linalg.norm(tables[n].table[place] - tables[n - 1].table[place], axis=1)
         for n in (number, number - 1)
     )
-    return np.flatnonzero(now > CLEARLY * before.max())
+    clearly = np.flatnonzero(now > CLEARLY * np.delete(before, list(but)).max())
+    return np.setdiff1d(clearly, list(but)).astype(np.int64)
 
 
 def _ratings(

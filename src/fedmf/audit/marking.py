@@ -1,0 +1,36 @@
+"""The role of participants that poison rows: see `fedmf.audit.attacks.marker_rows`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedmf.audit.attacks.marker_rows import APART, FIRST, POISON, marker_rows
+from fedmf.federation import Participant
+from fedmf.model import RATERS, PrivateStep, RowValues
+from fedmf.model.bayes import ITEMS
+
+if TYPE_CHECKING:
+    from fedmf.federation.table_reader import Reading
+    from fedmf.model import Contribution, PublicModel
+
+
+class Marking(Participant):
+    """Takes part without ratings of its own; from some round on it poisons rows."""
+
+    def _shared_rows(self, round_number: int, reading: Reading) -> Contribution:
+        items = np.arange(self._plan.items)
+        ones = RowValues(items, np.ones((len(items), 1)))
+        return {**super()._shared_rows(round_number, reading), RATERS: ones}
+
+    def _step(self, round_number: int, public: PublicModel) -> PrivateStep:
+        step = super()._step(round_number, public)
+        if round_number <= self._plan.setup_rounds:
+            return step
+        counts = public.statistics["raters"].astype(np.int64)
+        marked = (round_number - self._plan.setup_rounds - FIRST) // APART + 1
+        rows = marker_rows(counts, self._plan.settings.min_raters)[: max(0, marked)]
+        values = np.zeros((len(rows), self._plan.method.row_groups()[0].columns))
+        values[:, -1] = POISON if self._role.number == 0 else 0.0
+        return PrivateStep(step.user_factors, {ITEMS: RowValues(np.sort(rows), values)})
