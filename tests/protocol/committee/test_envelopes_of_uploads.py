@@ -11,7 +11,7 @@ import pytest
 from fedmf.crypto.derivation import labelled_hash
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.signatures import SigningKey
-from fedmf.errors import MessageError
+from fedmf.errors import MessageError, OpenError
 from fedmf.protocol.committee import member_round as members_view
 from fedmf.protocol.committee import upload as participants_view
 from fedmf.protocol.committee.exchange import ReviewReply
@@ -144,6 +144,84 @@ def test_different_seeds_for_different_members_are_complained_about(world: World
     assert closing.included == ALL[1:]
     assert world.committee.complaints == {0: (), 1: (), 2: (), 3: (CROOK,)}
     world.check_tables()
+
+
+def made_up(
+    world: World, server: Adversary, *, copied: Sequence[int] = (), foreign: Sequence[int] = ()
+) -> CommitteePayload:
+    """Return an upload of the crook with seeds of its own, and parts of the victim's.
+
+    Parameters
+    ----------
+    copied
+        Subsets whose commitments are the victim's.
+    foreign
+        Members whose envelopes are.
+    """
+    victim, own = server.uploads[VICTIM], server.uploads[CROOK].signed.header
+    seeds = [bytes([subset] * 32) for subset in range(len(own.commitments))]
+    commitments = tuple(
+        victim.signed.header.commitments[subset]
+        if subset in copied
+        else commitment(own.context, CROOK, subset, seed)
+        for subset, seed in enumerate(seeds)
+    )
+    header = replace(own, commitments=commitments)
+    digest, sharing = header.digest(world.charter), world.terms.sharing
+    envelopes = [
+        victim.envelopes[place]
+        if key.member in foreign
+        else EnvelopePublicKey(key.public).seal(
+            b"".join(seeds[subset] for subset in sharing.held_by(key.member)),
+            SEEDS,
+            *envelope_context(digest, key.member),
+        )
+        for place, key in enumerate(server.opening.keys)
+    ]
+    payload = replace(server.uploads[CROOK], signed=replace(victim.signed, header=header))
+    return signed_by(world, CROOK, payload, envelopes)
+
+
+def complaining(world: World, server: Adversary) -> list[int]:
+    """Return the members that complain about the crook and nobody else."""
+    shown = [server.show(member, ALL) for member in world.members]
+    assert all(isinstance(one, ReviewReply) and set(one.complaints) <= {CROOK} for one in shown)
+    return [one.member for one in shown if isinstance(one, ReviewReply) and one.complaints]
+
+
+@pytest.mark.parametrize(
+    ("copied", "foreign", "subsets_of"),
+    [(range(6), (), range(6)), ((0,), (), (0,)), ((), (2,), None), ((), (), ())],
+    ids=["all commitments", "one commitment", "one envelope", "nothing"],
+)
+def test_parts_of_anothers_upload_are_complained_about_by_all_who_see_them(
+    world: World, copied: Sequence[int], foreign: Sequence[int], subsets_of: Sequence[int] | None
+) -> None:
+    server, held_by = begin(world), world.terms.sharing.held_by
+    server.uploads[CROOK] = made_up(world, server, copied=copied, foreign=foreign)
+    seen = [one for one in range(4) if set(subsets_of or ()) & set(held_by(one))]
+    assert complaining(world, server) == (list(foreign) if subsets_of is None else seen)
+
+
+def test_anothers_header_is_complained_about(world: World) -> None:
+    server = begin(world)
+    server.uploads[CROOK] = server.uploads[VICTIM]
+    header = replace(server.uploads[CROOK].signed.header, participant=CROOK)
+    signed = replace(server.uploads[CROOK].signed, header=header)
+    server.uploads[CROOK] = replace(server.uploads[CROOK], signed=signed)
+    assert complaining(world, server) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_words_of_another_under_own_seeds_open_to_nothing(world: World, share: float) -> None:
+    """Members see no words: whoever mixes in another's spoils the round, and reads nothing."""
+    server = begin(world)
+    payload, others = made_up(world, server), server.uploads[VICTIM].words
+    cut = int(share * len(others))
+    server.uploads[CROOK] = replace(payload, words=others[:cut] + payload.words[cut:])
+    assert complaining(world, server) == []
+    with pytest.raises(OpenError, match="does not open"):
+        server.open(server.answers(world.members, ALL), ALL)
 
 
 def test_envelopes_that_are_damaged_on_their_way_to_members_cost_the_upload(world: World) -> None:
