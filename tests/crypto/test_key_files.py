@@ -169,6 +169,24 @@ def test_a_missing_folder_is_reported(tmp_path: Path, key: PrivateKey) -> None:
 
 
 @posix_only
+def test_a_link_to_a_key_file_is_refused(path: Path, tmp_path: Path, key: PrivateKey) -> None:
+    link = tmp_path / "link.key"
+    link.symlink_to(path)
+    assert "it is a link" in refusal(link, key)
+
+
+@posix_only
+def test_a_key_file_of_another_user_is_refused(
+    path: Path, key: PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    message = refusal(path, key)
+    assert f"belongs to another user (number {owner})" in message
+    assert "chown" in message
+
+
+@posix_only
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o610, 0o602])
 def test_files_open_to_others_are_refused(mode: int, path: Path, key: PrivateKey) -> None:
     path.chmod(mode)

@@ -143,3 +143,13 @@ def test_bytes_give_the_same_key_back() -> None:
 def test_fresh_keys_differ() -> None:
     keys = {SigningKey.fresh().public, SigningKey.fresh(KeyRandomness()).public}
     assert len(keys | {KEY.public}) == 3
+
+
+def test_randomness_of_a_key_differs_by_key_where_the_system_repeats_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a secret that was made before, a machine that starts with bad bytes has no other."""
+    monkeypatch.setattr("os.urandom", bytes)
+    made = [SigningKey(bytes([one] * 32)).randomness().bytes(32, b"message") for one in (1, 1, 2)]
+    assert made[0] == made[1] != made[2]
+    assert KeyRandomness().bytes(32) == KeyRandomness().bytes(32)

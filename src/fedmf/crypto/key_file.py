@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from fedmf.errors import KeyMaterialError
 
+# Whoever can put a link there chooses which file is read; binary, for Windows.
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 MOST_BYTES = 16_384
 """No key file is larger."""
 
@@ -52,15 +55,22 @@ def read_key_file(path: Path | str) -> bytes:
     Raises
     ------
     KeyMaterialError
-        If the file is missing, or readable by others.
+        If the file is missing, a link, somebody else's or readable by others.
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+        with os.fdopen(os.open(path, os.O_RDONLY | _FLAGS), "rb") as file:
+            found = os.fstat(file.fileno())
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise KeyMaterialError(f"cannot read the key file {path}: {error.strerror}") from None
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise KeyMaterialError(f"cannot read the key file {path}: {reason}") from None
+    mode = found.st_mode
+    if os.name == "posix" and found.st_uid != os.geteuid():
+        raise KeyMaterialError(
+            f"{path} belongs to another user (number {found.st_uid}), who can change it; have it "
+            "given to you with 'chown' if nobody else has seen it"
+        )
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise KeyMaterialError(
             f"{path} may be used by others (mode {stat.S_IMODE(mode):03o}), so its key is not "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from fedmf.crypto.derivation import labelled
+from fedmf.crypto.derivation import labelled, labelled_hash
 from fedmf.crypto.secret_material import KeyRandomness, SecretMaterial, check_secret, key_randomness
 from fedmf.errors import KeyMaterialError, MessageError
 
@@ -52,6 +52,13 @@ class SigningKey(SecretMaterial):
         Large parts are better hashed before: signing reads them twice.
         """
         return self._key.sign(labelled(label, *parts))
+
+    def randomness(self) -> KeyRandomness:
+        """Return a new source, hedged with a secret that lasts as long as this key.
+
+        So a machine whose randomness fails after the key was made is no worse off for a restart.
+        """
+        return KeyRandomness(labelled_hash("device", self._secret))
 
     def to_bytes(self) -> bytes:
         """Return the secret itself."""

@@ -59,7 +59,7 @@ class CommitteeMember:
     log
         The member's durable log.
     randomness
-        Source of round keys; a new one unless given.
+        Source of round keys; unless given a new one, hedged with the signature key.
     rosters
         Versions of the roster after the charter's.
 
@@ -85,7 +85,7 @@ class CommitteeMember:
         self.rosters = RosterChain(charter, rosters)
         self._key = key
         self._memory = Memory(log, charter, number)
-        self._randomness = randomness
+        self._randomness = randomness or key.randomness()
         self._round: MemberRound | None = None
         self._early: MemberKey | None = None
 

@@ -49,7 +49,7 @@ class CommitteeParticipant(ParticipantProtection):
     start
         The public table before the first round.
     randomness
-        Source of seeds, nonces and noise; a new one unless given.
+        Source of seeds, nonces and noise; unless given a new one, hedged with a signature key.
     rosters
         Versions of the roster after the charter's; `reader` is the secret of the newest.
 
@@ -77,7 +77,8 @@ class CommitteeParticipant(ParticipantProtection):
                     f"the roster names another signature key for participant {number}"
                 )
         self._signing_keys = signing_keys
-        self._randomness = randomness or KeyRandomness()
+        own = [key.randomness() for key in signing_keys.values()]
+        self._randomness = randomness or (own[0] if own else KeyRandomness())
         self._public = public_polynomials(charter)
         self._heard_round = 0
         self._outcome: Outcome | None = None
