@@ -207,7 +207,8 @@ def test_pages_show_what_the_command_prints(page: str) -> None:
     found = re.search(r"^who learns what .*:\n((?:  .*\n)+)", text, re.MULTILINE)
     assert found is not None
     lines = [f"  {one.adversary}: {one.learns}" for one in threat_model(session_of("committee"))]
-    assert found[1].splitlines() == lines
+    assert found[1].replace("\n    ", " ").splitlines() == lines
+    assert max(map(len, found[1].splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -75,11 +76,10 @@ def lines_before(
             f"uploads, {terms.corrupt} of them assumed to be of participants who work with the "
             "server; who joins, comes back late, renews or leaves waits for a lot"
         )
-    yield (
-        "who learns what (all look at everything they receive, and follow the protocol unless "
-        "their line says that they break it):"
-    )
-    yield from (f"  {threat.adversary}: {threat.learns}" for threat in _threats(plan))
+    yield "who learns what (all follow the protocol, unless a line says that they break it):"
+    for threat in _threats(plan):
+        line = f"{threat.adversary}: {threat.learns}"
+        yield from textwrap.wrap(line, 80, initial_indent="  ", subsequent_indent="    ")
     yield (
         f"forecast: {seconds_text(predicted.participant_seconds)}, "
         f"{bytes_text(predicted.upload_bytes)} up and {bytes_text(predicted.download_bytes)} down "
