@@ -61,7 +61,7 @@ def residuals(
 ) -> NDArray[np.int64]:
     """Return what is left of a sum without its mask and its messages."""
     blocks = np.arange(len(words))
-    masks = np.concatenate([part.copy() for _, part in PUBLIC.products(key, blocks)])
+    masks = np.concatenate([part.copy() for _, part in PUBLIC.products(key.factor(), blocks)])
     dropped = 48 - size.kept_bits
     rounded = ((masks % 2**48) + 2 ** (dropped - 1)) // 2**dropped
     left = words.astype(np.int64) - rounded - (expected.reshape(words.shape) << size.noise_bits)

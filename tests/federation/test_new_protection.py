@@ -25,7 +25,7 @@ from fedmf.protocol import (
 )
 from fedmf.protocol.committee.protection import CommitteeProtection
 from fedmf.protocol.enrolment.charter import Charter
-from fedmf.protocol.keyring import HeldKeys
+from fedmf.protocol.enrolment.keyring import HeldKeys
 from fedmf.protocol.none import NoneParticipant, NoneServer
 from fedmf.protocol.threat_model import KINDS, Threat
 from fedmf.ratings import Ratings

@@ -41,13 +41,13 @@ from fedmf.protocol.committee.exchange import (
     VoteReply,
 )
 from fedmf.protocol.committee.held_table import Reader
-from fedmf.protocol.committee.keyring import CommitteeKeyring
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.sums import public_polynomials, servers_tags
 from fedmf.protocol.committee.table_payload import TableForm, TablePayload
+from fedmf.protocol.enrolment.keyring import CommitteeKeyring
 from fedmf.protocol.enrolment.votes import MemberSignature
 from fedmf.protocol.messages import CommitteeMessage
 from fedmf.protocol.session import CommitteeTerms, OpenedBy

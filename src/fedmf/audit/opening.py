@@ -31,8 +31,8 @@ from fedmf.protocol import (
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.sums import public_polynomials
 from fedmf.protocol.committee.upload import CommitteePayload
+from fedmf.protocol.enrolment.keyring import HeldKeys
 from fedmf.protocol.integrity_tags import split_numbers
-from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.lattice_layout import committee_layout, committee_pads
 from fedmf.protocol.rlwe import part_layouts
 
@@ -193,7 +193,7 @@ def _bytes_by_travelling_item(
         if padded is not None:
             numbers -= padded.pads[: layout.numbers]
             mask, public = zero_words(layout.blocks, layout.size), public_polynomials(seen.charter)
-            for places, products in public.products(padded.key, np.arange(layout.blocks)):
+            for places, products in public.products(padded.key.factor(), np.arange(layout.blocks)):
                 kept = products >> (MODULUS_BITS - layout.size.kept_bits)
                 mask[places] = kept & ((1 << layout.size.kept_bits) - 1)
             subtract_words(words, mask, layout.size)

@@ -82,7 +82,7 @@ def encrypt(
     noise = Keystream(noise_seed)
     words = zero_words(blocks_for(len(flat)), size)
     numbers = np.arange(first_block, first_block + len(words))
-    for places, products in public.products(key, numbers, plus=_half_unit(size)):
+    for places, products in public.products(key.factor(), numbers, plus=_half_unit(size)):
         here = flat[places.start * DEGREE : places.stop * DEGREE]
         coefficients = products.reshape(-1)
         coefficients += centred_binomial(noise, len(coefficients))
@@ -143,7 +143,7 @@ def open_sum(
     moved = bound - round(size.residual_mean(uploads))
     plus = _half_unit(size) - (moved << _dropped(size))
     opened = np.empty(words.shape, dtype=np.int64)
-    for places, mask in public.products(key, numbers, plus=plus):
+    for places, mask in public.products(key.factor(), numbers, plus=plus):
         rounded = np.empty(mask.shape, dtype=words.dtype)
         _cut_into(rounded, mask, size)
         np.subtract(words[places], rounded, out=rounded)

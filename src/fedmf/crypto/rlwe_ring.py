@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fedmf.crypto.rlwe_key import RlweKey
 
 DEGREE = 2048
 """Number of coefficients of a polynomial."""
@@ -235,14 +234,14 @@ class PublicPolynomials:
         return limbs
 
     def products(
-        self, key: RlweKey, blocks: NDArray[np.int64], *, plus: int = 0
+        self, factor: SmallFactor, blocks: NDArray[np.int64], *, plus: int = 0
     ) -> Iterator[tuple[slice, NDArray[np.int64]]]:
-        """Yield the products of some of the polynomials with a key.
+        """Yield the products of some of the polynomials with a small one.
 
         Parameters
         ----------
-        key
-            The key of one upload or a sum of keys.
+        factor
+            A key, ready to be multiplied; see `RlweKey.factor`.
         blocks
             Numbers of the blocks, shape (n,), 0 or larger, in any order; neighbours in increasing
             order are computed together.
@@ -257,7 +256,6 @@ class PublicPolynomials:
             int64, shape (places, 2048), the caller's until the next part is asked for. The low 48
             bits are the coefficients modulo 2^48; the bits above mean nothing.
         """
-        factor = key.factor()
         space = np.empty((min(GROUP_BLOCKS, len(blocks)), DEGREE), dtype=np.int64)
         groups = blocks // GROUP_BLOCKS
         breaks = np.flatnonzero((np.diff(blocks) != 1) | (np.diff(groups) != 0)) + 1

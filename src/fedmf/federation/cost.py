@@ -27,7 +27,6 @@ from fedmf.protocol import (
     UploadMessage,
 )
 from fedmf.protocol.messages import FRAME_BYTES
-from fedmf.protocol.protection import protection_named
 from fedmf.protocol.session import LEAST_COHORT, Upload
 from fedmf.ratings import OwnedRatings, Ratings
 
@@ -109,7 +108,7 @@ def forecast(
 def _bytes_of_other_parts(session: Session) -> int:
     """Return the bytes of an upload for the parts that travel beyond the first, beside values."""
     others = len(session.schedule.load(session.rounds).numbers) - 1
-    return protection_named(session.protection).part_bytes * others
+    return session.traits.part_bytes * others
 
 
 def _uploaded_rows(plan: TrainingPlan, owned: OwnedRatings) -> Rows | None:
@@ -127,7 +126,7 @@ def _download_bytes(
     session, cohort = plan.session, tuple(plan.cohort(plan.session.rounds))
     nonces = (bytes(session.nonce_bytes),) * len(cohort)
     size = FRAME_BYTES + len(ClosingMessage(1, cohort, nonces).to_bytes(session))
-    size += unit.round_extra + protection_named(session.protection).proof_bytes * len(cohort)
+    size += unit.round_extra + session.traits.proof_bytes * len(cohort)
     size += protection.table_bytes(uploaded)
     return size if session.sends_opened_tables else size + unit.table_extra
 
@@ -197,7 +196,7 @@ def _rehearse(session: Session, key: ParticipantsKey | None) -> _Units:
         ),
         table_extra=played.table_bytes - FRAME_BYTES - half.payload_bytes(),
         round_extra=max(
-            len(played.closing.proof) - protection_named(session.protection).proof_bytes * uploads,
+            len(played.closing.proof) - session.traits.proof_bytes * uploads,
             0,
         )
         + played.opening_bytes,

@@ -10,8 +10,8 @@ from fedmf.federation.checkpoints import Checkpoint
 from fedmf.protocol import ClosingMessage, IntegerTable, ParticipantProtection, Server, Session
 from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.enrolment.charter import Charter
+from fedmf.protocol.enrolment.keyring import Keyring
 from fedmf.protocol.enrolment.roster_chain import SignedRoster
-from fedmf.protocol.keyring import Keyring
 from fedmf.protocol.members import Member
 from fedmf.protocol.protection import protection_named
 from fedmf.store.append_log import AppendLog

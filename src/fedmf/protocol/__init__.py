@@ -3,7 +3,7 @@
 from fedmf.protocol.halves import ParticipantProtection, Protected, ServerProtection
 from fedmf.protocol.messages import ClosingMessage, TableMessage, UploadMessage
 from fedmf.protocol.participant import ParticipantRole
-from fedmf.protocol.protection import PROTECTIONS, Protection, protection_named
+from fedmf.protocol.protection import Protection, protection_named
 from fedmf.protocol.registry import fresh_key, participant_protection, server_protection
 from fedmf.protocol.server import Server
 from fedmf.protocol.session import UPLOADS, Session
@@ -17,6 +17,7 @@ from fedmf.protocol.table import (
     TableShape,
     table_sha256,
 )
+from fedmf.protocol.traits import PROTECTIONS
 
 __all__ = [
     "PROTECTIONS",

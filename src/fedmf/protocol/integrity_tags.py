@@ -64,6 +64,9 @@ MISSED_BITS = 66
 MANY = 4
 """If more than one value in this many is not zero, picking them out is slower than all."""
 
+Numbers = NDArray[np.uint64]
+"""Tags and wide values, modulo 2^64."""
+
 _WIRE = np.dtype("<u8")
 
 NUMBER_BYTES = _WIRE.itemsize
@@ -106,7 +109,7 @@ class IntegrityTags(SecretMaterial):
         drawn = stream.take(NUMBER_BYTES * tags * values).view(_WIRE)
         self._factors = drawn.astype(np.uint64, copy=False).reshape(tags, values)
 
-    def of(self, values: Int64Array) -> NDArray[np.uint64]:
+    def of(self, values: Int64Array) -> Numbers:
         """Return sum_i alpha_i m_i modulo 2^64 for every tag, shape (tags,).
 
         Parameters
@@ -121,10 +124,10 @@ class IntegrityTags(SecretMaterial):
             # its learning step does, whose time also grows with its ratings.
             factors, integers = factors[:, some], integers[some]
         # Of numpy's sums of products over uint64 the fastest: it needs no array of products.
-        tags: NDArray[np.uint64] = np.einsum("ti,i->t", factors, integers)
+        tags: Numbers = np.einsum("ti,i->t", factors, integers)
         return tags
 
-    def mask(self, *parts: bytes) -> NDArray[np.uint64]:
+    def mask(self, *parts: bytes) -> Numbers:
         """Return beta for every tag, shape (tags,).
 
         Parameters
@@ -142,7 +145,7 @@ class IntegrityTags(SecretMaterial):
         return masks.astype(np.uint64)
 
     @staticmethod
-    def check(found: NDArray[np.uint64], due: NDArray[np.uint64]) -> None:
+    def check(found: Numbers, due: Numbers) -> None:
         """Raise unless tags are what they should be, in the same time wherever they differ.
 
         Raises
@@ -155,14 +158,12 @@ class IntegrityTags(SecretMaterial):
             raise OpenError(DOES_NOT_OPEN)
 
 
-def pack_numbers(numbers: NDArray[np.uint64]) -> bytes:
+def pack_numbers(numbers: Numbers) -> bytes:
     """Return tags and values as they travel behind words: 8 bytes each, little endian."""
     return numbers.astype(_WIRE, copy=False).tobytes()
 
 
-def split_numbers(
-    payload: bytes, words_bytes: int, numbers: int
-) -> tuple[memoryview, NDArray[np.uint64]]:
+def split_numbers(payload: bytes, words_bytes: int, numbers: int) -> tuple[memoryview, Numbers]:
     """Return a view of the words of a payload, and the numbers behind them, free to be changed.
 
     Parameters

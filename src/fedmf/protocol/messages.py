@@ -25,7 +25,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from fedmf.errors import MessageError
-from fedmf.protocol.protection import protection_named
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import Int64Array
 from fedmf.protocol.wire import (
@@ -69,8 +68,7 @@ def _covered_bytes(session: Session) -> int:
     Under a committee what is larger than this are words, under digests that participants sign and
     tags that they check: hashing them once more would be half of the server's work.
     """
-    has_committee = protection_named(session.protection).has_committee
-    return COVERED_UNDER_A_COMMITTEE if has_committee else 2**62
+    return COVERED_UNDER_A_COMMITTEE if session.traits.has_committee else 2**62
 
 
 def kind_of(data: bytes) -> int:
@@ -211,7 +209,7 @@ def _read_included(body: BodyReader, known: Known) -> tuple[int, ...]:
 
 
 def _read_proof(body: BodyReader, known: Known) -> bytes:
-    if not protection_named(known.session.protection).has_committee:
+    if not known.session.traits.has_committee:
         body.end()
     return body.rest()
 
@@ -234,5 +232,4 @@ class ClosingMessage(SessionMessage):
 
     def counts(self, session: Session) -> bool:
         """Return whether the round counts as one of the session's: it was not void."""
-        has_committee = protection_named(session.protection).has_committee
-        return len(self.included) > 0 or not has_committee
+        return len(self.included) > 0 or not session.traits.has_committee

@@ -15,8 +15,8 @@ import numpy as np
 
 from fedmf.errors import FixedPointRangeError, MessageError
 from fedmf.protocol.compact_words import decode_table, encode_table, table_bytes
+from fedmf.protocol.enrolment.keyring import HeldKeys
 from fedmf.protocol.halves import ParticipantProtection, Protected, ServerProtection
-from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.protection import Protection
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import (

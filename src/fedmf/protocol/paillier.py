@@ -24,8 +24,8 @@ from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.paillier_public_key import PublicKey
 from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.errors import KeyMaterialError, MessageError, OpenError
+from fedmf.protocol.enrolment.keyring import HeldKeys
 from fedmf.protocol.halves import ParticipantProtection, Protected, ServerProtection
-from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.paillier_layout import (
     counted_over_all,

@@ -1,18 +1,19 @@
 """What a protection is: a secret encoding of integer tables under which tables add.
 
-Each protection is one object, a `Protection`, that `PROTECTIONS` holds by its name: what it asks of
-a session, its keys, who learns what, and its two halves.
+Each protection is one object, a `Protection`, that `PROTECTIONS` holds by its name: its traits, its
+keys, who learns what, and its two halves.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, cast
 
 from fedmf.crypto.derivation import MasterSecret
-from fedmf.errors import ProtocolError, UnknownNameError
-from fedmf.protocol.keyring import HeldKeys, Keyring
+from fedmf.errors import ProtocolError
+from fedmf.protocol.enrolment.keyring import HeldKeys, Keyring
+from fedmf.protocol.traits import Traits, traits_of
 
 if TYPE_CHECKING:
     from fedmf.crypto.participants_key import ParticipantsKey
@@ -26,30 +27,8 @@ if TYPE_CHECKING:
     from fedmf.protocol.threat_model import Threat
 
 
-class Protection(ABC):
+class Protection(Traits, ABC):
     """One protection: all that the rest of the code asks about it. It has no state."""
-
-    name: ClassVar[str]
-    """Its name in settings and sessions."""
-    protects: ClassVar[bool] = True
-    """Whether anything is hidden from the server."""
-    nonce_bytes: ClassVar[int] = 0
-    """Length of the nonce of every upload: 32 where each has a key or masks of its own."""
-    names_rows: ClassVar[bool] = False
-    """Whether uploads may name the rows that they change, visibly to the server (upload `part`)."""
-    has_committee: ClassVar[bool] = False
-    """Whether members open sums: the session has their terms, closings hold their proofs, a round
-    of nobody is void, and everybody enrols under a charter."""
-    has_key: ClassVar[bool] = True
-    """Whether a key of the participants has to be kept."""
-    has_key_check: ClassVar[bool] = False
-    """Whether silos compare a check value of their key, which the session does not name."""
-    settings: ClassVar[tuple[str, ...]] = ()
-    """Settings of a training that no other protection reads."""
-    proof_bytes: ClassVar[int] = 0
-    """Bytes of a closing for every upload that it lists, beyond number and nonce."""
-    part_bytes: ClassVar[int] = 0
-    """Bytes of an upload for every part of the table that travels, beside its values."""
 
     def fresh_key(self, key_bits: int) -> ParticipantsKey | None:
         """Return a fresh key for the participants; None where there is none.
@@ -79,17 +58,6 @@ class Protection(ABC):
         """
         del session
         return Keyring(key)
-
-    def server_opens(self, opened_by: str | None) -> bool:
-        """Return whether the server reads the table, and hands it out as it reads it.
-
-        Parameters
-        ----------
-        opened_by
-            Who opens a committee's sums; None without a committee.
-        """
-        del opened_by
-        return False
 
     def check_session(self, session: Session) -> None:
         """Raise WordSizeError unless words hold the session's sums."""
@@ -172,12 +140,6 @@ class Protection(ABC):
         """
 
 
-PROTECTIONS: dict[str, Protection] = {}
-"""The protections by name; `fedmf.protocol.registry` fills it."""
-
-
 def protection_named(name: str) -> Protection:
     """Return the protection of this name; raise UnknownNameError if there is none."""
-    if name not in PROTECTIONS:
-        raise UnknownNameError.among("protection", name, PROTECTIONS)
-    return PROTECTIONS[name]
+    return cast("Protection", traits_of(name))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from fedmf.crypto.participants_key import ParticipantsKey
 from fedmf.protocol.committee.protection import CommitteeProtection
+from fedmf.protocol.enrolment.keyring import HeldKeys
 from fedmf.protocol.halves import ParticipantProtection, ServerProtection
-from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.none import NoProtection
 from fedmf.protocol.paillier import PaillierProtection
-from fedmf.protocol.protection import PROTECTIONS, protection_named
+from fedmf.protocol.protection import protection_named
 from fedmf.protocol.rlwe import RlweProtection
 from fedmf.protocol.session import Session
 from fedmf.protocol.table import IntegerTable
+from fedmf.protocol.traits import PROTECTIONS
 
 for _one in (CommitteeProtection(), RlweProtection(), PaillierProtection(), NoProtection()):
     PROTECTIONS[_one.name] = _one

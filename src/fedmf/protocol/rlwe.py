@@ -29,9 +29,9 @@ from fedmf.crypto.rlwe_ring import PublicPolynomials
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
 from fedmf.crypto.secret_material import KeyRandomness, SecretMaterial
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, WordSizeError
+from fedmf.protocol.enrolment.keyring import HeldKeys
 from fedmf.protocol.halves import ParticipantProtection, Protected, ServerProtection
 from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers, split_numbers
-from fedmf.protocol.keyring import HeldKeys
 from fedmf.protocol.lattice_layout import LatticeLayout
 from fedmf.protocol.messages import ClosingMessage
 from fedmf.protocol.protection import Protection

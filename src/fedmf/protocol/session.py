@@ -13,9 +13,9 @@ from fedmf.errors import SettingsError
 from fedmf.protocol.compact_words import DownloadTerms
 from fedmf.protocol.json_documents import Format, JsonDocument
 from fedmf.protocol.json_fields import OMITTED, TEXT, JsonFields, Named, Spelling, as_list, list_of
-from fedmf.protocol.protection import protection_named
 from fedmf.protocol.slices import Schedule, SliceTerms
 from fedmf.protocol.table import Change, GroupShape, Rows, TableShape
+from fedmf.protocol.traits import Traits, traits_of
 
 Upload = Literal["full", "slices", "part"]
 UPLOADS: tuple[Upload, ...] = ("full", "slices", "part")
@@ -158,7 +158,7 @@ class Session(JsonDocument):
     """How an opened table is sent in few bits; None where it is sent exactly, or is not opened."""
 
     def __post_init__(self) -> None:
-        kind = protection_named(self.protection)
+        kind = self.traits
         problems = []
         if len(self.session_id) != 16:
             problems.append("a session id has 16 bytes")
@@ -206,21 +206,25 @@ class Session(JsonDocument):
         return [part.rows for part in change] if self.upload == "part" else None
 
     @property
+    def traits(self) -> Traits:
+        """What distinguishes its protection."""
+        return traits_of(self.protection)
+
+    @property
     def nonce_bytes(self) -> int:
         """Length of the nonce of every upload."""
-        return protection_named(self.protection).nonce_bytes
+        return self.traits.nonce_bytes
 
     @property
     def sends_opened_tables(self) -> bool:
         """Whether the server reads the table, and hands it out as it reads it."""
         opened_by = None if self.committee is None else self.committee.opened_by
-        return protection_named(self.protection).server_opens(opened_by)
+        return self.traits.server_opens(opened_by)
 
     @property
     def last_round(self) -> int:
         """The largest number that a round may have; under a committee void rounds also count."""
-        has_committee = protection_named(self.protection).has_committee
-        return 2**32 - 3 if has_committee else self.rounds
+        return 2**32 - 3 if self.traits.has_committee else self.rounds
 
     @cached_property
     def digest(self) -> bytes:

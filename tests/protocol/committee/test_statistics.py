@@ -130,7 +130,7 @@ def residuals(
     """Return what is left of the words without their mask and their messages, centred."""
     public = public_polynomials(world(kept_bits).charter)
     left = np.empty(words.shape, dtype=np.int64)
-    for places, mask in public.products(key, np.arange(layout.blocks)):
+    for places, mask in public.products(key.factor(), np.arange(layout.blocks)):
         rounded = (mask + (1 << (47 - kept_bits))) >> (MODULUS_BITS - kept_bits)
         left[places] = words[places].astype(np.int64) - rounded
     left -= messages.reshape(left.shape) << layout.size.noise_bits

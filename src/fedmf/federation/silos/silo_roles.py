@@ -12,7 +12,7 @@ from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.own_settings import SiloSettings
 from fedmf.protocol import ParticipantProtection
 from fedmf.protocol.enrolment.enrolment import Enrolment
-from fedmf.protocol.keyring import HeldKeys
+from fedmf.protocol.enrolment.keyring import HeldKeys
 from fedmf.protocol.members import Member
 from fedmf.protocol.protection import protection_named
 from fedmf.store.append_log import AppendLog

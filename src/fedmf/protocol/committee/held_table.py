@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.envelopes import EnvelopePublicKey
@@ -21,7 +20,7 @@ from fedmf.protocol.committee.sums import open_round_sum, read_share, servers_ta
 from fedmf.protocol.committee.table_payload import TableCopy, TableForm, plain_table_digest
 from fedmf.protocol.compact_words import decode_table
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
-from fedmf.protocol.integrity_tags import IntegrityTags, tag_context
+from fedmf.protocol.integrity_tags import IntegrityTags, Numbers, tag_context
 from fedmf.protocol.lattice_layout import committee_layout
 from fedmf.protocol.table import encode_words
 from fedmf.protocol.wire import u32
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from fedmf.protocol.table import Int64Array
 
 COPY = "copy of the table"
-Numbers = NDArray[np.uint64]
 
 
 class Reader(SecretMaterial):

@@ -112,9 +112,7 @@ class CommitteeParticipant(ParticipantProtection):
             The roster names another reader key.
         """
         if self._now is not None:
-            raise ProtocolError(
-                f"the roster changes while round {self._now.opening.round} is under way"
-            )
+            raise ProtocolError(f"the roster changes while round {self._now.round} is under way")
         if self._closed is not None and self._closed.proof.table == self.held.digest:
             raise ProtocolError(
                 "the roster changes before the sum of the last round was opened, which is sealed "
@@ -136,7 +134,9 @@ class CommitteeParticipant(ParticipantProtection):
         roster = self.rosters.newest
         opening.check(self.charter, roster)
         context = opening.context(self.charter, roster, self.held.digest, self._outcome)
-        self._now = OpenRound(opening, context, self.standings.closed_rounds + 1)
+        keys = {one.member: one.public for one in opening.keys}
+        counted = self.standings.closed_rounds + 1
+        self._now = OpenRound(opening.round, self.charter, keys, self.held.digest, context, counted)
 
     def has_moved(self, participant: int) -> bool:
         """Return whether the table is another one than the participant's last upload went into."""
@@ -153,7 +153,7 @@ class CommitteeParticipant(ParticipantProtection):
     ) -> Protected:
         """Return the upload: words under a key of their own, and the key's seeds in envelopes."""
         now = self._now
-        if now is None or now.opening.round != round_number:
+        if now is None or now.round != round_number:
             raise ProtocolError(f"round {round_number} has not been begun by the committee")
         self.rosters.newest.key_of(participant)
         if participant not in self._signing_keys:
@@ -161,7 +161,7 @@ class CommitteeParticipant(ParticipantProtection):
         if not self.has_moved(participant):
             raise ProtocolError(NOT_MOVED)
         self.session.shape.check_change(change)
-        draft = UploadDraft.of(change, now, self.held, participant, self._randomness)
+        draft = UploadDraft.of(change, now, self.held.tags_of, participant, self._randomness)
         words = encrypt(
             draft.messages,
             public=self._public,
@@ -172,7 +172,6 @@ class CommitteeParticipant(ParticipantProtection):
         payload = draft.sealed(
             words,
             now,
-            self.held,
             participant=participant,
             kind=self._kind(participant, leaving=leaving, renewing=renewing),
             bases=self.standings.bases(participant),

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from fedmf.crypto.derivation import MasterSecret
 from fedmf.errors import KeyMaterialError
 from fedmf.protocol.committee.certificate import SET_ENTRY_BYTES
-from fedmf.protocol.committee.keyring import CommitteeKeyring
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.server import CommitteeMembers
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.upload import BASE_BYTES
+from fedmf.protocol.enrolment.keyring import CommitteeKeyring
 from fedmf.protocol.lattice_layout import committee_pads
 from fedmf.protocol.protection import Protection
 from fedmf.protocol.threat_model import (
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from fedmf.crypto.participants_key import ParticipantsKey
     from fedmf.crypto.signatures import SigningKey
     from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.enrolment.keyring import HeldKeys
     from fedmf.protocol.enrolment.roster_chain import SignedRoster
     from fedmf.protocol.halves import ServerProtection
-    from fedmf.protocol.keyring import HeldKeys
     from fedmf.protocol.members import MemberLog, Spool
     from fedmf.protocol.session import CommitteeTerms, Session
     from fedmf.protocol.table import IntegerTable

@@ -10,7 +10,7 @@ members that hold a seed hold the same one.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,9 +45,8 @@ if TYPE_CHECKING:
     from fedmf.crypto.rlwe_key import RlweKey
     from fedmf.crypto.rlwe_words import RlweWordSize, Words
     from fedmf.crypto.secret_material import KeyRandomness
-    from fedmf.protocol.committee.held_table import HeldTable
-    from fedmf.protocol.committee.opening import OpeningMessage
     from fedmf.protocol.enrolment.charter import Charter
+    from fedmf.protocol.integrity_tags import Numbers
     from fedmf.protocol.table import Change, Int64Array
 
 LABEL = "upload"
@@ -210,8 +209,16 @@ def envelope_seeds(content: bytes, subsets: Sequence[int]) -> dict[int, bytes]:
 class OpenRound:
     """A round as a participant takes part in it."""
 
-    opening: OpeningMessage
+    round: int
+    """Its number."""
+    charter: Charter
+    """The charter."""
+    keys: Mapping[int, bytes]
+    """The public envelope keys of the members that are there, by ascending member."""
+    table: bytes
+    """Digest of the table that the participant works on."""
     context: bytes
+    """Its context."""
     counted_round: int
     """Which of the session's rounds it is."""
 
@@ -240,7 +247,7 @@ class UploadDraft:
         cls,
         change: Change,
         now: OpenRound,
-        held: HeldTable,
+        tagged: Callable[..., Numbers],
         participant: int,
         randomness: KeyRandomness,
     ) -> UploadDraft:
@@ -250,13 +257,13 @@ class UploadDraft:
         ----------
         change
             Checked against the session's shape.
-        held
-            The table that the participant works on.
+        tagged
+            Makes the tags of an upload; see `HeldTable.tags_of`.
         randomness
             Source of seeds, nonce and noise; hedged with the change, so that even a stuck source
             repeats no key for another message.
         """
-        session, sharing = held.charter.session, held.charter.terms.sharing
+        session, sharing = now.charter.session, now.charter.terms.sharing
         part = session.schedule.load(now.counted_round).part
         layout = committee_layout(session, now.counted_round)
         values = part.shape.flat_change(part.take_change(change))
@@ -267,7 +274,7 @@ class UploadDraft:
         messages, beside = layout.split(values)
         padded = PaddedKey.sum_of_seeds(seeds, committee_pads(session))
         # Pads also hide the tags from a server that learns the masks from another participant.
-        tags = held.tags_of(now.counted_round, values, beside, now.context, u32(participant), nonce)
+        tags = tagged(now.counted_round, values, beside, now.context, u32(participant), nonce)
         numbers = np.concatenate([tags, beside]) + padded.pads[: layout.numbers]
         behind = pack_numbers(numbers)
         return cls(messages, layout.size, padded.key, noise_seed, behind, seeds, nonce)
@@ -276,7 +283,6 @@ class UploadDraft:
         self,
         encrypted: Words,
         now: OpenRound,
-        held: HeldTable,
         *,
         participant: int,
         kind: Kind,
@@ -304,23 +310,21 @@ class UploadDraft:
         header = UploadHeader(
             now.context, participant, kind, bases, words_digest(words), self.nonce, tuple(committed)
         )
-        envelopes = _envelopes(self.seeds, header, now.opening, held.charter)
-        signed = SignedHeader.signed(header, envelopes, key, held.charter)
-        return CommitteePayload(held.digest, signed, envelopes, words)
+        envelopes = _envelopes(self.seeds, header, now)
+        signed = SignedHeader.signed(header, envelopes, key, now.charter)
+        return CommitteePayload(now.table, signed, envelopes, words)
 
 
-def _envelopes(
-    seeds: Sequence[bytes], header: UploadHeader, opening: OpeningMessage, charter: Charter
-) -> tuple[bytes, ...]:
+def _envelopes(seeds: Sequence[bytes], header: UploadHeader, now: OpenRound) -> tuple[bytes, ...]:
     """Seal to each member that made a key for the round the seeds that it is to hold."""
-    digest, sharing = header.digest(charter), charter.terms.sharing
+    digest, terms = header.digest(now.charter), now.charter.terms
     return tuple(
-        EnvelopePublicKey(member.public, suite=charter.terms.suite).seal(
-            envelope_content({subset: seeds[subset] for subset in sharing.held_by(member.member)}),
+        EnvelopePublicKey(public, suite=terms.suite).seal(
+            envelope_content({subset: seeds[subset] for subset in terms.sharing.held_by(member)}),
             SEEDS,
-            *envelope_context(digest, member.member),
+            *envelope_context(digest, member),
         )
-        for member in opening.keys
+        for member, public in now.keys.items()
     )
 
 

@@ -15,7 +15,6 @@ from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.signatures import PUBLIC_KEY_BYTES, check_public_signature_key
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
 from fedmf.protocol.json_documents import Format, JsonDocument, as_text
-from fedmf.protocol.protection import protection_named
 from fedmf.protocol.session import CommitteeTerms, Session
 from fedmf.protocol.wire import BodyReader, Known, sized, u32
 
@@ -115,7 +114,7 @@ class Charter(JsonDocument):
 
     def __post_init__(self) -> None:
         problems = []
-        if not protection_named(self.session.protection).has_committee:
+        if not self.session.traits.has_committee:
             raise SettingsError("a charter is for a session of protection committee")
         if len(self.member_keys) != self.terms.members:
             problems.append(f"{len(self.member_keys)} member keys for {self.terms.members} members")

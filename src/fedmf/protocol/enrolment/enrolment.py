@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 from fedmf.crypto.derivation import MasterSecret
 from fedmf.crypto.secret_material import SecretMaterial
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError, SettingsError
+from fedmf.protocol.enrolment.keyring import HeldKeys
 from fedmf.protocol.enrolment.personal_keys import PersonalKeys
 from fedmf.protocol.enrolment.reader_secret import SealedReader, check_reader
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.json_documents import Format, JsonDocument, as_text
 from fedmf.protocol.json_fields import U32
-from fedmf.protocol.keyring import HeldKeys
 
 if TYPE_CHECKING:
     from fedmf.protocol.enrolment.charter import Charter
