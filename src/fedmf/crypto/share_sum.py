@@ -57,7 +57,7 @@ class ShareSum(SecretMaterial):
 
     @classmethod
     def from_seeds(cls, uploads: Iterable[Sequence[bytes]], held: int, pads: int) -> ShareSum:
-        """Return the sum over some uploads, of so many seeds each, with so many pads for each seed.
+        """Return the sum over some uploads of `held` seeds each, with `pads` pads for each seed.
 
         Seeds stand in the order of `ReplicatedSharing.held_by`.
 

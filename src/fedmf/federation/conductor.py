@@ -16,7 +16,7 @@ from fedmf.federation.transcript import Transcript
 from fedmf.protocol import Server
 
 MOST_VOID_ROUNDS = 5
-"""So many void rounds in a row are borne; a kill in the middle of one accounts for one or two."""
+"""How many void rounds in a row are accepted; a kill in one accounts for one or two."""
 
 R = TypeVar("R", bound=PastRound)
 

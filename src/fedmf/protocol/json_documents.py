@@ -17,7 +17,7 @@ from fedmf.errors import FedmfError, KeyMaterialError, MessageError
 from fedmf.protocol.json_fields import TEXT, Json, JsonFields, Spelling
 
 MOST_VALUES, BYTES_OF_A_VALUE = 2**20, 16
-"""A document holds so many values, and more only where each of the others has so many bytes."""
+"""How many values a document may hold; more only where it has this many bytes for each."""
 
 
 class Format(StrEnum):

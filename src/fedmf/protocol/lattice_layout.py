@@ -209,7 +209,7 @@ def committee_layout(session: Session, counted_round: int = 1) -> LatticeLayout:
     Raises
     ------
     WordSizeError
-        So many uploads are more than any sum may have.
+        More uploads than any sum may have.
     """
     return planned_layout(session.schedule.load(counted_round).part.shape, session.participants)
 
@@ -234,7 +234,7 @@ def committee_pads(session: Session) -> int:
     Raises
     ------
     WordSizeError
-        So many uploads are more than any sum may have.
+        More uploads than any sum may have.
     """
     return max(
         planned_layout(load.part.shape, session.participants).numbers

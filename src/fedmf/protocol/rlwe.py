@@ -53,7 +53,7 @@ def part_layouts(session: Session) -> list[LatticeLayout]:
     Raises
     ------
     WordSizeError
-        So many uploads are more than any sum may have; the message says which figure to change.
+        There are more uploads than any sum may have; the message says which figure to change.
     """
     layouts = []
     for number, part in enumerate(session.schedule.parts):

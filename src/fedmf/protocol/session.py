@@ -68,8 +68,8 @@ class CommitteeTerms(JsonFields):
     """So many rounds come before those that learn. Who is summed in these alone has its first
     contribution still to come."""
     oldest_base: int = 3
-    """K: an update's base, the last round that held its participant, is at most so many turns of
-    its part of the table old; 1 would be the last turn. Whoever was away for longer renews."""
+    """K: an update's base, the last round that held its participant, is at most this many turns of
+    its part of the table old; 1 would be the last turn. Those who were away for longer renew."""
     lone_lots: bool = False
     """Whether a lot may be a single upload, as where participants are a few silos, whose uploads
     are sums of their own. The set still holds `smallest_cohort` uploads."""

@@ -41,7 +41,7 @@ class SliceTerms(JsonFields):
     """Names of the groups that are cut. They have equally many rows, and row j of each of them is
     in the same slice."""
     setup_rounds: int = 0
-    """So many rounds come before the slices' turns."""
+    """How many rounds come before the slices' turns."""
     whole_at_setup: tuple[str, ...] = ()
     """Those of the groups that travel whole in these rounds; the others stay at home then."""
 

@@ -52,7 +52,7 @@ class AppendLog:
     ------
     RunDirectoryError
         Log or mark is missing, damaged, a link, another user's or open to others, or the log lacks
-        records that its mark counts: whoever acted upon them must not go on.
+        records that its mark counts: anyone who acted upon them must not go on.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,7 +79,7 @@ class AppendLog:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            # Makes the folder durable, too.
+            # Also makes the folder durable.
             write_file(_mark_of(path), _mark(0, _sha256(head)), private=True)
         return cls(path)
 

@@ -68,7 +68,7 @@ def run_of_its_own(superlink: RunningSuperLink) -> Iterator[HttpGrid]:
         control.StartRun(StartRunRequest(fab=fab_to_proto(fab)))
     token = _take_on(superlink)
     grid = HttpGrid(superlink.address, insecure=True, token=token)
-    # Else it would wait for a SuperLink that was killed, and for ever.
+    # Otherwise it would wait without end for a SuperLink that was killed.
     grid._retry_invoker.max_time = PATIENCE  # noqa: SLF001
     client = _runtime(superlink, RuntimeTokenHttpInterceptor(token))
     beat = HeartbeatSender(make_task_heartbeat_fn_http(client))

@@ -173,7 +173,7 @@ class SiloNode:
         try:
             request = self._fetch(node, run, response.message_object_trees[0])
         except ObjectPullError as error:
-            # Whoever sent it went away over it.
+            # Its sender has gone in the meantime.
             self._events.record("lost", error=str(error))
             return True
         reply = Message(answer(request.content), reply_to=request)

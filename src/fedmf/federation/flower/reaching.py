@@ -48,7 +48,7 @@ def check_server(server: str, authority: Path) -> bool:
         context = ssl.create_default_context(cafile=authority)
     except FileNotFoundError:
         raise SettingsError(
-            f"there is no {authority}; whoever runs the server has it, as authority.pem"
+            f"there is no {authority}; the person who runs the server has it, as authority.pem"
         ) from None
     except ssl.SSLError as error:
         raise SettingsError(f"{authority} is not a certificate in PEM") from error

@@ -1,4 +1,4 @@
-"""Bytes of the protocol in Flower's records, and the versions of whoever wrote them."""
+"""Bytes of the protocol in Flower's records, and the versions of those who wrote them."""
 
 from __future__ import annotations
 

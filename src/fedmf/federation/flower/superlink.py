@@ -1,7 +1,7 @@
 """A Flower SuperLink with two doors, as a process of its own: ``python -m`` this module.
 
 Flower serves what nodes need and what commands its operator on one port, and asks nobody who
-commands for a password: whoever reaches it could start runs or admit nodes. Here the door for
+commands for a password: anyone who reaches it could start runs or admit nodes. Here the door for
 silos, with TLS, leads to the former alone; everything else answers on the loopback interface.
 """
 
@@ -147,7 +147,7 @@ def _tell(line: str) -> None:
 
 
 def _end_with_parent() -> None:
-    """End when whoever started the process is gone, which closes its standard input."""
+    """End when the process that started this one is gone, which closes its standard input."""
     sys.stdin.read()
     os._exit(0)
 

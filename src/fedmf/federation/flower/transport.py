@@ -79,7 +79,7 @@ class GridTransport:
     """Carries requests to silos and their replies back.
 
     A silo is known by the key with which its node authenticated to the SuperLink, so a node cannot
-    speak in another silo's name. Whoever runs the SuperLink could; the protocol's signatures are
+    speak in another silo's name. Anyone who runs the SuperLink could; the protocol's signatures are
     what protects against the server.
 
     Parameters

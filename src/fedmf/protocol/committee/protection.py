@@ -96,7 +96,7 @@ class CommitteeProtection(Protection):
     def threats(self, session: Session, key_bits: int, participants: int) -> tuple[Threat, ...]:
         """Return what participants learn, and the server with and without them and members.
 
-        First what no rule prevents, then what is promised, whoever breaks the protocol.
+        First what no rule prevents, then what is promised even if somebody breaks the protocol.
         """
         del key_bits
         terms = _terms(session)

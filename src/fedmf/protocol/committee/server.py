@@ -225,7 +225,7 @@ class CommitteeMembers(Members):
     def note(self, closings: MutableSequence[ClosingMessage]) -> None:
         """Keep the last certificate; drop answers that nobody needs any more."""
         self.now.stage = Stage.BETWEEN
-        # Whoever reviewed had heard how the round before ended.
+        # Those who reviewed had heard how the round before ended.
         for member in self.now.complaints:
             self._told[member] = self.now.number - 1
         for closing in closings[len(self.endings) :]:

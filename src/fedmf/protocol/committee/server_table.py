@@ -69,7 +69,7 @@ class CommitteeTable(ServerProtection):
         self._numbers = np.zeros(self._layout.numbers, dtype=np.uint64)
 
     def check_size(self, payload: bytes) -> None:
-        """Raise MessageError unless an upload of this round has so many words and numbers."""
+        """Raise MessageError unless an upload has as many words and numbers as the round's."""
         split_numbers(payload, self._layout.words_bytes, self._layout.numbers)
 
     def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:

@@ -155,10 +155,6 @@ def _end(now: ServerRound, stage: Stage, *, else_again: Stage) -> Stage:
     )
 
 
-def _to_all(now: ServerRound, request: bytes) -> Requests:
-    return dict.fromkeys(range(now.charter.terms.members), request)
-
-
 def _enough(now: ServerRound, said: Iterable[int]) -> bool:
     return len(set(said)) >= now.charter.terms.threshold
 
