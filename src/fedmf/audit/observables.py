@@ -40,6 +40,8 @@ class Adversary:
         left = session.participants - len(self.participants)
         if len(self.participants) == 1:
             parts.append("one participant")
+        elif len(self.participants) == 2:
+            parts.append("two participants")
         elif self.participants:
             parts.append(f"all but {left} participants")
         return " with ".join(parts[:2]) + "".join(f" and {part}" for part in parts[2:])
