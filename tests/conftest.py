@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,16 @@ def weak_key() -> PrivateKey:
 def other_weak_key() -> PrivateKey:
     """Return another 1024-bit key."""
     return _weak_key()
+
+
+@pytest.fixture
+def interrupts_of_a_terminal() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt: jobs in the background are born ignoring it."""
+    if "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None:
+        pytest.skip("an interrupt inside coverage leaves its lock held; make test runs it without")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from types import FrameType
 
 import numpy as np
@@ -15,18 +13,7 @@ import pytest
 from fedmf.errors import OpenError
 from fedmf.interrupts import HeldInterrupts
 
-pytestmark = pytest.mark.skipif(
-    "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None,
-    reason="an interrupt inside coverage leaves its lock held; make test runs these without it",
-)
-
-
-@pytest.fixture(autouse=True)
-def _as_in_a_terminal() -> Iterator[None]:
-    """Have Ctrl-C raise KeyboardInterrupt: jobs in the background are born ignoring it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("interrupts_of_a_terminal")
 
 
 def handlers() -> list[object]:

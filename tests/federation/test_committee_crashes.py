@@ -5,7 +5,7 @@ or can never be opened any more.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,7 @@ from tests.store.disk import Kill
 
 DATA = DataChoice("movielens-small", users=10, items=20)
 KEY = MasterSecret(bytes(range(32)))
+Crash = Callable[[pytest.MonkeyPatch], None]
 
 
 def make(tmp_path: Path) -> tuple[TrainingPlan, RunDirectory]:
@@ -43,7 +44,26 @@ def train(plan: TrainingPlan, run: RunDirectory | None) -> str:
     return train_locally(plan, KEY, training, heldout, run=run).table_sha256
 
 
-def crash_after_answers(answers: int, in_round: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def killed(
+    plan: TrainingPlan, run: RunDirectory, monkeypatch: pytest.MonkeyPatch, crash: Crash
+) -> None:
+    """Train until the process dies."""
+    with monkeypatch.context() as patched:
+        crash(patched)
+        with pytest.raises(Kill):
+            train(plan, RunDirectory.find(run.path))
+
+
+def die(*_: object) -> None:
+    raise Kill
+
+
+def dies_at(step: str) -> Crash:
+    """Have the process die before checkpoints take this step."""
+    return lambda patched: patched.setattr(Checkpoints, step, die)
+
+
+def crash_after_answers(answers: int, in_round: int) -> Crash:
     """Have the process die once this many members have answered, one more reply being lost."""
     consult = LocalEngine.consult
     seen = 0
@@ -57,7 +77,7 @@ def crash_after_answers(answers: int, in_round: int, monkeypatch: pytest.MonkeyP
                     raise Kill
             yield member, reply
 
-    monkeypatch.setattr(LocalEngine, "consult", dying)
+    return lambda patched: patched.setattr(LocalEngine, "consult", dying)
 
 
 @pytest.mark.parametrize("in_round", [1, 3])
@@ -66,10 +86,7 @@ def test_a_round_that_enough_members_answered_is_opened_after_the_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: int, in_round: int
 ) -> None:
     plan, run = make(tmp_path)
-    with monkeypatch.context() as patched:
-        crash_after_answers(answers, in_round, patched)
-        with pytest.raises(Kill):
-            train(plan, run)
+    killed(plan, run, monkeypatch, crash_after_answers(answers, in_round))
     assert run.checkpoints.frozen(in_round) is not None
     whole = train(plan, None)
     assert train(plan, RunDirectory.find(run.path)) == whole
@@ -80,10 +97,7 @@ def test_a_round_that_too_few_answered_ends_the_session(
 ) -> None:
     """The others have forgotten their seeds, and no second sum may ever be opened beside it."""
     plan, run = make(tmp_path)
-    with monkeypatch.context() as patched:
-        crash_after_answers(2, 2, patched)
-        with pytest.raises(Kill):
-            train(plan, run)
+    killed(plan, run, monkeypatch, crash_after_answers(2, 2))
     for _ in range(2):
         with pytest.raises(ProtocolError, match=r"only 2 of the 3 members.*begin a new"):
             train(plan, RunDirectory.find(run.path))
@@ -94,10 +108,7 @@ def test_a_round_that_one_member_answered_is_void_and_repeated(
 ) -> None:
     """The others sign no set that they have not answered for, and are enough to end it void."""
     plan, run = make(tmp_path)
-    with monkeypatch.context() as patched:
-        crash_after_answers(1, 2, patched)
-        with pytest.raises(Kill):
-            train(plan, run)
+    killed(plan, run, monkeypatch, crash_after_answers(1, 2))
     assert train(plan, RunDirectory.find(run.path)) == train(plan, None)
 
 
@@ -105,14 +116,7 @@ def test_a_round_that_nobody_answered_is_void_and_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, run = make(tmp_path)
-
-    def die(*_: object) -> None:
-        raise Kill
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Checkpoints, "keep_frozen", die)
-        with pytest.raises(Kill):
-            train(plan, run)
+    killed(plan, run, monkeypatch, dies_at("keep_frozen"))
     _, training, heldout = DATA.load()
     result = train_locally(plan, KEY, training, heldout, run=RunDirectory.find(run.path))
     assert result.setup is not None
@@ -120,23 +124,13 @@ def test_a_round_that_nobody_answered_is_void_and_repeated(
     assert result.table_sha256 == train(plan, None)
 
 
-def die(*_: object) -> None:
-    raise Kill
-
-
 def test_a_round_after_void_ones_is_opened_after_the_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No checkpoint holds the void ones: they end void once more."""
     plan, run = make(tmp_path)
-    with monkeypatch.context() as patched:
-        patched.setattr(Checkpoints, "keep_frozen", die)
-        with pytest.raises(Kill):
-            train(plan, run)
-    with monkeypatch.context() as patched:
-        patched.setattr(Checkpoints, "keep", die)
-        with pytest.raises(Kill):
-            train(plan, RunDirectory.find(run.path))
+    killed(plan, run, monkeypatch, dies_at("keep_frozen"))
+    killed(plan, run, monkeypatch, dies_at("keep"))
     frozen = run.checkpoints.frozen(1)
     assert frozen is not None
     assert frozen.number == 2
@@ -147,11 +141,8 @@ def test_a_run_that_crashes_in_the_same_round_again_and_again_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, run = make(tmp_path)
-    with monkeypatch.context() as patched:
-        patched.setattr(Checkpoints, "keep_frozen", die)
-        for _ in range(MOST_VOID_ROUNDS + 2):
-            with pytest.raises(Kill):
-                train(plan, RunDirectory.find(run.path))
+    for _ in range(MOST_VOID_ROUNDS + 2):
+        killed(plan, run, monkeypatch, dies_at("keep_frozen"))
     assert train(plan, RunDirectory.find(run.path)) == train(plan, None)
 
 
@@ -159,17 +150,14 @@ def test_a_kill_while_the_frozen_round_is_removed_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, run = make(tmp_path)
-    with monkeypatch.context() as patched:
-        remove = shutil.rmtree
+    remove = shutil.rmtree
 
-        def dying(path: Path, *, ignore_errors: bool = False) -> None:
-            if path.parent.name == "frozen":
-                (damaged,) = path.glob("*/about.json")
-                damaged.unlink()
-                raise Kill
-            remove(path, ignore_errors=ignore_errors)
+    def dying(path: Path, *, ignore_errors: bool = False) -> None:
+        if path.parent.name == "frozen":
+            (damaged,) = path.glob("*/about.json")
+            damaged.unlink()
+            raise Kill
+        remove(path, ignore_errors=ignore_errors)
 
-        patched.setattr(shutil, "rmtree", dying)
-        with pytest.raises(Kill):
-            train(plan, run)
+    killed(plan, run, monkeypatch, lambda patched: patched.setattr(shutil, "rmtree", dying))
     assert train(plan, RunDirectory.find(run.path)) == train(plan, None)

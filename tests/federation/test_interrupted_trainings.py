@@ -8,9 +8,8 @@ chooses.
 from __future__ import annotations
 
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,18 +29,7 @@ DATA = DataChoice("movielens-small", users=6, items=8)
 _, TRAINING, HELDOUT = DATA.load()
 SETTINGS: dict[str, Any] = {"factors": 1, "rounds": 2}
 KEY = MasterSecret(bytes(range(32)))
-pytestmark = pytest.mark.skipif(
-    "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None,
-    reason="an interrupt inside coverage leaves its lock held; make test runs these without it",
-)
-
-
-@pytest.fixture(autouse=True)
-def _as_in_a_terminal() -> Iterator[None]:
-    """Have Ctrl-C raise KeyboardInterrupt: jobs in the background are born ignoring it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("interrupts_of_a_terminal")
 
 
 def fitted() -> str:

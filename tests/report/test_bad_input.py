@@ -3,12 +3,14 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fedmf.errors import RunDirectoryError, SettingsError
+from fedmf.federation.enrolment_files import read_charter
 from fedmf.report import page, read_run, write_report
 from tests.report.conftest import AUDIT, change
 from tests.report.html import parse
@@ -109,6 +111,14 @@ def test_a_charter_of_another_session_is_refused(run: Path, trained: Callable[..
     other = trained("--seed", "1")
     shutil.copy(other / "charter.json", run)
     with pytest.raises(RunDirectoryError, match="charter of another session"):
+        read_run(run)
+
+
+def test_a_charter_with_other_keys_than_those_of_the_run_is_refused(run: Path) -> None:
+    charter = read_charter(run)
+    other = replace(charter, participant_keys=charter.participant_keys[::-1])
+    (run / "charter.json").write_bytes(other.to_bytes())
+    with pytest.raises(RunDirectoryError, match="not the charter of this run"):
         read_run(run)
 
 

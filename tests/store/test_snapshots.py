@@ -74,7 +74,9 @@ def test_damage_is_named(tmp_path: Path, name: str, damage: str) -> None:
     data = path.read_bytes()
     changed = {"changed": data[:5] + bytes([data[5] ^ 1]) + data[6:], "shortened": data[:-1]}
     path.unlink() if damage == "missing" else path.write_bytes(changed.get(damage, b""))
-    with pytest.raises(RunDirectoryError, match=r"snapshot-000000001.*(damaged|cannot be read)"):
+    with pytest.raises(
+        RunDirectoryError, match=f"snapshot-000000001/{name} (is damaged|cannot be read)"
+    ):
         snapshots.newest()
 
 

@@ -194,6 +194,22 @@ class Checkpoints:
             lines = self._rounds.read(about["rounds"])
             return [json.loads(line) for line in lines], int(about["transcript"]["bytes"])
 
+    def last_closing(self) -> bytes | None:
+        """Return how the last round ended that was kept; None before the first.
+
+        For a reader beside the conductor, as `glance`.
+
+        Raises
+        ------
+        RunDirectoryError
+            The file is damaged.
+        """
+        data = self._checkpoints.glance(_CLOSINGS)
+        if not data:
+            return None
+        with reading(f"a checkpoint's {_CLOSINGS}"):
+            return _pieces(data)[-1]
+
 
 def write_pieces(path: Path, pieces: Iterable[bytes], *, private: bool = False) -> None:
     """Write a file of pieces, each behind its length, into a folder that is being filled."""
@@ -202,7 +218,10 @@ def write_pieces(path: Path, pieces: Iterable[bytes], *, private: bool = False) 
 
 def read_pieces(path: Path) -> list[bytes]:
     """Return the pieces of a file; raise MessageError where it is cut short."""
-    data = path.read_bytes()
+    return _pieces(path.read_bytes())
+
+
+def _pieces(data: bytes) -> list[bytes]:
     reader, pieces, at = BodyReader(data), [], 0
     while at < len(data):
         pieces.append(reader.sized(at_most=len(data)))

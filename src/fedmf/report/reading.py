@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fedmf.errors import FedmfError, RunDirectoryError
+from fedmf.errors import MessageError, RunDirectoryError
 from fedmf.federation import DataChoice, RoundRecord, RunDirectory, TrainingSettings
 from fedmf.federation.checkpoints import ROUNDS
 from fedmf.federation.enrolment_files import CHARTER, read_charter
-from fedmf.protocol import Session, protection_named
+from fedmf.protocol import ClosingMessage, Session, protection_named
+from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.store.faults import reading
 
 AUDIT_TEXTS = ("protection", "upload", "adversary", "attack", "target", "metric")
@@ -160,7 +161,7 @@ def read_run(path: Path) -> Run:
         rounds=rounds,
         result=finished,
         transcript=_transcript(path / "transcript.jsonl", transcript_bytes),
-        charter_fingerprint=_charter_fingerprint(path, directory.described.session),
+        charter_fingerprint=_charter_fingerprint(directory),
         audit=_audit(path / "audit.json"),
     )
 
@@ -256,18 +257,27 @@ def _transcript(path: Path, at_most: int | None = None) -> tuple[RoundOfTranscri
     return tuple(rounds[number] for number in sorted(rounds))
 
 
-def _charter_fingerprint(path: Path, session: Session) -> str:
+def _charter_fingerprint(directory: RunDirectory) -> str:
+    path, session = directory.path, directory.described.session
     if not (path / CHARTER).exists():
         return ""
-    try:
+    with reading(path / CHARTER):
         charter = read_charter(path)
-    except FedmfError as error:
-        raise RunDirectoryError(f"{path / CHARTER} is damaged: {error}") from error
     if charter.session != session:
         raise RunDirectoryError(
             f"{path / CHARTER} is the charter of another session than run.json describes: one of "
             "the two files does not belong here"
         )
+    last = directory.checkpoints.last_closing()
+    if last is not None:
+        closing = ClosingMessage.from_bytes(last, session)
+        try:
+            ClosingProof.of(closing, charter).certificate.check(charter)
+        except MessageError as error:
+            raise RunDirectoryError(
+                f"{path / CHARTER} is not the charter of this run: the members that it names did "
+                f"not sign how round {closing.round} ended; restore the file from a copy"
+            ) from error
     return charter.fingerprint
 
 

@@ -54,7 +54,7 @@ class Snapshots:
         if not folders:
             return None
         newest = folders[-1]
-        with reading(newest):
+        with reading(newest / DIGESTS):
             listed = json.loads((newest / DIGESTS).read_bytes())
             if listed["format"] != FORMAT:
                 raise RunDirectoryError(f"{newest} was written by another version of fedmf")
