@@ -17,7 +17,7 @@ from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.upload import Kind
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.certificate import Outcome
+    from fedmf.protocol.committee.certificate import Certificate, Outcome
     from fedmf.protocol.committee.exchange import AnswerReply, AnswerRequest
     from fedmf.protocol.session import Session
 
@@ -86,7 +86,11 @@ class _ForgetsDigests(dict[int, bytes]):
 
 
 class _NoMemory(Memory):
-    """Remembers nothing that was answered or signed."""
+    """Remembers nothing that was answered or signed, and does not miss it."""
+
+    def check_remembered(self, certificate: Certificate) -> None:
+        """Miss nothing."""
+        del certificate
 
     def note_outcome(self, outcome: Outcome, answer: bytes = b"") -> None:
         """Forget it at once."""

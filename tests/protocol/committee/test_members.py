@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -218,3 +219,25 @@ def test_secrets_do_not_print(world: World) -> None:
         repr(member._round) + repr(member._round.uploads) + repr(server.ask(member, tuple(ALL)))
     )
     assert not any(repr(seed)[2:-1] in printed for seed in seeds.values())
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_member_whose_log_was_put_back_sees_it_in_the_next_certificate(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, checked: bool
+) -> None:
+    if not checked:
+        monkeypatch.setattr(Memory, "check_remembered", lambda *_: None)
+    world.round(changes_of(1))
+    older = list(world.logs[2].records())
+    world.round(changes_of(2))
+    world.logs[2]._records[:] = older
+    member = world.members[2] = world.restarted_member(2)
+    if checked:
+        with pytest.raises(ProtocolError, match="older copy"):
+            member.vote(VoteRequest(3, Outcome(3), world.committee.previous))
+    with pytest.raises(ProtocolError, match="older copy") if checked else nullcontext():
+        member.make_key(world.key_request(3))
+    world.round(changes_of(3))
+    assert world.opening is not None
+    assert (2 in {key.member for key in world.opening.keys}) is not checked
+    world.check_tables()

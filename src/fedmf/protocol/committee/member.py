@@ -291,6 +291,7 @@ class CommitteeMember:
         if request.previous is None:
             raise ProtocolError(f"round {request.round} has not begun")
         request.previous.check(self.charter)
+        self._memory.check_remembered(request.previous)
         if request.previous.outcome.round != request.round - 1:
             raise ProtocolError(
                 f"round {request.round} follows on {request.round - 1}, not on "

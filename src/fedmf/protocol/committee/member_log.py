@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
-from fedmf.protocol.committee.certificate import CertifiedRound, Outcome
+from fedmf.protocol.committee.certificate import Certificate, CertifiedRound, Outcome
 from fedmf.protocol.committee.standing import Standings
 from fedmf.protocol.wire import BodyReader, Known, sized, u32
 
@@ -71,7 +71,7 @@ class Memory:
         self._rounds: dict[int, _Round] = {}
         # Answers are large, and of an older one than the last nobody asks any more.
         self._last_answer = (0, b"")
-        self._charter = charter
+        self._charter, self._member = charter, member
         self.ended = 0
         """Up to which round the member was told how they ended."""
         self.last_ending: Outcome | None = None
@@ -143,12 +143,30 @@ class Memory:
         Raises
         ------
         ProtocolError
-            The member was not told how the round before it ended.
+            The member was not told how the round before it ended, or its log is an older copy.
         """
         outcome = ending.certificate.outcome
         if outcome.round > self.ended:
             self._check_next(outcome.round)
+            self.check_remembered(ending.certificate)
             self._keep(_ENDING + ending.to_bytes())
+
+    def check_remembered(self, certificate: Certificate) -> None:
+        """Check that the log holds this member's own vote, if a checked certificate does.
+
+        Raises
+        ------
+        ProtocolError
+            It does not: somebody put an older copy of the log in its place.
+        """
+        outcome = certificate.outcome
+        voted = any(vote.member == self._member for vote in certificate.votes)
+        if voted and self.outcome(outcome.round) != outcome:
+            raise ProtocolError(
+                f"the certificate of round {outcome.round} has a vote of this member that its log "
+                "lacks: the log is an older copy. Take this member out of service, and begin a new "
+                "session with another"
+            )
 
     def _check_next(self, round_number: int) -> None:
         if round_number != self.ended + 1:
