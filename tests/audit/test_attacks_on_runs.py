@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fedmf.audit.attacks.lone_returns import CountsOfTwoSessions
 from fedmf.audit.attacks.opened_sums import RowsOfSums
 from fedmf.audit.attacks.rated_items import RatedItems, looks
 from fedmf.audit.attacks.ratings_from_tables import TwoSessions
@@ -213,3 +214,13 @@ def test_two_sessions_differ_by_a_participant_and_equal_ones_by_nobody() -> None
             assert (np.abs(found - whole.truth.values[victim])[rated] < 0.25).all()
         else:
             assert np.isnan(found).all()
+
+
+def test_counts_of_two_sessions_differ_by_the_list_of_who_was_absent() -> None:
+    settings = TrainingSettings(protection="none", method="bayes", factors=6, rounds=1)
+    whole, victim = play(settings, ratings()), 3
+    for others, differ in ((without_user(ratings(), victim), True), (ratings(), False)):
+        attack = CountsOfTwoSessions({victim: play(settings, others).observe(PARTICIPANT)})
+        row = whole.attacked(attack, PARTICIPANT, victims=[victim])
+        assert row.note.endswith(" 0 false")
+        assert row.value == row.succeeded == differ

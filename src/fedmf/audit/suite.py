@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from fedmf.audit import sums
 from fedmf.audit.attacks import exhibits
 from fedmf.audit.attacks.attack import Attack, Found
 from fedmf.audit.attacks.dishonest_server import ATTACKS, CHOSEN_TABLE, UNCHECKED
+from fedmf.audit.attacks.lone_returns import CountsOfTwoSessions
 from fedmf.audit.attacks.rated_items import RatedItems
 from fedmf.audit.attacks.ratings_from_tables import TwoSessions
 from fedmf.audit.attacks.ratings_from_uploads import RatingsFromUploads, RenewedContributions
@@ -132,13 +134,18 @@ def _committee(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
 
 
 def _sessions(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
-    chosen, victims = settings.training("committee", "sgd", rounds=1), range(1, SESSION_VICTIMS + 1)
-    run = play(chosen, ratings)
-    without = {
-        one: play(chosen, without_user(ratings, one)).observe(PARTICIPANT) for one in victims
-    }
-    setting = "the same data, with and without the victim"
-    yield run.attacked(TwoSessions(without), PARTICIPANT, victims=victims, setting=setting)
+    for method in ("sgd", "bayes"):
+        victims = range(1, SESSION_VICTIMS + 1)
+        chosen = settings.training("committee", method, rounds=1)
+        run = play(chosen, ratings)
+        without = {
+            one: play(chosen, without_user(ratings, one)).observe(PARTICIPANT) for one in victims
+        }
+        found: Attack[Any] = (
+            TwoSessions(without) if method == "sgd" else CountsOfTwoSessions(without)
+        )
+        setting = "the same data, with and without the victim"
+        yield run.attacked(found, PARTICIPANT, victims=victims, setting=setting)
 
 
 def _dishonest(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:

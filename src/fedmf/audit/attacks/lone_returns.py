@@ -28,6 +28,7 @@ from fedmf.audit.attacks.ratings_from_uploads import (
 )
 from fedmf.audit.opening import OpenedTable, closings, opened_tables, real_moves
 from fedmf.audit.row import Aim, Row, share
+from fedmf.model import RATERS
 from fedmf.model.bayes import ITEMS, Bayes
 
 if TYPE_CHECKING:
@@ -68,6 +69,33 @@ class RowsOfLoneReturns(Attack[Mapping[int, "Int64Array"]]):
             setting=setting,
             note=f"{right} of {rated} rated items, {claimed - right} false",
         )
+
+
+class CountsOfTwoSessions(RowsOfLoneReturns):
+    """Subtracts the counts of a session without a victim from those of one with everybody.
+
+    Parameters
+    ----------
+    without
+        What the same adversary saw of a session without each victim.
+    """
+
+    aim = Aim("the counts of two sessions", "which items they rated", "share of rated items named")
+
+    def __init__(self, without: Mapping[int, Observables]) -> None:
+        self._without = without
+
+    def attempt(self, seen: Observables, victims: Sequence[int]) -> Mapping[int, Int64Array]:
+        """Return, for every victim, the items with a rater more, as the set-up rounds say."""
+        setup, place = seen.plan.setup_rounds, seen.plan.codec.position(RATERS)
+        with_all = opened_tables(seen)
+        found = {}
+        for one in victims:
+            rest = opened_tables(self._without[one])
+            if setup in with_all and setup in rest:
+                more = with_all[setup].table[place] - rest[setup].table[place]
+                found[one] = np.flatnonzero(more)
+        return found
 
 
 class RatingsOfLoneReturns(RatingsAttack):
