@@ -12,6 +12,7 @@ from fedmf.federation import (
     Attendance,
     DataChoice,
     LocalEngine,
+    RoundRecord,
     RunDirectory,
     TrainingPlan,
     TrainingResult,
@@ -203,6 +204,35 @@ def test_whose_ratings_alone_have_changed_waits_under_a_committee() -> None:
     counts = np.bincount(parts[0].items, minlength=parts[0].n_items)
     np.testing.assert_array_equal(result.table[plan.codec.position("raters")][:, 0], counts)
     assert [record.dropped for record in result.rounds] == [0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("renewing", [range(1), range(14)])
+def test_ratings_that_changed_while_a_training_was_stopped_are_new_ones(
+    tmp_path: Path, renewing: Sequence[int]
+) -> None:
+    """Whose contribution is from other ratings says so after a restart, and waits for a lot."""
+    _, training, heldout = DATA.load()
+    keyed = Keyed("committee", fresh_key("committee", 0))
+    plan = make(keyed, training, "bayes")
+    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), keyed.key)
+
+    class Stop(BaseException):
+        pass
+
+    def stop(record: RoundRecord) -> None:
+        if record.round in (2, 3):
+            raise Stop
+
+    changed = training.where(~np.isin(training.users, renewing) | (training.items % 2 == 0))
+    for ratings in (training, changed):
+        with pytest.raises(Stop):
+            train_locally(plan, keyed.key, ratings, heldout, run=run, after_round=stop)
+    result = train_locally(plan, keyed.key, changed, heldout, run=run)
+    waiting = len(renewing) if len(renewing) < len(RENEWING) else 0
+    assert [record.dropped for record in result.rounds] == [0, 0, *[waiting] * 3]
+    held = training if waiting else changed
+    counts = np.bincount(held.items, minlength=training.n_items)
+    np.testing.assert_array_equal(result.table[plan.codec.position("raters")][:, 0], counts)
 
 
 def test_moves_cannot_be_made_anew() -> None:

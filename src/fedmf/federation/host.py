@@ -220,7 +220,7 @@ class ParticipantHost:
         states = read_states(folder, self._plan.codec.shape, self._owned.keys())
         self._participants = self._made(heard)
         for number, state in states.items():
-            self._participants[number].state = state
+            self._participants[number].restore(state)
 
     def _made(self, closings: Sequence[ClosingMessage]) -> dict[int, Participant]:
         plan = self._plan

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fedmf.errors import FixedPointRangeError, SettingsError
+from fedmf.errors import FixedPointRangeError, RunDirectoryError, SettingsError
 from fedmf.federation.measurement import ERRORS
 from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.table_codec import difference
@@ -25,6 +27,9 @@ from fedmf.protocol import (
 )
 from fedmf.ratings import OwnedRatings
 
+NOTHING = bytes(32)
+"""In place of a digest of ratings, where a contribution is made from none."""
+
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class ParticipantState:
@@ -34,6 +39,9 @@ class ParticipantState:
     """The user vectors as of the last round that included the participant, shape (users, k)."""
     contribution: Change | None
     """Its contribution as of that round, as integers; None before the first."""
+    made_from: tuple[bytes, ...]
+    """For each part of the table the digest of the ratings that the contribution there was made
+    from; zeros where there is none."""
 
 
 class Participant:
@@ -63,10 +71,13 @@ class Participant:
         self._training = training
         self._heldout = heldout
         self._rows_needed = plan.rows_read(training, heldout)
-        self.state = ParticipantState(plan.method.start_user_factors(training.users), None)
+        self.state = ParticipantState(
+            plan.method.start_user_factors(training.users),
+            None,
+            (NOTHING,) * len(plan.session.schedule.parts),
+        )
         self._pending: ParticipantState | None = None
-        # Parts of the table that hold its contribution from ratings that it has no more.
-        self._stale: set[int] = set()
+        self._digest = _digest(training, heldout)
         self._predicting: tuple[PublicModel, FloatArray, FloatArray] | None = None
 
     def take_part(self, round_number: int, reading: Reading) -> UploadMessage:
@@ -109,9 +120,10 @@ class Participant:
         due = travelling.updated(previous, encoded)
         upload = self._role.upload(
             travelling.updated(None, difference(due, previous)),
-            renewing=not self._stale.isdisjoint(load.numbers),
+            renewing=any(self._is_stale(part) for part in load.numbers),
         )
-        self._pending = ParticipantState(step.user_factors, due)
+        made_from = _replaced(self.state.made_from, load.numbers, self._digest)
+        self._pending = ParticipantState(step.user_factors, due, made_from)
         return upload
 
     def replace_ratings(self, training: OwnedRatings, heldout: OwnedRatings) -> None:
@@ -124,18 +136,39 @@ class Participant:
         SettingsError
             The method's contribution depends on all rounds so far, or the users are others.
         """
-        if not self._plan.method.renews_contribution:
+        method = self._plan.method
+        if not method.renews_contribution:
             raise SettingsError(
-                f"method {self._plan.method.name} adds up moves of all rounds, so that ratings "
-                "cannot be exchanged; method bayes can"
+                f"method {method.name} adds up moves of all rounds, so that ratings cannot be "
+                "exchanged; method bayes can"
             )
         if not np.array_equal(training.users, self._training.users):
             raise SettingsError("new ratings are of the participant's own users")
         self._training, self._heldout = training, heldout
         self._rows_needed = self._plan.rows_read(training, heldout)
         self._predicting = None
-        if self.state.contribution is not None:
-            self._stale = set(range(len(self._plan.session.schedule.parts)))
+        self._digest = _digest(training, heldout)
+
+    def restore(self, state: ParticipantState) -> None:
+        """Take the state that was kept; ratings that have changed since are new ones.
+
+        Raises
+        ------
+        RunDirectoryError
+            They have, and the method's contribution depends on all rounds so far.
+        """
+        self.state = state
+        is_stale = any(map(self._is_stale, range(len(state.made_from))))
+        if is_stale and not self._plan.method.renews_contribution:
+            raise RunDirectoryError(
+                f"the ratings of participant {self._role.number} are not those that its state was "
+                f"made from, and method {self._plan.method.name} cannot exchange them: put them "
+                "back"
+            )
+
+    def _is_stale(self, part: int) -> bool:
+        """Return whether a part of the table holds a contribution from other ratings than now."""
+        return self.state.made_from[part] not in (NOTHING, self._digest)
 
     def leave(self, round_number: int) -> UploadMessage:
         """Return an upload that takes back all that this participant ever contributed.
@@ -151,12 +184,14 @@ class Participant:
         """
         self._role.receive_opened(round_number)
         previous = self.state.contribution
-        travelling = self._plan.session.schedule.load(self._role.counted_rounds + 1).part
+        load = self._plan.session.schedule.load(self._role.counted_rounds + 1)
+        travelling = load.part
         left = travelling.updated(previous, self._plan.codec.nothing())
         change = travelling.updated(None, difference(left, previous))
         upload = self._role.upload(change, leaving=True)
         rest = left if any(len(part.rows) for part in left) else None
-        self._pending = ParticipantState(self.state.user_factors, rest)
+        made_from = _replaced(self.state.made_from, load.numbers, NOTHING)
+        self._pending = ParticipantState(self.state.user_factors, rest, made_from)
         return upload
 
     @property
@@ -171,11 +206,9 @@ class Participant:
 
     def hear_closing(self, message: ClosingMessage) -> bool:
         """Keep what a closing includes, forget what it does not; return whether it is included."""
-        travelled = self._plan.session.schedule.load(self._role.counted_rounds + 1).numbers
         included = self._role.receive_closing(message)
         if included and self._pending is not None:
             self.state = self._pending
-            self._stale.difference_update(travelled)
         self._pending = None
         return included
 
@@ -237,3 +270,13 @@ class Participant:
             vectors = self.user_factors(reading.model)
             rows[ERRORS] = summed.row(reading.model, vectors, self._training, self._heldout)
         return rows
+
+
+def _digest(training: OwnedRatings, heldout: OwnedRatings) -> bytes:
+    return hashlib.sha256(training.digest + heldout.digest).digest()
+
+
+def _replaced(
+    made_from: Sequence[bytes], parts: Collection[int], digest: bytes
+) -> tuple[bytes, ...]:
+    return tuple(digest if part in parts else old for part, old in enumerate(made_from))

@@ -48,6 +48,9 @@ def write_states(path: Path, states: Mapping[int, ParticipantState], shape: Tabl
         "numbers": np.array(numbers, dtype=np.int64),
         "users": np.array([len(states[n].user_factors) for n in numbers], dtype=np.int64),
         "user_factors": np.concatenate([states[n].user_factors for n in numbers]),
+        "made_from": np.array(
+            [[list(digest) for digest in states[n].made_from] for n in numbers], dtype=np.uint8
+        ),
         "contributed": np.array([states[n].contribution is not None for n in numbers]),
     }
     contributions = [c for n in numbers if (c := states[n].contribution) is not None]
@@ -116,8 +119,12 @@ def _states(arrays: Mapping[str, NDArray[Any]], shape: TableShape) -> dict[int, 
     ]
     contributions: Iterator[Change] = iter(zip(*groups, strict=True))
     return {
-        int(number): ParticipantState(vectors, next(contributions) if contributed else None)
-        for number, vectors, contributed in zip(
-            arrays["numbers"], factors, arrays["contributed"], strict=True
+        int(number): ParticipantState(
+            vectors,
+            next(contributions) if contributed else None,
+            tuple(digest.tobytes() for digest in made_from),
+        )
+        for number, vectors, contributed, made_from in zip(
+            arrays["numbers"], factors, arrays["contributed"], arrays["made_from"], strict=True
         )
     }

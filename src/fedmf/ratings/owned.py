@@ -5,6 +5,7 @@ Ratings are in arrays that nobody can change by accident.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,12 @@ class OwnedRatings:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of all of it. Private: few ratings can be guessed from it."""
+        arrays = (self.users, self.starts, self.items, self.values)
+        return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).digest()
 
     # Ratings are private: a representation ends up in logs and tracebacks, so it shows sizes only.
     def __repr__(self) -> str:

@@ -10,6 +10,8 @@ import pytest
 from fedmf.errors import ProtocolError, RunDirectoryError
 from fedmf.federation.silos import CoordinatorSettings, Silo
 from fedmf.federation.silos.messages import Bundle, Part
+from fedmf.protocol import ClosingMessage
+from fedmf.protocol.committee.closing import ClosingProof
 from tests.federation.silos.town import Town
 from tests.store.disk import Disk
 
@@ -151,3 +153,45 @@ def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
     found.write_bytes(found.read_bytes()[:-100])
     with pytest.raises(RunDirectoryError, match="damaged"):
         Silo.open(town.folder(0))
+
+
+def with_another_file(town: Town, silo: int) -> None:
+    """Leave out the last rating of a silo's file."""
+    path = town.folder(silo) / "ratings.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+def kinds_of(town: Town, silo: int) -> list[str]:
+    """Return what a silo's uploads were, round by round."""
+    closings = [
+        ClosingMessage.from_bytes(data, town.federation.session)
+        for data in town.transport.silo(silo).participant._held.closings
+    ]
+    proofs = [ClosingProof.of(closing, town.charter).sum for closing in closings]
+    uploads = [one for proof in proofs if proof for one in proof.uploads]
+    return [one.kind.name for one in uploads if one.participant == silo]
+
+
+@pytest.mark.parametrize("later", [0, 1, 2])
+def test_a_silo_whose_ratings_file_has_changed_renews(tmp_path: Path, later: int) -> None:
+    """It was killed meanwhile, and again at any exchange of the round in which it renews."""
+    town = Town(tmp_path, rounds=4)
+
+    def fate(exchange: int, silo: int) -> str:
+        if (exchange, silo) == (7, 1):
+            town.transport.kill(1)
+            with_another_file(town, 1)
+        return "killed before" if silo == 1 and exchange in (7, 7 + later) else "ok"
+
+    town.run(fate)
+    assert kinds_of(town, 1) == ["JOIN", "FIRST", "RENEW", "UPDATE", "UPDATE"]
+    assert kinds_of(town, 0) == ["JOIN", "FIRST", "UPDATE", "UPDATE", "UPDATE"]
+
+
+def test_a_silo_of_a_method_that_adds_up_moves_keeps_to_its_file(tmp_path: Path) -> None:
+    town = Town(tmp_path, protection="none", method="sgd")
+    town.run()
+    town.transport.kill(1)
+    with_another_file(town, 1)
+    with pytest.raises(RunDirectoryError, match="participant 1 are not those that"):
+        Silo.open(town.folder(1))
