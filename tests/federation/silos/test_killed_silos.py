@@ -75,7 +75,7 @@ def test_a_silo_that_misses_two_rounds_catches_up_and_goes_on(
 def test_a_committee_begins_with_all_silos_or_with_as_many_as_its_coordinator_says(
     tmp_path: Path,
 ) -> None:
-    """A single first upload would stand out, so that a silo that comes later stays outside."""
+    """A single first upload stands out, so that the first round waits for all."""
     town = Town(tmp_path)
 
     def away(exchange: int, silo: int) -> str:
@@ -86,8 +86,9 @@ def test_a_committee_begins_with_all_silos_or_with_as_many_as_its_coordinator_sa
     CoordinatorSettings(seconds=1, begin_with=3).write(town.coordinator_folder)
     town.transport.exchanges = 0
     entries = town.run(away)
-    assert [entry.included for entry in entries] == [(1, 2, 3)] * 3
-    assert town.tables() == {town.local_table({1: {0}, 2: {0}, 3: {0}})}
+    # Of a few silos the late one comes in by itself.
+    assert [entry.included for entry in entries] == [(1, 2, 3), (0, 1, 2, 3), (0, 1, 2, 3)]
+    assert town.tables() == {town.local_table({1: {0}})}
 
 
 def test_a_kill_at_any_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

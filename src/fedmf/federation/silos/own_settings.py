@@ -110,8 +110,9 @@ class CoordinatorSettings(OwnSettings):
     """How many times it asks before it gives up."""
     begin_with: int | None = None
     """Under a committee: this many silos have to be there in the first round; None: all that it
-    asks. Members let first uploads pass only in batches, so that a silo that misses the first round
-    is left out until enough others come with it."""
+    asks. Members let first uploads pass only in lots, so that a silo that misses the first round
+    waits for others; in a federation of fewer than 8 it comes alone, and its partners read its
+    sum."""
 
     def __post_init__(self) -> None:
         if not self.seconds > 0 or self.patience < 1:
