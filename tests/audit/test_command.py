@@ -13,6 +13,7 @@ from fedmf.audit.suite import audit
 from fedmf.cli.app import app
 from fedmf.errors import SettingsError
 from fedmf.ratings import load_ratings
+from tests.cli.command import assert_fits
 
 SMALL = ["--users", "14", "--items", "25", "--factors", "4"]
 
@@ -116,6 +117,15 @@ def test_a_person_gets_who_learns_what_and_what_it_means(
         "docs/explanation/attacks.md",
     ):
         assert expected in text
+    assert_fits(out)
+    assert "0.000 to" not in out
+    status, everything, _ = run(capsys, *SMALL, "--quiet", "--all")
+    assert status == 0
+    assert_fits(everything)
+    assert "0.000 to" in everything
+    silent = sum(not one.succeeded for one in rows)
+    assert f"{silent} of {len(rows)} attacks found nothing" in text
+    assert everything.count("  -  \n") >= silent > out.count("  -  \n")
 
 
 def test_too_few_users_are_refused_before_anything_runs(

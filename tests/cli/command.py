@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from fedmf.cli.app import app
@@ -51,4 +52,18 @@ class Trained:
 def run(*arguments: str, answer: str = "") -> Ran:
     """Run one command; `answer` is what a person types."""
     ended = CliRunner().invoke(app, list(arguments), input=answer, catch_exceptions=False)
+    # Usage errors, of status 2, are typer's.
+    if "--json" not in arguments and ended.exit_code != 2:
+        assert_fits(ended.output.replace("[y/N]:", "[y/N]:\n"))
     return Ran(ended.exit_code, ended.stdout, ended.stderr)
+
+
+def assert_fits(printed: str) -> None:
+    """Check that what is printed for people fits a terminal of 80 columns.
+
+    Commands to copy stay whole, and so do words that are longer, such as paths.
+    """
+    for line in printed.splitlines():
+        words = line.split()
+        assert cell_len(line) <= 80 or words[0] == "fedmf" or len(words) == 1, line
+        assert "\u2026" not in line

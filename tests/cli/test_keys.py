@@ -139,10 +139,10 @@ def test_a_charter_says_what_to_compare() -> None:
     ran = keys(*charter_arguments())
     assert ran.status == 0
     shown = document("show", "north/card.json")["fingerprint"]
-    assert f"participant 0: north, bundle {shown}" in ran.out
-    assert "numbers left for newcomers: 4" in ran.out
+    assert f"participant 0: north, bundle {shown}" in ran.text
+    assert "numbers left for newcomers: 4" in ran.text
     fingerprint = document("show", "directory/charter.json")["fingerprint"]
-    assert f"fingerprint of the charter: {fingerprint}" in ran.out
+    assert f"fingerprint of the charter: {fingerprint}" in ran.text
 
 
 def test_a_run_json_will_do_as_the_session(charter: str) -> None:
@@ -310,7 +310,7 @@ def test_signing_shows_what_changes_and_asks(enrolled: str) -> None:
         f"comes: 4, West, bundle {bundle}",
         "the people themselves",
     ):
-        assert expected in ran.err
+        assert expected in ran.error
     assert ran.status == 0
     assert ran.out.endswith("signed by member 3; 2 more to go\n")
 
@@ -402,10 +402,10 @@ def test_show_knows_every_file_and_folder(enrolled: str) -> None:
     for path, kind in expected.items():
         assert document("show", path)["is"] == kind
         ran = keys("show", path)
-        assert ran.out.startswith(f"{path} is {kind}\n")
+        assert ran.text.startswith(f"{path} is {kind} ")
         assert_no_secrets(ran.out)
-    assert enrolled in keys("show", "directory").out
-    assert re.search(r"participant 1: south, bundle ([0-9a-f]{4} ?){16}\n", keys("show", "r2").out)
+    assert enrolled in keys("show", "directory").text
+    assert re.search(r"participant 1: south, bundle ([0-9a-f]{4} ?){16}", keys("show", "r2").text)
 
 
 def test_show_says_what_it_does_not_know() -> None:

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from fedmf.cli.train import _next_directory
+from fedmf.ratings import load_ratings
 from tests.cli.command import SMALL, Trained, run
 from tests.store.disk import Disk
 
@@ -75,7 +77,16 @@ def test_the_set_up_is_no_round_and_its_cost_is_reported(rating_run: Trained) ->
     assert "rmse" not in counted["setup"]
     assert [record["round"] for record in counted["rounds"]] == [1, 2]
     assert 0 < counted["rounds"][1]["summed_rmse"] < 5
-    assert "fewer than 3 raters never leave" in rating_run.ran.text
+    training = load_ratings("movielens-small").take(15, 25).split(0.2, seed=0)[0]
+    few = sum(Counter(training.items.tolist())[item] < 3 for item in range(25))
+    assert few
+    assert f"{few} of 25 items have fewer than 3 raters" in rating_run.ran.text
+
+
+def test_more_workers_than_cores_are_capped_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedmf.workers.available_cores", lambda: 1)
+    ran = run("train", *SMALL[:-1], "3", "--protection", "none")
+    assert "3 workers were asked for; 1 run, one for each core" in ran.error
 
 
 def test_part_uploads_say_what_they_show() -> None:
@@ -88,7 +99,7 @@ def test_weak_keys_are_warned_about() -> None:
     ran = run("train", *SMALL, *PAILLIER, "1024")
     assert ran.status == 0
     assert "warning" in ran.err
-    assert "NIST SP 800-57" in ran.err
+    assert "NIST SP 800-57" in ran.error
 
 
 def test_training_without_held_out_ratings_reports_no_error() -> None:

@@ -11,11 +11,14 @@ from fedmf.benchmarking.operations import Measured
 from fedmf.figures import number_text
 
 
+def figures_table(title: str) -> Table:
+    """Return an empty table with no more between its columns than figures need."""
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+
+
 def rows_table(rows: Iterable[Measured]) -> Table:
     """Return a table of what `measure` found."""
-    table = Table(
-        title="Per value: processor time, bytes; medians", title_justify="left", box=box.SIMPLE_HEAD
-    )
+    table = figures_table("Per value: processor time, bytes; medians")
     for heading in ("scheme", "operation"):
         table.add_column(heading, no_wrap=True)
     for heading in ("ns", "times the limit", "bytes", "of values"):

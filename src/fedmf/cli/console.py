@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,10 +16,13 @@ from types import FrameType
 
 import typer
 from rich.console import Console, RenderableType
-from rich.markup import escape
+from rich.text import Text
 
 from fedmf.errors import FedmfError, RunDirectoryError
 from fedmf.interrupts import INTERRUPTED, may_be_interrupted
+
+LONGEST = 100
+"""Columns of a line of prose on a terminal that has more."""
 
 
 class PatientConsole(Console):
@@ -43,9 +47,35 @@ def progress() -> Console:
 
 
 def print_lines(console: Console, lines: Iterable[RenderableType]) -> None:
-    """Print lines and tables; a plain line as it is, even with brackets in its names."""
+    """Print lines and tables so that they fit the terminal.
+
+    A plain line is printed as it is, even with brackets in its names. It is broken between words,
+    and goes on a little farther in; commands to copy stay whole.
+    """
     for line in lines:
-        console.print(line, markup=not isinstance(line, str))
+        if isinstance(line, str):
+            for one in line.split("\n"):
+                words = one.lstrip()
+                indent = one[: len(one) - len(words)]
+                is_command = words.startswith("fedmf ")
+                text = one if is_command else _wrapped(words, console, indent, f"{indent}  ")
+                console.print(text, markup=False)
+        elif isinstance(line, Text):
+            # A space becomes a line end, so that styles stay at their places.
+            console.print(Text(_wrapped(line.plain, console), spans=line.spans, style=line.style))
+        else:
+            console.print(line)
+
+
+def _wrapped(words: str, console: Console, first: str = "", others: str = "") -> str:
+    return textwrap.fill(
+        words,
+        min(console.width, LONGEST),
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def say(sentence: str) -> None:
@@ -101,7 +131,7 @@ def _ends_with_error_number(command: Callable[..., None]) -> Callable[..., None]
         except FedmfError as error:
             raise _ending(error.number, str(error)) from None
         except KeyboardInterrupt:
-            progress().print("stopped before anything was written")
+            say("stopped before anything was written")
             raise typer.Exit(INTERRUPTED) from None
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
@@ -113,8 +143,8 @@ def _ends_with_error_number(command: Callable[..., None]) -> Callable[..., None]
 
 def _ending(number: int, message: str) -> typer.Exit:
     """Print an error, and return what ends the command with its number."""
-    progress().print(f"[bold red]error {number}[/]: {escape(message)}")
-    progress().print(f"[dim]fedmf error {number} says more[/]")
+    said = Text.assemble((f"error {number}", "bold red"), f": {message}")
+    print_lines(progress(), [said, Text(f"fedmf error {number} says more", style="dim")])
     return typer.Exit(number)
 
 
@@ -163,4 +193,4 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     del category, filename, lineno, file, line
-    progress().print(f"[yellow]warning[/]: {escape(str(message))}")
+    print_lines(progress(), [Text.assemble(("warning", "yellow"), f": {message}")])

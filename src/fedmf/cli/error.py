@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Annotated
@@ -29,7 +30,17 @@ def error(
     text = pages[number].read_text("utf-8").rstrip()
     # Links lead from page to page; a terminal has commands and the paths of the repository.
     text = re.sub(r"\]\((\d+)\.md\)", r"](fedmf error \1)", text)
-    print_lines(output(), [text.replace("](../", "](docs/")])
+    print_lines(output(), _lines(text.replace("](../", "](docs/")))
+
+
+def _lines(page: str) -> Iterator[str]:
+    """Yield each paragraph and each item of a list as a line, which the terminal breaks anew."""
+    for block in page.split("\n\n"):
+        if block.startswith(("    ", "|", "#")):
+            yield block
+        else:
+            yield from (" ".join(item.split()) for item in re.split(r"\n(?=- )", block))
+        yield ""
 
 
 def _folder() -> Traversable:

@@ -98,7 +98,7 @@ def charter(
             *(f"  participant {text_of(one)}" for one in participants),
             f"numbers left for newcomers: {room}",
             "next: send everybody a copy of the folder, and compare by voice the fingerprint of "
-            "the\ncharter with everybody, and that of each bundle with its owner, before anybody "
+            "the charter with everybody, and that of each bundle with its owner, before anybody "
             "accepts it",
         ],
         as_json=as_json,

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.markup import escape
 
 from fedmf.benchmarking.machine import this_machine
-from fedmf.cli.console import print_answer, progress
+from fedmf.cli.console import print_answer, progress, say
 from fedmf.cli.options import Json
 from fedmf.figures import seconds_text
 from fedmf.reproduce.experiment import FULL, QUICK, Experiment, Reproduction
@@ -36,8 +35,8 @@ def reproduce(
     """Run the paper's evaluation and say which published figures come back, or are beaten."""
     source, extent = find_source(data), QUICK if quick else FULL
     console = progress()
-    console.print(
-        f"ratings: {escape(source.ratings.name)}; this takes about "
+    say(
+        f"ratings: {source.ratings.name}; this takes about "
         f"{seconds_text(extent.foretold_seconds())} on this machine as busy as it is now"
         + ("" if quick else "; --quick is shorter")
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import shlex
-import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -66,10 +66,7 @@ def lines_before(
         f"upload {_upload(settings)}, words of {group.word_bits} bits"
     )
     if plan.counts_raters:
-        yield (
-            f"rows of items with fewer than {plan.settings.min_raters} raters never leave a "
-            "participant; a set-up round counts the raters first"
-        )
+        yield _few_raters(settings.min_raters, training)
     if (terms := plan.session.committee) is not None:
         yield (
             f"smallest lot: {terms.smallest_lot} of a set of at least {terms.smallest_cohort} "
@@ -77,14 +74,24 @@ def lines_before(
             "server; who joins, comes back late, renews or leaves waits for a lot"
         )
     yield "who learns what (all follow the protocol, unless a line says that they break it):"
-    for threat in _threats(plan):
-        line = f"{threat.adversary}: {threat.learns}"
-        yield from textwrap.wrap(line, 80, initial_indent="  ", subsequent_indent="    ")
+    yield from (f"  {threat.adversary}: {threat.learns}" for threat in _threats(plan))
     yield (
         f"forecast: {seconds_text(predicted.participant_seconds)}, "
         f"{bytes_text(predicted.upload_bytes)} up and {bytes_text(predicted.download_bytes)} down "
         "per participant and round; "
         f"about {seconds_text(predicted.total_seconds)} in all on this machine"
+    )
+
+
+def _few_raters(least: int, training: Ratings) -> str:
+    raters = np.bincount(training.items, minlength=training.n_items)
+    few = int((raters < least).sum())
+    counted = "a set-up round counts the raters first"
+    if few == 0:
+        return f"every item has at least {least} raters; {counted}"
+    return (
+        f"{few:,} of {training.n_items:,} items have fewer than {least} raters: their rows never "
+        f"leave a participant, and nothing is learned about them; {counted}"
     )
 
 
