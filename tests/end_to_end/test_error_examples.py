@@ -45,7 +45,11 @@ def steps(block: str) -> Iterator[tuple[list[str], str]]:
 
 
 def printed_as(shown: str, printed: str) -> bool:
-    """Whether a page shows what was printed: ... is any text, and floats need not agree."""
+    """Whether a page shows what was printed: ... is any text, and floats need not agree.
+
+    A terminal breaks lines where it has to.
+    """
+    shown, printed = (" ".join(text.split()) for text in (shown, printed))
     pattern = re.escape(shown).replace(r"\.\.\.", ".*")
     pattern = re.sub(r"\d+\\\.\d{6,}(e\\\+\d+)?", r"[\\d.e+]+", pattern)
     return re.fullmatch(pattern, printed, re.DOTALL) is not None

@@ -143,8 +143,10 @@ def _ends_with_error_number(command: Callable[..., None]) -> Callable[..., None]
 
 def _ending(number: int, message: str) -> typer.Exit:
     """Print an error, and return what ends the command with its number."""
-    said = Text.assemble((f"error {number}", "bold red"), f": {message}")
-    print_lines(progress(), [said, Text(f"fedmf error {number} says more", style="dim")])
+    first, *others = message.split("\n")
+    said = Text.assemble((f"error {number}", "bold red"), f": {first}")
+    more = Text(f"fedmf error {number} says more", style="dim")
+    print_lines(progress(), [said, *others, more])
     return typer.Exit(number)
 
 
@@ -165,7 +167,7 @@ def resumable(command: str = "") -> Iterator[GoingOn]:
     except KeyboardInterrupt:
         if not going_on.command:
             raise
-        say(f"stopped; go on with: {going_on.command}")
+        say(f"stopped; go on with:\n  {going_on.command}")
         raise typer.Exit(INTERRUPTED) from None
 
 

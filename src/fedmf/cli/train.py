@@ -89,7 +89,7 @@ def train(
                 document = result_json(outcome)
                 started.run.keep_result(document)
             except (WorkerError, OSError):
-                say(f"the rounds so far are kept: {going_on.command}")
+                say(f"the rounds so far are kept; go on with:\n  {going_on.command}")
                 raise
         lines = [str(outcome.run)] if quiet else outcome_lines(outcome)
         print_answer(document, lines, as_json=as_json)
