@@ -105,7 +105,7 @@ def test_nobody_there_is_no_error_but_nobody(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_broken_authority_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"there is no .*whoever runs the server"):
+    with pytest.raises(SettingsError, match=r"there is no .*the person who runs the server"):
         check_server("localhost:1", tmp_path / "authority.pem")
     (tmp_path / "authority.pem").write_text("no certificate")
     with pytest.raises(SettingsError, match="not a certificate"):
