@@ -52,10 +52,11 @@ def test_with_its_check_somebody_refuses(attack: DishonestAttack) -> None:
     [
         ("a replayed table", "a server that replays a table isolates"),
         ("a round repeated without the victim", "another outcome of round 1 was signed"),
-        ("a second set of uploads", "was answered for another set"),
+        ("a second set of uploads", "another set or sum of round 1 was promised"),
         ("a lone joiner", "1 uploads of kind join"),
         ("a lone leaver", "1 uploads of kind leave"),
         ("all but one leave", "if these leave, 1 contributions stay"),
+        ("a chosen table", "is not the one that t members have checked"),
     ],
 )
 def test_the_refusal_is_the_checks_own(name: str, reason: str) -> None:
@@ -66,18 +67,6 @@ def test_the_refusal_is_the_checks_own(name: str, reason: str) -> None:
 def test_a_server_that_is_trusted_for_the_table_can_single_a_victim_out() -> None:
     found = UNCHECKED.attempt(RATINGS, [1, 3], checked=True)
     assert UNCHECKED.judge(found, RATINGS, checked=True).value == 1.0
-
-
-def test_a_server_with_one_participant_chooses_the_tables_of_a_blind_committee() -> None:
-    found = CHOSEN_TABLE.attempt(RATINGS, [1, 3], checked=True)
-    assert found.refusals == []
-    for victim in (1, 3):
-        rated = np.flatnonzero(RATINGS[victim])
-        assert found.loot[victim] == {int(j): int(RATINGS[victim, j]) for j in rated}
-    row = CHOSEN_TABLE.judge(found, RATINGS, checked=True)
-    assert row.value == 1.0
-    assert row.setting.startswith("none")
-    assert row.adversary == "a dishonest server with one participant"
 
 
 class GuessedTags(BlindArena):
@@ -93,6 +82,6 @@ class GuessedTags(BlindArena):
 
 def test_without_a_participant_nobody_opens_a_table_that_the_server_chose() -> None:
     attack = replace(CHOSEN_TABLE, arena=GuessedTags)
-    found = attack.attempt(RATINGS, [1, 3], checked=True)
+    found = attack.attempt(RATINGS, [1, 3], checked=False)
     assert found.loot == {1: {}, 3: {}}
     assert all("does not open" in one for one in found.refusals)

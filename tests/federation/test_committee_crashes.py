@@ -22,7 +22,7 @@ from fedmf.federation import (
 )
 from fedmf.federation.checkpoints import Checkpoints
 from fedmf.federation.conductor import MOST_VOID_ROUNDS
-from fedmf.protocol.committee.exchange import AnswerReply
+from fedmf.protocol.committee.exchange import AnswerReply, CheckReply, PromiseReply
 from fedmf.protocol.messages import kind_of
 from tests.store.disk import Kill
 
@@ -63,7 +63,7 @@ def dies_at(step: str) -> Crash:
     return lambda patched: patched.setattr(Checkpoints, step, die)
 
 
-def crash_after_answers(answers: int, in_round: int) -> Crash:
+def crash_after_answers(answers: int, in_round: int, kind: int = AnswerReply.KIND) -> Crash:
     """Have the process die once this many members have answered, one more reply being lost."""
     consult = LocalEngine.consult
     seen = 0
@@ -71,7 +71,7 @@ def crash_after_answers(answers: int, in_round: int) -> Crash:
     def dying(engine: LocalEngine, requests: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
         nonlocal seen
         for member, reply in consult(engine, requests):
-            if kind_of(reply) == AnswerReply.KIND:
+            if kind_of(reply) == kind:
                 seen += 1
                 if seen == 4 * (in_round - 1) + answers:
                     raise Kill
@@ -90,6 +90,37 @@ def test_a_round_that_enough_members_answered_is_opened_after_the_crash(
     assert run.checkpoints.frozen(in_round) is not None
     whole = train(plan, None)
     assert train(plan, RunDirectory.find(run.path)) == whole
+
+
+@pytest.mark.parametrize("kind", [PromiseReply.KIND, CheckReply.KIND])
+@pytest.mark.parametrize("replies", [1, 4])
+def test_a_round_with_promises_goes_on_if_members_can_answer_and_one_with_answers_in_any_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replies: int, kind: int
+) -> None:
+    """Members that died with the server cannot answer any more: the round is void, and repeated.
+
+    What they check, on the other hand, they take from the certificate and the words on the disk.
+    """
+    plan, run = make(tmp_path)
+    killed(plan, run, monkeypatch, crash_after_answers(replies, 2, kind))
+    words = run.path / "words.spool"
+    assert words.stat().st_mode & 0o777 == 0o600
+    _, training, heldout = DATA.load()
+    result = train_locally(plan, KEY, training, heldout, run=RunDirectory.find(run.path))
+    void = [record.void_before for record in result.rounds]
+    assert void == ([1, 0, 0] if kind == PromiseReply.KIND else [0, 0, 0])
+    assert result.table_sha256 == train(plan, None)
+    assert not words.exists()
+
+
+def test_a_round_whose_words_are_lost_in_a_crash_ends_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, run = make(tmp_path)
+    killed(plan, run, monkeypatch, crash_after_answers(4, 2))
+    (run.path / "words.spool").write_bytes(b"")
+    with pytest.raises(ProtocolError, match=r"uploads of round 2 are lost.*begin a new"):
+        train(plan, RunDirectory.find(run.path))
 
 
 def test_a_round_that_too_few_answered_ends_the_session(

@@ -34,7 +34,7 @@ from tests.protocol.stranger_rlwe import (
 )
 
 HPKE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-VOID = bytes(64)
+VOID = bytes(96)
 JOIN, FIRST, RENEW, LEAVE, UPDATE = KINDS = 1, 2, 3, 4, 5
 
 
@@ -122,6 +122,14 @@ class CommitteeTerms(Terms):
         return [number for number, one in enumerate(self.sets) if member not in one]
 
 
+def top(digests: list[bytes]) -> bytes:
+    """Return what a Merkle tree over these leads to."""
+    if len(digests) == 1:
+        return digests[0]
+    left = 2 ** ((len(digests) - 1).bit_length() - 1)
+    return hashed("merkle node", top(digests[:left]), top(digests[left:]))
+
+
 class RoundWords(Words):
     """Words of one round's sum: the parts that travel, one behind the other."""
 
@@ -142,6 +150,20 @@ class RoundWords(Words):
                 else:
                     exact.append(nearest_to_zero(old + value, bits) - old)
         return exact
+
+    def root(self, payload: bytes, domain: str) -> bytes:
+        """Return the Merkle root of words and what follows them."""
+        size, places = self.kept_bits // 8, self.places()
+        in_words = [count for count, _, beside in places if not beside] or [0]
+        in_words[-1] += DEGREE * self.blocks - sum(in_words)
+        beside = [self.tags, *(count for count, _, beside in places if beside)]
+        body, leaves = Body(payload), list[bytes]()
+        for count, each in [(n, size) for n in in_words] + [(n, 8) for n in beside]:
+            for first in range(0, count, 1024):
+                piece = body.take(each * min(1024, count - first))
+                place = struct.pack("<Q", len(leaves))
+                leaves.append(hashed("merkle leaf", domain.encode(), place, piece))
+        return hashed("merkle root", domain.encode(), struct.pack("<Q", len(leaves)), top(leaves))
 
     @cached_property
     def public(self) -> list[list[int]]:
@@ -234,13 +256,15 @@ class Party:
 
     def statement(self, outcome: bytes) -> tuple[bytes, ...]:
         kind = b"void" if outcome[4:] == VOID else b"closed"
-        return self.digest, outcome[:4], kind, outcome[4:36], outcome[36:]
+        return self.digest, outcome[:4], kind, outcome[4:36], outcome[36:68], outcome[68:]
 
-    def closed(self, round_number: int, context: bytes, headers: Mapping[int, bytes]) -> bytes:
+    def closed(
+        self, round_number: int, context: bytes, headers: Mapping[int, bytes], root: bytes
+    ) -> bytes:
         """Return a closed outcome; of each header its kind, and then its digest."""
         uploads = b"".join(u32(one) + headers[one] for one in sorted(headers))
         digest = hashed("set of uploads", self.digest, context, uploads)
-        return u32(round_number) + context + digest
+        return u32(round_number) + context + digest + root
 
     def set_of(self, body: Body, participants: Sequence[int]) -> dict[int, bytes]:
         """Read a set of these participants: kind and digest of each header."""
@@ -252,13 +276,21 @@ class Party:
         return entries
 
     def certificate(self, body: Body) -> bytes:
-        """Read and check a certificate; return its outcome."""
-        outcome, votes = body.take(68), dict(body.signatures())
+        """Read and check a certificate; return its outcome, and keep the sum that was checked."""
+        outcome = body.take(100)
+        self.signed(body, "outcome", *self.statement(outcome))
+        if self.terms.blind and outcome[4:] != VOID:
+            self.checked = body.take(32)
+            self.signed(body, "checked", *self.statement(outcome), self.checked)
+        return outcome
+
+    def signed(self, body: Body, label: str, *statement: bytes) -> None:
+        """Read signatures of enough members, and check them."""
+        votes = dict(body.signatures())
         if len(votes) < self.terms["threshold"]:
             raise RefusedError("too few votes")
         for member, vote in votes.items():
-            check_signature(self.members[member], vote, "outcome", *self.statement(outcome))
-        return outcome
+            check_signature(self.members[member], vote, label, *statement)
 
 
 class Certified:
@@ -453,7 +485,7 @@ class CommitteeParticipant(Party):
         behind = [(number + pad) % 2**64 for number, pad in zip(bare, pads, strict=True)]
         written = words.write(words.rounded(exact), behind)
         kind, bases = self._certified.expected(self.number)
-        digest = hashed("words", written)
+        digest = words.root(written, "upload")
         header = UploadHeader(self._context, self.number, kind, bases, digest, nonce, [])
         header.commitments = [header.commitment(number, seed) for number, seed in enumerate(seeds)]
         self._sent = header.digest(self.digest)
@@ -490,7 +522,8 @@ class CommitteeParticipant(Party):
         table = body.take(32)
         headers = self.set_of(body, [participant for participant, _ in uploads])
         context = self.context(round_number, keys, table)
-        if outcome != self.closed(round_number, context, headers) or context != self._context:
+        due = self.closed(round_number, context, headers, outcome[68:])
+        if outcome != due or context != self._context:
             raise RefusedError("not what was signed")
         if headers.get(self.number, b" " + self._sent)[1:] != self._sent:
             raise RefusedError("not what was sent")
@@ -502,7 +535,7 @@ class CommitteeParticipant(Party):
         return self.number in headers
 
     def _answer(self, outcome: bytes, body: Body) -> tuple[int, bytes]:
-        member, stated, share = body.number(), body.take(68), body.sized()
+        member, stated, share = body.number(), body.take(100), body.sized()
         signature, vote = body.take(64), body.take(64)
         if stated != outcome:
             raise RefusedError("an answer for another set")
@@ -526,7 +559,11 @@ class CommitteeParticipant(Party):
         if form == 3:
             self.table = self._read_plain(body)
         elif form in (1, 2):
-            self._add(body.take(self.words(self._certified.closed).bytes))
+            words = self.words(self._certified.closed)
+            added = body.take(words.bytes)
+            if words.root(added, "sum") != self.checked:
+                raise RefusedError("not the sum that was checked")
+            self._add(added)
         return self.table
 
     def _read_plain(self, body: Body) -> Table:
@@ -593,6 +630,7 @@ class CommitteeMember(Party):
         super().__init__(terms, charter, key)
         self.number = number
         self._signed: dict[int, bytes] = {}
+        self._promised: dict[int, tuple[bytes, list[int]]] = {}
         self._certified, self._ended = Certified(terms), 0
 
     def respond(self, message: bytes) -> bytes:
@@ -600,7 +638,14 @@ class CommitteeMember(Party):
         round_number, data = self.terms.unframed(kind, message)
         body = Body(data)
         try:
-            answer = {5: self._key_for, 7: self._review, 9: self._share, 11: self._vote}[kind]
+            answer = {
+                5: self._key_for,
+                7: self._review,
+                15: self._promise,
+                9: self._share,
+                11: self._vote,
+                17: self._check,
+            }[kind]
             return self.terms.framed(kind + 1, round_number, answer(round_number, body))
         except RefusedError as refused:
             reason = u32(self.number) + sized(str(refused).encode())
@@ -625,7 +670,7 @@ class CommitteeMember(Party):
         if ended != self._ended + 1:
             raise RefusedError("not the next certificate")
         if outcome[4:] != VOID:
-            if outcome != self.closed(ended, outcome[4:36], uploads):
+            if outcome != self.closed(ended, outcome[4:36], uploads, outcome[68:]):
                 raise RefusedError("another set")
             self._certified.note(ended, {one: entry[0] for one, entry in entries})
         elif uploads:
@@ -692,13 +737,22 @@ class CommitteeMember(Party):
     def _entry(self, header: UploadHeader) -> bytes:
         return bytes([header.kind]) + header.digest(self.digest)
 
-    def _share(self, round_number: int, body: Body) -> bytes:
+    def _promise(self, round_number: int, body: Body) -> bytes:
         numbers = [body.number() for _ in range(body.number())]
-        headers = {one: self._entry(self._headers[one]) for one in numbers}
-        outcome = self.closed(round_number, self._context, headers)
-        if outcome != body.take(68):
+        headers, outcome = {one: self._entry(self._headers[one]) for one in numbers}, body.take(100)
+        due = self.closed(round_number, self._context, headers, outcome[68:])
+        if outcome != due:
             raise RefusedError("another set")
         self._certified.check_set({one: self._headers[one].kind for one in numbers})
+        if self._promised.setdefault(round_number, (outcome, numbers))[0] != outcome:
+            raise RefusedError("another promise")
+        return u32(self.number) + outcome + self.sign("promise", *self.statement(outcome))
+
+    def _share(self, round_number: int, body: Body) -> bytes:
+        outcome, numbers = self._promised[round_number]
+        if body.take(100) != outcome:
+            raise RefusedError("not what was promised")
+        self.signed(body, "promise", *self.statement(outcome))
         self._once(outcome)
         share = b""
         for place in range(len(self.terms.held(self.number))):
@@ -712,8 +766,39 @@ class CommitteeMember(Party):
         vote = self.sign("outcome", *statement)
         return u32(self.number) + outcome + sized(share) + signature + vote
 
+    def _check(self, round_number: int, body: Body) -> bytes:
+        outcome = body.take(100)
+        self.signed(body, "outcome", *self.statement(outcome))
+        entries = [(body.number(), body.take(33)) for _ in range(body.number())]
+        due = self.closed(round_number, outcome[4:36], dict(entries), outcome[68:])
+        words = self.words(self._certified.closed + 1)
+        if body.number() == 0:
+            self._added = [0] * (DEGREE * words.blocks), [0] * words.numbers
+            self._place = 0
+        if outcome != due or self._ended != round_number - 1:
+            raise RefusedError("not the set that was certified")
+        for _ in range(body.number()):
+            participant = body.number()
+            header = UploadHeader.read(participant, body, len(self.terms.sets))
+            payload = body.sized()
+            if (participant, self._entry(header)) != entries[self._place]:
+                raise RefusedError("not the next upload of the set")
+            if words.root(payload, "upload") != header.words:
+                raise RefusedError("other words than the header's")
+            for total, more in zip(self._added, words.read(payload), strict=True):
+                total[:] = map(int.__add__, total, more)
+            self._place += 1
+        if self._place < len(entries):
+            return u32(self.number) + bytes(32)
+        totals, numbers = self._added
+        content = words.write(
+            [word % 2**words.kept_bits for word in totals], [one % 2**64 for one in numbers]
+        )
+        root = words.root(content, "sum")
+        return u32(self.number) + root + self.sign("checked", *self.statement(outcome), root)
+
     def _vote(self, round_number: int, body: Body) -> bytes:
-        outcome = body.take(68)
+        outcome = body.take(100)
         if round_number > 1 and self.certificate(body)[:4] != u32(round_number - 1):
             raise RefusedError("not the last certificate")
         votes = [(body.number(), body.take(64)) for _ in range(body.number())]

@@ -23,8 +23,12 @@ from fedmf.protocol import ClosingMessage, TableMessage, UploadMessage, json_doc
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
+    CheckReply,
+    CheckRequest,
     KeyReply,
     KeyRequest,
+    PromiseReply,
+    PromiseRequest,
     Refusal,
     ReviewReply,
     ReviewRequest,
@@ -234,6 +238,7 @@ def test_messages_take_no_more_than_is_said(world: World, body: str) -> None:
         for one in (
             *(KeyRequest, KeyReply, ReviewRequest, ReviewReply, AnswerRequest, AnswerReply),
             *(VoteRequest, VoteReply, Refusal, OpeningMessage),
+            *(PromiseRequest, PromiseReply, CheckRequest, CheckReply),
         )
     }
     for kind, read in readers.items():

@@ -25,6 +25,7 @@ from fedmf.protocol.threat_model import (
     EVERYTHING,
     KINDS,
     LONE_LOTS,
+    OVER_SETS,
     SIZES,
     SUMS,
     Threat,
@@ -51,10 +52,7 @@ SINGLED_OUT = (
 OPEN_SUMS = (
     AUDIT + "test_attacks_on_runs.py::test_where_the_server_opens_sums_all_who_read_along_have_them"
 )
-CHOSEN = (
-    COMMITTEE + "test_damaged_sums.py::test_the_server_with_a_participants_secret_chooses_the_"
-    "table_that_others_open"
-)
+CERTIFIED = COMMITTEE + "test_certified_sums.py::"
 LIES = (
     AUDIT + "test_dishonest_server.py::test_without_a_participant_nobody_opens_a_table_that_the_"
     "server_chose",
@@ -103,12 +101,17 @@ SHOWN: dict[tuple[str, str], tuple[str, ...]] = {
         "everybody_opens_all",
     ),
     # A committee that is blind.
-    ("the server with one participant", "what that participant learns"): (*SINGLED_OUT, AT_CHANCE),
-    ("the server with one participant, breaking the protocol", CHOSEN_TABLES): (
-        CHOSEN,
-        AUDIT
-        + "test_dishonest_server.py::test_a_server_with_one_participant_chooses_the_tables_of_"
-        "a_blind_committee",
+    (f"the server with one participant, {BREAKING}", OVER_SETS): (
+        *SINGLED_OUT,
+        AT_CHANCE,
+        AUDIT + "test_dishonest_server.py::test_with_its_check_somebody_refuses",
+        CERTIFIED + "test_a_shifted_sum_opens_for_nobody_in_the_round_in_which_it_is_tried",
+        CERTIFIED + "test_a_single_shifted_leaf_is_refused_by_participants",
+        CERTIFIED + "test_nobody_goes_on_without_t_checks",
+    ),
+    ("N of the committee, even without the server", EVERYTHING): (
+        OPENS,
+        CERTIFIED + "test_members_that_keep_their_seeds_read_an_upload_that_they_check",
     ),
     (f"the server, {BREAKING}", KINDS): (AT_CHANCE, NO_SECRET, NO_SUMS, *LIES),
     (f"the server with N of the committee, none of them a participant, {BREAKING}", KINDS): (
@@ -190,7 +193,7 @@ def functions_of(path: str) -> set[str]:
 
 def test_promises_without_conditions_are_those_of_a_blind_committee_alone() -> None:
     promised = [line for line in all_lines() if BREAKING in line.adversary]
-    assert {line.learns for line in promised} == {KINDS}
+    assert {line.learns for line in promised} == {KINDS, OVER_SETS}
     for session in map(session_of, PROTECTIONS):
         found = any(BREAKING in line.adversary for line in threat_model(session))
         assert found is (session.protection == "committee")

@@ -36,6 +36,7 @@ from fedmf.protocol.committee.exchange import (
     AnswerReply,
     KeyReply,
     KeyRequest,
+    PromiseReply,
     Refusal,
     ReviewReply,
     VoteReply,
@@ -172,13 +173,19 @@ class Arena:
         )
 
     def _answered(self, current: DishonestRound, numbers: Sequence[int]) -> list[AnswerReply]:
-        return [_accepted(current.ask(member, numbers), AnswerReply) for member in self._members]
+        outcome = current.outcome(numbers)
+        for member in self._members:
+            _accepted(current.promise(member, numbers, outcome), PromiseReply)
+        answers = [current.ask(member, numbers, outcome) for member in self._members]
+        return [_accepted(answer, AnswerReply) for answer in answers]
 
     def close(self, current: DishonestRound, numbers: Sequence[int], outcome: Outcome) -> None:
         """End the round for everybody with an outcome that members sign."""
         votes = [_accepted(one, VoteReply) for one in current.votes(self._members, outcome)]
         signatures = tuple(MemberSignature(one.member, one.vote) for one in votes)
         certificate = Certificate(outcome, signatures)
+        if outcome.closed and self.charter.terms.blind:
+            certificate = current.checked(self._members, numbers, certificate)
         included: tuple[int, ...] = ()
         nonces: tuple[bytes, ...] = ()
         proof = ClosingProof(certificate)
@@ -223,8 +230,9 @@ class BlindArena(Arena):
     """The same where participants open the sums, and one of them has told the server its secrets.
 
     The secret that participants share opens the members' answers, and makes the factors and masks
-    of the tags. So the two read every sum, and shift it by what they like before anybody else opens
-    it: the table is the one that they choose.
+    of the tags. So the two read every sum, and could shift it by what they like before anybody else
+    opens it, and choose the table. They know by how much only once t members have answered, and so
+    have promised another sum.
     """
 
     opened_by: ClassVar[OpenedBy] = "participants"

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe_words import add_words, pack_words, unpack_words, zero_words
-from fedmf.protocol.committee.certificate import Certificate, Outcome, SetEntry, set_digest
+from fedmf.protocol.committee.certificate import (
+    NOTHING,
+    Certificate,
+    Outcome,
+    SetEntry,
+    SumCheck,
+    set_digest,
+)
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
+    CheckReply,
+    CheckRequest,
     KeyReply,
+    PromiseReply,
+    PromiseRequest,
     Refusal,
     ReviewEntry,
     ReviewReply,
     ReviewRequest,
+    UploadedWords,
     VoteReply,
     VoteRequest,
 )
-from fedmf.protocol.committee.sums import open_round_sum, read_share
+from fedmf.protocol.committee.sums import open_round_sum, read_share, sum_root
 from fedmf.protocol.committee.upload import CommitteePayload
-from fedmf.protocol.enrolment.votes import MemberSignature
+from fedmf.protocol.enrolment.votes import MemberSignature, Votes
 from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from fedmf.protocol.lattice_layout import committee_layout
 from fedmf.protocol.messages import kind_of
@@ -39,7 +52,12 @@ if TYPE_CHECKING:
     from fedmf.protocol.messages import CommitteeMessage
 
 Tags = NDArray[np.uint64]
-_REPLIES = {one.KIND: one for one in (KeyReply, ReviewReply, AnswerReply, VoteReply, Refusal)}
+_REPLIES = {
+    one.KIND: one
+    for one in (
+        *(KeyReply, ReviewReply, PromiseReply, AnswerReply, VoteReply, CheckReply, Refusal),
+    )
+}
 
 
 def say(member: CommitteeMember, message: CommitteeMessage, charter: Charter) -> CommitteeMessage:
@@ -60,6 +78,7 @@ class DishonestRound:
         self.charter, self.opening, self._before = charter, opening, previous
         self.round = opening.round
         self.uploads: dict[int, CommitteePayload] = {}
+        self._promised: dict[Outcome, dict[int, bytes]] = {}
         self._voted: dict[Outcome, dict[int, bytes]] = {}
 
     def take(self, upload: UploadMessage) -> None:
@@ -95,30 +114,71 @@ class DishonestRound:
         )
         return self.say(member, ReviewRequest(self.round, self.opening, self.table, entries))
 
-    def outcome(self, numbers: Iterable[int]) -> Outcome:
-        """Return what a certificate of the round, closed with these uploads, states."""
+    def outcome(self, numbers: Sequence[int], content: bytes | None = None) -> Outcome:
+        """Return what a certificate of the round, closed with these uploads, states.
+
+        Parameters
+        ----------
+        content
+            What the server says is their sum; the true one unless given.
+        """
         digest = set_digest(self.charter, self.context, self.entries(numbers))
-        return Outcome(self.round, self.context, digest)
+        content = self.added(numbers) if content is None else content
+        root = sum_root(content, committee_layout(self.charter.session))
+        return Outcome(self.round, self.context, digest, root)
 
     def entries(self, numbers: Iterable[int]) -> tuple[SetEntry, ...]:
         """Return the uploads of some participants as a set lists them."""
         headers = [self.uploads[number].signed.header for number in numbers]
         return tuple(SetEntry(h.participant, h.kind, h.digest(self.charter)) for h in headers)
 
-    def ask(self, member: CommitteeMember, numbers: Sequence[int]) -> CommitteeMessage:
-        """Ask a member to answer for the sum over some participants."""
-        outcome = self.outcome(numbers)
-        said = self.say(member, AnswerRequest(self.round, tuple(numbers), outcome))
+    def promise(
+        self, member: CommitteeMember, numbers: Sequence[int], outcome: Outcome | None = None
+    ) -> CommitteeMessage:
+        """Have a member promise to answer for the sum over some participants."""
+        outcome = outcome or self.outcome(numbers)
+        said = self.say(member, PromiseRequest(self.round, tuple(numbers), outcome))
+        if isinstance(said, PromiseReply):
+            self._promised.setdefault(outcome, {})[said.member] = said.promise
+        return said
+
+    def promises(self, outcome: Outcome) -> Votes:
+        """Return all promises under an outcome."""
+        return _signatures(self._promised.get(outcome, {}))
+
+    def ask(
+        self, member: CommitteeMember, numbers: Sequence[int], outcome: Outcome | None = None
+    ) -> CommitteeMessage:
+        """Ask a member to answer for the sum over some participants, once it has promised."""
+        outcome = outcome or self.outcome(numbers)
+        said = self.promise(member, numbers, outcome)
+        if isinstance(said, Refusal):
+            return said
+        said = self.say(member, AnswerRequest(self.round, outcome, self.promises(outcome)))
         if isinstance(said, AnswerReply):
             self._voted.setdefault(outcome, {})[said.member] = said.vote
         return said
 
     def votes(self, members: Iterable[CommitteeMember], outcome: Outcome) -> list[CommitteeMessage]:
         """Ask members to sign an outcome."""
-        voted = sorted(self._voted.get(outcome, {}).items())
-        votes = tuple(MemberSignature(member, vote) for member, vote in voted)
+        votes = _signatures(self._voted.get(outcome, {}))
         request = VoteRequest(outcome.round, outcome, self._before, votes)
         return [self.say(member, request) for member in members]
+
+    def checked(
+        self, members: Iterable[CommitteeMember], numbers: Sequence[int], certificate: Certificate
+    ) -> Certificate:
+        """Have members add up the uploads of a closed round, and add what they sign."""
+        uploads = [(number, self.uploads[number]) for number in numbers]
+        words = tuple(UploadedWords(one, up.signed.header, up.words) for one, up in uploads)
+        request = CheckRequest(
+            self.round, certificate.outcome, certificate.votes, self.entries(numbers), 0, words
+        )
+        said = [self.say(member, request) for member in members]
+        signed = {one.member: one for one in said if isinstance(one, CheckReply)}
+        votes = _signatures({m: one.signature for m, one in signed.items() if one.signature})
+        found = {one.sum for one in signed.values()}
+        return replace(certificate, checked=SumCheck(found.pop() if found else NOTHING, votes))
 
     def shares(self, answers: Iterable[AnswerReply]) -> dict[int, ShareSum]:
         """Return the shares in members' answers: readable where the server opens sums."""
@@ -192,3 +252,7 @@ class DishonestRound:
             add_words(total, own, layout.size)
             behind += np.concatenate([tags, beside])
         return pack_words(total, layout.size) + pack_numbers(behind)
+
+
+def _signatures(signed: Mapping[int, bytes]) -> Votes:
+    return tuple(MemberSignature(member, signed[member]) for member in sorted(signed))

@@ -12,7 +12,7 @@ import numpy as np
 from fedmf.audit import sums
 from fedmf.audit.attacks import exhibits
 from fedmf.audit.attacks.attack import Attack, Found
-from fedmf.audit.attacks.dishonest_server import ATTACKS, CHOSEN_TABLE, UNCHECKED
+from fedmf.audit.attacks.dishonest_server import ATTACKS, UNCHECKED
 from fedmf.audit.attacks.lone_returns import CountsOfTwoSessions
 from fedmf.audit.attacks.rated_items import RatedItems
 from fedmf.audit.attacks.ratings_from_tables import TwoSessions
@@ -157,7 +157,7 @@ def _dishonest(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     table[part.users, part.items] = steps + 1
     victims = range(min(ARENA_VICTIMS, part.n_users))
     trials = [(one, checked) for one in ATTACKS for checked in (False, True)]
-    for attack, checked in [*trials, (UNCHECKED, True), (CHOSEN_TABLE, True)]:
+    for attack, checked in [*trials, (UNCHECKED, True)]:
         found = attack.attempt(table, victims, checked=checked)
         yield attack.judge(found, table, checked=checked)
 

@@ -18,7 +18,9 @@ from fedmf.protocol.committee.upload import Kind
 
 if TYPE_CHECKING:
     from fedmf.protocol.committee.certificate import Certificate, Outcome
+    from fedmf.protocol.committee.closing import ClosedRound
     from fedmf.protocol.committee.exchange import AnswerReply, AnswerRequest
+    from fedmf.protocol.committee.table_payload import TablePayload
     from fedmf.protocol.session import Session
 
 
@@ -28,6 +30,13 @@ class ParticipantThatForgetsTables(CommitteeParticipant):
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
         self._worked_on = _ForgetsDigests()
+
+
+class ParticipantThatTakesAnySum(CommitteeParticipant):
+    """Opens whatever its tags let open, whether members have checked it or not."""
+
+    def _check_sum(self, table: TablePayload, closed: ClosedRound) -> None:
+        del table, closed
 
 
 class MemberThatForgetsOutcomes(CommitteeMember):
@@ -86,7 +95,23 @@ class _ForgetsDigests(dict[int, bytes]):
 
 
 class _NoMemory(Memory):
-    """Remembers nothing that was answered or signed, and does not miss it."""
+    """Remembers of promises the last one, of answers and votes nothing, and does not miss it."""
+
+    _promised: Outcome | None = None
+
+    def promise(self, round_number: int) -> Outcome | None:
+        """Return the last one."""
+        del round_number
+        return self._promised
+
+    def check_promise(self, outcome: Outcome) -> None:
+        """Forget the last one if it is another."""
+        if self._promised != outcome:
+            self._promised = None
+
+    def note_promise(self, outcome: Outcome) -> None:
+        """Remember it until the next one comes."""
+        self._promised = outcome
 
     def check_remembered(self, certificate: Certificate) -> None:
         """Miss nothing."""

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from fedmf.crypto.secret_material import KeyRandomness, SecretMaterial, check_secret, key_randomness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -55,6 +55,36 @@ def labelled_hash(label: str, *parts: bytes | memoryview) -> bytes:
     return function.digest()
 
 
+def merkle_root(pieces: Iterable[bytes | memoryview], domain: str) -> bytes:
+    """Return one digest that commits to many pieces, so that each of them could be shown alone.
+
+    A leaf is hashed with the domain, its number and its length, so that no piece stands for
+    another, nor for a node. Two neighbours of a level make a node of the next; a last one without a
+    neighbour goes up as it is. The root names the number of leaves, and so the tree's form.
+
+    Parameters
+    ----------
+    pieces
+        Bytes of the leaves, in order; at least one.
+    domain
+        What they are pieces of.
+    """
+    # The beginning of `labelled_hash("merkle leaf", domain, number, piece)` is hashed once for all.
+    begun = hashlib.sha256(labelled("merkle leaf", domain.encode()) + _length(_LENGTH_BYTES))
+    level = []
+    for number, piece in enumerate(pieces):
+        leaf = begun.copy()
+        leaf.update(_length(number) + _length(len(piece)))
+        leaf.update(piece)
+        level.append(leaf.digest())
+    count = len(level)
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        nodes = [hashlib.sha256(_NODE + a + _DIGEST + b).digest() for a, b in pairs]
+        level = nodes + level[2 * len(nodes) :]
+    return labelled_hash("merkle root", domain.encode(), _length(count), level[0])
+
+
 def fingerprint(digest: bytes) -> str:
     """Return a hash in groups of four hexadecimal digits, to read out and compare."""
     text = digest.hex()
@@ -66,8 +96,17 @@ def _pieces(label: str, parts: tuple[bytes | memoryview, ...]) -> Iterator[bytes
     for part in (label.encode(), *parts):
         # The length of a view is that of its first axis.
         length = part.nbytes if isinstance(part, memoryview) else len(part)
-        yield length.to_bytes(_LENGTH_BYTES, "little")
+        yield _length(length)
         yield part
+
+
+def _length(value: int) -> bytes:
+    return value.to_bytes(_LENGTH_BYTES, "little")
+
+
+# What stands before the two parts of `labelled_hash("merkle node", left, right)`.
+_DIGEST = _length(HASH_BYTES)
+_NODE = labelled("merkle node") + _DIGEST
 
 
 MASTER_SECRET_BYTES = 32

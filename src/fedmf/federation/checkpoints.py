@@ -11,6 +11,7 @@
         about.json     its number
         round.bin      for `Server.restore_frozen`
         …              what participants have uploaded and await the closing of
+    words.spool        the uploads of the round under way, for members who add them up again
     rounds.jsonl       a line of JSON for each round
     transcript.jsonl   sizes and digests of messages, a line each, where they are recorded
 """
@@ -95,6 +96,8 @@ class Checkpoints:
     def __init__(self, folder: Path, owner: bytes) -> None:
         self._checkpoints = Snapshots(folder / "checkpoints")
         self._frozen = Snapshots(folder / "frozen")
+        self.words = folder / "words.spool"
+        """Where the server keeps the words of a round."""
         self._rounds = LineLog(folder / ROUNDS)
         self._transcript = LineLog(folder / TRANSCRIPT)
         self._transcribed = 0

@@ -162,6 +162,7 @@ class Conductor(ABC, Generic[R]):
             closings = [closing.to_bytes(self._plan.session) for closing in self._server.closings]
             payload = self._server.payload()
             self._store.keep(payload, closings, record, self._carrier, self._transcript)
+        self._server.members.forget_words()
 
     def _next_cohort(self) -> tuple[list[int], frozenset[int]]:
         """Return who takes part in the next round, and who of them leaves."""

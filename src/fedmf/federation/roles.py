@@ -37,6 +37,7 @@ def make_server(
     charter: Charter | None = None,
     rosters: Iterable[SignedRoster] = (),
     checkpoint: Checkpoint | None = None,
+    words: Path | None = None,
 ) -> Server:
     """Return the server, at the start or with the table and the closings of a checkpoint.
 
@@ -46,6 +47,8 @@ def make_server(
         Of a committee; a server holds no secret.
     checkpoint
         Where it goes on; None: at the start.
+    words
+        The file that keeps the words of the round under way; None: they vanish with the process.
     """
     protection = protection_named(session.protection)
     table = protection.server_half(session, charter)
@@ -54,7 +57,8 @@ def make_server(
     if checkpoint is not None:
         table.restore(checkpoint.server_payload)
         closings = [ClosingMessage.from_bytes(one, session) for one in checkpoint.closings]
-    return Server(session, table, closings, protection.consulted(table, FileSpool, rosters))
+    members = protection.consulted(table, lambda: FileSpool(words), rosters)
+    return Server(session, table, closings, members)
 
 
 def begin_member_logs(session: Session, folder: Path) -> None:

@@ -69,13 +69,17 @@ class Transcript:
         self.entries: list[Entry] = []
         self._keep = keep_messages
         self._is_kept = is_kept
+        self._last: bytes | None = None
+        self._digest = ""
 
     def record(self, round_number: int, sender: str, receiver: str, kind: str, data: bytes) -> None:
         """Note one message."""
         if not self._is_kept:
             return
-        digest = hashlib.sha256(data).hexdigest()
-        kept = data if self._keep else None
+        if data is not self._last:
+            # What goes to all members is hashed once.
+            self._last, self._digest = data, hashlib.sha256(data).hexdigest()
+        kept, digest = data if self._keep else None, self._digest
         self.entries.append(Entry(round_number, sender, receiver, kind, len(data), digest, kept))
 
     def view(self, role: str) -> Iterator[Entry]:

@@ -12,6 +12,7 @@ one to the next.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,17 +20,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fedmf.crypto.derivation import merkle_root
 from fedmf.crypto.rlwe import DOES_NOT_OPEN
 from fedmf.crypto.rlwe_ring import DEGREE
 from fedmf.crypto.rlwe_words import KEPT_BITS, RlweWordSize, blocks_for, plan_rlwe_words
 from fedmf.errors import OpenError
-from fedmf.protocol.integrity_tags import NUMBER_BYTES, tags_for
+from fedmf.protocol.integrity_tags import NUMBER_BYTES, split_numbers, tags_for
 from fedmf.protocol.slices import MOST_SLICES
 from fedmf.protocol.table import GroupShape, Int64Array, TableShape, centred
 
 if TYPE_CHECKING:
     from fedmf.protocol.session import Session
     from fedmf.protocol.table import Rows
+
+
+LEAF_VALUES = 1024
+"""Words, or numbers, in a leaf of the tree that commits to them; the last of a group has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,27 @@ class LatticeLayout:
     def payload_bytes(self) -> int:
         """Size of the words and all behind them on the wire."""
         return self.words_bytes + self.numbers * NUMBER_BYTES
+
+    def root(self, payload: bytes, domain: str) -> bytes:
+        """Return the Merkle root of words and numbers of a payload.
+
+        Every group, and the tags, begin a leaf of their own.
+
+        Parameters
+        ----------
+        payload
+            Bytes from the wire.
+        domain
+            What it is of, so that no root stands for another thing.
+
+        Raises
+        ------
+        MessageError
+            It has another size.
+        """
+        split_numbers(payload, self.words_bytes, self.numbers)
+        view, bounds = memoryview(payload), _leaf_bounds(self)
+        return merkle_root((view[a:b] for a, b in itertools.pairwise(bounds)), domain)
 
     def split(self, values: Int64Array) -> tuple[Int64Array, NDArray[np.uint64]]:
         """Return what goes into words, and what travels beside them.
@@ -203,6 +230,23 @@ class LatticeLayout:
             at += group.values
 
 
+@functools.lru_cache(maxsize=MOST_SLICES)
+def _leaf_bounds(layout: LatticeLayout) -> list[int]:
+    """Return where in a payload leaves begin, in bytes, and where the last one ends."""
+    words = [group.values for group in layout.shape.groups if layout.in_words(group)]
+    # Zeros to the end of the last block belong to the last group.
+    spare = layout.blocks * DEGREE - sum(words)
+    words = [*words[:-1], words[-1] + spare] if words else [spare]
+    beside = [group.values for group in layout.shape.groups if not layout.in_words(group)]
+    bounds, at = [0], 0
+    for counts, size in (words, layout.size.bytes_per_word), ([layout.tags, *beside], NUMBER_BYTES):
+        for count in counts:
+            bounds += range(at + LEAF_VALUES * size, at + count * size, LEAF_VALUES * size)
+            at += count * size
+            bounds.append(at)
+    return bounds
+
+
 def committee_layout(session: Session, counted_round: int = 1) -> LatticeLayout:
     """Return how the changes of a round lie in words; no sum is over several rounds.
 
@@ -236,7 +280,14 @@ def committee_pads(session: Session) -> int:
     WordSizeError
         More uploads than any sum may have.
     """
-    return max(
-        planned_layout(load.part.shape, session.participants).numbers
-        for load in session.schedule.loads
-    )
+    return max(layout.numbers for layout in _layouts(session))
+
+
+def most_payload_bytes(session: Session) -> int:
+    """Return the size of the largest upload's words, and of all behind them."""
+    return max(layout.payload_bytes for layout in _layouts(session))
+
+
+def _layouts(session: Session) -> Iterator[LatticeLayout]:
+    loads = session.schedule.loads
+    return (planned_layout(load.part.shape, session.participants) for load in loads)

@@ -36,7 +36,9 @@ class MemberLog(Protocol):
 
 
 class Spool(Protocol):
-    """Where the server keeps the words of a round's uploads, in case that one has to come out.
+    """Where the server keeps the words of a round's uploads until nobody needs them any more.
+
+    One may have to come out, and members of a blind committee add all of them up again.
 
     By participant; nothing in it is secret.
     """
@@ -50,7 +52,11 @@ class Spool(Protocol):
         ...
 
     def clear(self) -> None:
-        """Forget all of them: a round begins."""
+        """Forget all of them: a round begins, or is over for good."""
+        ...
+
+    def sync(self) -> None:
+        """Make durable what was kept, where it is to survive a crash."""
         ...
 
 
@@ -155,6 +161,9 @@ class Members:
     def frozen(self) -> bytes:
         """Return the frozen round, to go on after a crash; empty where there is nothing to ask."""
         return b""
+
+    def forget_words(self) -> None:
+        """Forget the uploads of a round whose end is safely kept."""
 
     def restore_frozen(self, data: bytes, round_number: int, counted_round: int) -> frozenset[int]:
         """Take a round that `frozen` returned; return its participants.

@@ -20,6 +20,7 @@ LONE_LOTS = (
     "of a silo that joins, leaves, renews or comes back alone, the sum over its users: there are "
     "too few silos to let any wait"
 )
+OVER_SETS = "what that participant learns, over sets of people that the server chooses"
 CHOSEN_TABLES = f"{EVERYTHING}, by choosing the tables that others work on"
 
 

@@ -8,7 +8,7 @@
 `line_log`      lines of text that a snapshot knows up to some place
 `lock`          one process at a time in a folder
 `faults`        what a file can do wrong, as one error that names the file and the reason
-`spool`         bytes that may leave the memory, and vanish with the process
+`spool`         large bytes that are needed until a round is over
 =============== ===================================================================================
 
 What is kept is the business of others: nothing here has heard of a rating, a key or a round.

@@ -53,12 +53,12 @@ def test_silos_say_that_a_table_has_not_moved(tmp_path: Path) -> None:
     assert len(town.tables()) == 1
 
 
-def test_a_round_takes_three_exchanges_with_a_committee_and_one_without(tmp_path: Path) -> None:
+def test_a_round_takes_five_exchanges_with_a_committee_and_one_without(tmp_path: Path) -> None:
     with_one = Town(tmp_path / "with", rounds=3)
     entries = with_one.run()
     # The first keys, and the last table, come on top.
-    assert [entry.exchanges for entry in entries] == [4, 3, 3, 3]
-    assert with_one.transport.exchanges == 14
+    assert [entry.exchanges for entry in entries] == [6, 5, 5, 5]
+    assert with_one.transport.exchanges == 22
     without = Town(tmp_path / "without", protection="rlwe", rounds=3)
     assert [entry.exchanges for entry in without.run()] == [1, 1, 1, 1]
     assert without.transport.exchanges == 5
@@ -77,7 +77,7 @@ def test_at_the_end_every_silo_has_the_same_items_and_its_own_users(tmp_path: Pa
 
 def test_the_log_has_a_line_of_json_for_each_round(tmp_path: Path) -> None:
     town = Town(tmp_path)
-    entries = town.run(lambda exchange, silo: "gone" if (exchange, silo) == (4, 3) else "ok")
+    entries = town.run(lambda exchange, silo: "gone" if (exchange, silo) == (6, 3) else "ok")
     lines = (town.coordinator_folder / "rounds.jsonl").read_text().splitlines()
     second = json.loads(lines[1])
     assert [json.loads(line)["round"] for line in lines] == [1, 2, 3]

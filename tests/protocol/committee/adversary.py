@@ -9,11 +9,11 @@ import numpy as np
 
 from fedmf.audit.dishonest_round import DishonestRound
 from fedmf.protocol import Int64Array, UploadMessage
-from fedmf.protocol.committee.certificate import Certificate, Outcome
+from fedmf.protocol.committee.certificate import PROMISE, Certificate, Outcome
 from fedmf.protocol.committee.exchange import AnswerReply, VoteReply
 from fedmf.protocol.committee.member import CommitteeMember
 from fedmf.protocol.committee.sums import servers_tags
-from fedmf.protocol.enrolment.votes import MemberSignature
+from fedmf.protocol.enrolment.votes import MemberSignature, Votes
 from fedmf.protocol.wire import u32
 from tests.protocol.committee.world import World
 
@@ -34,6 +34,14 @@ class Adversary(DishonestRound):
         """Return the answers of those members that answer for a set."""
         said = {member.number: self.ask(member, numbers) for member in members}
         return {m: answer for m, answer in said.items() if isinstance(answer, AnswerReply)}
+
+    def promises(self, outcome: Outcome) -> Votes:
+        """Return promises of all members, so that only the one that is asked can refuse."""
+        statement = outcome.statement(self.charter)
+        return tuple(
+            MemberSignature(member, key.sign(PROMISE, *statement))
+            for member, key in enumerate(self.world.member_keys)
+        )
 
     def certificate(self, members: Iterable[CommitteeMember], outcome: Outcome) -> Certificate:
         """Return as many signatures under an outcome as members give."""

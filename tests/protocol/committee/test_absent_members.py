@@ -168,15 +168,14 @@ def test_answers_that_come_while_votes_are_asked_still_count() -> None:
     world = World(5)
     world.collect(changes_of(1))
     world.freeze()
-    world.server.ask_to_open()
-    kept = {m: world.members[m].respond(r) for m, r in world.server.requests().items()}
+    kept = {m: world.members[m].respond(r) for m, r in world.promised().items()}
     for member in (0, 1):
         world.server.hear(member, kept[member])
     assert set(world.server.requests()) == {2, 3}  # asked once more
     votes = world.server.requests()
     assert {kind_of(request) for request in votes.values()} == {VoteRequest.KIND}
     world.server.hear(2, kept[2])
-    assert not world.server.requests()
+    world.consult()
     world.heard(world.server.close_round())
     world.check_tables()
 

@@ -13,7 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fedmf.errors import FedmfError, OpenError, ProtocolError
 from fedmf.protocol import ClosingMessage, ParticipantRole, RowChange
-from fedmf.protocol.committee.exchange import AnswerReply, AnswerRequest, VoteReply
+from fedmf.protocol.committee.certificate import Outcome
+from fedmf.protocol.committee.exchange import (
+    AnswerReply,
+    AnswerRequest,
+    PromiseReply,
+    PromiseRequest,
+    VoteReply,
+)
 from fedmf.protocol.committee.sums import LyingMemberWarning
 from fedmf.protocol.messages import kind_of
 from fedmf.protocol.session import OPENED_BY, OpenedBy
@@ -52,6 +59,7 @@ class Federation(RuleBasedStateMachine):
         # As they were sent: the server keeps no answers but those of the last round.
         self.told: list[ClosingMessage] = []
         self.votes: dict[int, dict[bytes, set[int]]] = defaultdict(lambda: defaultdict(set))
+        self.promises: dict[tuple[int, int], set[Outcome]] = defaultdict(set)
 
     # What happens to everybody.
 
@@ -161,11 +169,11 @@ class Federation(RuleBasedStateMachine):
     @rule(luck=LUCK)
     def uploads_come_again(self, luck: Random) -> None:
         data = luck.choice(list(self.sent))
-        before = self.world.committee._table.round_words()
+        before = self.world.committee._table.sum.to_bytes()
         try:
             self.arrives(data)
         except FedmfError:
-            assert self.world.committee._table.round_words() == before
+            assert self.world.committee._table.sum.to_bytes() == before
         else:
             # One that was lost on its way, and comes in time after all.
             assert self.phase == "uploads"
@@ -208,8 +216,12 @@ class Federation(RuleBasedStateMachine):
             return
         chosen = tuple(n for n in sorted(held.uploads) if luck.random() < 0.8)
         asked = self.world.members[member]
-        request = AnswerRequest(held.number, chosen, held.outcome(chosen))
-        self.note(member, asked.respond(request.to_bytes(self.world.charter)))
+        outcome = held.outcome(chosen, bytes([1]) * 32)
+        for request in (
+            PromiseRequest(held.number, chosen, outcome),
+            AnswerRequest(held.number, outcome, ()),
+        ):
+            self.note(member, asked.respond(request.to_bytes(self.world.charter)))
 
     def finish(self) -> None:
         """Close the round and tell all who are there."""
@@ -253,7 +265,7 @@ class Federation(RuleBasedStateMachine):
     def consult(self, luck: Random) -> bool:
         """Carry messages, more or less; return whether the round goes on."""
         calm = False
-        for _ in range(12):
+        for _ in range(24):
             try:
                 requests = self.world.server.requests()
             except ProtocolError:
@@ -297,11 +309,18 @@ class Federation(RuleBasedStateMachine):
         if kind_of(reply) == AnswerReply.KIND:
             answer = AnswerReply.from_bytes(reply, charter)
             self.votes[answer.round][answer.outcome.to_bytes()].add(member)
+        elif kind_of(reply) == PromiseReply.KIND:
+            promise = PromiseReply.from_bytes(reply, charter)
+            self.promises[promise.round, member].add(promise.outcome)
         elif kind_of(reply) == VoteReply.KIND:
             vote = VoteReply.from_bytes(reply, charter)
             self.votes[vote.round][vote.outcome.to_bytes()].add(member)
 
     # What is always so.
+
+    @invariant()
+    def no_member_promises_two_things_of_one_round(self) -> None:
+        assert all(len(outcomes) == 1 for outcomes in self.promises.values())
 
     @invariant()
     def no_member_says_two_things_of_one_round(self) -> None:

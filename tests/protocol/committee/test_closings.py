@@ -11,7 +11,7 @@ import pytest
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import FedmfError, KeyMaterialError, MessageError, ProtocolError
 from fedmf.protocol import ClosingMessage
-from fedmf.protocol.committee.certificate import Certificate, Outcome
+from fedmf.protocol.committee.certificate import Certificate, Outcome, SumCheck
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import AnswerReply, VoteRequest, answer_statement
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
@@ -88,7 +88,8 @@ def with_the_servers_own_signatures(world: World, closing: ClosingMessage) -> Cl
         MemberSignature(member, SigningKey.fresh().sign("outcome", *statement))
         for member in range(4)
     )
-    return with_proof(closing, world, certificate=Certificate(outcome, tuple(votes)))
+    certificate = ClosingProof.of(closing, world.charter).certificate
+    return with_proof(closing, world, certificate=replace(certificate, votes=tuple(votes)))
 
 
 def of_unknown_members(world: World, closing: ClosingMessage) -> ClosingMessage:
@@ -289,8 +290,12 @@ def test_members_vouch_for_headers_that_their_participants_signed(world: World) 
         for number, key in enumerate(world.member_keys)
     )
     votes = tuple(MemberSignature(answer.member, answer.vote) for answer in answers)
+    checks = tuple(
+        MemberSignature(number, key.sign("checked", *statement, bytes(32)))
+        for number, key in enumerate(world.member_keys)
+    )
     made_up_sum = SumProof(server.opening, server.table, server.entries(ALL), answers)
-    proof = ClosingProof(Certificate(outcome, votes), made_up_sum)
+    proof = ClosingProof(Certificate(outcome, votes, SumCheck(bytes(32), checks)), made_up_sum)
     nonces = tuple(world.sent[n].nonce for n in ALL)
     closing = ClosingMessage(1, tuple(ALL), nonces, proof.to_bytes())
     with pytest.raises(ProtocolError, match="upload of participant 0 that it did not send"):

@@ -117,11 +117,11 @@ class CommitteeContract(ProtectionContract):
         del session
         exchange.send(random_change(rng))
         assert isinstance(exchange.server, CommitteeTable)
-        before = exchange.server.round_words()
+        before = exchange.server.sum.to_bytes()
         for wrong in (before[:-1], before + b"\0", b""):
             with pytest.raises(MessageError, match="bytes"):
                 exchange.server.add(wrong, None, counted_round=1)
-        assert exchange.server.round_words() == before
+        assert exchange.server.sum.to_bytes() == before
         exchange.close_round()
         payload = exchange.server.payload()
         for wrong in (payload[:-1], payload + b"\0", b""):
@@ -213,13 +213,13 @@ class SlicedCommitteeContract(SlicedContract):
     ) -> None:
         assert isinstance(exchange.server, CommitteeTable)
         exchange.send(sliced_change(rng, session, 1))
-        words = exchange.server.round_words()
+        words = exchange.server.sum.to_bytes()
         exchange.opened()
         exchange.send(sliced_change(rng, session, 2))
-        before = exchange.server.round_words()
+        before = exchange.server.sum.to_bytes()
         with pytest.raises(MessageError, match="bytes"):
             exchange.server.add(words, None, counted_round=2)
-        assert exchange.server.round_words() == before
+        assert exchange.server.sum.to_bytes() == before
 
     def test_who_is_new_to_a_slice_says_so(
         self, session: Session, exchange: Exchange, rng: np.random.Generator

@@ -175,7 +175,6 @@ def test_a_review_that_is_asked_for_again_is_answered_alike(world: World) -> Non
     for member, data in requests.items():
         world.server.hear(member, world.members[member].respond(data))
     world.consult()
-    world.server.ask_to_open()
-    answers = [world.members[m].respond(data) for m, data in world.server.requests().items()]
+    answers = [world.members[m].respond(data) for m, data in world.promised().items()]
     assert {kind_of(answer) for answer in answers} == {AnswerReply.KIND}
     assert kind_of(world.members[0].respond(request)) == Refusal.KIND

@@ -239,10 +239,10 @@ def test_the_server_refuses_envelopes_and_words_that_were_not_signed(world: Worl
         (replace(payload, table=bytes(32)), "another context"),
     ):
         sent = replace(world.sent[CROOK], payload=wrong.to_bytes())
-        before = world.committee._table.round_words()
+        before = world.committee._table.sum.to_bytes()
         with pytest.raises(MessageError, match=message):
             world.server.receive(sent.to_bytes(world.session))
-        assert world.committee._table.round_words() == before
+        assert world.committee._table.sum.to_bytes() == before
     deliver(world, server)
     assert world.close().included == ALL
 
@@ -256,12 +256,12 @@ def test_words_of_the_wrong_size_are_refused(world: World) -> None:
         header, payload.envelopes, world.signing_keys[CROOK], world.charter
     )
     wrong = replace(payload, words=longer, signed=signed)
-    before = world.committee._table.round_words()
+    before = world.committee._table.sum.to_bytes()
     with pytest.raises(MessageError, match="words and the 10 numbers behind them are"):
         world.server.receive(
             replace(world.sent[CROOK], payload=wrong.to_bytes()).to_bytes(world.session)
         )
-    assert world.committee._table.round_words() == before
+    assert world.committee._table.sum.to_bytes() == before
 
 
 def test_signatures_of_others_are_refused(world: World) -> None:

@@ -19,9 +19,13 @@ from fedmf.protocol.committee.closing import ClosingProof
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
+    CheckReply,
+    CheckRequest,
     EarlyKeyRequest,
     KeyReply,
     KeyRequest,
+    PromiseReply,
+    PromiseRequest,
     Refusal,
     ReviewReply,
     ReviewRequest,
@@ -101,10 +105,14 @@ MESSAGES: list[type[CommitteeMessage]] = [
     KeyReply,
     ReviewRequest,
     ReviewReply,
+    PromiseRequest,
+    PromiseReply,
     AnswerRequest,
     AnswerReply,
     VoteRequest,
     VoteReply,
+    CheckRequest,
+    CheckReply,
     Refusal,
 ]
 
@@ -273,7 +281,7 @@ def test_members_answer_anything_with_a_refusal_and_remember_nothing_of_it(
 def test_servers_refuse_damaged_uploads_and_stay_as_they_were(data: st.DataObject) -> None:
     world = fresh_round()
     sent = world.sent[4].to_bytes(world.session)
-    before = world.committee._table.round_words()
+    before = world.committee._table.sum.to_bytes()
     body = body_of(sent)
     head = data.draw(damaged(body[:2000])) + body[2000:]
     for wrong in (data.draw(damaged(sent)), frame(world.session, sent[5], 1, head)):
@@ -281,7 +289,7 @@ def test_servers_refuse_damaged_uploads_and_stay_as_they_were(data: st.DataObjec
             continue
         with pytest.raises(REFUSED):
             world.server.receive(wrong)
-    assert world.committee._table.round_words() == before
+    assert world.committee._table.sum.to_bytes() == before
     assert sorted(world.committee.now.uploads) == [0, 1, 2, 3]
     assert world.server._spent_nonces == {world.sent[n].nonce for n in (0, 1, 2, 3)}
 
@@ -321,13 +329,13 @@ def test_damaged_frozen_rounds_change_nothing(data: st.DataObject) -> None:
     server = known.world.fresh_server(known.world.server.closings[:1])
     table = server.members.table
     assert isinstance(table, CommitteeTable)
-    words = table.round_words()
+    words = table.sum.to_bytes()
     wrong = data.draw(damaged(known.frozen[:700])) + known.frozen[700:]
     try:
         server.restore_frozen(wrong)
     except REFUSED:
         assert server.frozen() == b""
-        assert table.round_words() == words
+        assert table.sum.to_bytes() == words
     else:
         assert server.frozen() == wrong
 

@@ -13,6 +13,8 @@ from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
     KeyReply,
+    PromiseReply,
+    PromiseRequest,
     Refusal,
     VoteRequest,
 )
@@ -49,8 +51,12 @@ def snapshot(member: CommitteeMember, log: ForgetfulLog) -> CommitteeMember:
 class ForgetfulMember(CommitteeMember):
     """Answers as often as it is asked: the countermeasure, switched off."""
 
+    def promise(self, request: PromiseRequest) -> PromiseReply:
+        self._memory = Memory(ForgetfulLog(), self.charter, self.number)
+        return super().promise(request)
+
     def answer(self, request: AnswerRequest) -> AnswerReply:
-        held, self._memory = self._round, Memory(ForgetfulLog(), self.charter, self.number)
+        held = self._round
         reply = super().answer(request)
         self._round = held
         return reply
@@ -82,7 +88,7 @@ def test_a_member_answers_for_no_second_set() -> None:
         assert isinstance(server.ask(member, ALL), AnswerReply)
         refused = server.ask(member, OTHERS)
         assert isinstance(refused, Refusal)
-        assert "answered for another set" in refused.reason
+        assert "another set or sum of round 1 was promised" in refused.reason
 
 
 def test_a_member_repeats_its_answer_for_the_same_set() -> None:
@@ -124,7 +130,7 @@ def test_a_member_refuses_what_the_server_computes_otherwise() -> None:
     world, server = begun()
     member = world.members[0]
     server.show(member, ALL)
-    request = AnswerRequest(server.round, ALL, server.outcome(OTHERS))
+    request = PromiseRequest(server.round, ALL, server.outcome(OTHERS))
     refused = server.say(member, request)
     assert isinstance(refused, Refusal)
     assert "other uploads" in refused.reason
@@ -174,7 +180,7 @@ def test_a_restored_machine_with_its_log_answers_nothing_else() -> None:
     twin._memory = Memory(world.logs[0], world.charter, 0)
     refused = server.ask(twin, OTHERS)
     assert isinstance(refused, Refusal)
-    assert "answered for another set" in refused.reason
+    assert "another set or sum of round 1 was promised" in refused.reason
 
 
 def test_a_restarted_member_makes_no_second_key_and_abstains() -> None:

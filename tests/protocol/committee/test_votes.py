@@ -16,7 +16,7 @@ from fedmf.protocol.committee.exchange import (
     VoteReply,
     VoteRequest,
 )
-from fedmf.protocol.committee.member import CommitteeMember
+from fedmf.protocol.committee.member_log import Memory
 from fedmf.protocol.enrolment.votes import MemberSignature
 from fedmf.protocol.messages import kind_of
 from tests.protocol.committee.adversary import Adversary
@@ -50,7 +50,7 @@ def test_a_vote_for_a_far_round_ends_no_member(
 ) -> None:
     """Without the certificate of the round before, one message made every real round "over"."""
     if not checked:
-        monkeypatch.setattr(CommitteeMember, "_check_begun", lambda *_: None)
+        monkeypatch.setattr(Memory, "check_begun", lambda *_: None)
     world.round(changes_of(1))
     request = VoteRequest(LAST, Outcome(LAST), world.committee.previous)
     for member in world.members[:2]:
@@ -103,7 +103,7 @@ def test_two_members_that_sign_what_they_never_saw_end_a_session(
     world: World, monkeypatch: pytest.MonkeyPatch, *, checked: bool
 ) -> None:
     if not checked:
-        monkeypatch.setattr(CommitteeMember, "_check_answered", lambda *_: None)
+        monkeypatch.setattr(Memory, "check_answered", lambda *_: None)
     world.collect(changes_of(1))
     made_up = Outcome(1, os.urandom(32), os.urandom(32))
     said = [
@@ -122,9 +122,12 @@ def test_one_answer_and_members_that_restarted_make_a_void_round(world: World) -
     world.round(changes_of(1))
     world.collect(changes_of(2))
     world.freeze()
-    world.server.ask_to_open()
+    answers = world.promised()
+    for member in set(range(4)) - {1, 2, 3}:
+        world.server.hear(member, world.members[member].respond(answers[member]))
     restart(world, 1, 2, 3)
-    closing = world.heard(world.answered())
+    world.consult()
+    closing = world.heard(world.server.close_round())
     assert closing.included == ()
     assert "signs it only after 2 others, not 1" in world.committee.refusals[2]
     world.check_tables()
@@ -137,7 +140,9 @@ def test_two_answers_are_enough_for_the_others_to_sign(world: World) -> None:
     """The round closed, and too few can ever answer: that ends the session, as it has to."""
     world.collect(changes_of(1))
     world.freeze()
-    world.server.ask_to_open()
+    answers = world.promised()
+    for member in set(range(4)) - {2, 3}:
+        world.server.hear(member, world.members[member].respond(answers[member]))
     restart(world, 2, 3)
     world.consult()
     assert sorted(world.committee.now.votes) == [0, 1, 2, 3]
@@ -150,7 +155,8 @@ def test_where_all_have_to_answer_one_that_restarted_ends_the_session() -> None:
     world = World(5, members=2, threshold=2)
     world.collect(changes_of(1))
     world.freeze()
-    world.server.ask_to_open()
+    answers = world.promised()
+    world.server.hear(0, world.members[0].respond(answers[0]))
     restart(world, 1)
     for _ in range(2):
         with pytest.raises(ProtocolError, match=r"cannot end: 1 of the 2.*only after 2 others"):

@@ -59,6 +59,9 @@ class MemorySpool:
     def clear(self) -> None:
         self._words.clear()
 
+    def sync(self) -> None:
+        """It is as durable as the memory."""
+
 
 def committee_server(
     table: CommitteeTable, spool: Spool, closings: Iterable[ClosingMessage] = ()
@@ -169,7 +172,7 @@ class World:
             number: ParticipantRole(self.session, number, protection)
             for number, protection in self.protections.items()
         }
-        self.start_payload = b""
+        self.start_payload, self.spool = b"", MemorySpool()
         self.server = self.fresh_server()
         self.expected = [part.copy() for part in self.start]
         self.opening: OpeningMessage | None = None
@@ -197,7 +200,7 @@ class World:
         if self.start_payload:
             table.restore(self.start_payload)
         self.start_payload = table.payload()
-        return committee_server(table, MemorySpool(), closings)
+        return committee_server(table, self.spool, closings)
 
     @property
     def committee(self) -> CommitteeMembers:
@@ -256,6 +259,13 @@ class World:
         self.server.freeze()
         self.consult()
         return self.server.frozen()
+
+    def promised(self) -> Mapping[int, bytes]:
+        """Have members promise to answer for a frozen round; return the requests for answers."""
+        self.server.ask_to_open()
+        for member, request in self.server.requests().items():
+            self.server.hear(member, self.members[member].respond(request))
+        return self.server.requests()
 
     def answered(self) -> ClosingMessage:
         """Open and close a round that is frozen, or void; nobody has heard of it yet."""

@@ -19,6 +19,7 @@ from fedmf.audit.weakened import (
     MemberThatForgetsOutcomes,
     MemberThatForgetsWhoStays,
     ParticipantThatForgetsTables,
+    ParticipantThatTakesAnySum,
 )
 from fedmf.errors import FedmfError
 from fedmf.interrupts import HeldInterrupts
@@ -180,6 +181,14 @@ def _alone(
     return victims_ratings(opened)
 
 
+CHOSEN_TABLE = DishonestAttack(
+    "a chosen table",
+    "participants take the sum that members have checked, and no other",
+    _almost_replayed_table,
+    participant=ParticipantThatTakesAnySum,
+    arena=BlindArena,
+    adversary="a dishonest server with one participant",
+)
 ATTACKS = (
     DishonestAttack(
         "a replayed table",
@@ -217,6 +226,7 @@ ATTACKS = (
         _left_alone,
         member=MemberThatForgetsWhoStays,
     ),
+    CHOSEN_TABLE,
 )
 UNCHECKED = DishonestAttack(
     "a table replayed with one unit changed",
@@ -224,11 +234,3 @@ UNCHECKED = DishonestAttack(
     _almost_replayed_table,
 )
 """Succeeds against honest roles: what it means to trust the server for the true table."""
-CHOSEN_TABLE = DishonestAttack(
-    "a chosen table",
-    "none, and every check on: participants know the secret of the tags that guard a sum",
-    _almost_replayed_table,
-    arena=BlindArena,
-    adversary="a dishonest server with one participant",
-)
-"""Succeeds against honest roles: what a server and one participant do to a blind committee."""

@@ -106,7 +106,9 @@ def _conductor(
     """Return who conducts a plan, server and participants as the run's checkpoint has them."""
     store = run.checkpoints if run is not None else None
     saved = store.restore() if store is not None else None
-    server = make_server(plan.session, plan.start_table(), charter, checkpoint=saved)
+    words = store.words if store is not None else None
+    start = plan.start_table()
+    server = make_server(plan.session, start, charter, checkpoint=saved, words=words)
     if saved is not None:
         engine.restore(saved.folder, saved.closings)
     frozen = store.frozen(server.next_round) if store is not None else None

@@ -7,7 +7,10 @@ uploads      what they missed: closings and      their uploads
              tables; the opening
 review       the certificate of the round        complaints
              before; upload headers and envelopes
-answers      the set; a wish for early keys      shares of the sum, keys for the next round
+promises     the set and the sum                 promises to answer for these
+answers      the promises; a wish for early keys shares of the sum, keys for the next round
+check        under a blind committee the words   the sum that each member finds
+             of all uploads
 ============ =================================== ==============================================
 
 Without a committee a round is only the first of these. With one, the first round of a run, a round

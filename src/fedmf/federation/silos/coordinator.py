@@ -62,7 +62,7 @@ class Coordinator(Conductor[RoundEntry]):
         checkpoint = store.restore()
         rosters = () if charter is None else read_rosters(folder, charter)
         session, start = self.federation.session, self.federation.plan.start_table()
-        server = make_server(session, start, charter, rosters, checkpoint)
+        server = make_server(session, start, charter, rosters, checkpoint, store.words)
         self._silos = SiloCarrier(
             self.federation,
             charter,

@@ -14,14 +14,14 @@ from fedmf.errors import MessageError
 from fedmf.protocol.committee.upload import Kind
 from fedmf.protocol.enrolment.charter import participants
 from fedmf.protocol.enrolment.votes import Votes, check_votes
-from fedmf.protocol.wire import U32, Digest, Record, many, one_of, u32
+from fedmf.protocol.wire import U32, Digest, Known, Record, many, one_of, u32, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from fedmf.protocol.enrolment.charter import Charter
 
-LABEL = "outcome"
+LABEL, PROMISE, CHECKED = "outcome", "promise", "checked"
 NOTHING = bytes(HASH_BYTES)
 CLOSED, VOID = b"closed", b"void"
 SET_ENTRY_BYTES = 4 + 1 + HASH_BYTES
@@ -55,6 +55,8 @@ class Outcome(Record):
     """The round's context where it closed; zeros where it is void."""
     uploads: Digest = NOTHING
     """H(S) of the uploads where it closed; zeros where it is void."""
+    sum: Digest = NOTHING
+    """Merkle root of the sum of their words where it closed; zeros where it is void."""
 
     @property
     def closed(self) -> bool:
@@ -64,12 +66,26 @@ class Outcome(Record):
     def statement(self, charter: Charter) -> tuple[bytes, ...]:
         """Return what members sign."""
         kind = CLOSED if self.closed else VOID
-        return (charter.digest, u32(self.round), kind, self.context, self.uploads)
+        return (charter.digest, u32(self.round), kind, self.context, self.uploads, self.sum)
 
     def check_read(self) -> None:
         """Check that a void round includes nothing."""
-        if not self.closed and self.uploads != NOTHING:
+        if not self.closed and (self.uploads, self.sum) != (NOTHING, NOTHING):
             raise MessageError("a void round that includes uploads")
+
+
+@dataclass(frozen=True, slots=True)
+class SumCheck(Record):
+    """What members found when they had added up the uploads of a closed round themselves."""
+
+    sum: Digest
+    """Merkle root of the true sum: the outcome's, unless the server has added up wrongly."""
+    votes: Votes
+    """Of at least t members, under the outcome and this root."""
+
+
+def _is_checked(known: Known) -> bool:
+    return bool(known.outcome.closed and known.charter.terms.blind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +96,19 @@ class Certificate(Record):
     """How the round ended."""
     votes: Votes
     """One each of different members."""
+    checked: Annotated[SumCheck | None, when(_is_checked)] = None
+    """Which sum it is, where the round closed under a blind committee; otherwise None."""
 
     def check(self, charter: Charter) -> None:
-        """Raise MessageError unless t members signed the outcome."""
-        check_votes(self.votes, charter, LABEL, *self.outcome.statement(charter))
+        """Raise MessageError unless t members signed the outcome, and have checked its sum."""
+        statement = self.outcome.statement(charter)
+        check_votes(self.votes, charter, LABEL, *statement)
+        if _is_checked(Known(outcome=self.outcome, charter=charter)):
+            if self.checked is None:
+                raise MessageError(
+                    f"round {self.outcome.round} closed, and no members have checked its sum"
+                )
+            check_votes(self.checked.votes, charter, CHECKED, *statement, self.checked.sum)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,8 +131,12 @@ class ClosedRound:
     """A round whose sum is still to be opened, as its checked closing says."""
 
     closing: ClosingMessage
-    context: bytes
-    """The round's context."""
+    certificate: Certificate
     proof: SumProof
     counted_round: int
     """Which of the session's rounds it was."""
+
+    @property
+    def context(self) -> bytes:
+        """The round's context."""
+        return self.certificate.outcome.context

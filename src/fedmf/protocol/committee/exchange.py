@@ -5,8 +5,10 @@ direction    message            answer
 ============ ================== ==========================================================
 to a member  `KeyRequest`       `KeyReply`: the member's key, only for this round
 to a member  `ReviewRequest`    `ReviewReply`: whom the member complains about
+to a member  `PromiseRequest`   `PromiseReply`: that it answers for no other set, and no other sum
 to a member  `AnswerRequest`    `AnswerReply`: its share of the sum over one set of uploads
 to a member  `VoteRequest`      `VoteReply`: its signature under an outcome
+to a member  `CheckRequest`     `CheckReply`: which sum it finds if it adds up itself
 to a member  `EarlyKeyRequest`  `KeyReply`: the key that it is going to make for a round
 ============ ================== ==========================================================
 
@@ -21,12 +23,23 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from fedmf.crypto.share_sum import subset_bytes
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.certificate import Certificate, CertifiedRound, Outcome
+from fedmf.protocol.committee.certificate import (
+    NOTHING,
+    Certificate,
+    CertifiedRound,
+    Outcome,
+    SetEntry,
+)
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
-from fedmf.protocol.committee.upload import MOST_ENVELOPE_BYTES, Envelope, SignedHeader
+from fedmf.protocol.committee.upload import (
+    MOST_ENVELOPE_BYTES,
+    Envelope,
+    SignedHeader,
+    UploadHeader,
+)
 from fedmf.protocol.enrolment.charter import members, participants
 from fedmf.protocol.enrolment.votes import Votes
-from fedmf.protocol.lattice_layout import committee_pads
+from fedmf.protocol.lattice_layout import committee_pads, most_payload_bytes
 from fedmf.protocol.messages import CommitteeMessage
 from fedmf.protocol.wire import (
     U32,
@@ -137,15 +150,43 @@ class ReviewReply(CommitteeMessage):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerRequest(CommitteeMessage):
-    """The set of uploads whose sum is to be opened, after all complaints."""
+class PromiseRequest(CommitteeMessage):
+    """The set of uploads whose sum is to be opened, after all complaints, and the sum itself."""
 
-    KIND: ClassVar[int] = 9
+    KIND: ClassVar[int] = 15
     included: Annotated[tuple[int, ...], ascending(participants)]
     """Participants, ascending."""
     outcome: Outcome
-    """The round, closed with this set, as the server computes it: a member that would sign anything
-    else refuses, so that nobody answers for two sets."""
+    """The round, closed with this set and this sum, as the server computes it: a member that would
+    sign another set refuses. Members cannot know the sum yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseReply(CommitteeMessage):
+    """A member answers for this set and this sum, or not at all; it may still sign the round void.
+
+    Without promises a server could tell members different sums of one set, and collect answers that
+    open it without a certificate of any.
+    """
+
+    KIND: ClassVar[int] = 16
+    member: U32
+    """Who promises."""
+    outcome: Outcome
+    """The round, closed with this set and this sum."""
+    promise: Signature
+    """The member's signature under the outcome, as a promise and no vote."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest(CommitteeMessage):
+    """Enough members have promised to answer for one set and one sum: the answers are due."""
+
+    KIND: ClassVar[int] = 9
+    outcome: Outcome
+    """The round, closed with this set and this sum."""
+    promises: Votes
+    """Of at least t members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +234,54 @@ class VoteReply(CommitteeMessage):
     member: U32
     outcome: Outcome
     vote: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedWords(Record):
+    """An upload of a closed set, without what only members could open."""
+
+    participant: U32
+    """Whose it is."""
+    header: UploadHeader
+    """What members have reviewed and certified by its digest."""
+    words: Annotated[
+        bytes, sized_bytes(lambda known: most_payload_bytes(known.charter.session))
+    ] = field(repr=False)
+    """The words, and all behind them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest(CommitteeMessage):
+    """A round has closed under a blind committee: add up its uploads and compare.
+
+    Participants know the secret of the tags. One of them and the server could shift a sum before
+    everybody else opens it; members see to it that there is no other sum than that of the uploads.
+    """
+
+    KIND: ClassVar[int] = 17
+    outcome: Outcome
+    """How the round closed."""
+    votes: Votes
+    """Of at least t members: nobody can ask for the words of another set."""
+    uploads: Annotated[tuple[SetEntry, ...], many(participants)]
+    """The set by ascending participant."""
+    first: U32
+    """How many of these came with earlier messages."""
+    words: Annotated[tuple[UploadedWords, ...], many(participants)]
+    """The next of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReply(CommitteeMessage):
+    """A member has added up so far; once it has added all, it says to which sum."""
+
+    KIND: ClassVar[int] = 18
+    member: U32
+    """Who has."""
+    sum: Digest
+    """Merkle root of the sum; zeros while uploads are missing."""
+    signature: Annotated[Signature | None, when(lambda known: known.sum != NOTHING)] = None
+    """The member's, under outcome and sum."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,22 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fedmf.crypto.derivation import labelled_hash
-from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
+from fedmf.crypto.envelopes import EnvelopeKey
 from fedmf.crypto.signatures import SigningKey
 from fedmf.errors import FedmfError, MessageError, ProtocolError
+from fedmf.protocol.committee.certificate import CHECKED, NOTHING, PROMISE
 from fedmf.protocol.committee.certificate import LABEL as OUTCOME_LABEL
 from fedmf.protocol.committee.exchange import (
     ANSWER_LABEL,
-    SHARE,
     AnswerReply,
     AnswerRequest,
+    CheckReply,
+    CheckRequest,
     EarlyKeyRequest,
     KeyReply,
     KeyRequest,
+    PromiseReply,
+    PromiseRequest,
     Refusal,
     ReviewReply,
     ReviewRequest,
@@ -30,18 +34,15 @@ from fedmf.protocol.committee.exchange import (
     answer_statement,
 )
 from fedmf.protocol.committee.member_log import Memory
-from fedmf.protocol.committee.member_round import MemberKey, MemberRound
-from fedmf.protocol.committee.opening import RoundKey
+from fedmf.protocol.committee.member_round import AddedAgain, MemberKey, MemberRound
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.enrolment.votes import check_votes
 from fedmf.protocol.messages import HEADER, CommitteeMessage, kind_of
 
 if TYPE_CHECKING:
     from fedmf.crypto.secret_material import KeyRandomness
-    from fedmf.crypto.share_sum import ShareSum
-    from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.committee.upload import Kind
-    from fedmf.protocol.enrolment.charter import Charter, Roster
+    from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.members import MemberLog
 
 
@@ -88,6 +89,7 @@ class CommitteeMember:
         self._randomness = randomness or key.randomness()
         self._round: MemberRound | None = None
         self._early: MemberKey | None = None
+        self._added: AddedAgain | None = None
 
     @property
     def newest_round(self) -> int:
@@ -117,8 +119,10 @@ class CommitteeMember:
         answers: dict[type[CommitteeMessage], Callable[[Any], CommitteeMessage]] = {
             KeyRequest: self.make_key,
             ReviewRequest: self.review,
+            PromiseRequest: self.promise,
             AnswerRequest: self.answer,
             VoteRequest: self.vote,
+            CheckRequest: self.check,
             EarlyKeyRequest: self.make_early_key,
         }
         kind = kind_of(data)
@@ -189,8 +193,7 @@ class CommitteeMember:
 
     def _fresh_key(self, number: int) -> MemberKey:
         key = EnvelopeKey.fresh(self.charter.terms.suite, self._randomness)
-        published = RoundKey.signed(self.number, key.public, number, self._key, self.charter)
-        return MemberKey(number, key, published)
+        return MemberKey.signed(number, key, self.number, self._key, self.charter)
 
     def review(self, request: ReviewRequest) -> ReviewReply:
         """Check every upload of a round; return complaints about those that cannot be answered.
@@ -216,16 +219,40 @@ class CommitteeMember:
         current.request, current.reply = name, reply
         return reply
 
-    def answer(self, request: AnswerRequest) -> AnswerReply:
-        """Return this member's share of the sum over a set of uploads; once in a round.
+    def promise(self, request: PromiseRequest) -> PromiseReply:
+        """Promise to answer for this set of uploads and this sum, and for no other of the round.
 
-        Asked again for the same set, it repeats the answer that its log holds.
+        Asked again for the same ones, it repeats what its log holds.
 
         Raises
         ------
         ProtocolError
-            A second set, a round that is void or over, a set with uploads that the member could
-            not check or that it saw otherwise, or one that is too small.
+            A second set or sum, a round that is void or over, or a set that may not be answered, or
+            with uploads that the member could not check or saw otherwise.
+        """
+        number, outcome = request.round, request.outcome
+        self._memory.check_promise(outcome)
+        if self._memory.promise(number) is None:
+            current = self._current(number)
+            if current.outcome(request.included, outcome.sum) != outcome:
+                raise ProtocolError("this member was shown other uploads than the server asks for")
+            self._check_lots({one: current.uploads[one].entry.kind for one in request.included})
+            self._memory.note_promise(outcome)
+            current.promised = request.included
+        promise = self._key.sign(PROMISE, *outcome.statement(self.charter))
+        return PromiseReply(number, self.number, outcome, promise)
+
+    def answer(self, request: AnswerRequest) -> AnswerReply:
+        """Return this member's share of the sum that it promised to answer for; once in a round.
+
+        Asked again for the same one, it repeats the answer that its log holds.
+
+        Raises
+        ------
+        MessageError
+            Fewer than t members have promised.
+        ProtocolError
+            It has not promised this, or the round is void or over.
         """
         number = request.round
         if answered := self._memory.answer(number):
@@ -233,12 +260,11 @@ class CommitteeMember:
             if reply.outcome != request.outcome:
                 raise ProtocolError(f"round {number} was answered for another set of uploads")
             return reply
-        current = self._current(number)
-        outcome = current.outcome(request.included)
-        if outcome != request.outcome:
-            raise ProtocolError("this member was shown other uploads than the server asks for")
-        self._check_lots({one: current.uploads[one].entry.kind for one in request.included})
-        share = self._told(current.share_of(request.included), current.roster, outcome)
+        current, outcome = self._current(number), request.outcome
+        if self._memory.promise(number) != outcome:
+            raise ProtocolError(f"this member has not promised to answer so in round {number}")
+        check_votes(request.promises, self.charter, PROMISE, *outcome.statement(self.charter))
+        share = current.told(outcome)
         statement = answer_statement(self.number, outcome, share, self.charter)
         reply = AnswerReply(
             number,
@@ -251,6 +277,35 @@ class CommitteeMember:
         self._memory.note_outcome(outcome, reply.to_bytes(self.charter))
         self._round = None
         return reply
+
+    def check(self, request: CheckRequest) -> CheckReply:
+        """Add up the uploads of a closed round; sign the sum once all were added.
+
+        What it signs depends on nothing but what t members have certified: it may be asked again.
+
+        Raises
+        ------
+        MessageError
+            It is not the set that t members have certified, or not these uploads' words.
+        ProtocolError
+            The member knows of another outcome, or too little, or missed the first uploads.
+        """
+        number, outcome = request.round, request.outcome
+        if self._round is not None and self._round.number == number:
+            # No seeds of a round are here when its words come.
+            self._round = None
+        if self._memory.outcome(number) not in (None, outcome) or self._memory.ended != number - 1:
+            raise ProtocolError(f"this member cannot tell what round {number} has summed")
+        if request.first == 0:
+            counted_round = self._memory.standings.closed_rounds + 1
+            self._added = AddedAgain(self.charter, request, counted_round)
+        if self._added is None or not self._added.goes_on_with(request):
+            raise ProtocolError("this member adds up uploads from the first one on")
+        root, signature = self._added.add(request), None
+        if root != NOTHING:
+            self._added = None
+            signature = self._key.sign(CHECKED, *outcome.statement(self.charter), root)
+        return CheckReply(number, self.number, root, signature)
 
     def vote(self, request: VoteRequest) -> VoteReply:
         """Return the member's signature under an outcome of a round, unless it signed another.
@@ -274,40 +329,15 @@ class CommitteeMember:
             # What was signed before may be signed again: the server may have lost it.
             if request.round < self._memory.newest_round:
                 raise ProtocolError(f"round {request.round} is over")
-            self._check_begun(request)
+            self._memory.check_begun(request)
             if outcome.closed:
-                self._check_answered(request)
+                self._memory.check_answered(request)
             self._memory.note_outcome(outcome)
         if self._round is not None and self._round.number == request.round:
             # A member that has voted never answers: it drops what it could answer with.
             self._round = None
         vote = self._key.sign(OUTCOME_LABEL, *outcome.statement(self.charter))
         return VoteReply(request.round, self.number, outcome, vote)
-
-    def _check_begun(self, request: VoteRequest) -> None:
-        """Check that the round has begun here, or that the round before has ended."""
-        if self._memory.has_key(request.round) or request.round == 1:
-            return
-        if request.previous is None:
-            raise ProtocolError(f"round {request.round} has not begun")
-        request.previous.check(self.charter)
-        self._memory.check_remembered(request.previous)
-        if request.previous.outcome.round != request.round - 1:
-            raise ProtocolError(
-                f"round {request.round} follows on {request.round - 1}, not on "
-                f"{request.previous.outcome.round}"
-            )
-
-    def _check_answered(self, request: VoteRequest) -> None:
-        """Check that more members than may lie have signed that the round closed."""
-        statement = request.outcome.statement(self.charter)
-        check_votes(request.votes, self.charter, OUTCOME_LABEL, *statement, enough=False)
-        due = self.charter.terms.sharing.most_liars + 1
-        if len(request.votes) < due:
-            raise ProtocolError(
-                f"this member has not answered for the set that round {request.round} is said to "
-                f"have closed with, and signs it only after {due} others, not {len(request.votes)}"
-            )
 
     def _current(self, number: int) -> MemberRound:
         if self._round is None or self._round.number != number:
@@ -318,10 +348,3 @@ class CommitteeMember:
 
     def _check_lots(self, kinds: Mapping[int, Kind]) -> None:
         self._memory.standings.check_set(kinds)
-
-    def _told(self, share: ShareSum, roster: Roster, outcome: Outcome) -> bytes:
-        """Return a share as it is told: to the participants only, under a blind committee."""
-        if not self.charter.terms.blind:
-            return share.to_bytes()
-        reader = EnvelopePublicKey(roster.reader_key, suite=self.charter.terms.suite)
-        return reader.seal(share.to_bytes(), SHARE, *outcome.statement(self.charter))

@@ -1,4 +1,4 @@
-"""What a member must never forget: what it made keys for, answered and voted on, and who is in.
+"""What a member must never forget: keys that it made, promises, answers, votes, and who is in.
 
 A member that forgot would make a second key for a round, or answer for a second set of uploads, and
 the difference of two sets is somebody's upload. One that did not know which uploads the rounds so
@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fedmf.errors import KeyMaterialError, MessageError, ProtocolError
+from fedmf.protocol.committee.certificate import LABEL as OUTCOME_LABEL
 from fedmf.protocol.committee.certificate import Certificate, CertifiedRound, Outcome
 from fedmf.protocol.committee.standing import Standings
+from fedmf.protocol.enrolment.votes import check_votes
 from fedmf.protocol.wire import BodyReader, Known, sized, u32
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fedmf.protocol.committee.exchange import VoteRequest
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.members import MemberLog
 
-_OWNER, _KEY, _ANSWER, _VOTE, _ENDING = b"O", b"K", b"A", b"V", b"E"
+_OWNER, _KEY, _PROMISE, _ANSWER, _VOTE, _ENDING = b"O", b"K", b"P", b"A", b"V", b"E"
 
 
 class ForgetfulLog:
@@ -45,6 +48,7 @@ class _Round:
     """What a member did in a round."""
 
     has_key: bool = False
+    promise: Outcome | None = None
     outcome: Outcome | None = None
 
 
@@ -102,6 +106,10 @@ class Memory:
         """Return whether the member made a key for a round."""
         return self._of(round_number).has_key
 
+    def promise(self, round_number: int) -> Outcome | None:
+        """Return the only outcome that the member may answer for in a round."""
+        return self._of(round_number).promise
+
     def outcome(self, round_number: int) -> Outcome | None:
         """Return the outcome that the member signed for a round."""
         return self._of(round_number).outcome
@@ -122,6 +130,19 @@ class Memory:
         if self.has_key(round_number):
             raise ProtocolError(f"the key for round {round_number} was made already, and is gone")
         self._keep(_KEY + u32(round_number))
+
+    def note_promise(self, outcome: Outcome) -> None:
+        """Keep that the member answers for no other outcome of the round than this.
+
+        Raises
+        ------
+        ProtocolError
+            It has promised another one, or signed one.
+        """
+        self.check_promise(outcome)
+        self._check_outcome(outcome)
+        if self.promise(outcome.round) is None:
+            self._keep(_PROMISE + outcome.to_bytes())
 
     def note_outcome(self, outcome: Outcome, answer: bytes = b"") -> None:
         """Keep that the member signs this outcome, and gives this answer.
@@ -168,9 +189,39 @@ class Memory:
                 "session with another"
             )
 
+    def check_begun(self, request: VoteRequest) -> None:
+        """Raise unless the round has begun here, or the round before has ended."""
+        if self.has_key(request.round) or request.round == 1:
+            return
+        if request.previous is None:
+            raise ProtocolError(f"round {request.round} has not begun")
+        request.previous.check(self._charter)
+        self.check_remembered(request.previous)
+        if request.previous.outcome.round != request.round - 1:
+            raise ProtocolError(
+                f"round {request.round} follows on {request.round - 1}, not on "
+                f"{request.previous.outcome.round}"
+            )
+
+    def check_answered(self, request: VoteRequest) -> None:
+        """Raise unless more members than may lie have signed that the round closed."""
+        statement = request.outcome.statement(self._charter)
+        check_votes(request.votes, self._charter, OUTCOME_LABEL, *statement, enough=False)
+        due = self._charter.terms.sharing.most_liars + 1
+        if len(request.votes) < due:
+            raise ProtocolError(
+                f"this member has not answered for the set that round {request.round} is said to "
+                f"have closed with, and signs it only after {due} others, not {len(request.votes)}"
+            )
+
     def _check_next(self, round_number: int) -> None:
         if round_number != self.ended + 1:
             raise ProtocolError(f"the ending of round {round_number} after that of {self.ended}")
+
+    def check_promise(self, outcome: Outcome) -> None:
+        """Raise ProtocolError if the member has promised another outcome of the round."""
+        if self.promise(outcome.round) not in (None, outcome):
+            raise ProtocolError(f"another set or sum of round {outcome.round} was promised already")
 
     def _check_outcome(self, outcome: Outcome) -> None:
         if self.outcome(outcome.round) not in (None, outcome):
@@ -187,6 +238,10 @@ class Memory:
         kind, reader = record[:1], BodyReader(record[1:])
         if kind == _KEY:
             self._rounds.setdefault(reader.number(), _Round()).has_key = True
+        elif kind == _PROMISE:
+            outcome = Outcome.read(reader, Known())
+            self.check_promise(outcome)
+            self._rounds.setdefault(outcome.round, _Round()).promise = outcome
         elif kind in (_ANSWER, _VOTE):
             outcome = Outcome.read(reader, Known())
             self._check_outcome(outcome)

@@ -7,16 +7,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fedmf.crypto.derivation import labelled_hash
+from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import FedmfError, MessageError, ProtocolError
-from fedmf.protocol.committee.certificate import Outcome, SetEntry, set_digest
+from fedmf.protocol.committee.certificate import LABEL as OUTCOME_LABEL
+from fedmf.protocol.committee.certificate import NOTHING, Outcome, SetEntry, check_set, set_digest
+from fedmf.protocol.committee.exchange import SHARE
+from fedmf.protocol.committee.opening import RoundKey
+from fedmf.protocol.committee.sums import RoundSum
 from fedmf.protocol.committee.upload import SEEDS, commitment, envelope_context, envelope_seeds
-from fedmf.protocol.lattice_layout import committee_pads
+from fedmf.protocol.enrolment.votes import check_votes
+from fedmf.protocol.lattice_layout import committee_layout, committee_pads
 
 if TYPE_CHECKING:
     from fedmf.crypto.envelopes import EnvelopeKey
-    from fedmf.protocol.committee.exchange import ReviewEntry, ReviewReply, ReviewRequest
-    from fedmf.protocol.committee.opening import RoundKey
+    from fedmf.crypto.signatures import SigningKey
+    from fedmf.protocol.committee.exchange import (
+        CheckRequest,
+        ReviewEntry,
+        ReviewReply,
+        ReviewRequest,
+    )
     from fedmf.protocol.committee.standing import Standings
     from fedmf.protocol.enrolment.charter import Charter, Roster
 
@@ -28,6 +39,13 @@ class MemberKey:
     round: int
     secret: EnvelopeKey
     published: RoundKey
+
+    @classmethod
+    def signed(
+        cls, number: int, secret: EnvelopeKey, member: int, key: SigningKey, charter: Charter
+    ) -> MemberKey:
+        """Return a member's key for a round, published under its signature."""
+        return cls(number, secret, RoundKey.signed(member, secret.public, number, key, charter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,8 @@ class MemberRound:
     """What the member said to it."""
     uploads: dict[int, ReviewedUpload] = field(default_factory=dict)
     """What the member can answer for, by participant."""
+    promised: tuple[int, ...] = ()
+    """Whose uploads the set holds that it has promised to answer for."""
     share: ShareSum | None = None
     """The member's share of the sum of all of these."""
 
@@ -118,8 +138,8 @@ class MemberRound:
                 raise MessageError("a seed that the upload header does not commit to")
         return ReviewedUpload(SetEntry(header.participant, header.kind, digest), seeds)
 
-    def outcome(self, included: Sequence[int]) -> Outcome:
-        """Return how the round ends with a set of uploads.
+    def outcome(self, included: Sequence[int], words: bytes) -> Outcome:
+        """Return how the round ends with a set of uploads, whose sum has this Merkle root.
 
         Raises
         ------
@@ -132,12 +152,21 @@ class MemberRound:
                 f"the set holds uploads that this member cannot answer for: {unknown[:5]}"
             )
         listed = (self.uploads[one].entry for one in included)
-        return Outcome(self.number, self.context, set_digest(self.charter, self.context, listed))
+        digest = set_digest(self.charter, self.context, listed)
+        return Outcome(self.number, self.context, digest, words)
 
     def share_of(self, included: Sequence[int]) -> ShareSum:
         """Return the member's share of the sum of a set of uploads."""
         everybody = len(included) == len(self.uploads)
         return self.share if everybody and self.share is not None else self._sum(included)
+
+    def told(self, outcome: Outcome) -> bytes:
+        """Return the share of the promised sum as it is told: under a blind committee sealed."""
+        share, suite = self.share_of(self.promised).to_bytes(), self.charter.terms.suite
+        if not self.charter.terms.blind:
+            return share
+        reader = EnvelopePublicKey(self.roster.reader_key, suite=suite)
+        return reader.seal(share, SHARE, *outcome.statement(self.charter))
 
     def _sum(self, included: Sequence[int]) -> ShareSum:
         held = self.charter.terms.sharing.held_by(self.key.published.member)
@@ -147,3 +176,54 @@ class MemberRound:
             len(held),
             committee_pads(self.charter.session),
         )
+
+
+class AddedAgain:
+    """The uploads of a closed round, added up by a member one after the other.
+
+    Parameters
+    ----------
+    charter
+        The charter.
+    request
+        The first of the messages with these uploads.
+    counted_round
+        Which of the session's rounds it is.
+
+    Raises
+    ------
+    MessageError
+        It is not the set that t members have certified.
+    """
+
+    def __init__(self, charter: Charter, request: CheckRequest, counted_round: int) -> None:
+        self._charter, self._outcome, self._set = charter, request.outcome, request.uploads
+        if not self._outcome.closed or self._outcome.round != request.round:
+            raise MessageError("only the sum of the round that has closed is checked")
+        check_votes(request.votes, charter, OUTCOME_LABEL, *self._outcome.statement(charter))
+        check_set(self._outcome, self._set, charter)
+        self._layout = committee_layout(charter.session, counted_round)
+        self._sum, self._uploads = RoundSum(self._layout), 0
+
+    def goes_on_with(self, request: CheckRequest) -> bool:
+        """Return whether a message holds the next uploads."""
+        return (request.outcome, request.first) == (self._outcome, self._uploads)
+
+    def add(self, request: CheckRequest) -> bytes:
+        """Add the next uploads; return the Merkle root of the sum, NOTHING while some are missing.
+
+        Raises
+        ------
+        MessageError
+            They are others.
+        """
+        for upload in request.words:
+            if self._uploads >= len(self._set):
+                raise MessageError("more uploads than the set holds")
+            header = upload.header
+            if header.digest(self._charter) != self._set[self._uploads].header:
+                raise MessageError("an upload that is not in the set")
+            header.check_words(upload.words, self._layout)
+            self._sum.add(upload.words)
+            self._uploads += 1
+        return self._sum.root() if self._uploads == len(self._set) else NOTHING

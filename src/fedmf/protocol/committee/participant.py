@@ -12,7 +12,7 @@ from fedmf.protocol.committee.closing import ClosedRound, ClosingProof, SumProof
 from fedmf.protocol.committee.held_table import BlindTable, HeldTable, Reader
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.standing import Standings
-from fedmf.protocol.committee.sums import public_polynomials
+from fedmf.protocol.committee.sums import public_polynomials, sum_root
 from fedmf.protocol.committee.table_payload import (
     OPENED_TABLE_EXTRA,
     TableCopy,
@@ -23,7 +23,7 @@ from fedmf.protocol.committee.upload import Kind, OpenRound, UploadDraft
 from fedmf.protocol.compact_words import as_opened, table_bytes
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.halves import NOT_MOVED, ParticipantProtection, Protected
-from fedmf.protocol.lattice_layout import layout_carrying
+from fedmf.protocol.lattice_layout import committee_layout, layout_carrying
 from fedmf.protocol.table import Rows
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class CommitteeParticipant(ParticipantProtection):
             public=self._public,
             key=draft.key,
             noise_seed=draft.noise_seed,
-            size=draft.size,
+            size=draft.layout.size,
         )
         payload = draft.sealed(
             words,
@@ -218,7 +218,7 @@ class CommitteeParticipant(ParticipantProtection):
                     # Nothing of it is in the table: should it come back, it begins anew.
                     self._worked_on.pop(participant, None)
             self._closed = ClosedRound(
-                closing, outcome.context, proof.sum, self.standings.closed_rounds
+                closing, proof.certificate, proof.sum, self.standings.closed_rounds
             )
         self._outcome, self._heard_round, self._now = outcome, closing.round, None
         self._sent = {}
@@ -245,9 +245,24 @@ class CommitteeParticipant(ParticipantProtection):
             table.form == TableForm.PLAIN
         ) == self.charter.terms.blind and table.form != TableForm.START:
             raise MessageError("the table does not come in a form that the charter allows")
+        if self._closed is not None and self.charter.terms.blind:
+            self._check_sum(table, self._closed)
         self.held.take(table, self._closed)
         self._closed = None
         return self.session.shape.table(self.held.flat)
+
+    def _check_sum(self, table: TablePayload, closed: ClosedRound) -> None:
+        """Check that a table comes with the sum that t members have found to be the true one.
+
+        The tags do not show it: the server may have their secret from one of the participants.
+        """
+        layout = committee_layout(self.session, closed.counted_round)
+        words, _ = table.words_and_copy(layout.payload_bytes)
+        checked = closed.certificate.checked
+        if checked is None or sum_root(words, layout) != checked.sum:
+            raise MessageError(
+                f"the sum of round {table.round} is not the one that t members have checked"
+            )
 
     def copy(self) -> bytes:
         """Return the table before the last sum, sealed, for participants who come late."""

@@ -22,6 +22,7 @@ from fedmf.protocol.threat_model import (
     EVERYTHING,
     KINDS,
     LONE_LOTS,
+    OVER_SETS,
     Threat,
     seen_by_one,
 )
@@ -114,9 +115,8 @@ class CommitteeProtection(Protection):
                 promised.append(Threat(alone, KINDS))
             return (
                 seen,
-                Threat("the server with one participant", "what that participant learns"),
-                Threat("the server with one participant, breaking the protocol", CHOSEN_TABLES),
-                Threat(with_enough, EVERYTHING),
+                Threat(f"the server with one participant, {honest_or_not}", OVER_SETS),
+                Threat(f"{enough} of the committee, even without the server", EVERYTHING),
                 *promised,
                 Threat("the network", KINDS),
             )

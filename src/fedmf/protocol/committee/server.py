@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fedmf.errors import FedmfError, MessageError, ProtocolError
-from fedmf.protocol.committee.certificate import Certificate, CertifiedRound
+from fedmf.protocol.committee.certificate import Certificate, CertifiedRound, SumCheck
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
 from fedmf.protocol.committee.exchange import Refusal
 from fedmf.protocol.committee.opening import OpeningMessage
@@ -155,7 +155,7 @@ class CommitteeMembers(Members):
         if header.context != now.context(payload.table):
             raise MessageError("an upload for another context than this round's")
         self.standings.check(upload.participant, header.kind, header.bases)
-        self._table.check_size(payload.words)
+        self._table.check_words(payload)
         # First what may fail: words without a copy in the spool could not be taken out again.
         self._spool.keep(upload.participant, payload.words)
         self._table.add(payload.words, None, counted_round=counted_round)
@@ -172,11 +172,18 @@ class CommitteeMembers(Members):
     def ask_to_open(self) -> None:
         """Have members asked for the answers that open the sum of the frozen set."""
         if self.now.stage is Stage.FROZEN:
-            self.now.stage = Stage.ANSWERS
+            self.now.stage = Stage.PROMISES
 
     def frozen(self) -> bytes:
         """Return the frozen round; empty where it is void."""
-        return self.now.frozen().to_bytes() if self.now.stage is Stage.FROZEN else b""
+        if self.now.stage is not Stage.FROZEN:
+            return b""
+        self._spool.sync()
+        return self.now.frozen().to_bytes()
+
+    def forget_words(self) -> None:
+        """Forget the uploads of the last round: members have checked their sum."""
+        self._spool.clear()
 
     def restore_frozen(self, data: bytes, round_number: int, counted_round: int) -> frozenset[int]:
         """Take a frozen round, once its opening is found to be one."""
@@ -207,20 +214,30 @@ class CommitteeMembers(Members):
                 "closed, and no other sum may be opened in its place. The session ends here; "
                 "begin a new one"
             )
-        uploads = [now.included[participant] for participant in sorted(now.included)]
-        self._table.finish(round_number, self._plain_shares(answers), len(uploads))
+        checked = now.checked()
+        if checked is not None and checked.sum != now.sum:
+            self._correct(checked)
+        self._table.finish(round_number, self._plain_shares(answers), len(now.included))
         proof = ClosingProof(
-            Certificate(now.outcome(), votes),
+            Certificate(now.outcome(), votes, checked),
             SumProof(
                 now.opened,
                 now.worked_on,
-                now.uploads_listed,
+                now.listed,
                 answers if self.charter.terms.blind else (),
             ),
         )
-        included = tuple(sorted(now.included))
-        nonces = tuple(upload.nonce for upload in uploads)
-        return ClosingMessage(round_number, included, nonces, proof.to_bytes())
+        nonces = tuple(header.nonce for header in now.included.values())
+        return ClosingMessage(round_number, tuple(now.included), nonces, proof.to_bytes())
+
+    def _correct(self, checked: SumCheck) -> None:
+        """Add up again what members have found to be another sum than this server's."""
+        kept = (self._spool.take(participant) for participant in self.now.included)
+        if self._table.add_up(kept) != checked.sum:
+            raise ProtocolError(
+                f"the members found another sum of round {self.now.number} than this server, whose "
+                "words are damaged: no table can follow. The session ends here; begin a new one"
+            )
 
     def note(self, closings: MutableSequence[ClosingMessage]) -> None:
         """Keep the last certificate; drop answers that nobody needs any more."""

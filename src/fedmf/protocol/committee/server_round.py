@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.certificate import Outcome, SetEntry, set_digest
+from fedmf.protocol.committee.certificate import NOTHING, Outcome, SetEntry, SumCheck, set_digest
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
-from fedmf.protocol.committee.upload import Nonce, SignedHeader
+from fedmf.protocol.committee.upload import SignedHeader, UploadHeader
 from fedmf.protocol.enrolment.charter import participants
-from fedmf.protocol.wire import Digest, Record, Rest, many
+from fedmf.protocol.enrolment.votes import MemberSignature
+from fedmf.protocol.wire import U32, Digest, Record, Rest, many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from fedmf.protocol.committee.standing import Standings
     from fedmf.protocol.enrolment.charter import Charter, Roster
     from fedmf.protocol.enrolment.roster_chain import RosterChain
-    from fedmf.protocol.enrolment.votes import MemberSignature
     from fedmf.protocol.members import Spool
 
 
@@ -36,8 +36,10 @@ class Stage(enum.Enum):
     UPLOADS = enum.auto()
     REVIEW = enum.auto()
     FROZEN = enum.auto()
+    PROMISES = enum.auto()
     ANSWERS = enum.auto()
     CLOSING_VOTES = enum.auto()
+    CHECKS = enum.auto()
     CLOSED = enum.auto()
     VOIDING = enum.auto()
     VOID = enum.auto()
@@ -56,8 +58,10 @@ class ReceivedUpload:
 class Included(Record):
     """An upload of the frozen set."""
 
-    entry: SetEntry
-    nonce: Nonce
+    participant: U32
+    """Whose it is."""
+    header: UploadHeader
+    """What members have reviewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class FrozenUploads(Record):
 
     def check_read(self) -> None:
         """Check that participants ascend."""
-        listed = [upload.entry.participant for upload in self.included]
+        listed = [upload.participant for upload in self.included]
         if listed != sorted(set(listed)):
             raise MessageError("the participants of a frozen round must ascend")
 
@@ -113,10 +117,20 @@ class ServerRound:
     reviewers: set[int] = field(default_factory=set)
     complaints: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Members that have reviewed the uploads, and about whose they complained."""
-    included: dict[int, Included] = field(default_factory=dict)
-    """The frozen set, by participant."""
-    asked_twice: bool = False
-    """Whether members were asked for answers a second time."""
+    included: dict[int, UploadHeader] = field(default_factory=dict)
+    """The frozen set, by ascending participant."""
+    listed: tuple[SetEntry, ...] = ()
+    """The same, as certificates list it."""
+    promises: dict[int, MemberSignature] = field(default_factory=dict)
+    """Members that have promised to answer for this set and its sum."""
+    sum: bytes = b""
+    """Merkle root of its sum."""
+    added_again: int = 0
+    """How many uploads of the closed set members have been sent to add up again."""
+    checks: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    """By member, the Merkle root of the sum that it has found, and its signature under that."""
+    asked_twice: set[Stage] = field(default_factory=set)
+    """Stages at which members were asked a second time."""
     answers: dict[int, AnswerReply] = field(default_factory=dict)
     votes: dict[int, MemberSignature] = field(default_factory=dict)
     refusals: dict[int, str] = field(default_factory=dict)
@@ -145,17 +159,21 @@ class ServerRound:
         if self.stage in (Stage.VOIDING, Stage.VOID):
             return Outcome(self.number)
         context = self.context(self.worked_on)
-        return Outcome(self.number, context, set_digest(self.charter, context, self.uploads_listed))
+        digest = set_digest(self.charter, context, self.listed)
+        return Outcome(self.number, context, digest, self.sum)
 
-    @property
-    def uploads_listed(self) -> tuple[SetEntry, ...]:
-        """The frozen set, by ascending participant."""
-        return tuple(self.included[one].entry for one in sorted(self.included))
+    def checked(self) -> SumCheck | None:
+        """Return what most members have found to be the sum; None where nobody has said so."""
+        votes: dict[bytes, list[MemberSignature]] = {}
+        for member, (found, signature) in sorted(self.checks.items()):
+            votes.setdefault(found, []).append(MemberSignature(member, signature))
+        found = max(votes, key=lambda one: len(votes[one]), default=NOTHING)
+        return SumCheck(found, tuple(votes[found])) if votes else None
 
     def leave_out(self, uploads: Set[int]) -> None:
         """Take the words of some uploads out again."""
         for participant in uploads & self.uploads.keys():
-            self.table.remove(self.spool.take(participant))
+            self.table.sum.remove(self.spool.take(participant))
             del self.uploads[participant]
 
     def leave_out_other_tables(self) -> None:
@@ -175,21 +193,25 @@ class ServerRound:
 
     def freeze_set(self) -> None:
         """Fix which uploads the sum is of."""
-        headers = {one: upload.signed.header for one, upload in self.uploads.items()}
-        self.included = {
-            one: Included(SetEntry(one, header.kind, header.digest(self.charter)), header.nonce)
-            for one, header in headers.items()
-        }
+        self._set({one: self.uploads[one].signed.header for one in sorted(self.uploads)})
+
+    def _set(self, included: dict[int, UploadHeader]) -> None:
+        self.included = included
+        self.listed = tuple(
+            SetEntry(one, header.kind, header.digest(self.charter))
+            for one, header in included.items()
+        )
+        self.sum = self.table.sum.root()
 
     def frozen(self) -> FrozenUploads:
         """Return what is needed to go on after a crash."""
-        included = tuple(self.included[participant] for participant in sorted(self.included))
-        return FrozenUploads(self.opened, self.worked_on, included, self.table.round_words())
+        included = tuple(Included(one, header) for one, header in self.included.items())
+        return FrozenUploads(self.opened, self.worked_on, included, self.table.sum.to_bytes())
 
     def restore(self, frozen: FrozenUploads) -> None:
         """Be the round that was frozen."""
         self.opening, self.worked_on = frozen.opening, frozen.table
         self.keys = {key.member: key for key in frozen.opening.keys}
         self.reviewers = set(self.keys)
-        self.included = {upload.entry.participant: upload for upload in frozen.included}
+        self._set({upload.participant: upload.header for upload in frozen.included})
         self.stage = Stage.FROZEN

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fedmf.crypto.derivation import MasterSecret
-from fedmf.crypto.rlwe_words import add_words, pack_words, subtract_words, unpack_words, zero_words
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.sums import (
+    RoundSum,
     open_round_sum,
     public_polynomials,
     servers_tags,
@@ -18,17 +16,14 @@ from fedmf.protocol.committee.sums import (
 from fedmf.protocol.committee.table_payload import TableCopy, TableForm, TablePayload
 from fedmf.protocol.compact_words import encode_table
 from fedmf.protocol.halves import ServerProtection
-from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
 from fedmf.protocol.lattice_layout import committee_layout
 from fedmf.protocol.table import Rows, decode_words, encode_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from numpy.typing import NDArray
-
-    from fedmf.crypto.rlwe_words import Words
     from fedmf.crypto.share_sum import ShareSum
+    from fedmf.protocol.committee.upload import CommitteePayload
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.table import Int64Array, IntegerTable
 
@@ -65,34 +60,29 @@ class CommitteeTable(ServerProtection):
         """Forget the words and numbers of the last round; this one is one of the session's."""
         self._counted_round = counted_round
         self._layout = committee_layout(self.session, counted_round)
-        self._words = zero_words(self._layout.blocks, self._layout.size)
-        self._numbers = np.zeros(self._layout.numbers, dtype=np.uint64)
+        self.sum = RoundSum(self._layout)
+        """The sum of the round's uploads."""
 
-    def check_size(self, payload: bytes) -> None:
-        """Raise MessageError unless an upload has as many words and numbers as the round's."""
-        split_numbers(payload, self._layout.words_bytes, self._layout.numbers)
+    def check_words(self, upload: CommitteePayload) -> None:
+        """Raise MessageError unless an upload of this round has so many words, and those signed."""
+        upload.signed.header.check_words(upload.words, self._layout)
 
     def add(self, payload: bytes, rows: Rows | None, *, counted_round: int) -> None:
         """Add the words and numbers of an upload."""
         del rows, counted_round
-        words, numbers = self._read(payload, to_read=True)
-        add_words(self._words, words, self._layout.size)
-        self._numbers += numbers
+        self.sum.add(payload)
 
-    def remove(self, payload: bytes) -> None:
-        """Take the words and numbers of an upload out again."""
-        words, numbers = self._read(payload, to_read=True)
-        subtract_words(self._words, words, self._layout.size)
-        self._numbers -= numbers
-
-    def round_words(self) -> bytes:
-        """Return the sum of the round's words so far, and behind it those of the numbers."""
-        return pack_words(self._words, self._layout.size) + pack_numbers(self._numbers)
+    def add_up(self, uploads: Iterable[bytes]) -> bytes:
+        """Add the words of a round's uploads up again; return the Merkle root of the sum."""
+        self.sum = RoundSum(self._layout)
+        for upload in uploads:
+            self.sum.add(upload)
+        return self.sum.root()
 
     def restore_round(self, words: bytes, counted_round: int) -> None:
-        """Take sums that `round_words` returned; on any error the sums are as before."""
+        """Take the sum that `RoundSum.to_bytes` returned; MessageError: it has another size."""
         self.begin_round(counted_round)
-        self._words, self._numbers = self._read(words)
+        self.sum.add(words)
 
     def finish(self, round_number: int, shares: Mapping[int, ShareSum], uploads: int) -> None:
         """Make the sum of a closed round the next table; open it if the server is to.
@@ -103,13 +93,13 @@ class CommitteeTable(ServerProtection):
             The server is to open the sum, and it does not open.
         """
         if self._plain is None:
-            self._payload = TablePayload(TableForm.SUM, round_number, self.round_words())
+            self._payload = TablePayload(TableForm.SUM, round_number, self.sum.to_bytes())
             return
         table = self.session.shape.table(self._plain.copy())
         part = self.session.schedule.load(self._counted_round).part
         before = part.shape.flat(part.take(table))
         opened = open_round_sum(
-            self.round_words(),
+            self.sum.to_bytes(),
             shares,
             uploads=uploads,
             charter=self.charter,
@@ -171,10 +161,3 @@ class CommitteeTable(ServerProtection):
             self._tag_secret, content = self._payload.tag_secret_and_words()
             if self._payload.form == TableForm.PLAIN:
                 self._plain = self.session.shape.flat(decode_words(self.session.shape, content))
-
-    def _read(self, payload: bytes, *, to_read: bool = False) -> tuple[Words, NDArray[np.uint64]]:
-        words, numbers = split_numbers(payload, self._layout.words_bytes, self._layout.numbers)
-        return (
-            unpack_words(words, self._layout.blocks, self._layout.size, to_read=to_read),
-            numbers,
-        )

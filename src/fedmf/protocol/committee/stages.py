@@ -8,21 +8,27 @@ the closing (CLOSED, VOID).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fedmf.crypto.signatures import check_signature
 from fedmf.errors import MessageError, ProtocolError
+from fedmf.protocol.committee.certificate import CHECKED, PROMISE
 from fedmf.protocol.committee.certificate import LABEL as OUTCOME_LABEL
 from fedmf.protocol.committee.exchange import (
     AnswerReply,
     AnswerRequest,
+    CheckReply,
+    CheckRequest,
     KeyReply,
     KeyRequest,
+    PromiseReply,
+    PromiseRequest,
     ReviewEntry,
     ReviewReply,
     ReviewRequest,
+    UploadedWords,
     VoteReply,
     VoteRequest,
 )
@@ -30,6 +36,8 @@ from fedmf.protocol.committee.server_round import ServerRound, Stage
 from fedmf.protocol.enrolment.votes import MemberSignature
 
 Requests = Mapping[int, bytes]
+BATCH_BYTES = 2**23
+"""Size of the words in a message to members who add up again; one upload is always sent whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +96,24 @@ def _after_review(now: ServerRound) -> Stage:
     return Stage.FROZEN if is_left else Stage.VOIDING
 
 
+def _ask_for_promises(now: ServerRound) -> Requests:
+    request = PromiseRequest(now.number, tuple(sorted(now.included)), now.outcome())
+    missing = sorted(now.reviewers - now.promises.keys())
+    return dict.fromkeys(missing, request.to_bytes(now.charter))
+
+
+def _take_promise(now: ServerRound, said: PromiseReply) -> None:
+    now.promises[said.member] = _signed(now, said, said.promise, PROMISE)
+
+
+def _after_promises(now: ServerRound) -> Stage:
+    # Without enough promises nobody answers who has not answered before a crash of the server.
+    return Stage.PROMISES if _once_more(now, now.promises) else Stage.ANSWERS
+
+
 def _ask_for_answers(now: ServerRound) -> Requests:
-    request = AnswerRequest(now.number, tuple(sorted(now.included)), now.outcome())
+    promises = tuple(now.promises[member] for member in sorted(now.promises))
+    request = AnswerRequest(now.number, now.outcome(), promises)
     missing = sorted(now.reviewers - now.votes.keys())
     return dict.fromkeys(missing, request.to_bytes(now.charter))
 
@@ -101,14 +125,21 @@ def _take_answer(now: ServerRound, answer: AnswerReply) -> None:
 
 
 def _after_answers(now: ServerRound) -> Stage:
-    if _enough(now, now.votes):
-        return Stage.CLOSED
-    if not now.asked_twice:
-        # Answers may have been lost, and a member that votes cannot answer any more.
-        now.asked_twice = True
+    if _once_more(now, now.votes):
+        # A member that votes cannot answer any more.
         return Stage.ANSWERS
+    if _enough(now, now.votes):
+        return _closed(now)
     # Once a member has answered, the round can never be void: others have to say so as well.
     return Stage.CLOSING_VOTES if now.votes else Stage.VOIDING
+
+
+def _once_more(now: ServerRound, said: Iterable[int]) -> bool:
+    """Return whether to ask again, because messages may have been lost: once at each stage."""
+    if now.stage in now.asked_twice or _enough(now, said):
+        return False
+    now.asked_twice.add(now.stage)
+    return True
 
 
 def _ask_for_votes(now: ServerRound) -> Requests:
@@ -122,11 +153,18 @@ def _ask_for_votes(now: ServerRound) -> Requests:
 
 
 def _count(now: ServerRound, said: VoteReply | AnswerReply) -> None:
+    now.votes[said.member] = _signed(now, said, said.vote, OUTCOME_LABEL)
+
+
+def _signed(
+    now: ServerRound, said: PromiseReply | VoteReply | AnswerReply, signature: bytes, label: str
+) -> MemberSignature:
+    """Return a member's signature under the outcome; raise MessageError if it is none."""
     if said.outcome != now.outcome():
         raise MessageError(f"member {said.member} signed another outcome")
     key, statement = now.charter.member_keys[said.member], said.outcome.statement(now.charter)
-    check_signature(key, said.vote, OUTCOME_LABEL, *statement)
-    now.votes[said.member] = MemberSignature(said.member, said.vote)
+    check_signature(key, signature, label, *statement)
+    return MemberSignature(said.member, signature)
 
 
 def _after_closing_votes(now: ServerRound) -> Stage:
@@ -135,20 +173,65 @@ def _after_closing_votes(now: ServerRound) -> Stage:
         # can still say that the round is void, and the sum that these few answered for stays shut.
         now.answers, now.votes = {}, {}
         return Stage.VOIDING
-    return _end(now, Stage.CLOSED, else_again=Stage.ANSWERS)
+    return _end(now, now.votes, _closed(now), else_again=Stage.PROMISES)
+
+
+def _closed(now: ServerRound) -> Stage:
+    """Return where a round goes on that t members have signed to be closed."""
+    # A sum that can never be opened needs no check.
+    is_checked = now.charter.terms.blind and _enough(now, now.answers)
+    return Stage.CHECKS if is_checked else Stage.CLOSED
+
+
+def _ask_for_checks(now: ServerRound) -> Requests:
+    """Send the next of the set's uploads to all members."""
+    first, batch, size = now.added_again, list[UploadedWords](), 0
+    for entry in now.listed[first:]:
+        try:
+            words = now.spool.take(entry.participant)
+        except KeyError:
+            raise ProtocolError(
+                f"the uploads of round {now.number} are lost, and without them no member can check "
+                "its sum: it stays closed. The session ends here; begin a new one"
+            ) from None
+        size += len(words)
+        if batch and size > BATCH_BYTES:
+            break
+        batch.append(UploadedWords(entry.participant, now.included[entry.participant], words))
+    now.added_again = first + len(batch)
+    votes = tuple(now.votes[member] for member in sorted(now.votes))
+    request = CheckRequest(now.number, now.outcome(), votes, now.listed, first, tuple(batch))
+    return dict.fromkeys(range(now.charter.terms.members), request.to_bytes(now.charter))
+
+
+def _take_check(now: ServerRound, found: CheckReply) -> None:
+    if found.signature is None:
+        return
+    key, statement = now.charter.member_keys[found.member], now.outcome().statement(now.charter)
+    check_signature(key, found.signature, CHECKED, *statement, found.sum)
+    now.checks[found.member] = (found.sum, found.signature)
+
+
+def _after_checks(now: ServerRound) -> Stage:
+    if now.added_again < len(now.listed):
+        return Stage.CHECKS
+    # Members that could not add up now are asked again, from the first upload on.
+    now.added_again = 0
+    checked = now.checked()
+    return _end(now, checked.votes if checked else (), Stage.CLOSED, else_again=now.stage)
 
 
 def _after_voiding(now: ServerRound) -> Stage:
-    return _end(now, Stage.VOID, else_again=Stage.VOIDING)
+    return _end(now, now.votes, Stage.VOID, else_again=Stage.VOIDING)
 
 
-def _end(now: ServerRound, stage: Stage, *, else_again: Stage) -> Stage:
-    if _enough(now, now.votes):
+def _end(now: ServerRound, signed: Collection[Any], stage: Stage, *, else_again: Stage) -> Stage:
+    if len(signed) >= now.charter.terms.threshold:
         return stage
     now.stage = else_again
     reasons = "; ".join(f"member {m}: {why}" for m, why in sorted(now.refusals.items()))
     raise ProtocolError(
-        f"round {now.number} cannot end: {len(now.votes)} of the "
+        f"round {now.number} cannot end: {len(signed)} of the "
         f"{now.charter.terms.threshold} members that have to sign are there"
         + (f" ({reasons})" if reasons else "")
         + "; nothing is lost: go on when more of them are"
@@ -162,9 +245,11 @@ def _enough(now: ServerRound, said: Iterable[int]) -> bool:
 QUESTIONS = {
     Stage.KEYS: Question(_ask_for_keys, {KeyReply: _take_key}, _after_keys),
     Stage.REVIEW: Question(_ask_for_review, {ReviewReply: _take_review}, _after_review),
+    Stage.PROMISES: Question(_ask_for_promises, {PromiseReply: _take_promise}, _after_promises),
     Stage.ANSWERS: Question(_ask_for_answers, {AnswerReply: _take_answer}, _after_answers),
     Stage.CLOSING_VOTES: Question(
         _ask_for_votes, {VoteReply: _count, AnswerReply: _take_answer}, _after_closing_votes
     ),
+    Stage.CHECKS: Question(_ask_for_checks, {CheckReply: _take_check}, _after_checks),
     Stage.VOIDING: Question(_ask_for_votes, {VoteReply: _count}, _after_voiding),
 }

@@ -16,16 +16,21 @@ import numpy as np
 from fedmf.crypto.derivation import MasterSecret, labelled_hash
 from fedmf.crypto.rlwe import DOES_NOT_OPEN, open_sum
 from fedmf.crypto.rlwe_ring import PublicPolynomials
-from fedmf.crypto.rlwe_words import unpack_words
+from fedmf.crypto.rlwe_words import add_words, pack_words, subtract_words, unpack_words, zero_words
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import OpenError
-from fedmf.protocol.integrity_tags import IntegrityTags, split_numbers, tag_context
+from fedmf.protocol.integrity_tags import (
+    IntegrityTags,
+    pack_numbers,
+    split_numbers,
+    tag_context,
+)
 from fedmf.protocol.lattice_layout import committee_layout, committee_pads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fedmf.crypto.rlwe_ring import PublicPolynomials
+    from fedmf.crypto.rlwe_words import Words
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.lattice_layout import LatticeLayout
     from fedmf.protocol.table import Int64Array
@@ -43,6 +48,51 @@ class OpenedSum:
     """The exact sums of the round's changes, int64, shape (values,)."""
     liars: tuple[int, ...]
     """Members whose answers were not their shares, ascending."""
+
+
+class RoundSum:
+    """The words of some uploads, added up, and the numbers behind them; nothing is opened.
+
+    Parameters
+    ----------
+    layout
+        How they lie in an upload.
+    """
+
+    def __init__(self, layout: LatticeLayout) -> None:
+        self._layout = layout
+        self._words = zero_words(layout.blocks, layout.size)
+        self._numbers = np.zeros(layout.numbers, dtype=np.uint64)
+
+    def add(self, upload: bytes) -> None:
+        """Add an upload; raise MessageError, and add nothing, if there are too few words."""
+        words, numbers = self._read(upload)
+        add_words(self._words, words, self._layout.size)
+        self._numbers += numbers
+
+    def remove(self, upload: bytes) -> None:
+        """Take an upload out again that was added."""
+        words, numbers = self._read(upload)
+        subtract_words(self._words, words, self._layout.size)
+        self._numbers -= numbers
+
+    def to_bytes(self) -> bytes:
+        """Return the sum in the form of an upload."""
+        return pack_words(self._words, self._layout.size) + pack_numbers(self._numbers)
+
+    def root(self) -> bytes:
+        """Return the Merkle root of the sum."""
+        return sum_root(self.to_bytes(), self._layout)
+
+    def _read(self, upload: bytes) -> tuple[Words, NDArray[np.uint64]]:
+        layout = self._layout
+        words, numbers = split_numbers(upload, layout.words_bytes, layout.numbers)
+        return unpack_words(words, layout.blocks, layout.size, to_read=True), numbers
+
+
+def sum_root(content: bytes, layout: LatticeLayout) -> bytes:
+    """Return the Merkle root of a sum's words and all behind them; MessageError: a wrong size."""
+    return layout.root(content, "sum")
 
 
 def public_polynomials(charter: Charter) -> PublicPolynomials:

@@ -3,8 +3,9 @@
 The key of the words is the sum of small keys from seeds, one for every subset of t-1 members. What
 hides the numbers behind them, integrity tags and values that are too wide for words, is the sum of
 pads from the same seeds. Each member gets, in an envelope that only it can open, the seeds of the
-subsets that it is not in. The upload header commits to words, numbers and seeds, so that all
-members that hold a seed hold the same one.
+subsets that it is not in. The upload header commits to words, numbers and seeds: to words and
+numbers by a Merkle root, and to each seed, so that all members
+that hold a seed hold the same one.
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ from fedmf.protocol.wire import (
 
 if TYPE_CHECKING:
     from fedmf.crypto.rlwe_key import RlweKey
-    from fedmf.crypto.rlwe_words import RlweWordSize, Words
+    from fedmf.crypto.rlwe_words import Words
     from fedmf.crypto.secret_material import KeyRandomness
     from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.integrity_tags import Numbers
+    from fedmf.protocol.lattice_layout import LatticeLayout
     from fedmf.protocol.table import Change, Int64Array
 
 LABEL = "upload"
@@ -79,9 +81,9 @@ def commitment(context: bytes, participant: int, subset: int, seed: bytes) -> by
     return labelled_hash("seed", context, u32(participant), u32(subset), seed)
 
 
-def words_digest(words: bytes) -> bytes:
-    """Return the digest that an upload header commits to the words with."""
-    return labelled_hash("words", words)
+def words_root(words: bytes, layout: LatticeLayout) -> bytes:
+    """Return the Merkle root of an upload's words and all behind; MessageError: a wrong size."""
+    return layout.root(words, "upload")
 
 
 def _subsets(known: Known) -> int:
@@ -110,7 +112,7 @@ class UploadHeader(Record):
     """For each part that travels the last closed round whose set held it, as the participant knows
     it; 0: none did."""
     words: Digest
-    """Digest of the words and what is behind them."""
+    """Merkle root of the words and what is behind them."""
     nonce: Nonce
     """The upload's nonce."""
     commitments: Annotated[tuple[Digest, ...], times(_subsets)]
@@ -129,6 +131,11 @@ class UploadHeader(Record):
             self.nonce,
             *self.commitments,
         )
+
+    def check_words(self, words: bytes, layout: LatticeLayout) -> None:
+        """Raise MessageError unless words have the right size and are those of the header."""
+        if words_root(words, layout) != self.words:
+            raise MessageError("the words are not those that their participant signed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +178,10 @@ class CommitteePayload(Record):
     """The protected words, and the padded tags and values behind them."""
 
     def check_read(self) -> None:
-        """Check that the envelopes and the words are those of the header."""
+        """Check that the envelopes are those of the header."""
         found = tuple(labelled_hash("envelope", one) for one in self.envelopes)
         if found != self.signed.envelopes:
             raise MessageError("an envelope is not the one that its participant signed")
-        if words_digest(self.words) != self.signed.header.words:
-            raise MessageError("the words are not those that their participant signed")
 
 
 def envelope_context(header: bytes, member: int) -> tuple[bytes, ...]:
@@ -229,8 +234,8 @@ class UploadDraft:
 
     messages: Int64Array
     """What goes into words."""
-    size: RlweWordSize
-    """The words."""
+    layout: LatticeLayout
+    """How they lie there."""
     key: RlweKey
     """Of these words and of no others."""
     noise_seed: bytes
@@ -277,7 +282,7 @@ class UploadDraft:
         tags = tagged(now.counted_round, values, beside, now.context, u32(participant), nonce)
         numbers = np.concatenate([tags, beside]) + padded.pads[: layout.numbers]
         behind = pack_numbers(numbers)
-        return cls(messages, layout.size, padded.key, noise_seed, behind, seeds, nonce)
+        return cls(messages, layout, padded.key, noise_seed, behind, seeds, nonce)
 
     def sealed(
         self,
@@ -302,13 +307,14 @@ class UploadDraft:
         key
             The participant's.
         """
-        words = pack_words(encrypted, self.size, behind=self.behind)
+        words = pack_words(encrypted, self.layout.size, behind=self.behind)
         committed = (
             commitment(now.context, participant, subset, seed)
             for subset, seed in enumerate(self.seeds)
         )
+        root = words_root(words, self.layout)
         header = UploadHeader(
-            now.context, participant, kind, bases, words_digest(words), self.nonce, tuple(committed)
+            now.context, participant, kind, bases, root, self.nonce, tuple(committed)
         )
         envelopes = _envelopes(self.seeds, header, now)
         signed = SignedHeader.signed(header, envelopes, key, now.charter)
