@@ -4,8 +4,9 @@ fedmf implements Secure Federated Matrix Factorization (Chai, Wang, Chen, Yang; 
 """
 
 from importlib import import_module as _import_module
-from typing import TYPE_CHECKING
 
+# As in `typing`, which takes most of the time until Ctrl-C is heard in silence.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fedmf.evaluation import ModelEvaluation
     from fedmf.federation import TrainingSettings
