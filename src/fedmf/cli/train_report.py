@@ -73,7 +73,7 @@ def lines_before(
             f"uploads, {terms.corrupt} of them assumed to be of participants who work with the "
             "server; who joins, comes back late, renews or leaves waits for a lot"
         )
-    yield "who learns what (all follow the protocol, unless a line says that they break it):"
+    yield "who learns what (all follow the protocol, unless a line says otherwise):"
     yield from (f"  {threat.adversary}: {threat.learns}" for threat in _threats(plan))
     yield (
         f"forecast: {seconds_text(predicted.participant_seconds)}, "
