@@ -163,6 +163,25 @@ def test_held_out_ratings_of_another_table_are_refused(split: tuple[Ratings, Rat
         plain().fit(split[0], heldout=other)
 
 
+def test_notebooks_show_tables_and_terminals_a_line(
+    fitted: FederatedRecommender, split: tuple[Ratings, Ratings]
+) -> None:
+    evaluation = fitted.evaluate(split[1])
+    low, value = evaluation.rmse.low, evaluation.rmse.value
+    assert f"RMSE {value:.4f} ({low:.4f} to " in repr(evaluation)
+    assert fitted.result is not None
+    assert repr(fitted.result).startswith("TrainingResult(bayes, none: 6 rounds, RMSE 0.")
+    for shown, text in (
+        (evaluation, "most rated items first"),
+        (fitted.result, "NDCG@10"),
+        (split[0], "movielens-small"),
+    ):
+        assert "\n" not in repr(shown)
+        assert len(repr(shown)) < 400
+        assert text in shown._repr_html_()
+    assert str(split[0].values[0]) not in split[0]._repr_html_().replace(str(split[0].scale), "")
+
+
 def test_results_do_not_print_vectors(fitted: FederatedRecommender) -> None:
     assert "array" not in repr(fitted.result)
 

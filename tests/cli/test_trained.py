@@ -1,6 +1,7 @@
 """``fedmf recommend``, ``evaluate`` and ``report``: what a person does with a trained model."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,13 @@ def test_evaluate_finds_what_the_training_found(trained: str) -> None:
     result = json.loads(Path(trained, "result.json").read_text())
     assert measured["rmse"]["value"] == pytest.approx(result["final"]["rmse"])
     assert measured["rmse"]["low"] < measured["rmse"]["value"] < measured["rmse"]["high"]
-    shown = run("evaluate", trained).out
+    shown = run("evaluate", trained).text
+    assert "ratings from 0.5 to 5, of" in shown
+    assert re.search(r"given \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d", shown)
+    ndcg = result["intervals"]["popularity"]["ndcg_at_10"]
+    assert f"{ndcg['value']:.4f} ({ndcg['low']:.4f} to {ndcg['high']:.4f})" in shown
+    worse = measured["ndcg_at_10"]["value"] < ndcg["value"]
+    assert ("train with --method implicit" in shown) == worse
     assert all(name in shown for name in ("NDCG@10", "MRR@10", "novelty@10"))
     beside = measured["baselines"]
     for name in ("bias", "global_mean"):

@@ -46,6 +46,18 @@ def test_figures_are_those_of_the_metrics() -> None:
     assert found.rmse.low <= found.rmse.value <= found.rmse.high
 
 
+def test_baselines_have_intervals_and_leave_the_model_s_alone() -> None:
+    found = evaluate_model(make(), UNSEEN, training=TRAINING)
+    for name, figures in found.baseline_intervals.items():
+        for measure, one in figures.items():
+            assert one.value == found.baselines[name][measure]
+            assert one.low <= one.value <= one.high
+    alone = evaluate_model(make(), UNSEEN)
+    assert (alone.rmse, alone.ndcg_at_10) == (found.rmse, found.ndcg_at_10)
+    popular = found.baselines["popularity"]["ndcg_at_10"]
+    assert found.ranks_below_popularity == (found.ndcg_at_10.value < popular)
+
+
 def test_baselines_are_measured_on_the_same_ratings() -> None:
     found = evaluate_model(make(), UNSEEN, training=TRAINING).baselines
     assert found.keys() == {"popularity", "bias", "global_mean"}

@@ -82,9 +82,25 @@ def test_errors_stand_beside_the_unprotected_run_and_the_baselines(run: Path) ->
         for name in ("bias", "global_mean")
     ]
     assert [row[1:] for row in rows] == [both, both, *baselines]
-    assert (
-        known(section(tree_of(run), "errors"))["NDCG@10"] == f"{result['final']['ndcg_at_10']:.4f}"
-    )
+    caption = "Rankings of items not rated in training, with 95 % intervals over users"
+    ndcg = cells(section(tree_of(run), "errors"), caption)[0]
+    for text, who in zip(ndcg[1:], ("model", "popularity"), strict=True):
+        one = result["intervals"][who]["ndcg_at_10"]
+        assert text == f"{one['value']:.4f} ({one['low']:.4f} to {one['high']:.4f})"
+
+
+def test_the_page_begins_in_plain_words(run: Path, plain: Path) -> None:
+    result = json.loads((run / "result.json").read_text())
+    text = page(read_run(run))
+    assert f"off by {result['final']['rmse']:.2f} (RMSE) on the scale 0.5 to 5" in text
+    assert "The protection changed no figure" in text
+    assert result["finished"][:10] in text
+    assert "Nothing was protected" in page(read_run(plain))
+    worse = "worse than the same list"
+    for ndcg, is_worse in ((0.0, True), (1.0, False)):
+        result["final"]["ndcg_at_10"] = ndcg
+        (run / "result.json").write_text(json.dumps(result))
+        assert (worse in page(read_run(run))) == is_worse
 
 
 def test_curves_of_both_runs_have_a_point_for_each_round_and_lie_on_each_other(run: Path) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.table import Table
 
 from fedmf.cli.console import print_answer
 from fedmf.cli.options import Json, TrainedFolder, TrainedRecency
+from fedmf.cli.train_report import given_text, interval_json
 from fedmf.cli.trained import ratings_of, trained_model_in
 from fedmf.errors import DataError
 from fedmf.evaluation import Interval, ModelEvaluation, evaluate_model
-from fedmf.figures import BASELINES, MEASURES, interval_text, measure_text
-from fedmf.ratings import load_ratings
+from fedmf.evaluation.model_evaluation import text_of
+from fedmf.figures import BASELINES, MEASURES, measure_text
+from fedmf.model import FactorModel
+from fedmf.ratings import Ratings, load_ratings
 
 
 def evaluate(
@@ -45,43 +50,61 @@ def evaluate(
             "which a model does not hold; without --ratings they are measured as well"
         )
         found = replace(found, notes=(*found.notes, note))
-    notes = [f"note: {note}" for note in found.notes]
-    print_answer(_document(found), [_table(found), *notes], as_json=as_json)
+    print_answer(_document(found), _lines(model, unseen, found), as_json=as_json)
 
 
-def _table(found: ModelEvaluation) -> Table:
-    table = Table(title=f"{found.ratings:,} ratings of {found.users:,} users", title_justify="left")
-    table.add_column("measure")
-    table.add_column("value (95 % interval over users)")
-    for predictor in found.baselines:
-        table.add_column(BASELINES[predictor], justify="right")
-    for measure, name in MEASURES.items():
-        interval = getattr(found, measure)
-        if not math.isnan(interval.value):
-            text = interval_text(interval.value, interval.low, interval.high)
-            table.add_row(name, text, *_beside(found, measure))
-    coverage = measure_text(found.coverage_at_10)
-    table.add_row("coverage@10", coverage, *_beside(found, "coverage_at_10"))
+def _lines(model: FactorModel, unseen: Ratings, found: ModelEvaluation) -> Iterator[RenderableType]:
+    about = f"{found.ratings:,} ratings from {unseen.scale}, of {found.users:,} users"
+    yield f"{about}{given_text(unseen)}; intervals of 95 % over users"
+    own = ("this model", found.intervals)
+    others = [(BASELINES[name], one) for name, one in found.baseline_intervals.items()]
+    if not math.isnan(found.rmse.value):
+        yield _errors([own, *others])
+    yield _rankings(found)
+    if model.method.predicts_ratings and found.ranks_below_popularity:
+        yield (
+            "This model ranks worse than the same list for everybody. It was trained to predict "
+            "ratings; for rankings, train with --method implicit."
+        )
+    yield from (f"note: {note}" for note in found.notes)
+
+
+def _errors(predictors: Sequence[tuple[str, Mapping[str, Interval]]]) -> Table:
+    table = Table(title="Errors of predicted ratings", title_justify="left")
+    table.add_column("predictor")
+    for measure in ("rmse", "mae"):
+        table.add_column(MEASURES[measure], justify="right")
+    for name, figures in predictors:
+        if "rmse" in figures:
+            table.add_row(name, text_of(figures["rmse"]), text_of(figures["mae"]))
     return table
 
 
-def _beside(found: ModelEvaluation, measure: str) -> list[str]:
-    values = [figures.get(measure) for figures in found.baselines.values()]
-    return ["" if value is None else measure_text(value) for value in values]
+def _rankings(found: ModelEvaluation) -> Table:
+    table = Table(title="Rankings of items not rated in training", title_justify="left")
+    table.add_column("measure")
+    for name in ("this model", BASELINES["popularity"]):
+        table.add_column(name, justify="right")
+    popular = found.baseline_intervals["popularity"]
+    for measure, own in found.intervals.items():
+        if measure in popular:
+            table.add_row(MEASURES[measure], text_of(own), text_of(popular[measure]))
+    beside = found.baselines["popularity"]["coverage_at_10"]
+    table.add_row("coverage@10", measure_text(found.coverage_at_10), measure_text(beside))
+    return table
 
 
 def _document(found: ModelEvaluation) -> dict[str, object]:
-    measures: dict[str, object] = {name: _interval_json(getattr(found, name)) for name in MEASURES}
+    measures: dict[str, object] = {name: interval_json(getattr(found, name)) for name in MEASURES}
     return {
         **measures,
         "coverage_at_10": found.coverage_at_10,
         "baselines": {name: dict(figures) for name, figures in found.baselines.items()},
+        "baseline_intervals": {
+            name: {measure: interval_json(one) for measure, one in figures.items()}
+            for name, figures in found.baseline_intervals.items()
+        },
         "users": found.users,
         "ratings": found.ratings,
         "notes": list(found.notes),
     }
-
-
-def _interval_json(interval: Interval) -> dict[str, float | None]:
-    figures = {"value": interval.value, "low": interval.low, "high": interval.high}
-    return {name: None if math.isnan(figure) else figure for name, figure in figures.items()}

@@ -6,6 +6,7 @@ import math
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fedmf.benchmarking.machine import this_machine
-from fedmf.evaluation import ModelEvaluation
+from fedmf.evaluation import Interval, ModelEvaluation
 from fedmf.federation import Forecast, TrainingPlan, TrainingResult, TrainingSettings
 from fedmf.figures import BASELINES, MEASURES, bytes_text, measure_text, seconds_text
 from fedmf.protocol import protection_named
@@ -113,6 +114,7 @@ def outcome_lines(outcome: FinishedTraining) -> Iterator[RenderableType]:
     """Return errors beside their comparisons, costs, and what to try next."""
     if outcome.evaluation is not None:
         yield _accuracy(outcome, outcome.evaluation)
+        yield from _ranking_hint(outcome.result.plan, outcome.evaluation)
     rounds = len(outcome.result.rounds)
     if rounds < outcome.result.plan.settings.rounds:
         yield f"the training converged: nothing has moved since round {rounds}"
@@ -158,6 +160,8 @@ def result_json(outcome: FinishedTraining) -> dict[str, object]:
             "items": outcome.ratings.n_items,
             "ratings": len(outcome.ratings),
             "held_out": len(outcome.heldout),
+            "scale": str(outcome.ratings.scale),
+            "given": given_text(outcome.ratings).removeprefix(", given "),
         },
         "settings": outcome.result.plan.settings.as_json(),
         "protection": outcome.result.plan.settings.protection,
@@ -166,13 +170,45 @@ def result_json(outcome: FinishedTraining) -> dict[str, object]:
         "rounds": [record.as_json() for record in outcome.result.rounds],
         "final": final,
         "unprotected": unprotected,
+        "intervals": None if found is None else _intervals(found),
         "baselines": _baselines(found, "rmse"),
         "baselines_mae": _baselines(found, "mae"),
         "baselines_ndcg_at_10": _baselines(found, "ndcg_at_10"),
         "table_sha256": outcome.result.table_sha256,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": outcome.seconds,
         "run_dir": str(outcome.run),
         "machine": asdict(this_machine(PACKAGES)),
+    }
+
+
+def given_text(ratings: Ratings) -> str:
+    """Return from when to when ratings were given, to follow what they are; may be empty."""
+    if ratings.timestamps is None or len(ratings) == 0:
+        return ""
+    try:
+        first, last = (
+            datetime.fromtimestamp(int(one), UTC).date()
+            for one in (ratings.timestamps.min(), ratings.timestamps.max())
+        )
+    except (ValueError, OverflowError, OSError):
+        # Any numbers may stand for an order in time; these are no dates of the calendar.
+        return ""
+    return f", given {first} to {last}"
+
+
+def interval_json(interval: Interval) -> dict[str, float | None]:
+    """Return a figure and the ends of its interval as JSON values."""
+    figures = {"value": interval.value, "low": interval.low, "high": interval.high}
+    return {name: None if math.isnan(figure) else figure for name, figure in figures.items()}
+
+
+def _intervals(found: ModelEvaluation) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Return the figures of the model and the baselines with their intervals."""
+    everybody = {"model": found.intervals, **found.baseline_intervals}
+    return {
+        name: {measure: interval_json(one) for measure, one in figures.items()}
+        for name, figures in everybody.items()
     }
 
 
@@ -199,6 +235,16 @@ def _accuracy(outcome: FinishedTraining, found: ModelEvaluation) -> Table:
         if name in compared:
             table.add_row(f"{BASELINES[name]}, pooled data", measure_text(compared[name]))
     return table
+
+
+def _ranking_hint(plan: TrainingPlan, found: ModelEvaluation) -> Iterator[str]:
+    if plan.method.predicts_ratings and found.ranks_below_popularity:
+        own, popular = found.ndcg_at_10.value, found.baselines["popularity"]["ndcg_at_10"]
+        yield (
+            f"as a ranking (NDCG@10 {measure_text(own)}) this model is worse than the most rated "
+            f"items first ({measure_text(popular)}): it predicts ratings, and --method implicit "
+            "ranks"
+        )
 
 
 def _costs(outcome: FinishedTraining) -> Table:

@@ -20,12 +20,13 @@ from fedmf.evaluation.ranking_metrics import (
     recall_at,
     reciprocal_rank,
 )
-from fedmf.evaluation.rating_metrics import mae, rmse
+from fedmf.figures import BASELINES, MEASURES, interval_text
+from fedmf.markup import table
 from fedmf.model import FactorModel
 from fedmf.ratings import Id, Ratings, codes_by_text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ModelEvaluation:
     """How a model does on unseen ratings.
 
@@ -50,9 +51,48 @@ class ModelEvaluation:
     rated items first, has the ranking measures; ``"bias"`` (user and item bias) and
     ``"global_mean"`` have ``"rmse"`` and ``"mae"``, unclipped, where there were training ratings to
     fit them to."""
+    baseline_intervals: Mapping[str, Mapping[str, Interval]]
+    """The same, with intervals over users, where there are any."""
     users: int
     ratings: int
     notes: tuple[str, ...]
+
+    @property
+    def intervals(self) -> dict[str, Interval]:
+        """Measure -> the model's own figure with its interval, of the measures that it has."""
+        found = {name: getattr(self, name) for name in MEASURES}
+        return {name: one for name, one in found.items() if not math.isnan(one.value)}
+
+    @property
+    def ranks_below_popularity(self) -> bool:
+        """Whether the same list of the most rated items for everybody ranks better."""
+        popular = self.baselines["popularity"].get("ndcg_at_10", math.nan)
+        return self.ndcg_at_10.value < popular
+
+    def __repr__(self) -> str:
+        """Every figure of the model, with its interval."""
+        figures = [f"{MEASURES[name]} {text_of(one)}" for name, one in self.intervals.items()]
+        sample = f"{self.ratings:,} ratings of {self.users:,} users"
+        return f"ModelEvaluation({sample}: {', '.join(figures)})"
+
+    def _repr_html_(self) -> str:
+        """Return a table of all figures beside those of the baselines, for notebooks."""
+        beside = self.baseline_intervals.values()
+        rows = [
+            (
+                MEASURES[name],
+                text_of(one),
+                *(text_of(other[name]) if name in other else "" for other in beside),
+            )
+            for name, one in self.intervals.items()
+        ]
+        headings = ("measure", "model", *map(BASELINES.__getitem__, self.baseline_intervals))
+        return table(f"{self.ratings:,} ratings of {self.users:,} users", headings, rows)
+
+
+def text_of(interval: Interval) -> str:
+    """Return a figure with the ends of its interval."""
+    return interval_text(interval.value, interval.low, interval.high)
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -100,16 +140,22 @@ def evaluate_model(
     raters = Popularity.fit(model.rated_items, len(model.item_ids))
     rated = np.split(model.rated_items, model.rated_starts[1:-1])
     popular = raters.rank([rated[user] for user in users], 10)
-    baselines = {
+    # Drawn apart from the model's, whose intervals do not depend on what stands beside them.
+    apart = np.random.default_rng((seed, 1))
+    beside = {
         "popularity": {
-            name: float(figures.mean())
+            name: _interval(bootstrap_interval, figures, rng=apart)
             for name, figures in _ranking(model, raters, popular, relevant).items()
             if len(figures)
         }
-        | {"coverage_at_10": coverage_at(10, popular, len(model.item_ids))}
     }
     if training is not None and model.method.predicts_ratings:
-        baselines |= _rating_baselines(model, training, measured)
+        beside |= _rating_baselines(model, training, measured, apart)
+    baselines = {
+        name: {measure: one.value for measure, one in figures.items()}
+        for name, figures in beside.items()
+    }
+    baselines["popularity"]["coverage_at_10"] = coverage_at(10, popular, len(model.item_ids))
     ranked = model.rank(users, 10)
     return ModelEvaluation(
         rmse=rmse_interval,
@@ -120,6 +166,7 @@ def evaluate_model(
         },
         coverage_at_10=coverage_at(10, ranked, len(model.item_ids)),
         baselines=baselines,
+        baseline_intervals=beside,
         users=len(users),
         ratings=len(measured.values),
         notes=measured.notes,
@@ -162,7 +209,13 @@ def _rating_intervals(
     """Return RMSE and MAE; None where the method predicts no ratings."""
     if not model.method.predicts_ratings:
         return None
-    errors = measured.values - model.predict(measured.users, measured.items)
+    return _error_intervals(measured, model.predict(measured.users, measured.items), rng)
+
+
+def _error_intervals(
+    measured: _Measured, predicted: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[Interval, Interval]:
+    errors = measured.values - predicted
     _, position, counts = np.unique(measured.users, return_inverse=True, return_counts=True)
     squared = np.bincount(position, weights=errors**2)
     absolute = np.bincount(position, weights=np.abs(errors))
@@ -190,8 +243,8 @@ def _ranking(
 
 
 def _rating_baselines(
-    model: FactorModel, training: Ratings, measured: _Measured
-) -> dict[str, dict[str, float]]:
+    model: FactorModel, training: Ratings, measured: _Measured, rng: np.random.Generator
+) -> dict[str, dict[str, Interval]]:
     their_users, their_items, known = _known(model, training)
     bias = UserItemBias.fit(
         their_users[known],
@@ -207,7 +260,7 @@ def _rating_baselines(
         ),
     }
     return {
-        name: {"rmse": rmse(measured.values, one), "mae": mae(measured.values, one)}
+        name: dict(zip(("rmse", "mae"), _error_intervals(measured, one, rng), strict=True))
         for name, one in predicted.items()
     }
 

@@ -16,6 +16,8 @@ from fedmf.federation.plan import TrainingPlan
 from fedmf.federation.ranking import Ranking
 from fedmf.federation.rounds import Played
 from fedmf.federation.transcript import Transcript
+from fedmf.figures import MEASURES, bytes_text, measure_text, seconds_text
+from fedmf.markup import table
 from fedmf.model import FloatArray, PublicModel
 from fedmf.protocol import (
     IntegerTable,
@@ -153,6 +155,35 @@ class TrainingResult:
     public_model: PublicModel
     user_factors: FloatArray
     """What it stands for, and the vectors with which the users predict by it, shape (users, k)."""
+
+    def __repr__(self) -> str:
+        """Say what was trained and how good it is."""
+        settings = self.plan.settings
+        last = self.rounds[-1]
+        errors = [
+            f", {MEASURES[name]} {measure_text(value)}"
+            for name in ("rmse", "ndcg_at_10")
+            if not math.isnan(value := getattr(last, name))
+        ]
+        return (
+            f"TrainingResult({settings.method}, {settings.protection}: {len(self.rounds)} rounds"
+            f"{''.join(errors)})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a table of the rounds for notebooks."""
+        rows = [
+            (
+                str(one.round),
+                *(measure_text(value) for value in (one.rmse, one.mae, one.ndcg_at_10)),
+                seconds_text(one.seconds),
+                bytes_text(one.upload_bytes_median),
+                bytes_text(one.download_bytes_median),
+            )
+            for one in self.rounds
+        ]
+        headings = ("round", "RMSE", "MAE", "NDCG@10", "wall time", "upload", "download")
+        return table(repr(self), headings, rows, numbers=range(len(headings)))
 
     @property
     def table_sha256(self) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedmf.errors import DataError, SettingsError, UnknownNameError
+from fedmf.markup import facts
 from fedmf.ratings.identifiers import Id, find_code, index_of
 from fedmf.ratings.owned import OwnedRatings, frozen
 from fedmf.ratings.parts import (
@@ -91,6 +92,11 @@ class Ratings:
             f"Ratings({self.name!r}: {len(self):,} ratings, "
             f"{self.n_users:,} users, {self.n_items:,} items)"
         )
+
+    def _repr_html_(self) -> str:
+        sizes = {"users": self.n_users, "items": self.n_items, "ratings": len(self)}
+        counts = [(name, f"{size:,}") for name, size in sizes.items()]
+        return facts([("name", self.name), *counts, ("scale", str(self.scale))])
 
     @property
     def n_users(self) -> int:

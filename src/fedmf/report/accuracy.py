@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 
 from fedmf.federation import RoundRecord
-from fedmf.figures import BASELINES, MEASURES, measure_text
-from fedmf.markup import Markup, element, facts, joined, table
+from fedmf.figures import BASELINES, MEASURES, interval_text, measure_text
+from fedmf.markup import Markup, element, joined, table
 from fedmf.report.charts import Curve, Level, line_chart
 from fedmf.report.reading import Run
 
 DRAWN = ("rmse", "mae", "ndcg_at_10")
-RANKING = ("ndcg_at_10", "recall_at_10", "hr_at_10")
+RANKING = ("ndcg_at_10", "recall_at_10", "mrr_at_10", "hr_at_10")
 
 
 def accuracy(run: Run) -> Markup:
@@ -59,7 +59,7 @@ def _points(records: Sequence[RoundRecord], measure: str) -> list[tuple[int, flo
 def _predictors(run: Run) -> Markup:
     if not math.isfinite(run.rounds[-1].rmse):
         return joined()
-    rows = [(run.label, run.rounds[-1].rmse, run.rounds[-1].mae)]
+    rows: list[tuple[str, float, float]] = [(run.label, run.rounds[-1].rmse, run.rounds[-1].mae)]
     rows += [("the same, unprotected", one.rmse, one.mae) for one in run.unprotected[-1:]]
     rows += [
         (f"{label}, pooled data", run.baselines["rmse"][name], run.baselines["mae"][name])
@@ -75,7 +75,13 @@ def _predictors(run: Run) -> Markup:
 
 
 def _ranking(run: Run) -> Markup:
-    if run.result is None or run.result.final is None:
+    if run.result is None or not run.result.intervals:
         return joined()
-    final = run.result.final
-    return facts((MEASURES[name], measure_text(final[name])) for name in RANKING if name in final)
+    own, popular = (run.result.intervals[name] for name in ("model", "popularity"))
+    rows = [
+        (MEASURES[name], interval_text(*own[name]), interval_text(*popular[name]))
+        for name in RANKING
+        if name in own and name in popular
+    ]
+    caption = "Rankings of items not rated in training, with 95 % intervals over users"
+    return table(caption, ("measure", run.label, BASELINES["popularity"]), rows, numbers=(1, 2))

@@ -90,7 +90,7 @@ def line_chart(title: str, curves: Sequence[Curve], levels: Sequence[Level] = ()
     for one in levels:
         place = "" if one in shown else f", {'above' if one.value > high else 'below'} the picture"
         named.append((f"{one.label}: {one.value:.4f}{place}", one.style))
-    return _figure(title, parts, HEIGHT, f"{title} in each round. {ends}", named)
+    return _figure(title, parts, HEIGHT, f"{title} in each round. {ends}", named, _line_swatch)
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:
@@ -157,7 +157,7 @@ def bar_chart(
         down += GAP
     spoken_text = f"{title}. {'; '.join(spoken)}"
     named = [(label, style) for style, label in legend.items()]
-    return _figure(title, parts, max(down - GAP, 1), spoken_text, named)
+    return _figure(title, parts, max(down - GAP, 1), spoken_text, named, _bar_swatch)
 
 
 def _levels_near(values: Sequence[float], levels: Sequence[Level]) -> list[Level]:
@@ -187,20 +187,32 @@ def _figure(
     height: float,
     spoken: str,
     legend: Iterable[tuple[str, str]],
+    swatch: Callable[[str], Markup],
 ) -> Markup:
-    """Return a figure; `spoken` is what a screen reader says of the picture."""
+    """Return a figure; `spoken` is what a screen reader says of the picture.
+
+    The legend has labels and classes, and `swatch` draws a class as the picture does.
+    """
     size = f"0 0 {WIDTH} {height:.0f}"
     picture = element("svg", *parts, viewBox=size, role="img", aria_label=spoken)
     named = (
         element(
             "li",
-            element("svg", _line(0, 6, 26, 6, style), viewBox="0 0 26 12", aria_hidden="true"),
+            element("svg", swatch(style), viewBox="0 0 26 12", aria_hidden="true"),
             element("span", label),
         )
         for label, style in legend
     )
     legends = element("ul", *named, class_="legend")
     return element("figure", element("figcaption", title), picture, legends)
+
+
+def _line_swatch(style: str) -> Markup:
+    return _line(0, 6, 26, 6, style)
+
+
+def _bar_swatch(style: str) -> Markup:
+    return element("rect", class_=style, x=0, y=1, width=26, height=10)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:

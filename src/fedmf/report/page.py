@@ -10,6 +10,7 @@ from fedmf.figures import bytes_text, measure_text, seconds_text
 from fedmf.markup import Markup, element, joined
 from fedmf.report.accuracy import accuracy
 from fedmf.report.costs import costs, median
+from fedmf.report.plain_words import in_plain_words
 from fedmf.report.reading import Run
 from fedmf.report.record import read_on, rounds, settings
 from fedmf.report.trust import audit, proof, threats
@@ -70,7 +71,8 @@ def _top(run: Run) -> list[Markup]:
         f"{run.session.participants:,} participants"
     )
     if run.result is not None:
-        about = f"{run.result.dataset.get('name', '')}: {about}"
+        finished = run.result.finished.replace("T", " ").removesuffix("+00:00")
+        about = f"{run.result.dataset.get('name', '')}: {about}; finished {finished} UTC"
     parts = [element("h1", run.name), element("p", about)]
     if run.result is None:
         text = (
@@ -79,6 +81,7 @@ def _top(run: Run) -> list[Markup]:
         )
         resume = element("code", "fedmf train --resume DIR")
         parts.append(element("p", text, resume, ".", class_="warning"))
+    parts.append(element("p", *in_plain_words(run)))
     return [*parts, element("div", *_tiles(run), class_="tiles")]
 
 

@@ -37,7 +37,12 @@ class Result:
     unprotected_sha256: str
     """Digest of its final table; empty if this is it."""
     baselines: Mapping[str, Mapping[str, float]]
-    """RMSE and MAE of predictors without factors, by measure and name."""
+    """RMSE, MAE and NDCG@10 of predictors without factors, by measure and name."""
+    intervals: Mapping[str, Mapping[str, tuple[float, float, float]]]
+    """``"model"`` or the name of such a predictor -> measure -> value, low and high, of 95 % over
+    users; NaN where a single user shows no spread."""
+    finished: str
+    """Date and time in UTC."""
     table_sha256: str
     """Digest of the final table."""
     seconds: float
@@ -186,6 +191,11 @@ def _result(values: Mapping[str, Any]) -> Result:
         unprotected=[_record(one) for one in unprotected["rounds"]] if unprotected else [],
         unprotected_sha256=str(unprotected["table_sha256"]) if unprotected else "",
         baselines={name: _numbers(one) for name, one in baselines.items() if one is not None},
+        intervals={
+            who: {name: _interval(one) for name, one in figures.items()}
+            for who, figures in (values["intervals"] or {}).items()
+        },
+        finished=str(values["finished"]),
         table_sha256=str(values["table_sha256"]),
         seconds=float(values["seconds"]),
         machine=dict(values["machine"]),
@@ -195,6 +205,12 @@ def _result(values: Mapping[str, Any]) -> Result:
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     # Null stands for what a method has not: errors of one that only ranks.
     return {name: float(value) for name, value in values.items() if value is not None}
+
+
+def _interval(values: Mapping[str, Any]) -> tuple[float, float, float]:
+    ends = (values[name] for name in ("value", "low", "high"))
+    value, low, high = (math.nan if one is None else float(one) for one in ends)
+    return value, low, high
 
 
 def _audit(path: Path) -> tuple[AuditRow, ...]:

@@ -11,11 +11,11 @@ from fedmf.markup import Markup, element, facts, joined, table
 from fedmf.report.reading import Run
 
 READ_ON = (
-    ("docs/explanation/protections.md", "what each protection hides, and from whom"),
-    ("docs/limitations.md", "what fedmf does not do, said plainly"),
-    ("docs/explanation/architecture.md", "the walk of one rating"),
-    ("docs/reference/run-directory.md", "the files that this page was made from"),
-    ("docs/benchmarks.md", "what protection costs at other sizes"),
+    ("explanation/protections.md", "what each protection hides, and from whom"),
+    ("limitations.md", "what fedmf does not do, said plainly"),
+    ("explanation/architecture.md", "the walk of one rating"),
+    ("reference/run-directory.md", "the files that this page was made from"),
+    ("benchmarks.md", "what protection costs at other sizes"),
 )
 PAPER = "https://arxiv.org/abs/1906.05108"
 UNSET = {
@@ -98,7 +98,9 @@ def read_on() -> Markup:
     pages = [element("li", element("code", path), f": {about}") for path, about in READ_ON]
     paper = element("a", "Secure Federated Matrix Factorization (arXiv 1906.05108)", href=PAPER)
     return joined(
-        element("ul", *pages, element("li", "the paper: ", paper)),
+        element("p", "The paper: ", paper, "."),
+        element("p", "In the folder ", element("code", "docs"), " of fedmf's source:"),
+        element("ul", *pages),
         element(
             "p",
             "In the folder of the run directory: ",
