@@ -45,11 +45,14 @@ class FederatedRecommender(TrainedRecommender):
     key_bits
         Size of a Paillier key.
     method
-        ``"bayes"``: ratings. ``"implicit"``: ranking. ``"sgd"``: the paper's.
+        ``"bayes"``: ratings. ``"implicit"``: ranking. ``"gram"``: ranking, in one round.
+        ``"sgd"``: the paper's.
     factors
         Length of user and item vectors; None: as suits the method.
     rounds
         Number of rounds; None: as many as suffice.
+    gram_items
+        Method `gram`: how many of the most rated items it learns; None: 1,000.
     cohort
         Participants in each round; None: all.
     silos
@@ -57,7 +60,7 @@ class FederatedRecommender(TrainedRecommender):
     seed
         Public seed of start and cohorts.
     learning_rate, reg, start
-        Of method `sgd`, and `reg` of `implicit`; None: its own.
+        Of method `sgd`, and `reg` of `implicit` and `gram`; None: its own.
     recency
         Methods that only rank: what a user's latest item weighs when it is folded in, 0 for no
         more than others. None: 4 where the order of ratings is known and none were held out at
@@ -100,6 +103,7 @@ class FederatedRecommender(TrainedRecommender):
         method: str = "bayes",
         factors: int | None = None,
         rounds: int | None = None,
+        gram_items: int | None = None,
         cohort: int | None = None,
         silos: int | None = None,
         seed: int = 0,

@@ -95,3 +95,14 @@ def test_downloads_in_few_bits_are_of_opened_tables_alone(changed: dict[str, Any
 def test_downloads_have_4_to_12_bits(bits: Any) -> None:
     with pytest.raises(SettingsError, match="download_bits is from 4 to 12"):
         TrainingSettings(protection="none", download_bits=bits)
+
+
+def test_gram_learns_in_one_round_of_everybody() -> None:
+    chosen = TrainingSettings(method="gram", gram_items=50)
+    assert (chosen.factors, chosen.rounds) == (50, 1)
+    assert TrainingSettings(method="gram").factors == 1000
+    for wrong in ({"rounds": 2}, {"cohort": 3}, {"upload": "slices"}, {"factors": 9}):
+        with pytest.raises(SettingsError, match=r"gram"):
+            TrainingSettings(method="gram", **{"gram_items": 50, **wrong})  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="gram_items are of method gram"):
+        TrainingSettings(gram_items=50)

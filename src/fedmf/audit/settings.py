@@ -36,11 +36,10 @@ class AuditSettings:
 
     def training(self, protection: str, method: str, **changed: object) -> TrainingSettings:
         """Return the settings of a run of two rounds that learn."""
-        chosen: dict[str, object] = {"rounds": 2, "min_raters": 1, **changed}
+        chosen = {"rounds": 2, "min_raters": 1, "factors": self.factors, **changed}
         return TrainingSettings(
             protection=protection,
             method=method,
-            factors=self.factors,
             seed=self.seed,
             key_bits=self.key_bits,
             **chosen,  # type: ignore[arg-type]

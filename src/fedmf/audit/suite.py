@@ -14,6 +14,7 @@ from fedmf.audit.attacks import exhibits
 from fedmf.audit.attacks.attack import Attack, Found
 from fedmf.audit.attacks.dishonest_server import ATTACKS, UNCHECKED
 from fedmf.audit.attacks.lone_returns import CountsOfTwoSessions
+from fedmf.audit.attacks.pair_counts import KNOWN, PairCounts
 from fedmf.audit.attacks.rated_items import RatedItems
 from fedmf.audit.attacks.ratings_from_tables import TwoSessions
 from fedmf.audit.attacks.ratings_from_uploads import RatingsFromUploads, RenewedContributions
@@ -148,6 +149,19 @@ def _sessions(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
         yield run.attacked(found, PARTICIPANT, victims=victims, setting=setting)
 
 
+def _pairs(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
+    gram = {"rounds": 1, "min_raters": 3, "factors": ratings.n_items}
+    run = play(settings.training("committee", "gram", **gram), ratings)
+    rng = np.random.default_rng(settings.seed)
+    rated = [ratings.items[ratings.users == user] for user in range(ratings.n_users)]
+    known = {
+        user: rng.choice(items, min(KNOWN, len(items) // 2), replace=False).tolist()
+        for user, items in enumerate(rated)
+    }
+    attack, setting = PairCounts(known), f"{KNOWN} items of each are known"
+    yield from _attacked(run, attack, NETWORK, PARTICIPANT, setting=setting)
+
+
 def _dishonest(ratings: Ratings, settings: AuditSettings) -> Iterator[Row]:
     del settings
     part = ratings.take(users=ARENA_USERS, items=ARENA_ITEMS)
@@ -184,6 +198,7 @@ _PARTS: Sequence[tuple[str, Callable[[Ratings, AuditSettings], Iterator[Row]]]] 
     ("coming back", sums.returns),
     ("marked rows", sums.marked),
     ("two sessions", _sessions),
+    ("pair counts", _pairs),
     ("a dishonest server", _dishonest),
     ("exhibits", _exhibits),
 )

@@ -44,7 +44,7 @@ def _recency(text: str) -> float:
 RECENCY = typer.Option(
     parser=_recency,
     metavar="NUMBER|off",
-    help="implicit: how much more a user's latest items weigh when it is folded in.",
+    help="implicit, gram: how much more a user's latest items weigh in its own vector.",
     show_default="4 if the order is known and the split is not random",
 )
 TrainedRecency = Annotated[
@@ -52,7 +52,7 @@ TrainedRecency = Annotated[
     typer.Option(
         parser=_recency,
         metavar="NUMBER|off",
-        help="implicit: how much more a user's latest items weigh.",
+        help="implicit, gram: how much more a user's latest items weigh.",
         show_default="as trained",
     ),
 ]

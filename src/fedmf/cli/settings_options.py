@@ -35,11 +35,14 @@ OPTIONS: Mapping[str, Any] = {
         show_default="exact",
     ),
     "key_bits": typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper)."),
-    "method": typer.Option(help="bayes: ratings. implicit: ranking. sgd: the paper's."),
+    "method": typer.Option(
+        help="bayes: ratings. implicit: ranking. gram: ranking, in one round. sgd: the paper's."
+    ),
     "factors": typer.Option(
         help="Length of user and item vectors.", show_default=DEFAULT_FACTORS_TEXT
     ),
     "rounds": typer.Option(help="Number of rounds.", show_default=DEFAULT_ROUNDS_TEXT),
+    "gram_items": typer.Option(help="gram: how many of the most rated.", show_default="1000"),
     "cohort": typer.Option(help="Participants in each round.", show_default="all"),
     "silos": typer.Option(
         help="Divide the users among this many silos.", show_default="a user each"
@@ -47,8 +50,8 @@ OPTIONS: Mapping[str, Any] = {
     "seed": typer.Option(help="Public seed of start, cohorts and split."),
     "learning_rate": typer.Option(help="sgd: step size.", show_default="from users and scale"),
     "reg": typer.Option(
-        help="sgd, implicit: regularisation.",
-        show_default="0.05; 7.5 / sqrt(users x items)",
+        help="sgd, implicit, gram: regularisation.",
+        show_default="0.05; 7.5 / sqrt(users x items); 400",
     ),
     "start": typer.Option(help="sgd: random, or constant as the authors'.", show_default="random"),
     "recency": RECENCY,

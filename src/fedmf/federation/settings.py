@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -25,7 +26,7 @@ ROUNDS_PER_SLICE = 5
 """As many as bring method `bayes` with slices to where 12 rounds bring it with full uploads."""
 
 
-DEFAULT_ROUNDS_TEXT = f"{Method.usual_rounds}; with slices {ROUNDS_PER_SLICE} for each"
+DEFAULT_ROUNDS_TEXT = f"{Method.usual_rounds}; with slices {ROUNDS_PER_SLICE} for each; gram 1"
 DEFAULT_FACTORS_TEXT = "32; implicit 64"
 _LATER = cast("int", None)
 """Stands for a number that depends on other settings, until they are known."""
@@ -65,12 +66,16 @@ class TrainingSettings(JsonFields):
     the paper only)."""
     method: str = "bayes"
     """``"bayes"`` (variational Bayes: ratings, accurate after a few rounds), ``"implicit"``
-    (ranking; an item was rated, or it was not) or ``"sgd"`` (the paper's)."""
+    (ranking; an item was rated, or it was not), ``"gram"`` (ranking, from one round) or ``"sgd"``
+    (the paper's)."""
     factors: int = _LATER
-    """Length d of user and item vectors; None: 32, and 64 with method `implicit`."""
+    """Length d of user and item vectors; None: 32, with method `implicit` 64, and with `gram` as
+    many as `gram_items`."""
     rounds: int = _LATER
     """Number of rounds; with slices each of them is renewed in one round out of `slices`. None: 12,
-    and 5 for each slice."""
+    5 for each slice, and 1 with method `gram`."""
+    gram_items: int | None = None
+    """Method `gram`: how many of the most rated items it learns; None: 1,000."""
     cohort: int | None = None
     """Participants in each round at the least, drawn in shuffled epochs; at least 3, since smaller
     cohorts show single participants' moves. None: all of them in every round."""
@@ -82,15 +87,15 @@ class TrainingSettings(JsonFields):
     learning_rate: float | None = None
     """Method `sgd`: gamma of the paper; None: derived from the number of users and the scale."""
     reg: float | None = None
-    """Methods `sgd` and `implicit`: lambda; None: 0.05, and
-    7.5 / sqrt(users x items), 0.03 at the most."""
+    """Lambda of methods `sgd` (None: 0.05), `implicit` (None: 7.5 / sqrt(users x items), 0.03 at
+    the most) and `gram` (None: 400, or the number of users if there are fewer)."""
     start: str | None = None
     """Method `sgd`: ``"random"`` or ``"constant"`` start vectors; the latter is the authors' 0.01.
     None: random."""
     recency: float | None = None
-    """Method `implicit`: what the latest item of a user weighs when it is folded in; the item k
-    places before weighs ``recency / (1 + k)``. 0: all weigh 1. None: 4 where the order of ratings
-    is known and none were held out at random, and otherwise 0."""
+    """Methods `implicit` and `gram`: what the latest item of a user weighs when it is folded in;
+    the item k places before weighs ``recency / (1 + k)``. 0: all weigh 1. None: 4 where the order
+    of ratings is known and none were held out at random, and otherwise 0."""
     min_raters: int = 3
     """Rows of items with fewer raters never leave a participant; above 1 a set-up round counts the
     raters first. With 1 every item takes part, as in the paper, and those who open the table see
@@ -126,6 +131,7 @@ class TrainingSettings(JsonFields):
                 ("seed", self.seed, 0),
                 ("min_raters", self.min_raters, 1),
                 ("slices", self.slices, 2),
+                ("gram_items", self.gram_items, 2),
             )
             if value is not None and (type(value) is not int or value < least)
         ]
@@ -152,6 +158,7 @@ class TrainingSettings(JsonFields):
             problems.append(f"learning_rate must be a positive number, not {self.learning_rate}")
         if self.reg is not None and not 0 <= self.reg < float("inf"):
             problems.append(f"reg must be zero or a positive number, not {self.reg}")
+        problems += self._problems_of_gram()
         if self.recency is not None and not 0 <= self.recency < math.inf:
             problems.append(f"recency must be zero or a positive number, not {self.recency}")
         own = parameters_of(self.method)
@@ -167,9 +174,22 @@ class TrainingSettings(JsonFields):
         """Return the settings whose defaults depend on other settings."""
         method = METHODS[self.method]
         rounds = method.usual_rounds
-        if self.upload == "slices":
+        if self.upload == "slices" and method.most_rounds is None:
             rounds = ROUNDS_PER_SLICE * (self.slices or DEFAULT_SLICES)
-        return {"factors": method.usual_factors, "rounds": rounds}
+        return {"factors": self.gram_items or method.usual_factors, "rounds": rounds}
+
+    def _problems_of_gram(self) -> Iterator[str]:
+        method = METHODS[self.method]
+        if method.most_rounds is not None and self.rounds > method.most_rounds:
+            yield f"method {self.method} learns all in one round: leave rounds out"
+        if self.gram_items is not None and self.method != "gram":
+            yield f"gram_items are of method gram, not {self.method}: leave them out"
+        elif self.gram_items not in (None, self.factors):
+            yield "each of the gram_items is a factor: leave factors out"
+        if self.method == "gram" and self.cohort is not None:
+            yield "method gram needs everybody in its only round: leave cohort out"
+        if self.method == "gram" and (self.upload == "slices" or self.download_bits is not None):
+            yield "method gram has no rows of items to cut or to round: no slices, no download_bits"
 
     def _problems_of_downloads(self) -> list[str]:
         problems, bits = [], self.download_bits

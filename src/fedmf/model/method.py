@@ -177,6 +177,10 @@ class Method(ABC):
     usual_factors: ClassVar[int] = 32
     usual_rounds: ClassVar[int] = 12
     """Factors and rounds that suffice where nobody says how many."""
+    sums_show: ClassVar[str | None] = None
+    """What else the sums of a round tell anyone who opens them, if that is more than usual."""
+    most_rounds: ClassVar[int | None] = None
+    """Rounds after which nothing is left to learn, if that is known beforehand."""
 
     factors: int
     """Number d of latent factors."""
@@ -266,6 +270,7 @@ class Method(ABC):
     def rows_needed(self, ratings: OwnedRatings) -> dict[str, NDArray[np.int64]]:
         """Return, group by group, the table rows that a participant's step reads, ascending.
 
+        Of `RATERS` it reads the rows of the rated items, unless a method names others.
         Items whose rows are not among them may have anything in their factors. Unless a method
         says otherwise, these are the rows of the rated items and all rows that belong to no item.
         """

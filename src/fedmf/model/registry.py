@@ -8,12 +8,18 @@ from typing import Any
 
 from fedmf.errors import SettingsError, UnknownNameError
 from fedmf.model.bayes import Bayes
+from fedmf.model.gram import Gram
 from fedmf.model.implicit import Implicit
 from fedmf.model.method import Method
 from fedmf.model.sgd import Sgd
 from fedmf.ratings import RatingScale
 
-METHODS: Mapping[str, type[Method]] = {"bayes": Bayes, "implicit": Implicit, "sgd": Sgd}
+METHODS: Mapping[str, type[Method]] = {
+    "bayes": Bayes,
+    "gram": Gram,
+    "implicit": Implicit,
+    "sgd": Sgd,
+}
 FACTS = ("users", "items", "rounds", "scale", "factors", "seed")
 """Facts of a federation that a method may use; one that does not need a fact has no such field."""
 

@@ -27,6 +27,15 @@ def from_upper(upper: FloatArray, size: int) -> FloatArray:
 
 
 @functools.cache
+def upper_places(size: int) -> NDArray[np.int64]:
+    """Return where in the upper triangle row <= column stands, shape (size, size); -1 below it."""
+    numbers = np.full((size, size), -1)
+    numbers[_places(size)] = np.arange(size * (size + 1) // 2)
+    numbers.flags.writeable = False
+    return numbers
+
+
+@functools.cache
 def _places(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return rows and columns of the upper triangle; finding them takes longer than their use."""
     rows, columns = np.triu_indices(size)
