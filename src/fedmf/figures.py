@@ -23,6 +23,15 @@ BASELINES = {
     "popularity": "most rated items first",
 }
 """Predictors that a model is held against."""
+NEAR = 0.03
+"""Intervals that hold a share so near to what they claim keep their word."""
+
+
+def confidence_text(held: float | None) -> str:
+    """Return what intervals of 90 % are called: by what they held, where that is another share."""
+    if held is None or abs(held - 0.9) <= NEAR:
+        return "90 %"
+    return f"90 %, which held {held:.0%}"
 
 
 def bytes_text(count: float) -> str:

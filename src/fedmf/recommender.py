@@ -212,7 +212,7 @@ class FederatedRecommender(TrainedRecommender):
                 workers=usable_workers(self.workers),
                 after_round=after_round,
             )
-        model = trained_model(result, training)
+        model = trained_model(result, training, heldout)
         self.result, self._model, self._training = result, model, training
         return self
 

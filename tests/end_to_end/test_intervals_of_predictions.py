@@ -27,7 +27,7 @@ def reached(model: FactorModel, heldout: Ratings, confidence: float) -> tuple[fl
         own = heldout.owned_by([user])
         if len(own):
             found = model.predictions(
-                model.user_factors[user], model._rated_by(user), own.items, confidence
+                model.user_factors[user], model.rated_by(user), own.items, confidence
             )
             low, high = (np.array([getattr(one, end) for one in found]) for end in ("low", "high"))
             inside.append((low <= own.values) & (own.values <= high))
@@ -57,8 +57,8 @@ def test_intervals_are_longer_where_less_is_known(
     variances = [
         model.method.prediction_variances(model.public, vector, rated, items.astype(np.int32))
         for vector, rated, items in (
-            (model.user_factors[user], model._rated_by(user), known),
-            (model.user_factors[user], model._rated_by(user), unknown),
+            (model.user_factors[user], model.rated_by(user), known),
+            (model.user_factors[user], model.rated_by(user), unknown),
             (nobody, nothing, known),
         )
     ]

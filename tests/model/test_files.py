@@ -26,6 +26,7 @@ def make(
         user_factors=rng.normal(size=(2, 4)),
         rated_starts=np.array([0, 2, 3]),
         rated_items=np.array([0, 2, 1], dtype=np.int32),
+        held=0.875,
     )
 
 
@@ -39,6 +40,7 @@ def test_a_saved_model_comes_back(
     assert loaded.method == model.method
     assert (loaded.item_ids, loaded.user_ids) == (items, users)
     assert loaded.titles == model.titles
+    assert loaded.held == model.held
     np.testing.assert_array_equal(loaded.item_factors, model.item_factors)
     assert loaded.public.statistics.keys() == {"counts"}
     np.testing.assert_array_equal(loaded.public.statistics["counts"], [3.0, 0.0, 1.0])
@@ -127,8 +129,8 @@ def test_damaged_files_are_refused(tmp_path: Path, name: str, content: bytes) ->
 def test_other_versions_are_refused(tmp_path: Path) -> None:
     save_model(make(), tmp_path / "model")
     path = tmp_path / "model" / "model.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "version": 2}))
-    with pytest.raises(ModelFileError, match="version 2"):
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": 3}))
+    with pytest.raises(ModelFileError, match="version 3"):
         load_model(tmp_path / "model")
 
 

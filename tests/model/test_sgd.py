@@ -137,3 +137,19 @@ def test_steps_do_not_coarsen_with_the_number_of_users() -> None:
         return make(users=users, rounds=12, learning_rate=rate).row_groups()[0].fraction_bits
 
     assert {step_of(users) for users in (671, 6_000, 160_000)} == {20}
+
+
+def test_a_longer_scale_is_another_unit() -> None:
+    """On a scale ten times as long, with the default learning rate, everything is ten times it."""
+    rated = owned([0, 1], [0, 2, 4], [0, 2, 0, 3], [5.0, 3.0, 1.0, 4.5])
+    predicted = []
+    for times in (1.0, 10.0):
+        scale = RatingScale(0.5 * times, 5.0 * times)
+        method = make(scale=scale, learning_rate=default_learning_rate(2, scale))
+        ratings = owned([0, 1], [0, 2, 4], [0, 2, 0, 3], (times * rated.values).tolist())
+        table, users = method.start_table(), method.start_user_factors(ratings.users)
+        step = method.participant_step(method.decode(table, None), ratings, users, None)
+        items = table["items"].copy()
+        items[step.contribution["items"].rows] += step.contribution["items"].values
+        predicted.append(step.user_factors @ items.T)
+    np.testing.assert_allclose(10 * predicted[0], predicted[1], rtol=1e-10)

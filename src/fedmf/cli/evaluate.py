@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fedmf.cli.console import print_answer
 from fedmf.cli.options import Json, TrainedFolder, TrainedRecency
-from fedmf.cli.train_report import given_text, interval_json
+from fedmf.cli.train_report import given_text, interval_json, judgements
 from fedmf.cli.trained import ratings_of, trained_model_in
 from fedmf.errors import DataError
 from fedmf.evaluation import Interval, ModelEvaluation, evaluate_model
@@ -66,6 +66,7 @@ def _lines(model: FactorModel, unseen: Ratings, found: ModelEvaluation) -> Itera
             "This model ranks worse than the same list for everybody. It was trained to predict "
             "ratings; for rankings, train with --method implicit."
         )
+    yield from judgements(found, model.method.name)
     yield from (f"note: {note}" for note in found.notes)
 
 
@@ -99,6 +100,8 @@ def _document(found: ModelEvaluation) -> dict[str, object]:
     return {
         **measures,
         "coverage_at_10": found.coverage_at_10,
+        "intervals_held": found.held,
+        "knows_less_than": found.knows_less_than,
         "baselines": {name: dict(figures) for name, figures in found.baselines.items()},
         "baseline_intervals": {
             name: {measure: interval_json(one) for measure, one in figures.items()}

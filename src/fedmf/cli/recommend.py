@@ -16,6 +16,7 @@ from fedmf.cli.console import print_answer
 from fedmf.cli.options import FileOrder, Json, TrainedFolder, TrainedRecency
 from fedmf.cli.trained import trained_model_in
 from fedmf.errors import SettingsError
+from fedmf.figures import confidence_text
 from fedmf.model import FactorModel, NewUser, Recommendation
 from fedmf.ratings import load_one_user
 
@@ -51,7 +52,7 @@ def recommend(
             model = model.with_recency(recency)
         recommended = _new_user(model, ratings, file_order, recency).recommend(n)
     print_answer(
-        {"user": user, "items": [asdict(one) for one in recommended]},
+        {"user": user, "intervals_held": model.held, "items": [asdict(one) for one in recommended]},
         _lines(model, "the new user" if user is None else f"user {user}", recommended),
         as_json=as_json,
     )
@@ -76,7 +77,7 @@ def _lines(
     table.add_column("predicted" if rates else "score", justify="right")
     sure = all(one.low is not None for one in recommended)
     if sure:
-        table.add_column("with 90 %", justify="right")
+        table.add_column(f"with {confidence_text(model.held)}", justify="right")
     table.add_column("item", justify="right")
     table.add_column("title")
     for one in recommended:

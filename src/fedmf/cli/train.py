@@ -146,7 +146,7 @@ def _carry_out(started: _Started, workers: int, *, quiet: bool, as_json: bool) -
         result = train_locally(
             plan, key, training, heldout, workers=workers, run=started.run, after_round=after_round
         )
-    model = trained_model(result, training)
+    model = trained_model(result, training, heldout)
     started.run.keep_model(model)
     unprotected = None
     if protection_named(plan.settings.protection).protects:

@@ -18,7 +18,7 @@ from rich.text import Text
 from fedmf.benchmarking.machine import this_machine
 from fedmf.evaluation import Interval, ModelEvaluation
 from fedmf.federation import Forecast, TrainingPlan, TrainingResult, TrainingSettings
-from fedmf.figures import BASELINES, MEASURES, bytes_text, measure_text, seconds_text
+from fedmf.figures import BASELINES, MEASURES, NEAR, bytes_text, measure_text, seconds_text
 from fedmf.protocol import protection_named
 from fedmf.protocol.threat_model import Threat
 from fedmf.ratings import Ratings
@@ -117,6 +117,7 @@ def outcome_lines(outcome: FinishedTraining) -> Iterator[RenderableType]:
     if outcome.evaluation is not None:
         yield _accuracy(outcome, outcome.evaluation)
         yield from _ranking_hint(outcome.result.plan, outcome.evaluation)
+        yield from judgements(outcome.evaluation, outcome.result.plan.method.name)
     rounds = len(outcome.result.rounds)
     if rounds < outcome.result.plan.settings.rounds:
         yield f"the training converged: nothing has moved since round {rounds}"
@@ -136,6 +137,23 @@ def outcome_lines(outcome: FinishedTraining) -> Iterator[RenderableType]:
     yield f"  fedmf evaluate {run}"
     yield f"  fedmf report {run}"
     yield "  fedmf train YOUR_RATINGS.csv"
+
+
+def judgements(found: ModelEvaluation, method: str) -> Iterator[str]:
+    """Return sentences on whether predictions are worth having, and as sure as they say."""
+    less = found.knows_less_than
+    if less is not None:
+        figures = measure_text(found.rmse.value), measure_text(found.baselines[less]["rmse"])
+        remedy = "method bayes" if method != "bayes" else "method implicit, if these are counts,"
+        yield (
+            f"the model knows less than {BASELINES[less]}: RMSE {figures[0]} beside {figures[1]}. "
+            f"Method {method} cannot learn these ratings with these settings; try {remedy} or take "
+            f"{BASELINES[less]} instead"
+        )
+    if found.held is not None:
+        yield f"intervals of 90 % held {found.held:.1%} of the ratings" + (
+            "" if abs(found.held - 0.9) <= NEAR else ": take them for that"
+        )
 
 
 def result_json(outcome: FinishedTraining) -> dict[str, object]:
@@ -173,6 +191,8 @@ def result_json(outcome: FinishedTraining) -> dict[str, object]:
         "final": final,
         "unprotected": unprotected,
         "intervals": None if found is None else _intervals(found),
+        "intervals_held": None if found is None else found.held,
+        "knows_less_than": None if found is None else found.knows_less_than,
         "baselines": _baselines(found, "rmse"),
         "baselines_mae": _baselines(found, "mae"),
         "baselines_ndcg_at_10": _baselines(found, "ndcg_at_10"),

@@ -7,7 +7,7 @@ with its interval.
 
 from fedmf.evaluation.baselines import GlobalMean, Popularity, UserItemBias
 from fedmf.evaluation.intervals import Interval, bootstrap_interval, bootstrap_ratio, bootstrap_rmse
-from fedmf.evaluation.model_evaluation import ModelEvaluation, evaluate_model
+from fedmf.evaluation.model_evaluation import ModelEvaluation, evaluate_model, measured_model
 from fedmf.evaluation.ranking_metrics import (
     coverage_at,
     hit_rate_at,
@@ -31,6 +31,7 @@ __all__ = [
     "evaluate_model",
     "hit_rate_at",
     "mae",
+    "measured_model",
     "ndcg_at",
     "novelty_at",
     "recall_at",

@@ -25,6 +25,8 @@ from fedmf.markup import table
 from fedmf.model import FactorModel
 from fedmf.ratings import Id, Ratings, codes_by_text
 
+BEHIND, ROUNDING = 1.01, 1e-9
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ModelEvaluation:
@@ -46,6 +48,9 @@ class ModelEvaluation:
     novelty_at_10: Interval
     """In bits, as `novelty_at` says, with the raters among the users whom the model holds."""
     coverage_at_10: float
+    held: float | None
+    """Share of the ratings that lie within their 90 % intervals (`FactorModel.intervals`); None
+    with methods that have none."""
     baselines: Mapping[str, Mapping[str, float]]
     """Predictor -> measure -> value, on the same ratings and users: ``"popularity"``, the most
     rated items first, has the ranking measures; ``"bias"`` (user and item bias) and
@@ -68,6 +73,16 @@ class ModelEvaluation:
         """Whether the same list of the most rated items for everybody ranks better."""
         popular = self.baselines["popularity"].get("ndcg_at_10", math.nan)
         return self.ndcg_at_10.value < popular
+
+    @property
+    def knows_less_than(self) -> str | None:
+        """The baseline whose RMSE the model's exceeds by more than 1 %, the better of two."""
+        known = {name: one["rmse"] for name, one in self.baselines.items() if "rmse" in one}
+        if not known:
+            return None
+        best = min(known, key=known.__getitem__)
+        # Where a baseline is right everywhere, rounding is no failure.
+        return best if self.rmse.value > max(BEHIND * known[best], ROUNDING) else None
 
     def __repr__(self) -> str:
         """Every figure of the model, with its interval."""
@@ -165,12 +180,41 @@ def evaluate_model(
             for name, figures in _ranking(model, raters, ranked, relevant).items()
         },
         coverage_at_10=coverage_at(10, ranked, len(model.item_ids)),
+        held=_share_held(model, measured),
         baselines=baselines,
         baseline_intervals=beside,
         users=len(users),
         ratings=len(measured.values),
         notes=measured.notes,
     )
+
+
+def measured_model(model: FactorModel, heldout: Ratings) -> FactorModel:
+    """Return a model that knows how many held-out ratings lie within its intervals.
+
+    Parameters
+    ----------
+    heldout
+        Of users and items that the model knows, by the same codes.
+    """
+    if not len(heldout):
+        return model
+    measured = _Measured(heldout.users, heldout.items, heldout.values, ())
+    return replace(model, held=_share_held(model, measured))
+
+
+def _share_held(model: FactorModel, measured: _Measured) -> float | None:
+    order = np.argsort(measured.users, kind="stable")
+    users, starts = np.unique(measured.users[order], return_index=True)
+    inside = 0
+    for user, own in zip(users, np.split(order, starts[1:]), strict=True):
+        vector, rated = model.user_factors[user], model.rated_by(user)
+        ends = model.intervals(vector, rated, measured.items[own])
+        if ends is None:
+            return None
+        values = measured.values[own]
+        inside += int(np.sum((ends[0] <= values) & (values <= ends[1])))
+    return inside / len(order)
 
 
 def _measured(model: FactorModel, unseen: Ratings) -> _Measured:

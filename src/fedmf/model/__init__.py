@@ -1,7 +1,7 @@
 """The learning wing: factor models and the methods that train them, in plain numpy."""
 
-from fedmf.model.answers import Prediction, Reason, Recommendation, SimilarItem
-from fedmf.model.factor_model import FactorModel, NewUser, best_items
+from fedmf.model.answers import Prediction, Reason, Recommendation, SimilarItem, best_items
+from fedmf.model.factor_model import FactorModel, NewUser
 from fedmf.model.files import load_model, save_model
 from fedmf.model.method import (
     DEFAULT_RECENCY,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError
-from fedmf.model.method import FloatArray
+from fedmf.model.method import FloatArray, PublicModel
 from fedmf.ratings import Id
 
 
@@ -97,6 +97,22 @@ def nearest(factors: FloatArray, item: int, n: int) -> tuple[NDArray[np.int64], 
     cosines = factors[known] @ factors[item] / (lengths[known] * lengths[item])
     best = np.argsort(-cosines, kind="stable")[:n]
     return known[best], cosines[best]
+
+
+def best_items(
+    public: PublicModel, user_factors: FloatArray, rated: NDArray[np.int32], n: int
+) -> NDArray[np.int64]:
+    """Return the n best item codes for a user vector, best first, leaving out the rated ones."""
+    scores = public.item_factors @ user_factors
+    scores[rated] = -np.inf
+    left = min(n, len(scores) - len(np.unique(rated)))
+    if left < len(scores):
+        least = np.partition(scores, len(scores) - left)[len(scores) - left] if left else np.inf
+        candidates = np.flatnonzero(scores >= least)
+    else:
+        candidates = np.arange(len(scores))
+    # Stable, so that equal scores keep the order of the catalogue on every machine.
+    return candidates[np.argsort(-scores[candidates], kind="stable")[:left]]
 
 
 def strongest(reasons: Sequence[Reason], n: int) -> list[Reason]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import NormalDist
@@ -10,15 +9,17 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.errors import DataError, SettingsError, UnknownNameError
+from fedmf.errors import SettingsError, UnknownNameError
 from fedmf.model.answers import (
     Prediction,
     Reason,
     Recommendation,
     SimilarItem,
+    best_items,
     nearest,
     strongest,
 )
+from fedmf.model.given_ratings import checked_pairs
 from fedmf.model.method import FloatArray, Method, PublicModel
 from fedmf.ratings import Id, codes_by_text
 
@@ -51,6 +52,9 @@ class FactorModel:
     rated_items: NDArray[np.int32]
     """User k has rated the item codes ``rated_items[rated_starts[k]:rated_starts[k + 1]]``, oldest
     first where that is known. Private; recommendations leave them out."""
+    held: float | None = None
+    """Share of held-out ratings that lay within their intervals of `CONFIDENCE`; None: nobody
+    measured it, or the method has no intervals."""
 
     def __repr__(self) -> str:
         """Sizes only: vectors are private."""
@@ -78,7 +82,7 @@ class FactorModel:
         """
         best = np.full((len(users), n), -1, dtype=np.int64)
         for k, user in enumerate(users):
-            chosen = best_items(self.public, self.user_factors[user], self._rated_by(int(user)), n)
+            chosen = best_items(self.public, self.user_factors[user], self.rated_by(int(user)), n)
             best[k, : len(chosen)] = chosen
         return best
 
@@ -101,7 +105,7 @@ class FactorModel:
             The method knows no recency.
         """
         code = self.user_code(user)
-        rated, vector = self._rated_by(code), self.user_factors[code]
+        rated, vector = self.rated_by(code), self.user_factors[code]
         if recency is not None:
             vector = self._vector(self.method.with_recency(recency), code)
         return self.recommendations(vector, rated, n)
@@ -140,7 +144,7 @@ class FactorModel:
 
     def _vector(self, method: Method, user: int) -> FloatArray:
         """Return the vector of a user code under a method that uses no values of ratings."""
-        rated = self._rated_by(user)
+        rated = self.rated_by(user)
         return method.fold_in(self.public, rated, np.ones(len(rated)))
 
     def fold_in(
@@ -161,38 +165,12 @@ class FactorModel:
         DataError
             No ratings, an unknown item or a rating outside the scale; all problems at once.
         """
-        items, values = self._coded(list(ratings))
+        items, values = checked_pairs(ratings, self.method, self.item_ids)
         model = self
         if not (self.method.predicts_ratings or in_order):
             model = replace(self, method=self.method.with_recency(0.0))
         vector = model.method.fold_in(self.public, items, values)
         return NewUser(model, vector, items, values)
-
-    def _coded(self, ratings: list[tuple[Id, float] | Id]) -> tuple[NDArray[np.int32], FloatArray]:
-        scale, rates = self.method.scale, self.method.predicts_ratings
-        codes = codes_by_text(self.item_ids)
-        problems = [] if ratings else ["there are no ratings to fold a user in with"]
-        last: dict[int, float] = {}
-        for one in ratings:
-            # Without a value it is an interaction: 1, except where a rating is due.
-            item, value = one if isinstance(one, tuple) else (one, math.nan if rates else 1.0)
-            code = codes.get(str(item))
-            if code is None:
-                problems.append(str(UnknownNameError.among("item", item, codes)))
-            elif rates and math.isnan(value):
-                problems.append(f"item {item!r} needs a rating: give (item, rating)")
-            elif rates and not scale.lowest <= value <= scale.highest:
-                problems.append(f"rating {value:g} of item {item!r} is outside the scale {scale}")
-            else:
-                # Of an item that is rated twice the last rating counts, as everywhere.
-                last.pop(code, None)
-                last[code] = value
-        if problems:
-            raise DataError("; ".join(problems))
-        return (
-            np.array(list(last), dtype=np.int32),
-            np.array(list(last.values()), dtype=np.float64),
-        )
 
     def recommendations(
         self, user_factors: FloatArray, rated: NDArray[np.int32], n: int
@@ -236,19 +214,34 @@ class FactorModel:
         """
         if not 0.0 < confidence < 1.0:
             raise SettingsError(f"confidence lies strictly between 0 and 1; {confidence} does not")
-        centres = self.item_factors[items] @ user_factors
+        values = self._clip(self.item_factors[items] @ user_factors).tolist()
+        ends = self.intervals(user_factors, rated, items, confidence)
+        if ends is None:
+            return [Prediction(value, None, None, confidence) for value in values]
+        return [
+            Prediction(value, low, high, confidence)
+            for value, low, high in zip(values, *ends.tolist(), strict=True)
+        ]
+
+    def intervals(
+        self,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        items: NDArray[np.integer],
+        confidence: float = CONFIDENCE,
+    ) -> FloatArray | None:
+        """Return the lower and the upper ends of what `predictions` has, shape (2, n).
+
+        None with methods that do not know how sure they are. Parameters are those of `predictions`.
+        """
         variances = self.method.prediction_variances(
             self.public, user_factors, rated, items.astype(np.int32)
         )
-        values = self._clip(centres).tolist()
         if variances is None:
-            return [Prediction(value, None, None, confidence) for value in values]
+            return None
+        centres = self.item_factors[items] @ user_factors
         reach = NormalDist().inv_cdf((1.0 + confidence) / 2.0) * np.sqrt(variances)
-        lows, highs = self._clip(centres - reach).tolist(), self._clip(centres + reach).tolist()
-        return [
-            Prediction(value, low, high, confidence)
-            for value, low, high in zip(values, lows, highs, strict=True)
-        ]
+        return self._clip(np.stack([centres - reach, centres + reach]))
 
     def predict_one(self, user: Id, item: Id, confidence: float = CONFIDENCE) -> Prediction:
         """Return the prediction for a user held here and an item, with its interval.
@@ -261,10 +254,11 @@ class FactorModel:
             `confidence` is not between 0 and 1.
         """
         code, chosen = self.user_code(user), np.array([self.item_code(item)])
-        rated = self._rated_by(code)
+        rated = self.rated_by(code)
         return self.predictions(self.user_factors[code], rated, chosen, confidence)[0]
 
-    def _rated_by(self, user: int) -> NDArray[np.int32]:
+    def rated_by(self, user: int) -> NDArray[np.int32]:
+        """Return the item codes that a user code has rated, oldest first where that is known."""
         return self.rated_items[self.rated_starts[user] : self.rated_starts[user + 1]]
 
     def user_code(self, user: Id) -> int:
@@ -299,22 +293,6 @@ def _at_least_one(n: int) -> int:
     if n < 1:
         raise SettingsError(f"n is the number of items, at least 1, not {n}")
     return n
-
-
-def best_items(
-    public: PublicModel, user_factors: FloatArray, rated: NDArray[np.int32], n: int
-) -> NDArray[np.int64]:
-    """Return the n best item codes for a user vector, best first, leaving out the rated ones."""
-    scores = public.item_factors @ user_factors
-    scores[rated] = -np.inf
-    left = min(n, len(scores) - len(np.unique(rated)))
-    if left < len(scores):
-        least = np.partition(scores, len(scores) - left)[len(scores) - left] if left else np.inf
-        candidates = np.flatnonzero(scores >= least)
-    else:
-        candidates = np.arange(len(scores))
-    # Stable, so that equal scores keep the order of the catalogue on every machine.
-    return candidates[np.argsort(-scores[candidates], kind="stable")[:left]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

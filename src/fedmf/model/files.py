@@ -22,7 +22,7 @@ from fedmf.store.arrays import read_arrays, write_arrays
 from fedmf.store.atomic import is_taken, new_folder
 from fedmf.store.faults import reading
 
-FORMAT, VERSION = "fedmf-model", 1
+FORMAT, VERSION = "fedmf-model", 2
 
 
 def save_model(model: FactorModel, folder: Path) -> None:
@@ -43,6 +43,7 @@ def save_model(model: FactorModel, folder: Path) -> None:
             "method": model.method.settings(),
             "items": len(model.item_ids),
             "users": len(model.user_ids),
+            "held": model.held,
             "titles": [model.titles.get(item) for item in model.item_ids],
         }
         (filling / "model.json").write_text(
@@ -101,6 +102,7 @@ def load_model(folder: Path) -> FactorModel:
             user_factors=users["factors"],
             rated_starts=users["rated_starts"],
             rated_items=users["rated_items"],
+            held=described["held"],
         )
     _check_shapes(folder, model)
     return model

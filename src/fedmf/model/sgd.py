@@ -36,6 +36,10 @@ MOST_FRACTION_BITS = 20
 # largest rating L and, since u.v is a rating, entries about its root at the most: this leaves four
 # times that room, and a sum over all users whose bound does not grow with their number.
 ROOM_FOR_MOVES = 8.0
+# The paper's lambda and start are for ratings up to five stars. On a scale that is c times as long,
+# vectors are sqrt(c) and lambda c times as large: then every prediction is c times what it was.
+STARS = 5.0
+START_SPREAD, CONSTANT_START = 0.1, 0.01
 # Streams of the public seed: the same seed must not give a user the vector of an item.
 ITEM_STREAM, USER_STREAM = 0, 1
 
@@ -70,11 +74,11 @@ class Sgd(Method):
     learning_rate: float
     """gamma of the paper."""
     reg: float = 0.05
-    """lambda of the paper, for users and items alike."""
+    """lambda of the paper, for users and items alike, on a scale up to 5; see `STARS`."""
     start: Start = "random"
     """``"random"``: vectors around the constant one whose product is the middle of the scale.
-    ``"constant"``: every entry 0.01, as in the authors' prototype; all dimensions then stay
-    identical, so the model has rank one."""
+    ``"constant"``: every entry 0.01, as in the authors' prototype, on a scale up to 5; all
+    dimensions then stay identical, so the model has rank one."""
 
     @classmethod
     def defaults(cls, users: int, items: int, scale: RatingScale) -> dict[str, Any]:
@@ -84,7 +88,7 @@ class Sgd(Method):
 
     def row_groups(self) -> tuple[RowGroup, ...]:
         """Return one group: the item matrix V, shape (items, factors)."""
-        largest = max(abs(self.scale.lowest), abs(self.scale.highest))
+        largest = self._largest
         limit = self.rounds * ROOM_FOR_MOVES * self.learning_rate * largest**1.5
         start_limit = _start_limit(self)
         return (
@@ -176,21 +180,37 @@ class Sgd(Method):
         self, user: FloatArray, downloaded: FloatArray, values: FloatArray, moves: FloatArray
     ) -> FloatArray:
         """Return the moved user vector and fill `moves` with the moves of the item vectors."""
-        twice_rate = 2 * self.learning_rate
+        twice_rate, reg = 2 * self.learning_rate, self.scaled_reg
         for k, (vector, value) in enumerate(zip(downloaded, values, strict=True)):
             error = value - user @ vector
-            user = user + twice_rate * (error * vector - self.reg * user)
-            moves[k] = twice_rate * (error * user - self.reg * vector)
+            user = user + twice_rate * (error * vector - reg * user)
+            moves[k] = twice_rate * (error * user - reg * vector)
         return user
+
+    @property
+    def scaled_reg(self) -> float:
+        """Lambda as the step uses it."""
+        return self._unit * self.reg
+
+    @property
+    def _largest(self) -> float:
+        """The largest absolute value that a rating can have."""
+        return max(abs(self.scale.lowest), abs(self.scale.highest))
+
+    @property
+    def _unit(self) -> float:
+        """C of `STARS`; 1 where every rating is zero."""
+        return self._largest / STARS or 1.0
 
     def _start_vectors(self, count: int, rng: np.random.Generator) -> FloatArray:
         if self.start == "constant":
-            return np.full((count, self.factors), 0.01)
-        return self._level_vector() + rng.normal(0.0, 0.1, (count, self.factors))
+            return np.tile(self._level_vector(), (count, 1))
+        spread = START_SPREAD * math.sqrt(self._unit)
+        return self._level_vector() + rng.normal(0.0, spread, (count, self.factors))
 
     def _level_vector(self) -> FloatArray:
         if self.start == "constant":
-            return np.full(self.factors, 0.01)
+            return np.full(self.factors, CONSTANT_START * math.sqrt(self._unit))
         middle = (self.scale.lowest + self.scale.highest) / 2
         return np.full(self.factors, math.sqrt(max(middle, 0.0) / self.factors))
 
@@ -218,7 +238,7 @@ def train_centralised(
     """
     item_factors = method.start_table()[ITEMS].copy()
     user_factors = method.start_user_factors(ratings.users)
-    twice_rate = 2 * method.learning_rate
+    twice_rate, reg = 2 * method.learning_rate, method.scaled_reg
     of_user = np.repeat(np.arange(len(ratings.users)), np.diff(ratings.starts))
     losses = []
     for _ in range(method.rounds):
@@ -227,8 +247,8 @@ def train_centralised(
             for item, value in zip(ratings.items[own], ratings.values[own], strict=True):
                 vector = item_factors[item]
                 error = value - user @ vector
-                user = user + twice_rate * (error * vector - method.reg * user)
-                item_factors[item] = vector + twice_rate * (error * user - method.reg * vector)
+                user = user + twice_rate * (error * vector - reg * user)
+                item_factors[item] = vector + twice_rate * (error * user - reg * vector)
             user_factors[k] = user
         products = np.einsum("nd,nd->n", user_factors[of_user], item_factors[ratings.items])
         losses.append(float(np.mean((ratings.values - products) ** 2)))

@@ -68,8 +68,8 @@ class Trace:
     @classmethod
     def of(cls, method: Sgd, moves: FloatArray, vectors: FloatArray) -> Trace:
         """Return what the moves of some items show whose vectors were downloaded."""
-        ys = moves / (2 * method.learning_rate) + method.reg * vectors
-        return cls(ys, vectors, method.learning_rate, method.reg)
+        ys = moves / (2 * method.learning_rate) + method.scaled_reg * vectors
+        return cls(ys, vectors, method.learning_rate, method.scaled_reg)
 
     @property
     def kept(self) -> float:

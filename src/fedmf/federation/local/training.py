@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.crypto.participants_key import ParticipantsKey
+from fedmf.evaluation import measured_model
 from fedmf.federation.attendance import Attendance
 from fedmf.federation.local.engine import LocalEngine
 from fedmf.federation.plan import TrainingPlan
@@ -125,10 +126,15 @@ def _conductor(
     )
 
 
-def trained_model(result: TrainingResult, training: Ratings) -> FactorModel:
-    """Return the model of a finished training, with all users' vectors: a simulation holds them."""
+def trained_model(
+    result: TrainingResult, training: Ratings, heldout: Ratings | None = None
+) -> FactorModel:
+    """Return the model of a finished training, with all users' vectors: a simulation holds them.
+
+    With held-out ratings it knows how many of these lie within its intervals.
+    """
     everybody = training.owned_by(range(training.n_users))
-    return FactorModel(
+    model = FactorModel(
         method=result.plan.method,
         item_ids=training.item_ids,
         titles=training.titles,
@@ -138,3 +144,4 @@ def trained_model(result: TrainingResult, training: Ratings) -> FactorModel:
         rated_starts=everybody.starts,
         rated_items=everybody.items,
     )
+    return model if heldout is None else measured_model(model, heldout)

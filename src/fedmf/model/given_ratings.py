@@ -1,0 +1,52 @@
+"""What a new user gives to be folded in: ratings of items by their ids, checked together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmf.errors import DataError, UnknownNameError
+from fedmf.model.method import FloatArray, Method
+from fedmf.ratings import Id, codes_by_text
+
+
+def checked_pairs(
+    ratings: Iterable[tuple[Id, float] | Id], method: Method, item_ids: tuple[Id, ...]
+) -> tuple[NDArray[np.int32], FloatArray]:
+    """Return item codes, each once, and ratings, both of shape (n,), in the order they came.
+
+    Of an item that is rated twice the last rating counts, as everywhere. Methods that only rank
+    take ids without ratings and judge no value.
+
+    Raises
+    ------
+    DataError
+        No ratings, an unknown item or a rating outside the scale; all problems at once.
+    """
+    scale, rates = method.scale, method.predicts_ratings
+    codes = codes_by_text(item_ids)
+    problems = []
+    last: dict[int, float] = {}
+    for one in ratings:
+        item, value = one if isinstance(one, tuple) else (one, math.nan if rates else 1.0)
+        code = codes.get(str(item))
+        if code is None:
+            problems.append(str(UnknownNameError.among("item", item, codes)))
+        elif rates and math.isnan(value):
+            problems.append(f"item {item!r} needs a rating: give (item, rating)")
+        elif rates and not scale.lowest <= value <= scale.highest:
+            problems.append(f"rating {value:g} of item {item!r} is outside the scale {scale}")
+        else:
+            last.pop(code, None)
+            last[code] = value
+    if not (last or problems):
+        problems.append("there are no ratings to fold a user in with")
+    if problems:
+        raise DataError("; ".join(problems))
+    return (
+        np.array(list(last), dtype=np.int32),
+        np.array(list(last.values()), dtype=np.float64),
+    )
