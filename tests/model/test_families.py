@@ -38,7 +38,8 @@ def test_methods_reach_what_baselines_know_or_it_is_said(method: str, name: str)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_intervals_are_called_by_what_they_hold(name: str) -> None:
     model, found = trained("bayes", name)
-    assert model.held == found.held is not None
+    assert model.held is not None
+    assert model.held == found.held
     label = confidence_text(model.held)
     assert label == ("90 %" if 0.87 <= model.held <= 0.93 else f"90 %, which held {model.held:.0%}")
     assert f"held {model.held:.1%} of the ratings" in " ".join(judgements(found, "bayes"))
