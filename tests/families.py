@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fedmf.ratings import Ratings
 from fedmf.ratings.scale import find_scale
 
-USERS, ITEMS, RATINGS = 150, 80, 4_000
+USERS, ITEMS, RATINGS = 100, 60, 2_000
 
 FloatArray = NDArray[np.float64]
 

@@ -37,6 +37,8 @@ def test_evaluate_finds_what_the_training_found(trained: str) -> None:
     worse = measured["ndcg_at_10"]["value"] < ndcg["value"]
     assert ("train with --method implicit" in shown) == worse
     assert all(name in shown for name in ("NDCG@10", "MRR@10", "novelty@10"))
+    assert f"intervals of 90 % held {measured['intervals_held']:.1%} of the ratings" in shown
+    assert measured["knows_less_than"] == result["knows_less_than"]
     beside = measured["baselines"]
     for name in ("bias", "global_mean"):
         assert beside[name]["rmse"] == pytest.approx(result["baselines"][name])

@@ -17,7 +17,7 @@ from tests.families import FAMILIES, family
 @cache
 def trained(method: str, name: str) -> tuple[FactorModel, ModelEvaluation]:
     training, heldout = family(name).split(0.2, seed=1)
-    recommender = FederatedRecommender(method=method, protection="none", silos=5, workers=1)
+    recommender = FederatedRecommender(method=method, protection="none", silos=2, workers=1)
     recommender.fit(training, heldout=heldout, progress=False)
     return recommender.model, recommender.evaluate(heldout)
 
