@@ -111,7 +111,7 @@ class StopAfter:
         del transcript
         self.records.append(record)
         if len(self.records) == self._stop:
-            self.payload, self.closings = server_payload, closings
+            self.payload, self.closings, self.engine = server_payload, closings, engine
             engine.save(self.folder)
             raise KeyboardInterrupt
 
@@ -155,6 +155,8 @@ def conducted(
         checkpoint=Checkpoint(keeper.folder, keeper.payload, keeper.closings, ()),
     )
     engine.restore(keeper.folder, keeper.closings)
+    # What members have signed is in no checkpoint: they have logs of their own, here in memory.
+    engine._members = keeper.engine._members  # type: ignore[attr-defined]
     return Training(plan, engine, server, records=keeper.records, **options)
 
 
