@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 import numpy as np
@@ -12,6 +16,7 @@ import pytest
 
 from fedmf.errors import OpenError
 from fedmf.interrupts import HeldInterrupts
+from fedmf.store.atomic import remove_folder
 
 pytestmark = pytest.mark.usefixtures("interrupts_of_a_terminal")
 
@@ -122,3 +127,22 @@ def test_a_signal_at_any_moment_is_neither_lost_nor_held_for_good() -> None:
                 signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("remove", [shutil.rmtree, remove_folder])
+def test_ctrl_c_while_a_folder_is_removed_is_no_error_of_the_disk(
+    remove: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11 closes a descriptor twice where Ctrl-C comes right after its closing."""
+    (tmp_path / "folder" / "within").mkdir(parents=True)
+    close, interrupts = os.close, iter([signal.SIGINT])
+
+    def closing(descriptor: int) -> None:
+        close(descriptor)
+        for number in interrupts:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(os, "close", closing)
+    with pytest.raises(KeyboardInterrupt if remove is remove_folder else BaseException):
+        remove(tmp_path / "folder")
+    assert (tmp_path / "folder").exists() is (remove is shutil.rmtree)

@@ -81,7 +81,7 @@ def test_a_folder_is_gone_at_once_whatever_happens_while_it_is_removed(
     (folder / "file").write_text("content")
     with monkeypatch.context() as patched:
 
-        def killed(path: Path) -> None:
+        def killed(path: Path, **_: object) -> None:
             raise KeyboardInterrupt(path)
 
         patched.setattr(shutil, "rmtree", killed)

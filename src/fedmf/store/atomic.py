@@ -75,11 +75,11 @@ def new_folder(path: Path, *, replace: bool = True, private: bool = False) -> It
                 replaced = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
                 path.rename(replaced / path.name)
                 filling.rename(path)
-                shutil.rmtree(replaced)
+                remove_tree(replaced)
         else:
             filling.rename(path)
     except BaseException:
-        shutil.rmtree(filling, ignore_errors=True)
+        remove_tree(filling, ignore_errors=True)
         raise
     make_durable(path.parent)
 
@@ -97,7 +97,14 @@ def remove_folder(path: Path) -> None:
     if path.is_dir():
         gone = Path(tempfile.mkdtemp(prefix=f".{path.name}.gone.", dir=path.parent))
         path.rename(gone / path.name)
-        shutil.rmtree(gone)
+        remove_tree(gone)
+
+
+def remove_tree(folder: Path, *, ignore_errors: bool = False) -> None:
+    """Remove a folder, file by file."""
+    # Interrupted, `rmtree` may close a descriptor twice and raise OSError instead.
+    with HeldInterrupts():
+        shutil.rmtree(folder, ignore_errors=ignore_errors)
 
 
 def make_durable(path: Path) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fedmf.errors import RunDirectoryError
-from fedmf.store.atomic import new_folder, put_file, remove_folder
+from fedmf.store.atomic import new_folder, put_file, remove_folder, remove_tree
 from fedmf.store.faults import reading, writing
 
 FORMAT = "fedmf snapshot 1"
@@ -45,7 +44,7 @@ class Snapshots:
             as the state that another version of fedmf left, which nobody may forget.
         """
         for unfinished in self._path.glob(".snapshot-*"):
-            shutil.rmtree(unfinished)
+            remove_tree(unfinished)
         folders = self._folders()
         if self._path.is_dir() and (others := set(self._path.iterdir()) - set(folders)):
             raise RunDirectoryError(
