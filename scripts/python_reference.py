@@ -35,6 +35,11 @@ MODULES: dict[str, tuple[str, ...]] = {
         "SimilarItem",
         "Reason",
         "ModelEvaluation",
+        "cross_validate",
+        "tune",
+        "Validation",
+        "Tuning",
+        "RatingEstimator",
     ),
     "fedmf.evaluation": ("evaluate_model", "Interval"),
     "fedmf.federation": (

@@ -8,6 +8,7 @@ from importlib import import_module as _import_module
 # As in `typing`, which takes most of the time until Ctrl-C is heard in silence.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from fedmf.estimator import RatingEstimator
     from fedmf.evaluation import ModelEvaluation
     from fedmf.federation import TrainingSettings
     from fedmf.model import (
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fedmf.ratings import Ratings, RatingScale, load_fold_in_ratings, load_ratings
     from fedmf.recommender import FederatedRecommender
     from fedmf.trained_recommender import TrainedRecommender
+    from fedmf.tuning import Tuning, Validation, cross_validate, tune
 
     __version__: str
 
@@ -30,6 +32,7 @@ __all__ = [
     "ModelEvaluation",
     "NewUser",
     "Prediction",
+    "RatingEstimator",
     "RatingScale",
     "Ratings",
     "Reason",
@@ -37,11 +40,24 @@ __all__ = [
     "SimilarItem",
     "TrainedRecommender",
     "TrainingSettings",
+    "Tuning",
+    "Validation",
+    "cross_validate",
     "load_fold_in_ratings",
     "load_ratings",
+    "tune",
 ]
 
-_ROOMS = ("ratings", "model", "evaluation", "federation", "recommender", "trained_recommender")
+_ROOMS = (
+    "ratings",
+    "model",
+    "evaluation",
+    "federation",
+    "recommender",
+    "trained_recommender",
+    "tuning",
+    "estimator",
+)
 
 
 if not TYPE_CHECKING:  # to whom every name would be one then

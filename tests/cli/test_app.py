@@ -6,8 +6,10 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import fedmf
+from fedmf.cli.app import app
 from fedmf.cli.settings_options import OPTIONS, ChosenSettings
 from fedmf.federation import TrainingSettings
 from fedmf.federation.settings import KEY_BITS, STARTS
@@ -30,6 +32,14 @@ def test_version() -> None:
 @pytest.mark.parametrize("command", [[], ["train"], ["keys"], ["keys", "sign"]])
 def test_help_has_a_short_name(command: list[str]) -> None:
     assert run(*command, "-h").out == run(*command, "--help").out != ""
+
+
+def test_shells_complete_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_FEDMF_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "fedmf recom")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    ended = CliRunner().invoke(app, [], prog_name="fedmf")
+    assert ended.stdout.split() == ["recommend"]
 
 
 def test_doctor_finds_nothing_missing(monkeypatch: pytest.MonkeyPatch) -> None:

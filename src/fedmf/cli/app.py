@@ -21,10 +21,25 @@ from fedmf.cli.report import report
 from fedmf.cli.reproduce import reproduce
 from fedmf.cli.server import server
 from fedmf.cli.train import train
+from fedmf.cli.tune import tune
 
 app = commands(
     "Train a recommender over ratings that never leave their owners.",
-    *(train, recommend, evaluate, audit, reproduce, report, bench, doctor, error, server, join),
+    *(
+        train,
+        tune,
+        recommend,
+        evaluate,
+        audit,
+        reproduce,
+        report,
+        bench,
+        doctor,
+        error,
+        server,
+        join,
+    ),
+    completion=True,
 )
 app.add_typer(keys, name="keys")
 app.add_typer(federation, name="federation")

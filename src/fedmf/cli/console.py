@@ -103,12 +103,14 @@ def print_answer(document: object, lines: Iterable[RenderableType], *, as_json: 
         print_lines(output(), lines)
 
 
-def commands(help_text: str, *members: Callable[..., None]) -> typer.Typer:
+def commands(
+    help_text: str, *members: Callable[..., None], completion: bool = False
+) -> typer.Typer:
     """Return commands that share a first word; an error of each becomes its exit status."""
     group = typer.Typer(
         help=help_text,
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=completion,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
         # A traceback that shows local variables would show secrets.
