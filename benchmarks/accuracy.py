@@ -17,6 +17,7 @@ import numpy as np
 
 from fedmf.evaluation import UserItemBias, rmse
 from fedmf.federation import TrainingSettings, make_plan, train_locally
+from fedmf.model import METHODS
 from fedmf.ratings import Ratings, load_ratings
 from fedmf.workers import available_cores
 
@@ -43,8 +44,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("ratings", nargs="?", default="movielens-small")
     parser.add_argument("--method", default="bayes")
-    parser.add_argument("--factors", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--factors", type=int, help="default: as suits the method")
+    parser.add_argument("--rounds", type=int, help="default: as suits the method")
     parser.add_argument("--min-raters", type=int, default=3)
     parser.add_argument("--cohort", type=int, default=None)
     parser.add_argument("--seeds", type=int, default=5)
@@ -59,7 +60,7 @@ def main() -> None:
     )
     ratings = load_ratings(options.ratings)
     seeds = range(options.seeds)
-    if options.method == "implicit":
+    if not METHODS[options.method].predicts_ratings:
         splits = [ratings.split(0.2, by="last")]
         runs = [quality(replace(settings, seed=seed), *splits[0]) for seed in seeds]
     else:
