@@ -291,9 +291,6 @@ class CommitteeMember:
             The member knows of another outcome, or too little, or missed the first uploads.
         """
         number, outcome = request.round, request.outcome
-        if self._round is not None and self._round.number == number:
-            # No seeds of a round are here when its words come.
-            self._round = None
         if self._memory.outcome(number) not in (None, outcome) or self._memory.ended != number - 1:
             raise ProtocolError(f"this member cannot tell what round {number} has summed")
         if request.first == 0:
@@ -301,6 +298,9 @@ class CommitteeMember:
             self._added = AddedAgain(self.charter, request, counted_round)
         if self._added is None or not self._added.goes_on_with(request):
             raise ProtocolError("this member adds up uploads from the first one on")
+        if self._round is not None and self._round.number == number:
+            # No seeds of a round that has closed are here when its words are looked at.
+            self._round = None
         root, signature = self._added.add(request), None
         if root != NOTHING:
             self._added = None
