@@ -109,6 +109,7 @@ def test_too_few_leavers_wait_under_a_committee() -> None:
     plan = make(keyed, training, "bayes")
     result, contributions = played(plan, keyed, (training, heldout), Attendance(leaves={3: 2}))
     assert [record.dropped for record in result.rounds] == [0, 1, 1, 1, 1]
+    assert [record.waiting for record in result.rounds] == [0, 1, 1, 1, 1]
     assert contributions[3] is not None
 
 
@@ -124,6 +125,24 @@ def test_who_was_away_for_too_long_is_frozen_and_counted(keyed: Keyed) -> None:
     assert included == [count, *[count - 2] * 3, *[count - 2 if waits else count] * 4]
     frozen = [record.frozen for record in result.rounds]
     assert frozen == [0, 0, 0, *[2 if waits else 0] * 5]
+    for found, wanted in zip(result.table, summed(plan, contributions), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_random_dropouts_leave_an_exact_sum(keyed: Keyed) -> None:
+    """Some are away, wait, or are frozen: the table holds what each of them contributed last."""
+    _, training, heldout = DATA.load()
+    plan = make(keyed, training, "bayes")
+    away = Attendance.with_dropouts(0.2, len(plan.members), 5, seed=1)
+    assert away == Attendance.with_dropouts(0.2, len(plan.members), 5, seed=1)
+    result, contributions = played(plan, keyed, (training, heldout), away)
+    missed = [sum(number in rounds for rounds in away.away.values()) for number in range(1, 6)]
+    assert sum(missed) > 10
+    waits = keyed.protection == "committee"
+    for record, gone in zip(result.rounds, missed, strict=True):
+        assert record.included == len(plan.members) - gone - record.waiting
+        assert waits or record.waiting == 0
+    assert any(record.waiting for record in result.rounds) is waits
     for found, wanted in zip(result.table, summed(plan, contributions), strict=True):
         np.testing.assert_array_equal(found, wanted)
 

@@ -194,12 +194,12 @@ def test_every_round_has_a_row_and_those_who_were_missing_are_counted(run: Path)
 
     def disturb(result: dict[str, list[dict[str, float]]]) -> None:
         result["rounds"][1].update(void_before=2, included=12, dropped=2)
-        result["rounds"][2].update(dropped=1)
+        result["rounds"][2].update(dropped=1, waiting=1)
 
     change(run / "result.json", disturb)
     text = section(tree_of(run), "rounds").text
     assert "2 rounds ended void and were played again" in text
-    assert "3 uploads of the cohorts did not count, in 2 rounds" in text
+    assert "3 uploads of the cohorts did not count, in 2 rounds; 1 of them waited for a lot" in text
     rows = cells(section(tree_of(run), "rounds"), "Figures of every round")
     assert rows[2][-3:] == ["12", "2", "2"]
 

@@ -47,7 +47,10 @@ def join(
     def tell(error: FedmfError) -> None:
         events.record("trouble", f"error {error.number}: {error}", error=error.number)
 
-    silo = Silo.open(folder, tell=tell)
+    def note(waits: str) -> None:
+        events.record("waits", f"this silo: {waits}")
+
+    silo = Silo.open(folder, tell=tell, note=note)
     try:
         with resumable(f"fedmf join {folder} --server {address}"), ends_in_order():
             connect(folder, address, silo.respond, events)
@@ -56,7 +59,11 @@ def join(
 
 
 def _serve_supernode(folder: Path) -> None:
-    silo = Silo.open(folder, tell=lambda error: say(f"error {error.number}: {error}"))
+    silo = Silo.open(
+        folder,
+        tell=lambda error: say(f"error {error.number}: {error}"),
+        note=lambda waits: say(f"this silo: {waits}"),
+    )
     try:
         with resumable(f"fedmf join {folder}"), ends_in_order():
             serve(silo, folder)

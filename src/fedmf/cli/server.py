@@ -41,6 +41,8 @@ def server(
         reasons = "".join(f"; silo {silo}: {why}" for silo, why in sorted(entry.errors.items()))
         if entry.frozen:
             reasons += f"; away for too long, come back only together: {_silos(entry.frozen)}"
+        if entry.waiting:
+            reasons += f"; wait for others of their kind: {_silos(entry.waiting)}"
         events.record(
             "round",
             f"round {entry.round}: {'void' if entry.void else _silos(entry.included)}, "

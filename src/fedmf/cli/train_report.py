@@ -121,6 +121,12 @@ def outcome_lines(outcome: FinishedTraining) -> Iterator[RenderableType]:
     rounds = len(outcome.result.rounds)
     if rounds < outcome.result.plan.settings.rounds:
         yield f"the training converged: nothing has moved since round {rounds}"
+    last = outcome.result.rounds[-1]
+    if last.frozen or last.waiting:
+        yield (
+            f"at the end {last.frozen:,} participants were frozen, because they were away for too "
+            f"long, and the uploads of {last.waiting:,} waited for a lot"
+        )
     yield _costs(outcome)
     if outcome.unprotected is not None:
         yield (

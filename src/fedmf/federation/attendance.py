@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from fedmf.errors import SettingsError
 
 
@@ -43,6 +45,22 @@ class Attendance:
         ]
         if problems:
             raise SettingsError("; ".join(problems))
+
+    @classmethod
+    def with_dropouts(cls, share: float, participants: int, rounds: int, seed: int) -> Attendance:
+        """Return an attendance in which everybody misses this share of the rounds, drawn at random.
+
+        Parameters
+        ----------
+        share
+            The chance that somebody misses a round, the set-up included, from 0 to 1.
+        participants, rounds
+            How many; the set-up is no round.
+        seed
+            Equal seeds draw equally.
+        """
+        missed = np.random.default_rng(seed).random((participants, rounds + 1)) < share
+        return cls(away={one: np.flatnonzero(row).tolist() for one, row in enumerate(missed)})
 
     def present(self, cohort: Iterable[int], round_number: int, left: frozenset[int]) -> list[int]:
         """Return who takes part in a round, ascending: of the cohort, and those who want to leave.

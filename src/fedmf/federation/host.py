@@ -140,6 +140,10 @@ class ParticipantHost:
         for participant in self._participants.values():
             participant.hear_closing(message)
 
+    def waits(self, number: int) -> str:
+        """Return what a participant's next uploads wait for; empty if they pass by themselves."""
+        return self._protection.waits(number)
+
     def table_copy(self) -> bytes:
         """Return the last distributed table, sealed for participants who come late."""
         return self._protection.copy()

@@ -64,6 +64,8 @@ class Played:
     """How it ended."""
     frozen: tuple[int, ...] = ()
     """Participants whose contribution stays as it is after it: they were away for too long."""
+    waiting: tuple[int, ...] = ()
+    """Participants whose uploads were left out, because too few came of their lot."""
     observation: Observation = field(default_factory=Observation)
     """What the table after it is worth, as far as what carries the messages knows."""
     download_bytes: int = 0
@@ -265,6 +267,7 @@ class RoundPlayer:
         with HeldInterrupts():
             played.closing = self.server.close_round()
             played.frozen = self.server.members.frozen_participants
+            played.waiting = self.server.members.waiting_participants
             data = played.closing.to_bytes(self.server.session)
         played.close_seconds = self._clocks.server() - start
         played.serving_seconds += played.close_seconds

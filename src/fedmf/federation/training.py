@@ -81,6 +81,8 @@ class RoundRecord:
     frozen: int = 0
     """Participants whose contribution stays as it is after the round, because they were away for
     too long: they come back with others only."""
+    waiting: int = 0
+    """Participants whose uploads were left out in the round, because too few came of their lot."""
     ndcg_at_10: float = math.nan
     hr_at_10: float = math.nan
     """How the model after the round ranks held-out items among all that were not rated, measured
@@ -112,6 +114,7 @@ class RoundRecord:
             member_seconds_median=_median(played.members),
             void_before=played.void_before,
             frozen=len(played.frozen),
+            waiting=len(played.waiting),
             ndcg_at_10=seen.ranking.ndcg_at_10,
             hr_at_10=seen.ranking.hr_at_10,
             summed_ndcg_at_10=summed.ndcg_at_10 if isinstance(summed, Ranking) else math.nan,

@@ -86,6 +86,11 @@ class ParticipantProtection(ABC):
         del participant
         return True
 
+    def waits(self, participant: int) -> str:
+        """Return what a participant's next uploads wait for; empty if they pass by themselves."""
+        del participant
+        return ""
+
     def begin(self, opening_message: bytes) -> None:
         """Hear how a round begins, where the protection has something to agree on first.
 

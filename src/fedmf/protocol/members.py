@@ -89,6 +89,11 @@ class Members:
         return ()
 
     @property
+    def waiting_participants(self) -> tuple[int, ...]:
+        """Whose uploads were left out in this round, because too few came of their lot."""
+        return ()
+
+    @property
     def complaints(self) -> Mapping[int, tuple[int, ...]]:
         """Whom members complained about in this round, by member: their uploads are left out."""
         return {}

@@ -142,7 +142,9 @@ def _missing(run: Run, records: list[RoundRecord]) -> str:
         )
     return (
         f"{_count(void, 'round')} ended void and {'was' if void == 1 else 'were'} played again. "
-        f"{_count(dropped, 'upload')} of the cohorts did not count, in {_count(short, 'round')}."
+        f"{_count(dropped, 'upload')} of the cohorts did not count, in {_count(short, 'round')}; "
+        f"{sum(one.waiting for one in records):,} of them waited for a lot. "
+        f"{_count(records[-1].frozen, 'participant')} had been away for too long at the end."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fedmf.errors import ProtocolError, RunDirectoryError
+from fedmf.federation import plan
 from fedmf.federation.silos import CoordinatorSettings, Silo
 from fedmf.federation.silos.messages import Bundle, Part
 from fedmf.protocol import ClosingMessage
@@ -154,6 +155,23 @@ def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
     found.write_bytes(found.read_bytes()[:-100])
     with pytest.raises(RunDirectoryError, match="damaged"):
         Silo.open(town.folder(0))
+
+
+def test_a_silo_that_waits_is_told_and_so_is_the_coordinator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Played as in a larger federation, in which a single silo is no lot."""
+    monkeypatch.setattr(plan, "FEW_SILOS", 0)
+    town = Town(tmp_path, rounds=2)
+    CoordinatorSettings(seconds=1, begin_with=3).write(town.coordinator_folder)
+    told: list[str] = []
+    town.transport._silos[0] = Silo.open(town.folder(0), note=told.append)
+    entries = town.run(lambda n, silo: "gone" if silo == 0 and n < 4 else "ok")
+    assert [entry.included for entry in entries] == [(1, 2, 3)] * 3
+    assert [entry.waiting for entry in entries] == [(), (0,), (0,)]
+    assert told == [
+        "nothing of it is in the table until a lot of its kind, 3 at least, comes in one round"
+    ]
 
 
 def with_another_file(town: Town, silo: int) -> None:

@@ -98,6 +98,8 @@ def test_who_was_away_for_longer_is_frozen_until_enough_of_them_renew() -> None:
         world.round(changes_of(seed, some))
     assert world.committee.standings.frozen() == (5, 6, 7)
     assert all(one.standings.frozen() == (5, 6, 7) for one in world.protections.values())
+    assert "frozen until a lot of its kind" in world.protections[5].waits(5)
+    assert world.protections[5].waits(0) == ""
     # Two of them are too few, and stay in the table as they are.
     assert world.round(changes_of(4, range(7))).included == some
     world.check_tables()

@@ -157,6 +157,7 @@ class Coordinator(Conductor[RoundEntry]):
             included=included,
             dropped=tuple(silo for silo in played.cohort if silo not in included),
             frozen=played.frozen,
+            waiting=played.waiting,
             seconds=played.seconds,
             exchanges=traffic.exchanges,
             bytes_sent=traffic.sent,

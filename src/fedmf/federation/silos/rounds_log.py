@@ -21,6 +21,8 @@ class RoundEntry:
     frozen: tuple[int, ...]
     """Silos whose contribution stays as it is: they were away for too long, and come back with
     others only."""
+    waiting: tuple[int, ...]
+    """Silos whose uploads were left out, because too few came of their lot."""
     seconds: float
     """Wall time until it was safely kept."""
     exchanges: int

@@ -57,6 +57,8 @@ class Silo:
     tell
         The silo's own log: called with every error that it answers with, whose sentence the
         coordinator may not get.
+    note
+        The same log: called with what its uploads wait for, whenever that changes.
     """
 
     def __init__(
@@ -67,16 +69,24 @@ class Silo:
         ratings: SiloRatings,
         locks: ExitStack,
         tell: Callable[[FedmfError], None],
+        note: Callable[[str], None],
     ) -> None:
         self._federation = federation
         self._settings = settings
         self._locks = locks
         self._tell = tell
+        self._note, self._waits = note, ""
         self._member = member_role(federation, settings, folder)
         self.participant = SiloParticipant(folder, federation, settings, ratings)
 
     @classmethod
-    def open(cls, folder: Path, *, tell: Callable[[FedmfError], None] = lambda _: None) -> Silo:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        tell: Callable[[FedmfError], None] = lambda _: None,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> Silo:
         """Open a silo by its configuration, with the state that it had.
 
         Parameters
@@ -86,6 +96,8 @@ class Silo:
         tell
             The silo's own log: called with every error that it answers with. Sentences that name
             ratings, values or places reach nobody else.
+        note
+            The same log: called with what its uploads wait for, whenever that changes.
 
         Raises
         ------
@@ -105,7 +117,7 @@ class Silo:
             _check_terms(federation, settings)
             ratings = silo_ratings(federation, settings, folder)
             folder.chmod(0o700)
-            silo = cls(folder, federation, settings, ratings, undo, tell)
+            silo = cls(folder, federation, settings, ratings, undo, tell, note)
             silo._locks = undo.pop_all()
             return silo
 
@@ -166,10 +178,17 @@ class Silo:
                 trouble = error
                 self._tell(error)
         self.participant.keep()
+        self._note_waiting()
         parts.append((Part.STANDING, self.participant.standing.to_bytes()))
         if trouble is not None:
             parts.append((Part.ERROR, error_to_bytes(_for_others(trouble))))
         return parts
+
+    def _note_waiting(self) -> None:
+        waits = self.participant.waits
+        if waits != self._waits:
+            self._note(waits or "its uploads count again")
+            self._waits = waits
 
     def close(self) -> None:
         """Let go of the folder."""

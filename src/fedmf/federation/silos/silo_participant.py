@@ -57,6 +57,11 @@ class SiloParticipant:
         return Standing(heard, heard + 1 if self._held.table else 0)
 
     @property
+    def waits(self) -> str:
+        """What its next uploads wait for, for its own log; empty if they pass by themselves."""
+        return self._host.waits(self._settings.silo)
+
+    @property
     def table_sha256(self) -> str:
         """Digest of the table that the silo opened last."""
         return table_sha256(self._host.opened_table())

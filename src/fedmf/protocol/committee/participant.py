@@ -142,6 +142,10 @@ class CommitteeParticipant(ParticipantProtection):
         """Return whether the table is another one than the participant's last upload went into."""
         return self._worked_on.get(participant) != self.held.digest
 
+    def waits(self, participant: int) -> str:
+        """Return what a participant's next uploads wait for; empty if they pass by themselves."""
+        return self.standings.waits(participant)
+
     def protect(
         self,
         change: Change,

@@ -78,6 +78,11 @@ class CommitteeMembers(Members):
         return self.standings.frozen()
 
     @property
+    def waiting_participants(self) -> tuple[int, ...]:
+        """Whose uploads were left out in this round, because too few came of their lot."""
+        return tuple(sorted(self.now.waiting))
+
+    @property
     def complaints(self) -> Mapping[int, tuple[int, ...]]:
         """Whom members complained about in this round, or the last one."""
         return self.now.complaints

@@ -104,6 +104,18 @@ class Standings:
         """Return whose contribution stays as it is until enough of them renew theirs together."""
         return tuple(one for one in sorted(self._bases) if self.kind(one) == Kind.RENEW)
 
+    def waits(self, participant: int) -> str:
+        """Return what a participant's next uploads wait for; empty if they pass by themselves."""
+        due, lot = self.kind(participant), self._terms.smallest_lot
+        if due == Kind.UPDATE or lot == 1 or self.closed_rounds <= self._terms.setup_rounds:
+            return ""
+        together = f"until a lot of its kind, {lot} at least, comes in one round"
+        return {
+            Kind.JOIN: f"nothing of it is in the table {together}",
+            Kind.FIRST: f"nothing new of it is in some rows of the table {together}",
+            Kind.RENEW: f"it was away for too long, and its contribution is frozen {together}",
+        }[due]
+
     def check(self, participant: int, kind: Kind, bases: tuple[int, ...]) -> None:
         """Check what an upload of the next round says of itself.
 
