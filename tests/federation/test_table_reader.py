@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from fedmf.errors import ProtocolError
 from fedmf.federation import TableReader, TrainingPlan, TrainingSettings
+from fedmf.federation.participant_states import read_public_model, write_public_model
 from fedmf.model import RATERS, FloatTable, PublicModel
 from fedmf.model.sgd import Sgd
 from fedmf.protocol import IntegerTable
@@ -46,6 +49,29 @@ def test_counts_below_the_least_are_zero_for_everybody(plan: TrainingPlan) -> No
     assert reading.raters.tolist() == [0, 0, 0, 3, 4, 9]
 
 
+def raters(reader: TableReader, number: int, opened: IntegerTable) -> list[int]:
+    found = reader.read(number, opened).raters
+    assert found is not None
+    return [int(count) for count in found]
+
+
+def test_active_rows_only_shrink_after_the_set_up(plan: TrainingPlan, tmp_path: Path) -> None:
+    """Two who come late cannot open the row of a third; without the rule its row is at 3."""
+    assert plan.setup_rounds == 1
+    reader = TableReader(plan)
+    assert raters(reader, 1, plan.start_table()) == [0] * 6
+    assert raters(reader, 2, table(plan, [0, 1, 2, 3, 4, 9])) == [0, 0, 0, 3, 4, 9]
+    assert raters(reader, 3, table(plan, [0, 3, 3, 2, 4, 9])) == [0, 0, 0, 0, 4, 9]
+    assert raters(reader, 4, table(plan, [3, 3, 3, 3, 3, 8])) == [0, 0, 0, 0, 3, 8]
+    # After a restart, too, which reads the last table again.
+    assert reader.previous is not None
+    write_public_model(tmp_path, reader.previous)
+    restored = TableReader(plan)
+    restored.restore(read_public_model(tmp_path), 3)
+    assert raters(restored, 4, table(plan, [3, 3, 3, 3, 3, 8])) == [0, 0, 0, 0, 3, 8]
+    assert raters(restored, 5, table(plan, [9, 9, 9, 9, 9, 9])) == [0, 0, 0, 0, 9, 9]
+
+
 def test_tables_are_read_in_turn(plan: TrainingPlan) -> None:
     reader = TableReader(plan)
     with pytest.raises(ProtocolError, match="round 2 after that of round 0"):
@@ -65,14 +91,15 @@ def test_a_table_is_read_in_the_light_of_the_one_before(plan: TrainingPlan) -> N
     Listening.heard.clear()
     reader = TableReader(plan)
     start, second = plan.start_table(), plan.start_table()
-    first_model = reader.read(1, start).model
+    first = reader.read(1, start)
+    first_model = first.model
     assert reader.read(1, start).model is first_model
     second_model = reader.read(2, second).model
     # Opened anew, it is read anew, in the same light.
     again = reader.read(2, plan.start_table()).model
     np.testing.assert_array_equal(again.item_factors, second_model.item_factors)
     restored = TableReader(plan)
-    restored.restore(first_model, 1)
+    restored.restore(first, 1)
     restored.read(2, second)
     assert [previous for _, previous in Listening.heard] == [
         None,

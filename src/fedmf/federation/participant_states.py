@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from fedmf.errors import RunDirectoryError
 from fedmf.federation.participant import ParticipantState
-from fedmf.model import PublicModel
+from fedmf.federation.table_reader import Reading
+from fedmf.model import RATERS, PublicModel
 from fedmf.protocol import Change, RowChange, TableShape
 from fedmf.store.arrays import read_arrays, write_arrays
 from fedmf.store.faults import reading
@@ -23,13 +24,14 @@ STATES, PENDING = "participants", "pending"
 PUBLIC_MODEL = "public-model.npz"
 
 
-def write_public_model(folder: Path, public: PublicModel) -> None:
-    """Write a public model into a folder."""
-    write_arrays(folder / PUBLIC_MODEL, public.to_arrays(), private=False)
+def write_public_model(folder: Path, reading: Reading) -> None:
+    """Write what a table said into a folder: the public model, and the raters."""
+    raters = {} if reading.raters is None else {RATERS: reading.raters}
+    write_arrays(folder / PUBLIC_MODEL, {**reading.model.to_arrays(), **raters}, private=False)
 
 
-def read_public_model(folder: Path) -> PublicModel:
-    """Read the public model of a folder.
+def read_public_model(folder: Path) -> Reading:
+    """Read what `write_public_model` wrote.
 
     Raises
     ------
@@ -38,7 +40,8 @@ def read_public_model(folder: Path) -> PublicModel:
     """
     path = folder / PUBLIC_MODEL
     with reading(path):
-        return PublicModel.from_arrays(read_arrays(path))
+        arrays = read_arrays(path)
+        return Reading(PublicModel.from_arrays(arrays), arrays.get(RATERS))
 
 
 def write_states(path: Path, states: Mapping[int, ParticipantState], shape: TableShape) -> None:

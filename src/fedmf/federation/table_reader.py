@@ -21,9 +21,10 @@ class Reading:
     model: PublicModel
     """The public model."""
     raters: Int64Array | None
-    """How many users rated each item, shape (items,), and 0 where they are fewer than
-    `TrainingSettings.min_raters`; None in trainings that do not count."""
-    errors: Fit | Ranking | None
+    """How many users rated each item, shape (items,), and 0 where they are, or have been in any
+    round since the set-up, fewer than `TrainingSettings.min_raters`; None in trainings that do not
+    count."""
+    errors: Fit | Ranking | None = None
     """The sum of what participants measured; None in trainings that hold nothing back."""
 
 
@@ -35,10 +36,11 @@ class TableReader:
         self._round = 0
         self._table: IntegerTable | None = None
         self._reading: Reading | None = None
-        self.previous: PublicModel | None = None
+        self.previous: Reading | None = None
+        """What the table before the last one said, which a checkpoint keeps."""
 
-    def restore(self, previous: PublicModel, round_number: int) -> None:
-        """Go on after the table of a round, whose public model a checkpoint holds."""
+    def restore(self, previous: Reading, round_number: int) -> None:
+        """Go on after the table of a round, of which a checkpoint holds what it said."""
         self.previous, self._round = previous, round_number
         self._table = self._reading = None
 
@@ -54,7 +56,7 @@ class TableReader:
             return self._reading
         if round_number == self._round + 1:
             if self._reading is not None:
-                self.previous = self._reading.model
+                self.previous = self._reading
         elif round_number != self._round or self._reading is None:
             raise ProtocolError(
                 f"the table of round {round_number} after that of round {self._round}: "
@@ -65,18 +67,25 @@ class TableReader:
         return self._reading
 
     def _read(self, table: IntegerTable, round_number: int) -> Reading:
-        plan = self._plan
+        plan, before = self._plan, self.previous
+        is_later = round_number > plan.setup_rounds + 1
         values = plan.codec.decode_table(table)
         raters: Int64Array | None = None
         if plan.counts_raters:
             counts = table[plan.codec.position(RATERS)][:, 0]
-            raters = np.where(counts >= plan.settings.min_raters, counts, 0)
+            enough = counts >= plan.settings.min_raters
+            if before is not None and before.raters is not None and is_later:
+                # A row that few raters kept at home stays there: whoever comes could choose which
+                # few others it shows.
+                enough &= before.raters > 0
+            raters = np.where(enough, counts, 0)
             values = {**values, RATERS: raters[:, np.newaxis].astype(np.float64)}
         errors = None
         if plan.summed_errors is not None:
             errors = plan.summed_errors.from_row(values[ERRORS])
+        light = None if before is None else before.model
         return Reading(
-            plan.method.decode(values, self.previous, self._renewed(round_number)), raters, errors
+            plan.method.decode(values, light, self._renewed(round_number)), raters, errors
         )
 
     def _renewed(self, round_number: int) -> Int64Array | None:
