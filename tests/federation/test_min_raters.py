@@ -143,3 +143,23 @@ def test_counts_cost_part_uploads_nothing_after_the_set_up(split: tuple[Ratings,
             assert message.rows is not None
             named[message.round] += len(message.rows[plan.codec.position(RATERS)])
     assert named == {1: len(split[0]), 2: 0, 3: 0}
+
+
+@pytest.mark.parametrize(("silos", "least"), [(3, 3), (8, 1)])
+def test_few_silos_speak_for_items_that_enough_of_their_own_users_rated(
+    split: tuple[Ratings, Ratings], silos: int, least: int
+) -> None:
+    """Partners of a silo that comes alone see its rows; of eight or more, no silo comes alone."""
+    plan = make(split, min_raters=3, silos=silos)
+    with LocalEngine(plan, None, *split) as engine:
+        play(plan, UNPROTECTED, engine)
+        states = last_contributions(plan, engine)
+    place = plan.codec.position(RATERS)
+    own = [raters(split[0].where(np.isin(split[0].users, users))) for users in plan.members]
+    for number, counts in enumerate(own):
+        state = states[number]
+        assert state is not None
+        spoken_for = np.flatnonzero((counts > 0) & (counts >= least))
+        assert state[place].rows.tolist() == spoken_for.tolist()
+        assert set(state[0].rows) <= set(spoken_for)
+    assert any(((counts > 0) & (counts < 3)).any() for counts in own)

@@ -249,22 +249,31 @@ class Participant:
         if raters is None:
             return contribution
         kept = dict(contribution)
+        items, _ = self._own_raters()
         for group in self._plan.method.row_groups():
             if group.of_items and group.name in contribution:
                 part = contribution[group.name]
                 # Counts below the least are read as 0.
-                enough = raters[part.rows] > 0
+                enough = (raters[part.rows] > 0) & np.isin(part.rows, items)
                 kept[group.name] = RowValues(part.rows[enough], part.values[enough])
         return kept
+
+    def _own_raters(self) -> tuple[Int64Array, Int64Array]:
+        """Return the items whose rows may leave this participant, and how many of its users rated.
+
+        One of a few silos speaks only for items that as many of its own users rated as have to of
+        all: those who see it come, go or change alone see the sum over these users.
+        """
+        items, counts = np.unique(self._training.items, return_counts=True)
+        enough = counts >= self._plan.least_own_raters
+        return items[enough].astype(np.int64), counts[enough]
 
     def _shared_rows(self, round_number: int, reading: Reading) -> Contribution:
         """Return what every method's participants contribute: counts, and errors summed up."""
         rows: dict[str, RowValues] = {}
         if self._plan.counts_raters:
-            items, counts = np.unique(self._training.items, return_counts=True)
-            rows[RATERS] = RowValues(
-                items.astype(np.int64), counts[:, np.newaxis].astype(np.float64)
-            )
+            items, counts = self._own_raters()
+            rows[RATERS] = RowValues(items, counts[:, np.newaxis].astype(np.float64))
         summed = self._plan.summed_errors
         if summed is not None and round_number > self._plan.setup_rounds:
             vectors = self.user_factors(reading.model)

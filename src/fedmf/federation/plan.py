@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import SettingsError, WordSizeError
+from fedmf.federation.lots import are_few_silos, committee_terms
 from fedmf.federation.measurement import ERRORS, SummedErrors
 from fedmf.federation.ranking import SummedRankings
 from fedmf.federation.settings import TrainingSettings
@@ -24,18 +24,10 @@ from fedmf.model.registry import parameters_of
 from fedmf.protocol import IntegerTable, Rows, Session
 from fedmf.protocol.compact_words import DownloadTerms
 from fedmf.protocol.protection import protection_named
-from fedmf.protocol.session import LEAST_COHORT, CommitteeTerms, OpenedBy, Upload
+from fedmf.protocol.session import Upload
 from fedmf.protocol.slices import SliceTerms
 from fedmf.ratings import OwnedRatings, Ratings, RatingScale
 
-MOST_TURNS_AWAY = 3
-"""K: a participant that was away for more of its turns comes back only together with others."""
-FEW_SILOS = 8
-"""In a federation of fewer silos, lots are of one: hardly two ever come, go or return at once."""
-LEAST_CORRUPT, CORRUPT_SHARE = 2, 50
-"""Participants assumed to work with the server: two, or one of so many if these are more."""
-HONEST = 8
-"""h: so many others are in every lot, besides the corrupt ones."""
 COHORT_STREAM = 2
 """Stream of the public seed that cohorts are drawn from; the method's start uses 0 and 1."""
 _NO_ROWS = np.zeros(0, dtype=np.int64)
@@ -149,6 +141,14 @@ class TrainingPlan:
         """
         return self.method.needs_raters or self.settings.min_raters > 1
 
+    @property
+    def least_own_raters(self) -> int:
+        """A participant speaks for the items that so many of its own users rated, at least.
+
+        Of a few silos each may be read as what it is: the sum over its users.
+        """
+        return self.settings.min_raters if are_few_silos(self.settings) else 1
+
     @cached_property
     def summed_errors(self) -> SummedErrors | SummedRankings | None:
         """The row that sums what participants measure; None where nothing is held back."""
@@ -190,7 +190,7 @@ class TrainingPlan:
             rounds=settings.rounds + self.setup_rounds,
             public_key=self.public_key,
             learning_sha256=hashlib.sha256(self._learning().encode()).digest(),
-            committee=_committee(settings, len(self.members), self.setup_rounds),
+            committee=committee_terms(settings, len(self.members), self.setup_rounds),
             slices=_slices(settings, self.groups, self.setup_rounds),
             download=_download(settings, self.groups),
         )
@@ -255,36 +255,6 @@ class TrainingPlan:
         cohorts = count // size
         order = np.random.default_rng((self.settings.seed, COHORT_STREAM)).permutation(count)
         return sorted(np.array_split(order, cohorts)[(learning_round - 1) % cohorts].tolist())
-
-
-def _committee(
-    settings: TrainingSettings, participants: int, setup_rounds: int
-) -> CommitteeTerms | None:
-    """Return the committee's terms, with the smallest lot that members answer for."""
-    if not protection_named(settings.protection).has_committee:
-        return None
-    smallest = settings.cohort or participants
-    if smallest < LEAST_COHORT:
-        raise SettingsError(
-            f"protection committee needs {LEAST_COHORT} participants, not {smallest}: the sum of "
-            "two shows each to the other"
-        )
-    # Two honest ones at least have to be left in the smallest cohort.
-    assumed = max(LEAST_CORRUPT, math.ceil(participants / CORRUPT_SHARE))
-    corrupt = min(assumed, participants // 3, smallest - 2)
-    # Of a small cohort half may come, or go, while the others stay.
-    lot = min(corrupt + HONEST, max(LEAST_COHORT, corrupt + 2, smallest // 2))
-    return CommitteeTerms(
-        members=settings.committee,
-        threshold=settings.threshold,
-        opened_by=cast("OpenedBy", settings.opened_by),
-        corrupt=corrupt,
-        smallest_cohort=lot,
-        setup_rounds=setup_rounds,
-        # A participant in a cohort waits until all others had their turn.
-        oldest_base=MOST_TURNS_AWAY * (participants // smallest),
-        lone_lots=settings.silos is not None and participants < FEW_SILOS,
-    )
 
 
 def _slices(

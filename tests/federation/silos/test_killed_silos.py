@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fedmf.errors import ProtocolError, RunDirectoryError
-from fedmf.federation import plan
-from fedmf.federation.silos import CoordinatorSettings, Silo
+from fedmf.federation import lots
+from fedmf.federation.silos import CoordinatorSettings, Silo, SiloSettings
 from fedmf.federation.silos.messages import Bundle, Part
 from fedmf.protocol import ClosingMessage
 from fedmf.protocol.committee.closing import ClosingProof
@@ -161,7 +162,7 @@ def test_a_silo_that_waits_is_told_and_so_is_the_coordinator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Played as in a larger federation, in which a single silo is no lot."""
-    monkeypatch.setattr(plan, "FEW_SILOS", 0)
+    monkeypatch.setattr(lots, "FEW_SILOS", 0)
     town = Town(tmp_path, rounds=2)
     CoordinatorSettings(seconds=1, begin_with=3).write(town.coordinator_folder)
     told: list[str] = []
@@ -174,10 +175,16 @@ def test_a_silo_that_waits_is_told_and_so_is_the_coordinator(
     ]
 
 
-def with_another_file(town: Town, silo: int) -> None:
-    """Leave out the last rating of a silo's file."""
+def with_another_file(town: Town, silo: int, lines: int | None = None) -> None:
+    """Turn the ratings of a silo's file round, or those of its last lines."""
     path = town.folder(silo) / "ratings.csv"
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with path.open(newline="", encoding="utf-8") as file:
+        heading, *rows = csv.reader(file)
+    for row in rows[-(lines or len(rows)) :]:
+        row[2] = str(5.5 - float(row[2]))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([heading, *rows])
+    SiloSettings(silo, "ratings.csv", user_lot=4).write(town.folder(silo))
 
 
 def kinds_of(town: Town, silo: int) -> list[str]:
@@ -189,6 +196,20 @@ def kinds_of(town: Town, silo: int) -> list[str]:
     proofs = [ClosingProof.of(closing, town.charter).sum for closing in closings]
     uploads = [one for proof in proofs if proof for one in proof.uploads]
     return [one.kind.name for one in uploads if one.participant == silo]
+
+
+def test_a_silo_waits_with_what_too_few_of_its_users_changed(tmp_path: Path) -> None:
+    """Partners would read from its change, which travels alone, what a single user rated."""
+    town = Town(tmp_path, rounds=4)
+
+    def fate(exchange: int, silo: int) -> str:
+        if (exchange, silo) == (7, 1):
+            town.transport.kill(1)
+            with_another_file(town, 1, lines=3)
+        return "ok"
+
+    town.run(fate)
+    assert kinds_of(town, 1) == ["JOIN", "FIRST", "UPDATE", "UPDATE", "UPDATE"]
 
 
 @pytest.mark.parametrize("later", [0, 1, 2])
@@ -212,5 +233,6 @@ def test_a_silo_of_a_method_that_adds_up_moves_keeps_to_its_file(tmp_path: Path)
     town.run()
     town.transport.kill(1)
     with_another_file(town, 1)
+    (town.folder(1) / "travelling.npz").unlink()
     with pytest.raises(RunDirectoryError, match="participant 1 are not those that"):
         Silo.open(town.folder(1))

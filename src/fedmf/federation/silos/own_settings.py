@@ -61,7 +61,7 @@ class SiloSettings(OwnSettings):
     Raises
     ------
     SettingsError
-        A smallest cohort below 1.
+        A smallest cohort or lot below 1.
     """
 
     FORMAT = Format.SILO
@@ -79,6 +79,9 @@ class SiloSettings(OwnSettings):
     """Its rows stand in the order in which the ratings were given; timestamps are not used."""
     min_cohort: int = 3
     """It takes part in no federation whose rounds may count with fewer silos."""
+    user_lot: int = 8
+    """Changes of its ratings travel once so many of its users have some; others wait at the silo.
+    And of an item only if as many of these users as min-raters says have some."""
     key: str = "key.json"
     """Protections rlwe and paillier: the file of the key that the silos share."""
     participant: str = "participant"
@@ -87,8 +90,10 @@ class SiloSettings(OwnSettings):
     """The folder of the enrolment as a member of the committee, if the silo is one."""
 
     def __post_init__(self) -> None:
-        if self.min_cohort < 1 or self.silo < 0:
-            raise SettingsError("min_cohort is at least 1, and silos are numbered from 0")
+        if min(self.min_cohort, self.user_lot) < 1 or self.silo < 0:
+            raise SettingsError(
+                "min_cohort and user_lot are at least 1, and silos are numbered from 0"
+            )
 
 
 @dataclass(frozen=True)

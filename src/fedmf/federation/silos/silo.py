@@ -21,6 +21,7 @@ from fedmf.federation.silos.own_settings import SiloSettings
 from fedmf.federation.silos.silo_participant import SiloParticipant
 from fedmf.federation.silos.silo_ratings import SiloRatings, silo_ratings
 from fedmf.federation.silos.silo_roles import member_role
+from fedmf.federation.silos.user_lots import UserLots
 from fedmf.interrupts import HeldInterrupts
 from fedmf.store.lock import locked
 
@@ -115,8 +116,9 @@ class Silo:
             )
             federation = Federation.read(folder)
             _check_terms(federation, settings)
-            ratings = silo_ratings(federation, settings, folder)
             folder.chmod(0o700)
+            lots = UserLots(settings.user_lot, federation.settings.min_raters)
+            ratings = lots.travelling(folder, silo_ratings(federation, settings, folder))
             silo = cls(folder, federation, settings, ratings, undo, tell, note)
             silo._locks = undo.pop_all()
             return silo
