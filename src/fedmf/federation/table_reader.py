@@ -13,6 +13,9 @@ from fedmf.federation.ranking import Ranking
 from fedmf.model import RATERS, PublicModel
 from fedmf.protocol import Int64Array, IntegerTable
 
+TURNS_FOR_ROWS = 3
+"""For so many turns after the set-up those who missed it may still bring items enough raters."""
+
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Reading:
@@ -22,8 +25,8 @@ class Reading:
     """The public model."""
     raters: Int64Array | None
     """How many users rated each item, shape (items,), and 0 where they are, or have been in any
-    round since the set-up, fewer than `TrainingSettings.min_raters`; None in trainings that do not
-    count."""
+    round after the first `TURNS_FOR_ROWS`, fewer than `TrainingSettings.min_raters`; None in
+    trainings that do not count."""
     errors: Fit | Ranking | None = None
     """The sum of what participants measured; None in trainings that hold nothing back."""
 
@@ -68,7 +71,8 @@ class TableReader:
 
     def _read(self, table: IntegerTable, round_number: int) -> Reading:
         plan, before = self._plan, self.previous
-        is_later = round_number > plan.setup_rounds + 1
+        turns = len(plan.session.schedule.turns)
+        is_later = round_number > plan.setup_rounds + 1 + TURNS_FOR_ROWS * turns
         values = plan.codec.decode_table(table)
         raters: Int64Array | None = None
         if plan.counts_raters:
