@@ -184,7 +184,7 @@ def with_another_file(town: Town, silo: int, lines: int | None = None) -> None:
         row[2] = str(5.5 - float(row[2]))
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([heading, *rows])
-    SiloSettings(silo, "ratings.csv", user_lot=4).write(town.folder(silo))
+    SiloSettings(silo, "ratings.csv", user_lot=2).write(town.folder(silo))
 
 
 def kinds_of(town: Town, silo: int) -> list[str]:
