@@ -78,6 +78,15 @@ def test_a_lot_holds_eight_more_than_are_corrupt(
     assert (terms.corrupt, terms.smallest_cohort) == (corrupt, lot)
 
 
+@pytest.mark.parametrize(
+    ("changed", "rounds"), [({}, 1), ({"cohort": 4}, 2), ({"upload": "slices", "slices": 5}, 5)]
+)
+def test_after_so_many_rounds_everybody_had_a_turn_with_everything(
+    ratings: Ratings, changed: dict[str, object], rounds: int
+) -> None:
+    assert make(ratings, **changed).rounds_for_all == rounds
+
+
 def test_without_cohorts_all_take_part(ratings: Ratings) -> None:
     assert make(ratings).cohort(5) == list(range(ratings.n_users))
 

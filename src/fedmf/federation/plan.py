@@ -239,6 +239,12 @@ class TrainingPlan:
         }
         return [changed[group.name] for group in self.codec.shape.groups]
 
+    @property
+    def rounds_for_all(self) -> int:
+        """Rounds in which everybody has one turn with every part of the table."""
+        cohorts = len(self.members) // (self.settings.cohort or len(self.members))
+        return cohorts * len(self.session.schedule.turns)
+
     def cohort(self, round_number: int) -> list[int]:
         """Return the participants of a round of the session (from 1), ascending.
 

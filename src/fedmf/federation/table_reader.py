@@ -71,8 +71,7 @@ class TableReader:
 
     def _read(self, table: IntegerTable, round_number: int) -> Reading:
         plan, before = self._plan, self.previous
-        turns = len(plan.session.schedule.turns)
-        is_later = round_number > plan.setup_rounds + 1 + TURNS_FOR_ROWS * turns
+        is_later = round_number > plan.setup_rounds + 1 + TURNS_FOR_ROWS * plan.rounds_for_all
         values = plan.codec.decode_table(table)
         raters: Int64Array | None = None
         if plan.counts_raters:
