@@ -333,5 +333,5 @@ def test_a_silos_settings_say_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "silo.json").write_text('{"format": "fedmf silo 1", "silo": 0, "sauce": "x"}')
     with pytest.raises(SettingsError, match="does not hold a silo's settings: 'sauce' is no field"):
         SiloSettings.read(tmp_path)
-    with pytest.raises(SettingsError, match="min_cohort is at least 1"):
+    with pytest.raises(SettingsError, match="min_cohort and user_lot are at least 1"):
         SiloSettings(0, "ratings.csv", min_cohort=0)
