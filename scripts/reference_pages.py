@@ -1,4 +1,4 @@
-"""The reference pages of the command line and of the Python API, written from the code.
+"""The reference pages of the command line and of the Python API, and notebooks, as pages.
 
 ``make reference`` writes them; a test fails when they are stale.
 """
@@ -15,6 +15,7 @@ from typer import Typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from fedmf.cli.app import app
+from scripts.notebook_pages import NOTEBOOKS, notebook_page
 from scripts.python_reference import python_page
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -33,7 +34,12 @@ ends with status 0; wrong usage ends with 2, Ctrl-C with 130, and everything els
 
 def pages() -> dict[Path, str]:
     """Return each page with its text."""
-    return {FOLDER / "command-line.md": command_line_page(), FOLDER / "python.md": python_page()}
+    tutorial = FOLDER.parent / "tutorial"
+    return {
+        FOLDER / "command-line.md": command_line_page(),
+        FOLDER / "python.md": python_page(),
+        **{tutorial / f"{one.stem}.md": notebook_page(one) for one in NOTEBOOKS},
+    }
 
 
 def command_line_page() -> str:

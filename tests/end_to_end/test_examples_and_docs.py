@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from scripts.notebook_pages import NOTEBOOKS, program
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = [
@@ -29,6 +31,11 @@ def run(*arguments: str, folder: Path) -> str:
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
 def test_examples_run(example: Path, tmp_path: Path) -> None:
     assert run(str(example), folder=tmp_path)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.name)
+def test_notebooks_run(notebook: Path, tmp_path: Path) -> None:
+    assert run("-c", program(notebook), folder=tmp_path)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
