@@ -193,6 +193,20 @@ class EngineContract:
         chosen = {"method": "sgd", "factors": 4, "rounds": 3, "min_raters": 1, **changed}
         return planned(keyed, split[0], **chosen)
 
+    def played(
+        self, plan: TrainingPlan, keyed: Keyed, split: tuple[Ratings, Ratings], **options: Any
+    ) -> TrainingResult:
+        """Play a training on an engine of its own."""
+        with self.engine(plan, keyed.key, *split) as engine:
+            return play(plan, keyed, engine, **options)
+
+    def stopped(
+        self, plan: TrainingPlan, keyed: Keyed, split: tuple[Ratings, Ratings], keeper: StopAfter
+    ) -> None:
+        """Play a training until the keeper stops it."""
+        with pytest.raises(KeyboardInterrupt):
+            self.played(plan, keyed, split, keeper=keeper)
+
     def reference(self, plan: TrainingPlan, split: tuple[Ratings, Ratings]) -> TrainingResult:
         """Return the same training in one process without protection."""
         open_plan = self.plan(split, UNPROTECTED, **_without_protection(plan))
@@ -233,8 +247,7 @@ class EngineContract:
                 self.plan(split, keyed, **changed)
             return
         plan = self.plan(split, keyed, **changed)
-        with self.engine(plan, keyed.key, *split) as engine:
-            result = play(plan, keyed, engine)
+        result = self.played(plan, keyed, split)
         expected = self.reference(plan, split)
         assert result.table_sha256 == expected.table_sha256
         np.testing.assert_array_equal(result.user_factors, expected.user_factors)
@@ -274,16 +287,13 @@ class EngineContract:
     ) -> None:
         chosen = {"download_bits": 6, "opened_by": "server", **changed}
         plan = self.plan(split, opened, **chosen)
-        with self.engine(plan, opened.key, *split) as engine:
-            result = play(plan, opened, engine)
+        result = self.played(plan, opened, split)
         expected = self.reference(plan, split)
         assert result.table_sha256 == expected.table_sha256
         np.testing.assert_array_equal(result.user_factors, expected.user_factors)
         keeper = StopAfter(2, tmp_path)
-        with self.engine(plan, opened.key, *split) as engine, pytest.raises(KeyboardInterrupt):
-            play(plan, opened, engine, keeper)
-        with self.engine(plan, opened.key, *split) as engine:
-            resumed = play(plan, opened, engine, keeper)
+        self.stopped(plan, opened, split, keeper)
+        resumed = self.played(plan, opened, split, keeper=keeper)
         assert resumed.table_sha256 == result.table_sha256
         assert [record.rmse for record in resumed.rounds] == [one.rmse for one in result.rounds]
 
@@ -294,8 +304,7 @@ class EngineContract:
         """The checkpoint after a round is the exact sum of the uploads before."""
         plan = self.plan(split, opened, download_bits=4, opened_by="server", method=method)
         keeper, shape = StopAfter(3, tmp_path), plan.codec.shape
-        with self.engine(plan, opened.key, *split) as engine, pytest.raises(KeyboardInterrupt):
-            play(plan, opened, engine, keeper)
+        self.stopped(plan, opened, split, keeper)
         states = read_states(tmp_path, shape, range(len(plan.members)))
         sums = shape.flat(plan.start_table()).copy()
         for state in states.values():
@@ -309,8 +318,7 @@ class EngineContract:
         self, split: tuple[Ratings, Ratings], keyed: Keyed
     ) -> None:
         plan = self.plan(split, keyed, min_raters=2)
-        with self.engine(plan, keyed.key, *split) as engine:
-            result = play(plan, keyed, engine)
+        result = self.played(plan, keyed, split)
         assert result.setup is not None
         assert np.isnan(result.setup.summed_rmse)
         outside = [record.rmse for record in (result.setup, *result.rounds)]
@@ -358,10 +366,8 @@ class EngineContract:
     ) -> None:
         plan = self.plan(split, keyed, cohort=4, method=method)
         keeper = StopAfter(2, tmp_path)
-        with self.engine(plan, keyed.key, *split) as engine, pytest.raises(KeyboardInterrupt):
-            play(plan, keyed, engine, keeper)
-        with self.engine(plan, keyed.key, *split) as engine:
-            resumed = play(plan, keyed, engine, keeper)
+        self.stopped(plan, keyed, split, keeper)
+        resumed = self.played(plan, keyed, split, keeper=keeper)
         assert resumed.table_sha256 == self.reference(plan, split).table_sha256
         assert [record.round for record in resumed.rounds] == [1, 2, 3]
 
@@ -371,10 +377,8 @@ class EngineContract:
         plan = self.plan(split, keyed, method="bayes", upload="slices", slices=2, rounds=4)
         # The set-up, and the first slice once.
         keeper = StopAfter(2, tmp_path)
-        with self.engine(plan, keyed.key, *split) as engine, pytest.raises(KeyboardInterrupt):
-            play(plan, keyed, engine, keeper)
-        with self.engine(plan, keyed.key, *split) as engine:
-            resumed = play(plan, keyed, engine, keeper)
+        self.stopped(plan, keyed, split, keeper)
+        resumed = self.played(plan, keyed, split, keeper=keeper)
         assert resumed.table_sha256 == self.reference(plan, split).table_sha256
 
     def test_a_restored_engine_remembers_the_public_model(
@@ -383,13 +387,10 @@ class EngineContract:
         plan = self.plan(split, UNPROTECTED, rounds=4, min_raters=2)
         # In place of the method that the plan worked out.
         vars(plan)["method"] = HeavyBall(**_fields(plan.method))
-        with self.engine(plan, None, *split) as engine:
-            whole = play(plan, UNPROTECTED, engine)
+        whole = self.played(plan, UNPROTECTED, split)
         keeper = StopAfter(3, tmp_path)
-        with self.engine(plan, None, *split) as engine, pytest.raises(KeyboardInterrupt):
-            play(plan, UNPROTECTED, engine, keeper)
-        with self.engine(plan, None, *split) as engine:
-            resumed = play(plan, UNPROTECTED, engine, keeper)
+        self.stopped(plan, UNPROTECTED, split, keeper)
+        resumed = self.played(plan, UNPROTECTED, split, keeper=keeper)
         assert resumed.table_sha256 == whole.table_sha256
         np.testing.assert_array_equal(
             resumed.public_model.item_factors, whole.public_model.item_factors
@@ -400,11 +401,8 @@ class EngineContract:
         self, split: tuple[Ratings, Ratings], keyed: Keyed
     ) -> None:
         plan = self.plan(split, keyed, learning_rate=50.0)
-        with (
-            self.engine(plan, keyed.key, *split) as engine,
-            pytest.raises(FixedPointRangeError, match="contribution to group 'items'"),
-        ):
-            play(plan, keyed, engine)
+        with pytest.raises(FixedPointRangeError, match="contribution to group 'items'"):
+            self.played(plan, keyed, split)
 
     def test_messages_that_are_none_are_refused(
         self, split: tuple[Ratings, Ratings], keyed: Keyed
@@ -425,8 +423,7 @@ class EngineContract:
     ) -> None:
         plan = self.plan(split, keyed, cohort=4)
         transcript = Transcript(keep_messages=True)
-        with self.engine(plan, keyed.key, *split) as engine:
-            play(plan, keyed, engine, transcript=transcript)
+        self.played(plan, keyed, split, transcript=transcript)
         uploads = [entry for entry in transcript.view("server") if entry.kind == "upload"]
         assert len(uploads) == sum(len(plan.cohort(number)) for number in (1, 2, 3))
         member = plan.cohort(1)[0]

@@ -12,46 +12,27 @@ import pytest
 
 from fedmf.crypto.derivation import MasterSecret
 from fedmf.errors import ProtocolError
-from fedmf.federation import (
-    DataChoice,
-    LocalEngine,
-    RunDirectory,
-    TrainingPlan,
-    TrainingSettings,
-    train_locally,
-)
+from fedmf.federation import LocalEngine
 from fedmf.federation.checkpoints import Checkpoints
 from fedmf.federation.conductor import MOST_VOID_ROUNDS
 from fedmf.protocol.committee.exchange import AnswerReply, CheckReply, PromiseReply
 from fedmf.protocol.messages import kind_of
+from tests.federation.runs import SmallRun
 from tests.store.disk import Kill
 
-DATA = DataChoice("movielens-small", users=10, items=20)
 KEY = MasterSecret(bytes(range(32)))
 Crash = Callable[[pytest.MonkeyPatch], None]
 
 
-def make(tmp_path: Path) -> tuple[TrainingPlan, RunDirectory]:
-    _, training, heldout = DATA.load()
-    settings = TrainingSettings(factors=4, rounds=3)
-    plan = TrainingPlan.make(settings, training, public_key=None, measured=True)
-    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), KEY)
-    return plan, run
+def make(tmp_path: Path) -> SmallRun:
+    return SmallRun(KEY, tmp_path / "run", rounds=3)
 
 
-def train(plan: TrainingPlan, run: RunDirectory | None) -> str:
-    _, training, heldout = DATA.load()
-    return train_locally(plan, KEY, training, heldout, run=run).table_sha256
-
-
-def killed(
-    plan: TrainingPlan, run: RunDirectory, monkeypatch: pytest.MonkeyPatch, crash: Crash
-) -> None:
+def killed(small: SmallRun, monkeypatch: pytest.MonkeyPatch, crash: Crash) -> None:
     """Train until the process dies."""
     with monkeypatch.context() as patched:
         crash(patched)
-        with pytest.raises(Kill):
-            train(plan, RunDirectory.find(run.path))
+        small.killed()
 
 
 def die(*_: object) -> None:
@@ -85,11 +66,10 @@ def crash_after_answers(answers: int, in_round: int, kind: int = AnswerReply.KIN
 def test_a_round_that_enough_members_answered_is_opened_after_the_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: int, in_round: int
 ) -> None:
-    plan, run = make(tmp_path)
-    killed(plan, run, monkeypatch, crash_after_answers(answers, in_round))
-    assert run.checkpoints.frozen(in_round) is not None
-    whole = train(plan, None)
-    assert train(plan, RunDirectory.find(run.path)) == whole
+    small = make(tmp_path)
+    killed(small, monkeypatch, crash_after_answers(answers, in_round))
+    assert small.run.checkpoints.frozen(in_round) is not None
+    assert small.train().table_sha256 == small.whole().table_sha256
 
 
 @pytest.mark.parametrize("kind", [PromiseReply.KIND, CheckReply.KIND])
@@ -127,60 +107,59 @@ def test_a_round_that_too_few_answered_ends_the_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others have forgotten their seeds, and no second sum may ever be opened beside it."""
-    plan, run = make(tmp_path)
-    killed(plan, run, monkeypatch, crash_after_answers(2, 2))
+    small = make(tmp_path)
+    killed(small, monkeypatch, crash_after_answers(2, 2))
     for _ in range(2):
         with pytest.raises(ProtocolError, match=r"only 2 of the 3 members.*begin a new"):
-            train(plan, RunDirectory.find(run.path))
+            small.train()
 
 
 def test_a_round_that_one_member_answered_is_void_and_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others sign no set that they have not answered for, and are enough to end it void."""
-    plan, run = make(tmp_path)
-    killed(plan, run, monkeypatch, crash_after_answers(1, 2))
-    assert train(plan, RunDirectory.find(run.path)) == train(plan, None)
+    small = make(tmp_path)
+    killed(small, monkeypatch, crash_after_answers(1, 2))
+    assert small.train().table_sha256 == small.whole().table_sha256
 
 
 def test_a_round_that_nobody_answered_is_void_and_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, run = make(tmp_path)
-    killed(plan, run, monkeypatch, dies_at("keep_frozen"))
-    _, training, heldout = DATA.load()
-    result = train_locally(plan, KEY, training, heldout, run=RunDirectory.find(run.path))
+    small = make(tmp_path)
+    killed(small, monkeypatch, dies_at("keep_frozen"))
+    result = small.train()
     assert result.setup is not None
     assert result.setup.void_before == 1
-    assert result.table_sha256 == train(plan, None)
+    assert result.table_sha256 == small.whole().table_sha256
 
 
 def test_a_round_after_void_ones_is_opened_after_the_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No checkpoint holds the void ones: they end void once more."""
-    plan, run = make(tmp_path)
-    killed(plan, run, monkeypatch, dies_at("keep_frozen"))
-    killed(plan, run, monkeypatch, dies_at("keep"))
-    frozen = run.checkpoints.frozen(1)
+    small = make(tmp_path)
+    killed(small, monkeypatch, dies_at("keep_frozen"))
+    killed(small, monkeypatch, dies_at("keep"))
+    frozen = small.run.checkpoints.frozen(1)
     assert frozen is not None
     assert frozen.number == 2
-    assert train(plan, RunDirectory.find(run.path)) == train(plan, None)
+    assert small.train().table_sha256 == small.whole().table_sha256
 
 
 def test_a_run_that_crashes_in_the_same_round_again_and_again_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, run = make(tmp_path)
+    small = make(tmp_path)
     for _ in range(MOST_VOID_ROUNDS + 2):
-        killed(plan, run, monkeypatch, dies_at("keep_frozen"))
-    assert train(plan, RunDirectory.find(run.path)) == train(plan, None)
+        killed(small, monkeypatch, dies_at("keep_frozen"))
+    assert small.train().table_sha256 == small.whole().table_sha256
 
 
 def test_a_kill_while_the_frozen_round_is_removed_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, run = make(tmp_path)
+    small = make(tmp_path)
     remove = shutil.rmtree
 
     def dying(path: Path, *, ignore_errors: bool = False) -> None:
@@ -190,5 +169,5 @@ def test_a_kill_while_the_frozen_round_is_removed_does_no_harm(
             raise Kill
         remove(path, ignore_errors=ignore_errors)
 
-    killed(plan, run, monkeypatch, lambda patched: patched.setattr(shutil, "rmtree", dying))
-    assert train(plan, RunDirectory.find(run.path)) == train(plan, None)
+    killed(small, monkeypatch, lambda patched: patched.setattr(shutil, "rmtree", dying))
+    assert small.train().table_sha256 == small.whole().table_sha256

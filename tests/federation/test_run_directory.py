@@ -2,6 +2,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,6 @@ from fedmf.crypto.paillier import PrivateKey
 from fedmf.errors import RunDirectoryError
 from fedmf.federation import (
     DataChoice,
-    RoundRecord,
     RunDirectory,
     TrainingPlan,
     TrainingSettings,
@@ -19,24 +19,9 @@ from fedmf.federation import (
 )
 from fedmf.federation.checkpoints import Checkpoints
 from fedmf.protocol import PROTECTIONS, fresh_key
-from tests.contracts.engine_contract import UNPROTECTED, Keyed
-from tests.store.disk import Disk, Kill
-
-DATA = DataChoice("movielens-small", users=10, items=20)
-
-
-def make_plan(keyed: Keyed, rounds: int = 4) -> TrainingPlan:
-    key = keyed.key
-    settings = TrainingSettings(
-        protection=keyed.protection, key_bits=1024, factors=4, rounds=rounds, min_raters=1
-    )
-    _, training, _ = DATA.load()
-    return TrainingPlan.make(
-        settings,
-        training,
-        public_key=int(key.public.n) if isinstance(key, PrivateKey) else None,
-        measured=True,
-    )
+from tests.contracts.engine_contract import Keyed
+from tests.federation.runs import HELDOUT, TRAINING, SmallRun, kill_after
+from tests.store.disk import Disk
 
 
 @pytest.fixture(params=PROTECTIONS)
@@ -45,28 +30,22 @@ def keyed(request: pytest.FixtureRequest, weak_key: PrivateKey) -> Keyed:
     return Keyed(request.param, fresh)
 
 
-def stop_after(rounds: int):  # type: ignore[no-untyped-def]
-    def after_round(record: RoundRecord) -> None:
-        if record.round == rounds:
-            raise Kill
-
-    return after_round
+@pytest.fixture
+def small(tmp_path: Path) -> SmallRun:
+    """Return a run without protection, whose messages are the same in every training."""
+    return SmallRun(None, tmp_path / "run", protection="none", min_raters=1)
 
 
 @pytest.mark.filterwarnings("ignore::fedmf.crypto.paillier_numbers.WeakKeyWarning")
 def test_a_stopped_training_resumes_to_the_same_table(tmp_path: Path, keyed: Keyed) -> None:
-    _, training, heldout = DATA.load()
-    plan, key = make_plan(keyed), keyed.key
-    whole = train_locally(plan, key, training, heldout)
-    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), key)
+    small = SmallRun(keyed.key, tmp_path / "run", protection=keyed.protection, min_raters=1)
     for stop in (1, 3):
-        with pytest.raises(Kill):
-            train_locally(plan, key, training, heldout, run=run, after_round=stop_after(stop))
-    found = RunDirectory.find(tmp_path / "run")
+        small.killed(after_round=kill_after(stop))
+    found = small.run
     again = found.described.plan(*found.described.ratings()[1:])
-    assert again.session == plan.session
-    resumed = train_locally(again, found.key(), training, heldout, run=found)
-    assert resumed.table_sha256 == whole.table_sha256
+    assert again.session == small.plan.session
+    resumed = train_locally(again, found.key(), TRAINING, HELDOUT, run=found)
+    assert resumed.table_sha256 == small.whole().table_sha256
     assert [record.round for record in resumed.rounds] == [1, 2, 3, 4]
     kept = (tmp_path / "run" / "checkpoints").iterdir()
     assert [path.name for path in kept] == ["snapshot-000000005"]
@@ -77,55 +56,42 @@ def test_killed_at_any_write_of_a_round(
     tmp_path: Path, protection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Frozen rounds, logs and checkpoints: the training goes on from anything that was written."""
-    _, training, heldout = DATA.load()
-    keyed = Keyed(protection, fresh_key(protection, 1024))
-    plan = make_plan(keyed, rounds=1)
-    whole = train_locally(plan, keyed.key, training, heldout).table_sha256
+    chosen: dict[str, Any] = {"protection": protection, "rounds": 1, "min_raters": 1}
+    key = fresh_key(protection, 1024)
+    whole = SmallRun(key, **chosen).whole().table_sha256
     disk = Disk(monkeypatch)
     for name in ("keep", "keep_frozen"):
         monkeypatch.setattr(Checkpoints, name, disk.here(getattr(Checkpoints, name)))
     for fatal in range(1, {"none": 7, "committee": 12}[protection]):
-        path = tmp_path / str(fatal)
-        RunDirectory.create(path, plan, DATA, (training, heldout), keyed.key)
-        with disk.of_another(), disk.dying(fatal), pytest.raises(Kill):
-            train_locally(plan, keyed.key, training, heldout, run=RunDirectory.find(path))
-        run = RunDirectory.find(path)
-        resumed = train_locally(plan, keyed.key, training, heldout, run=run)
-        assert resumed.table_sha256 == whole
-        lines = (path / "rounds.jsonl").read_text().splitlines()
+        small = SmallRun(key, tmp_path / str(fatal), **chosen)
+        with disk.of_another(), disk.dying(fatal):
+            small.killed()
+        assert small.train().table_sha256 == whole
+        lines = (small.path / "rounds.jsonl").read_text().splitlines()
         assert [json.loads(line)["round"] for line in lines] == [0, 1]
 
 
 def test_a_full_disk_costs_no_round_that_was_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: SmallRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, training, heldout = DATA.load()
-    plan = make_plan(UNPROTECTED)
-    run = RunDirectory.create(tmp_path, plan, DATA, (training, heldout), None)
-    with pytest.raises(Kill):
-        train_locally(plan, None, training, heldout, run=run, after_round=stop_after(2))
+    small.killed(after_round=kill_after(2))
     with Disk(monkeypatch).full(), pytest.raises(RunDirectoryError, match="No space left"):
-        train_locally(plan, None, training, heldout, run=RunDirectory.find(tmp_path))
-    resumed = train_locally(plan, None, training, heldout, run=RunDirectory.find(tmp_path))
+        small.train()
+    resumed = small.train()
     assert [record.round for record in resumed.rounds] == [1, 2, 3, 4]
-    assert resumed.table_sha256 == train_locally(plan, None, training, heldout).table_sha256
+    assert resumed.table_sha256 == small.whole().table_sha256
 
 
 def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
-    _, training, heldout = DATA.load()
-    plan = make_plan(UNPROTECTED)
     lines = []
     for name, stops in (("whole", ()), ("stopped", (2, 3))):
-        run = RunDirectory.create(tmp_path / name, plan, DATA, (training, heldout), None)
+        small = SmallRun(None, tmp_path / name, protection="none", min_raters=1)
         for stop in stops:
-            with pytest.raises(Kill):
-                train_locally(plan, None, training, heldout, run=run, after_round=stop_after(stop))
-            with (run.path / "transcript.jsonl").open("a") as file:
+            small.killed(after_round=kill_after(stop))
+            with (small.path / "transcript.jsonl").open("a") as file:
                 file.write("half a li")
-            run = RunDirectory.find(run.path)
-        train_locally(plan, None, training, heldout, run=run, transcript=Transcript())
-        text = (run.path / "transcript.jsonl").read_text().splitlines()
-        # Protection none is deterministic, so that messages can be compared by their digests.
+        small.train(transcript=Transcript())
+        text = (small.path / "transcript.jsonl").read_text().splitlines()
         # A resumed training hands the last table out once more, and the transcript says so.
         lines.append([line for k, line in enumerate(text) if k == 0 or line != text[k - 1]])
     assert lines[0] == lines[1]
@@ -133,11 +99,9 @@ def test_a_resumed_transcript_is_that_of_one_training(tmp_path: Path) -> None:
 
 
 def test_keys_and_states_are_private(tmp_path: Path, weak_key: PrivateKey) -> None:
-    _, training, heldout = DATA.load()
-    plan = make_plan(Keyed("paillier", weak_key), rounds=1)
-    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), weak_key)
-    result = train_locally(plan, weak_key, training, heldout, run=run)
-    run.keep_model(trained_model(result, training))
+    small = SmallRun(weak_key, tmp_path / "run", protection="paillier", rounds=1, min_raters=1)
+    run = small.run
+    run.keep_model(trained_model(small.train(), TRAINING))
     private = [run.path / "key.json", run.path / "model" / "users.npz"]
     private += (run.path / "checkpoints").rglob("participants-*.npz")
     assert len(private) == 3
@@ -146,27 +110,22 @@ def test_keys_and_states_are_private(tmp_path: Path, weak_key: PrivateKey) -> No
 
 
 def test_a_taken_directory_is_refused_and_left_alone(tmp_path: Path) -> None:
-    _, training, heldout = DATA.load()
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(RunDirectoryError, match="exists already"):
-        RunDirectory.create(tmp_path, make_plan(UNPROTECTED), DATA, (training, heldout), None)
+        SmallRun(None, tmp_path, protection="none")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
-    _, training, heldout = DATA.load()
     (tmp_path / "run").mkdir()
-    RunDirectory.create(tmp_path / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None)
+    SmallRun(None, tmp_path / "run", protection="none")
     assert (tmp_path / "run" / "run.json").is_file()
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    _, training, heldout = DATA.load()
     (tmp_path / "file").write_text("")
     with pytest.raises(RunDirectoryError, match="cannot be written"):
-        RunDirectory.create(
-            tmp_path / "file" / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None
-        )
+        SmallRun(None, tmp_path / "file" / "run", protection="none")
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": "fedmf-run", "version": 2}'])
@@ -213,12 +172,8 @@ def test_changed_ratings_are_refused(tmp_path: Path) -> None:
         run.described.ratings()
 
 
-def test_an_edited_description_is_refused(tmp_path: Path) -> None:
-    _, training, heldout = DATA.load()
-    run = RunDirectory.create(
-        tmp_path / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None
-    )
-    path = run.path / "run.json"
+def test_an_edited_description_is_refused(small: SmallRun) -> None:
+    path = small.path / "run.json"
     described = json.loads(path.read_text())
     for name, value in (
         ("factors", 9),
@@ -231,65 +186,42 @@ def test_an_edited_description_is_refused(tmp_path: Path) -> None:
         settings = {**described["settings"], name: value}
         path.write_text(json.dumps({**described, "settings": settings}))
         with pytest.raises(RunDirectoryError, match="another training"):
-            RunDirectory.find(run.path).described.plan(training, heldout)
+            small.run.described.plan(TRAINING, HELDOUT)
 
 
-def test_one_process_at_a_time_trains_in_a_directory(tmp_path: Path) -> None:
-    _, training, heldout = DATA.load()
-    run = RunDirectory.create(
-        tmp_path / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None
-    )
-    with (
-        run.locked(),
-        pytest.raises(RunDirectoryError, match="another process"),
-        RunDirectory.find(run.path).locked(),
-    ):
+def test_one_process_at_a_time_trains_in_a_directory(small: SmallRun) -> None:
+    taken = pytest.raises(RunDirectoryError, match="another process")
+    with small.run.locked(), taken, small.run.locked():
         pass
-    with RunDirectory.find(run.path).locked():
+    with small.run.locked():
         pass
 
 
-def test_a_shortened_transcript_is_refused(tmp_path: Path) -> None:
-    _, training, heldout = DATA.load()
-    plan = make_plan(UNPROTECTED)
-    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
-    with pytest.raises(Kill):
-        train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
-    os.truncate(run.path / "transcript.jsonl", 10)
+def test_a_shortened_transcript_is_refused(small: SmallRun) -> None:
+    small.killed(after_round=kill_after(1))
+    os.truncate(small.path / "transcript.jsonl", 10)
     with pytest.raises(RunDirectoryError, match="shorter"):
-        run.checkpoints.restore()
+        small.run.checkpoints.restore()
 
 
 @pytest.mark.parametrize(
     "name", ["about.json", "closings.bin", "server.bin", "participants-0.npz", "public-model.npz"]
 )
-def test_damaged_checkpoints_are_refused(tmp_path: Path, name: str) -> None:
-    _, training, heldout = DATA.load()
-    plan = make_plan(UNPROTECTED)
-    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
-    with pytest.raises(Kill):
-        train_locally(plan, None, training, heldout, run=run, after_round=stop_after(2))
-    (run.path / "checkpoints" / "snapshot-000000003" / name).unlink()
+def test_damaged_checkpoints_are_refused(small: SmallRun, name: str) -> None:
+    small.killed(after_round=kill_after(2))
+    (small.path / "checkpoints" / "snapshot-000000003" / name).unlink()
     with pytest.raises(RunDirectoryError):
-        train_locally(plan, None, training, heldout, run=RunDirectory.find(run.path))
+        small.train()
 
 
-def test_a_damaged_table_is_named(tmp_path: Path) -> None:
-    _, training, heldout = DATA.load()
-    plan = make_plan(UNPROTECTED)
-    run = RunDirectory.create(tmp_path / "run", plan, DATA, (training, heldout), None)
-    with pytest.raises(Kill):
-        train_locally(plan, None, training, heldout, run=run, after_round=stop_after(1))
-    path = run.path / "checkpoints" / "snapshot-000000002" / "server.bin"
+def test_a_damaged_table_is_named(small: SmallRun) -> None:
+    small.killed(after_round=kill_after(1))
+    path = small.path / "checkpoints" / "snapshot-000000002" / "server.bin"
     path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
     with pytest.raises(RunDirectoryError, match=r"server\.bin is damaged: it does not match"):
-        run.checkpoints.restore()
+        small.run.checkpoints.restore()
 
 
-def test_a_model_before_the_end_is_refused(tmp_path: Path) -> None:
-    _, training, heldout = DATA.load()
-    run = RunDirectory.create(
-        tmp_path / "run", make_plan(UNPROTECTED), DATA, (training, heldout), None
-    )
+def test_a_model_before_the_end_is_refused(small: SmallRun) -> None:
     with pytest.raises(RunDirectoryError, match=r"is not over.*--resume"):
-        run.model()
+        small.run.model()

@@ -39,7 +39,7 @@ def join(
     # Not before flwr is known to be there.
     from fedmf.federation.flower.events import Events
     from fedmf.federation.flower.folders import SiloFolder
-    from fedmf.federation.flower.joining import join as connect
+    from fedmf.federation.flower.join import join as connect
 
     files = SiloFolder(folder)
     events = Events(files.events if files.path.is_dir() else None, say)

@@ -30,7 +30,7 @@ def server(
     # Not before flwr is known to be there.
     from fedmf.federation.flower.events import Events
     from fedmf.federation.flower.folders import ServerFolder
-    from fedmf.federation.flower.serving import serve
+    from fedmf.federation.flower.serve import serve
 
     files = ServerFolder(folder)
     events = Events(files.events if files.path.is_dir() else None, say)

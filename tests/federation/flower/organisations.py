@@ -197,11 +197,11 @@ def main() -> None:
 
     try:
         if role == "serve":
-            from fedmf.federation.flower.serving import serve
+            from fedmf.federation.flower.serve import serve
 
             serve(Path(folder), conduct, events, host="127.0.0.1", port=int(address))
         else:
-            from fedmf.federation.flower.joining import join
+            from fedmf.federation.flower.join import join
 
             join(Path(folder), address, respond, events)
     except FedmfError as error:

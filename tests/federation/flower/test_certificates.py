@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 
 from fedmf.errors import KeyMaterialError, SettingsError, TransportError
-from fedmf.federation.flower.admitted import admitted_silos, check_certificate
 from fedmf.federation.flower.certificates import (
+    admitted_silos,
+    check_certificate,
+    check_server,
     load_node_key,
     make_node_key,
     make_server_certificate,
+    parse_address,
 )
 from fedmf.federation.flower.folders import ServerFolder, SiloFolder
-from fedmf.federation.flower.reaching import check_server, parse_address
 
 PAGE_51 = Path(__file__).parents[3] / "docs" / "errors" / "51.md"
 

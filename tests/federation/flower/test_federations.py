@@ -19,9 +19,9 @@ from flwr.app import RecordDict
 from fedmf.cli.join import join
 from fedmf.errors import FedmfError, ProtocolError, SettingsError
 from fedmf.federation.flower import answering, joining, records, transport
-from fedmf.federation.flower.answering import answer
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import SiloFolder
+from fedmf.federation.flower.records import answer
 from fedmf.federation.flower.transport import GridTransport
 from fedmf.federation.silos import Coordinator, CoordinatorSettings, Federation, RoundEntry, Silo
 from fedmf.federation.silos.silo_participant import SiloParticipant

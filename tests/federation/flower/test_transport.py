@@ -20,8 +20,8 @@ from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects
 from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
 
 from fedmf.federation.flower import records, transport
-from fedmf.federation.flower.answering import answer
 from fedmf.federation.flower.events import Events
+from fedmf.federation.flower.records import answer
 from fedmf.federation.flower.transport import GridTransport
 from tests.federation.flower.paper_grid import PaperGrid, PaperNode
 

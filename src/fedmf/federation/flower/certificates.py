@@ -1,12 +1,15 @@
 """Certificates and keys of connections: a server's TLS certificate, and a silo's node key.
 
-They protect the way and say who is at its ends; what travels is protected by keys of its own.
+They protect the way and say who is at its ends; what travels is protected by keys of its own. Here
+they are made and read, and each side finds out whether the other is the one that it was told of.
 """
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
+import socket
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from fedmf.errors import KeyMaterialError, SettingsError
+from fedmf.errors import KeyMaterialError, SettingsError, TransportError
 from fedmf.federation.flower.folders import ServerFolder, SiloFolder
 from fedmf.store.atomic import write_file
 
@@ -199,3 +202,123 @@ def _certificate(
             x509.SubjectAlternativeName(hosts), critical=False
         ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     return builder.sign(issuer_key, hashes.SHA384())
+
+
+def admitted_silos(files: ServerFolder) -> dict[int, bytes]:
+    """Return the public key of each admitted silo's node, by the number of the silo.
+
+    Raises
+    ------
+    SettingsError
+        A file is misnamed or no key, two are the same, or there is none; all of it in one message.
+    """
+    keys: dict[int, bytes] = {}
+    problems = []
+    for path in sorted(files.silos.glob("*.pub")):
+        number = path.stem
+        if not (number.isascii() and number.isdigit() and number == str(int(number))):
+            problems.append(f"{path} is not named after the number of a silo, such as 0.pub")
+            continue
+        try:
+            keys[int(number)] = load_node_public_key(path)
+        except KeyMaterialError as error:
+            problems.append(str(error))
+    owners: dict[bytes, int] = {}
+    for silo, key in sorted(keys.items()):
+        if key in owners:
+            problems.append(f"silos {owners[key]} and {silo} have the same key")
+        owners.setdefault(key, silo)
+    if not keys and not problems:
+        problems.append(
+            f"{files.silos} holds no key of a silo; copy the node.pub of each there, as 0.pub, "
+            "1.pub and so on"
+        )
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return keys
+
+
+def check_certificate(files: ServerFolder) -> None:
+    """Make sure that there is a certificate, and a key that nobody else may read.
+
+    Raises
+    ------
+    SettingsError
+        Something is missing; all of it in one message.
+    KeyMaterialError
+        Others may read the key.
+    """
+    missing = [
+        str(path) for path in (files.certificate, files.certificate_key) if not path.is_file()
+    ]
+    if missing:
+        raise SettingsError(
+            f"there is no {' and no '.join(missing)}; make them with: "
+            f"fedmf keys server {files.folder} --host NAME"
+        )
+    if files.certificate_key.stat().st_mode & 0o077:
+        raise KeyMaterialError(
+            f"others may read {files.certificate_key}; run: chmod 600 {files.certificate_key}"
+        )
+
+
+PATIENCE = 10.0
+"""Seconds for a connection."""
+
+
+def parse_address(server: str) -> tuple[str, int]:
+    """Split ``host:port``.
+
+    Raises
+    ------
+    SettingsError
+        It is no such address.
+    """
+    host, colon, port = server.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise SettingsError(f"{server!r} is no address; it looks like fed.example.org:9092")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def check_server(server: str, authority: Path) -> bool:
+    """Try a TLS handshake; return whether anybody answered.
+
+    Parameters
+    ----------
+    server
+        As host:port.
+    authority
+        The certificate by which the silo knows the server.
+
+    Raises
+    ------
+    TransportError
+        Somebody answered who is not the server, or the certificate cannot be used.
+    SettingsError
+        The address or the authority is malformed.
+    """
+    host, port = parse_address(server)
+    try:
+        context = ssl.create_default_context(cafile=authority)
+    except FileNotFoundError:
+        raise SettingsError(
+            f"there is no {authority}; the person who runs the server has it, as authority.pem"
+        ) from None
+    except ssl.SSLError as error:
+        raise SettingsError(f"{authority} is not a certificate in PEM") from error
+    try:
+        with (
+            socket.create_connection((host, port), timeout=PATIENCE) as connection,
+            context.wrap_socket(connection, server_hostname=host),
+        ):
+            return True
+    except ssl.SSLCertVerificationError as error:
+        raise TransportError(
+            f"{server} is not the server that {authority} stands for: {error.verify_message}"
+        ) from error
+    except ssl.SSLError as error:
+        raise TransportError(f"{server} does not speak TLS: {error.reason}") from error
+    except socket.gaierror as error:
+        raise TransportError(f"nobody knows the name {host!r}: {error.strerror}") from error
+    except OSError:
+        return False

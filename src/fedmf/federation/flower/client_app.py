@@ -15,8 +15,8 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from fedmf.errors import SettingsError
-from fedmf.federation.flower.answering import answer
 from fedmf.federation.flower.events import Events
+from fedmf.federation.flower.records import answer
 from fedmf.federation.silos.resident import ask
 
 

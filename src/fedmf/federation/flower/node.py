@@ -47,10 +47,10 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
 from fedmf.errors import FedmfError, TransportError
-from fedmf.federation.flower.answering import described
 from fedmf.federation.flower.certificates import load_node_key, public_pem
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import SiloFolder
+from fedmf.federation.flower.records import described
 from fedmf.store.atomic import write_file
 
 POLL = 0.3

@@ -1,13 +1,15 @@
-"""Bytes of the protocol in Flower's records, and the versions of those who wrote them."""
+"""Bytes of the protocol in Flower's records: a request to a silo, and how it is answered."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
-from fedmf.errors import MessageError
+from fedmf.errors import FedmfError, MessageError, TransportError
+from fedmf.federation.flower.events import Events
 
 VERSION = version("fedmf")
 _ABOUT, _BODY = "fedmf", "message"
@@ -92,3 +94,46 @@ def _body(record: RecordDict) -> bytes:
         raise MessageError("a message over Flower without a body")
     data = arrays[_BODY].data
     return bytes(memoryview(data)[: len(data) - 1])
+
+
+def described(error: Exception) -> str:
+    """Return kind and text of an unexpected error, on one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def answer(record: RecordDict, respond: Callable[[bytes], bytes], events: Events) -> RecordDict:
+    """Return the answer to a request; a refusal carries the number of the error and no sentence.
+
+    Whatever goes wrong becomes a refusal: a silo stays there for the next request.
+
+    Parameters
+    ----------
+    record
+        The request.
+    respond
+        The silo's answer to the bytes of a request.
+    events
+        The silo's own log, which gets the sentence.
+    """
+    try:
+        request, version = read_request(record)
+        if not same_release(version, VERSION):
+            raise TransportError(
+                f"the server runs fedmf {version} and this silo {VERSION}; all have to run the "
+                "same release"
+            )
+        reply = respond(request)
+    except FedmfError as error:
+        events.record("refused", f"error {error.number}: {error}", error=error.number)
+        return refusal_record(error.number)
+    except Exception as error:  # noqa: BLE001 - whatever the server sent, the silo goes on
+        events.record(
+            "refused",
+            f"error {FedmfError.number}: a request met an unexpected {described(error)}; this is a "
+            "defect of fedmf or of the server, and the silo goes on",
+            error=FedmfError.number,
+        )
+        return refusal_record(FedmfError.number)
+    events.record("answered", bytes_in=len(request), bytes_out=len(reply))
+    return reply_record(reply)

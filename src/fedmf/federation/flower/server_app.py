@@ -12,7 +12,7 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from fedmf.errors import SettingsError
-from fedmf.federation.flower.admitted import admitted_silos
+from fedmf.federation.flower.certificates import admitted_silos
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import ServerFolder
 from fedmf.federation.flower.transport import GridTransport

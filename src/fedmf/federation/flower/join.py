@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fedmf.federation.flower.answering import answer
+from fedmf.federation.flower.certificates import check_server
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import SiloFolder
 from fedmf.federation.flower.node import AGAIN, SiloNode
-from fedmf.federation.flower.reaching import check_server
+from fedmf.federation.flower.records import answer
 
 
 def join(

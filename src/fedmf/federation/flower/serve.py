@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from fedmf.errors import TransportError
-from fedmf.federation.flower.admitted import admitted_silos, check_certificate
+from fedmf.federation.flower.certificates import admitted_silos, check_certificate
 from fedmf.federation.flower.control import admit_nodes, run_of_its_own
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import ServerFolder
