@@ -70,9 +70,9 @@ def lines_before(
         yield _few_raters(settings.min_raters, training)
     if (terms := plan.session.committee) is not None:
         yield (
-            f"smallest lot: {terms.smallest_lot} of a set of at least {terms.smallest_cohort} "
-            f"uploads, {terms.corrupt} of them assumed to be of participants who work with the "
-            "server; who joins, comes back late, renews or leaves waits for a lot"
+            f"smallest lot: {terms.smallest_lot} uploads, in sets of {terms.smallest_cohort} or "
+            f"more, against {terms.corrupt} participants who work with the server; participants "
+            "that join, come back late, renew or leave wait for a lot"
         )
     yield "who learns what (all follow the protocol, unless a line says otherwise):"
     yield from (f"  {threat.adversary}: {threat.learns}" for threat in _threats(plan))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fedmf.errors import KeyMaterialError
 
-# Whoever can put a link there chooses which file is read; binary, for Windows.
+# Anyone who can put a link there chooses which file is read; binary, for Windows.
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 MOST_BYTES = 16_384
 """No key file is larger."""

@@ -42,7 +42,7 @@ def marker_rows(raters: Int64Array, least: int) -> Int64Array:
 
 
 class MarkerRows(Attack[Claims]):
-    """Names, for every marked row, the items of whoever rated it."""
+    """Names, for every marked row, the items of the user who rated it."""
 
     aim = Aim("marker rows", "which items the rater of a row rated", "share of rated items named")
 
