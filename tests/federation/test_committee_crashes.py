@@ -81,26 +81,25 @@ def test_a_round_with_promises_goes_on_if_members_can_answer_and_one_with_answer
 
     What they check, on the other hand, they take from the certificate and the words on the disk.
     """
-    plan, run = make(tmp_path)
-    killed(plan, run, monkeypatch, crash_after_answers(replies, 2, kind))
-    words = run.path / "words.spool"
+    small = make(tmp_path)
+    killed(small, monkeypatch, crash_after_answers(replies, 2, kind))
+    words = small.path / "words.spool"
     assert words.stat().st_mode & 0o777 == 0o600
-    _, training, heldout = DATA.load()
-    result = train_locally(plan, KEY, training, heldout, run=RunDirectory.find(run.path))
+    result = small.train()
     void = [record.void_before for record in result.rounds]
     assert void == ([1, 0, 0] if kind == PromiseReply.KIND else [0, 0, 0])
-    assert result.table_sha256 == train(plan, None)
+    assert result.table_sha256 == small.whole().table_sha256
     assert not words.exists()
 
 
 def test_a_round_whose_words_are_lost_in_a_crash_ends_the_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, run = make(tmp_path)
-    killed(plan, run, monkeypatch, crash_after_answers(4, 2))
-    (run.path / "words.spool").write_bytes(b"")
+    small = make(tmp_path)
+    killed(small, monkeypatch, crash_after_answers(4, 2))
+    (small.path / "words.spool").write_bytes(b"")
     with pytest.raises(ProtocolError, match=r"uploads of round 2 are lost.*begin a new"):
-        train(plan, RunDirectory.find(run.path))
+        small.train()
 
 
 def test_a_round_that_too_few_answered_ends_the_session(

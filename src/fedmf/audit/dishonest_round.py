@@ -37,9 +37,9 @@ from fedmf.protocol.committee.exchange import (
 from fedmf.protocol.committee.sums import open_round_sum, read_share, sum_root
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.enrolment.votes import MemberSignature, Votes
-from fedmf.protocol.integrity_tags import pack_numbers, split_numbers
+from fedmf.protocol.integrity_tags import IntegrityTags, pack_numbers, split_numbers
 from fedmf.protocol.lattice_layout import committee_layout
-from fedmf.protocol.messages import kind_of
+from fedmf.protocol.messages import CommitteeMessage, kind_of
 
 if TYPE_CHECKING:
     from fedmf.crypto.rlwe_ring import PublicPolynomials
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from fedmf.protocol.committee.member import CommitteeMember
     from fedmf.protocol.committee.opening import OpeningMessage
     from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.integrity_tags import IntegrityTags
-    from fedmf.protocol.messages import CommitteeMessage
 
 Tags = NDArray[np.uint64]
 _REPLIES = {

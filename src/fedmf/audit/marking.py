@@ -8,12 +8,11 @@ import numpy as np
 
 from fedmf.audit.attacks.marker_rows import APART, FIRST, POISON, marker_rows
 from fedmf.federation import Participant
-from fedmf.model import RATERS, PrivateStep, RowValues
+from fedmf.model import RATERS, Contribution, PrivateStep, PublicModel, RowValues
 from fedmf.model.bayes import ITEMS
 
 if TYPE_CHECKING:
     from fedmf.federation.table_reader import Reading
-    from fedmf.model import Contribution, PublicModel
 
 
 class Marking(Participant):

@@ -12,13 +12,14 @@ from fedmf.audit.observables import Observables
 from fedmf.crypto.rlwe import open_sum
 from fedmf.crypto.rlwe_key import PaddedKey
 from fedmf.crypto.rlwe_ring import MODULUS_BITS
-from fedmf.crypto.rlwe_words import subtract_words, unpack_words, zero_words
+from fedmf.crypto.rlwe_words import Words, subtract_words, unpack_words, zero_words
 from fedmf.errors import OpenError
 from fedmf.federation import TableReader
 from fedmf.interrupts import HeldInterrupts
 from fedmf.model.bayes import ITEMS
 from fedmf.protocol import (
     ClosingMessage,
+    Int64Array,
     IntegerTable,
     ParticipantProtection,
     Rows,
@@ -33,16 +34,13 @@ from fedmf.protocol.committee.sums import public_polynomials
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.enrolment.keyring import HeldKeys
 from fedmf.protocol.integrity_tags import split_numbers
-from fedmf.protocol.lattice_layout import committee_layout, committee_pads
+from fedmf.protocol.lattice_layout import LatticeLayout, committee_layout, committee_pads
 from fedmf.protocol.rlwe import part_layouts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fedmf.crypto.rlwe_words import Words
     from fedmf.model import FloatArray, PublicModel
-    from fedmf.protocol import Int64Array
-    from fedmf.protocol.lattice_layout import LatticeLayout
     from fedmf.protocol.slices import Load
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fedmf.cli.console import ends_in_order, print_answer, resumable, say
 from fedmf.cli.options import Json, ServerFolder
 from fedmf.federation.flower import require_flower
-from fedmf.federation.silos import Coordinator, RoundEntry
-
-if TYPE_CHECKING:
-    from fedmf.federation.silos import SiloTransport
+from fedmf.federation.silos import Coordinator, RoundEntry, SiloTransport
 
 
 def server(

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import gmpy2
 from gmpy2 import mpz
 
-from fedmf.crypto.secret_material import SecretMaterial
+from fedmf.crypto.secret_material import KeyRandomness, SecretMaterial
 from fedmf.errors import KeyMaterialError
-
-if TYPE_CHECKING:
-    from fedmf.crypto.secret_material import KeyRandomness
 
 SECURITY_BITS = {3072: 128, 2048: 112, 1024: 80}
 """The key sizes there are, in bits, and their security level in bits."""

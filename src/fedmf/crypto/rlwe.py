@@ -21,16 +21,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.crypto.derivation import Keystream
-from fedmf.crypto.rlwe_ring import DEGREE, MODULUS_BITS
-from fedmf.crypto.rlwe_words import blocks_for, centred_binomial, check_words, zero_words
+from fedmf.crypto.rlwe_ring import DEGREE, MODULUS_BITS, PublicPolynomials
+from fedmf.crypto.rlwe_words import (
+    RlweWordSize,
+    Words,
+    blocks_for,
+    centred_binomial,
+    check_words,
+    zero_words,
+)
 from fedmf.errors import FixedPointRangeError, OpenError, ProtocolError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from fedmf.crypto.rlwe_key import RlweKey
-    from fedmf.crypto.rlwe_ring import PublicPolynomials
-    from fedmf.crypto.rlwe_words import RlweWordSize, Words
 
 DOES_NOT_OPEN = (
     "the protected sum does not open: it was added up from other uploads than the keys say, or "

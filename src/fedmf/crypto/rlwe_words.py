@@ -29,16 +29,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedmf.crypto.rlwe_ring import DEGREE, MODULUS_BITS
 from fedmf.errors import MessageError, SettingsError, WordSizeError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from fedmf.crypto.derivation import Keystream
 
-    Words = NDArray[np.uint32] | NDArray[np.uint64]
+Words = NDArray[np.uint32] | NDArray[np.uint64]
 
 MOST_KEYS = 2**35
 """Largest number of keys in one sum."""

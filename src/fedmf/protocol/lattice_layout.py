@@ -27,11 +27,10 @@ from fedmf.crypto.rlwe_words import KEPT_BITS, RlweWordSize, blocks_for, plan_rl
 from fedmf.errors import OpenError
 from fedmf.protocol.integrity_tags import NUMBER_BYTES, split_numbers, tags_for
 from fedmf.protocol.slices import MOST_SLICES
-from fedmf.protocol.table import GroupShape, Int64Array, TableShape, centred
+from fedmf.protocol.table import GroupShape, Int64Array, Rows, TableShape, centred
 
 if TYPE_CHECKING:
     from fedmf.protocol.session import Session
-    from fedmf.protocol.table import Rows
 
 
 LEAF_VALUES = 1024

@@ -14,8 +14,6 @@ mask: two such places give the seed, and the seed the whole mask.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from fedmf.audit.row import Aim, Attacked, Row, share
@@ -23,12 +21,9 @@ from fedmf.crypto.derivation import Keystream
 from fedmf.crypto.rlwe import encrypt
 from fedmf.crypto.rlwe_key import RlweKey
 from fedmf.crypto.rlwe_ring import PublicPolynomials
-from fedmf.crypto.rlwe_words import plan_rlwe_words, subtract_words
+from fedmf.crypto.rlwe_words import Words, plan_rlwe_words, subtract_words
 from fedmf.crypto.secret_material import KeyRandomness
 from fedmf.protocol import Int64Array
-
-if TYPE_CHECKING:
-    from fedmf.crypto.rlwe_words import Words
 
 FULL = ("full", "any", "the server")
 RECOVERED = "share of values recovered"

@@ -28,13 +28,12 @@ from fedmf.audit.attacks.ratings_from_uploads import (
 )
 from fedmf.audit.opening import OpenedTable, closings, opened_tables, real_moves
 from fedmf.audit.row import Aim, Row, share
-from fedmf.model import RATERS
+from fedmf.model import RATERS, FloatArray
 from fedmf.model.bayes import ITEMS, Bayes
 
 if TYPE_CHECKING:
     from fedmf.audit.observables import Observables
     from fedmf.audit.truth import Truth
-    from fedmf.model import FloatArray
     from fedmf.protocol import Int64Array
 
 CLEARLY = 1.5

@@ -16,14 +16,13 @@ import numpy as np
 
 from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.sgd_step import Trace, units
-from fedmf.audit.opening import closings, opened_tables, real_moves
+from fedmf.audit.opening import OpenedTable, closings, opened_tables, real_moves
 from fedmf.audit.row import Aim, Row, share
 from fedmf.model.bayes import ITEMS
 from fedmf.model.sgd import Sgd
 
 if TYPE_CHECKING:
     from fedmf.audit.observables import Observables
-    from fedmf.audit.opening import OpenedTable
     from fedmf.audit.truth import Truth
     from fedmf.protocol import Int64Array
 

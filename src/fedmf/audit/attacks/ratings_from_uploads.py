@@ -16,14 +16,13 @@ from fedmf.audit.attacks.bayes_step import ratings_of_bayes, ratings_of_differen
 from fedmf.audit.attacks.sgd_step import Trace, rank_one, recover
 from fedmf.audit.opening import opened, opened_tables, uploads, words_of
 from fedmf.audit.row import Aim, Row, ratio_over_participants
-from fedmf.model import RATERS
+from fedmf.model import RATERS, FloatArray, FloatTable
 from fedmf.model.bayes import ITEMS, TOTALS, Bayes
 from fedmf.model.sgd import Sgd
 
 if TYPE_CHECKING:
     from fedmf.audit.observables import Observables
     from fedmf.audit.truth import Truth
-    from fedmf.model import FloatArray, FloatTable
     from fedmf.protocol import UploadMessage
 
 Estimates = Mapping[int, "FloatArray"]

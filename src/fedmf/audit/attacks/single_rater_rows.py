@@ -23,7 +23,7 @@ from fedmf.audit.attacks.bayes_step import PublicPart
 from fedmf.audit.attacks.opened_sums import NAME, Claims, change_of_others, included_in
 from fedmf.audit.opening import opened_tables, real_moves
 from fedmf.audit.row import Aim, Row, ratio_over_participants
-from fedmf.model import RATERS
+from fedmf.model import RATERS, FloatArray, PublicModel
 from fedmf.model.bayes import ITEMS, Bayes
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from fedmf.audit.observables import Observables
     from fedmf.audit.truth import Truth
-    from fedmf.model import FloatArray, PublicModel
     from fedmf.protocol import Int64Array
 
 COUNTS = (5, 8, 12, 20, 35, 60, 120, 250)

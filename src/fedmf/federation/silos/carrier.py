@@ -215,9 +215,7 @@ class SiloCarrier:
     def _upload_requests(self, cohort: Iterable[int]) -> dict[int, _Parts]:
         opening = [(Part.OPENING, self._opening)] if self._opening else []
         upload = (Part.UPLOAD, u32(self._closed + 1))
-        return {
-            silo: [*missing, *opening, upload] for silo, missing in self._missing(cohort).items()
-        }
+        return {silo: [*had, *opening, upload] for silo, had in self._missing(cohort).items()}
 
     def finish(self, silos: Iterable[int]) -> set[int]:
         """Have silos write the model of a training that is over; return those that did."""
@@ -338,8 +336,7 @@ class SiloCarrier:
                     "with the newest one, or begin a new session"
                 )
             self.standings[silo] = found
-        error = reply.one(Part.ERROR)
-        if error is not None:
+        if (error := reply.one(Part.ERROR)) is not None:
             self.traffic.errors[silo] = error_from_bytes(error)
 
     def _check_newcomers(self) -> None:

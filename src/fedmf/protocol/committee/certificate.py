@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 from fedmf.crypto.derivation import HASH_BYTES, labelled_hash
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.upload import Kind
-from fedmf.protocol.enrolment.charter import participants
+from fedmf.protocol.enrolment.charter import Charter, participants
 from fedmf.protocol.enrolment.votes import Votes, check_votes
 from fedmf.protocol.wire import U32, Digest, Known, Record, many, one_of, u32, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from fedmf.protocol.enrolment.charter import Charter
 
 LABEL, PROMISE, CHECKED = "outcome", "promise", "checked"
 NOTHING = bytes(HASH_BYTES)

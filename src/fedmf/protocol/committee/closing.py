@@ -14,17 +14,16 @@ from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import (
     Certificate,
     CertifiedRound,
+    Outcome,
     SetEntry,
     check_set,
 )
 from fedmf.protocol.committee.exchange import AnswerReply
 from fedmf.protocol.committee.opening import OpeningMessage
-from fedmf.protocol.enrolment.charter import members
+from fedmf.protocol.enrolment.charter import Charter, members
 from fedmf.protocol.wire import Digest, Record, many, times, when
 
 if TYPE_CHECKING:
-    from fedmf.protocol.committee.certificate import Outcome
-    from fedmf.protocol.enrolment.charter import Charter
     from fedmf.protocol.enrolment.roster_chain import RosterChain
     from fedmf.protocol.messages import ClosingMessage
 

@@ -18,7 +18,7 @@ Instead of any answer a member may send a `Refusal` that says why.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from fedmf.crypto.share_sum import subset_bytes
 from fedmf.crypto.signatures import SigningKey, check_signature
@@ -37,7 +37,7 @@ from fedmf.protocol.committee.upload import (
     SignedHeader,
     UploadHeader,
 )
-from fedmf.protocol.enrolment.charter import members, participants
+from fedmf.protocol.enrolment.charter import Charter, members, participants
 from fedmf.protocol.enrolment.votes import Votes
 from fedmf.protocol.lattice_layout import committee_pads, most_payload_bytes
 from fedmf.protocol.messages import CommitteeMessage
@@ -54,9 +54,6 @@ from fedmf.protocol.wire import (
     u32,
     when,
 )
-
-if TYPE_CHECKING:
-    from fedmf.protocol.enrolment.charter import Charter
 
 MOST_REASON_BYTES = 1000
 ANSWER_LABEL = "answer"

@@ -17,20 +17,23 @@ from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import KeyMaterialError, MessageError, OpenError, ProtocolError
 from fedmf.protocol.committee.exchange import SHARE, AnswerReply
 from fedmf.protocol.committee.sums import open_round_sum, read_share, servers_tags, warn_of_liars
-from fedmf.protocol.committee.table_payload import TableCopy, TableForm, plain_table_digest
+from fedmf.protocol.committee.table_payload import (
+    TableCopy,
+    TableForm,
+    TablePayload,
+    plain_table_digest,
+)
 from fedmf.protocol.compact_words import decode_table
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
 from fedmf.protocol.integrity_tags import IntegrityTags, Numbers, tag_context
 from fedmf.protocol.lattice_layout import committee_layout
-from fedmf.protocol.table import encode_words
+from fedmf.protocol.table import Int64Array, encode_words
 from fedmf.protocol.wire import u32
 
 if TYPE_CHECKING:
     from fedmf.crypto.rlwe_ring import PublicPolynomials
     from fedmf.protocol.committee.closing import ClosedRound
-    from fedmf.protocol.committee.table_payload import TablePayload
     from fedmf.protocol.enrolment.charter import Charter, Roster
-    from fedmf.protocol.table import Int64Array
 
 COPY = "copy of the table"
 

@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fedmf.crypto.derivation import labelled_hash
-from fedmf.crypto.envelopes import EnvelopePublicKey
+from fedmf.crypto.envelopes import EnvelopeKey, EnvelopePublicKey
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import FedmfError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import LABEL as OUTCOME_LABEL
 from fedmf.protocol.committee.certificate import NOTHING, Outcome, SetEntry, check_set, set_digest
-from fedmf.protocol.committee.exchange import SHARE
+from fedmf.protocol.committee.exchange import (
+    SHARE,
+    CheckRequest,
+    ReviewEntry,
+    ReviewReply,
+    ReviewRequest,
+)
 from fedmf.protocol.committee.opening import RoundKey
 from fedmf.protocol.committee.sums import RoundSum
 from fedmf.protocol.committee.upload import SEEDS, commitment, envelope_context, envelope_seeds
@@ -20,14 +26,7 @@ from fedmf.protocol.enrolment.votes import check_votes
 from fedmf.protocol.lattice_layout import committee_layout, committee_pads
 
 if TYPE_CHECKING:
-    from fedmf.crypto.envelopes import EnvelopeKey
     from fedmf.crypto.signatures import SigningKey
-    from fedmf.protocol.committee.exchange import (
-        CheckRequest,
-        ReviewEntry,
-        ReviewReply,
-        ReviewRequest,
-    )
     from fedmf.protocol.committee.standing import Standings
     from fedmf.protocol.enrolment.charter import Charter, Roster
 

@@ -9,19 +9,16 @@ repeated without the victim: both times the difference is the victim's upload.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from fedmf.crypto.derivation import labelled_hash
 from fedmf.crypto.envelopes import EnvelopePublicKey
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
 from fedmf.protocol.committee.certificate import Outcome
-from fedmf.protocol.enrolment.charter import members
+from fedmf.protocol.enrolment.charter import Charter, Roster, members
 from fedmf.protocol.messages import CommitteeMessage
 from fedmf.protocol.wire import U32, Record, Signature, many, sized, sized_bytes, u32
-
-if TYPE_CHECKING:
-    from fedmf.protocol.enrolment.charter import Charter, Roster
 
 LABEL = "round key"
 MOST_KEY_BYTES = 4096

@@ -24,7 +24,7 @@ from fedmf.protocol.compact_words import as_opened, table_bytes
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
 from fedmf.protocol.halves import NOT_MOVED, ParticipantProtection, Protected
 from fedmf.protocol.lattice_layout import committee_layout, layout_carrying
-from fedmf.protocol.table import Rows
+from fedmf.protocol.table import Change, IntegerTable, Rows
 
 if TYPE_CHECKING:
     from fedmf.crypto.derivation import MasterSecret
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from fedmf.protocol.committee.certificate import Outcome
     from fedmf.protocol.enrolment.charter import Charter, Roster
     from fedmf.protocol.messages import ClosingMessage
-    from fedmf.protocol.table import Change, IntegerTable
 
 
 class CommitteeParticipant(ParticipantProtection):

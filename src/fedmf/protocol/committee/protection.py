@@ -14,7 +14,7 @@ from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.committee.server import CommitteeMembers
 from fedmf.protocol.committee.server_table import CommitteeTable
 from fedmf.protocol.committee.upload import BASE_BYTES
-from fedmf.protocol.enrolment.keyring import CommitteeKeyring
+from fedmf.protocol.enrolment.keyring import CommitteeKeyring, HeldKeys
 from fedmf.protocol.lattice_layout import committee_pads
 from fedmf.protocol.protection import Protection
 from fedmf.protocol.threat_model import (
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from fedmf.crypto.participants_key import ParticipantsKey
     from fedmf.crypto.signatures import SigningKey
     from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.enrolment.keyring import HeldKeys
     from fedmf.protocol.enrolment.roster_chain import SignedRoster
     from fedmf.protocol.halves import ServerProtection
     from fedmf.protocol.members import MemberLog, Spool

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fedmf.errors import FedmfError, MessageError, ProtocolError
 from fedmf.protocol.committee.certificate import Certificate, CertifiedRound, SumCheck
 from fedmf.protocol.committee.closing import ClosingProof, SumProof
-from fedmf.protocol.committee.exchange import Refusal
+from fedmf.protocol.committee.exchange import AnswerReply, Refusal
 from fedmf.protocol.committee.opening import OpeningMessage
 from fedmf.protocol.committee.server_round import FrozenUploads, ReceivedUpload, ServerRound, Stage
 from fedmf.protocol.committee.stages import QUESTIONS
@@ -21,15 +21,12 @@ from fedmf.protocol.committee.standing import Standings
 from fedmf.protocol.committee.sums import read_share
 from fedmf.protocol.committee.upload import CommitteePayload
 from fedmf.protocol.enrolment.roster_chain import RosterChain, SignedRoster
-from fedmf.protocol.members import Members
-from fedmf.protocol.messages import ClosingMessage, kind_of
+from fedmf.protocol.members import Members, Spool
+from fedmf.protocol.messages import ClosingMessage, UploadMessage, kind_of
 
 if TYPE_CHECKING:
     from fedmf.crypto.share_sum import ShareSum
-    from fedmf.protocol.committee.exchange import AnswerReply
     from fedmf.protocol.committee.server_table import CommitteeTable
-    from fedmf.protocol.members import Spool
-    from fedmf.protocol.messages import UploadMessage
 
 
 class CommitteeMembers(Members):

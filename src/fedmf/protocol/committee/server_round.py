@@ -8,21 +8,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from fedmf.errors import MessageError
-from fedmf.protocol.committee.certificate import NOTHING, Outcome, SetEntry, SumCheck, set_digest
+from fedmf.protocol.committee.certificate import (
+    NOTHING,
+    Certificate,
+    CertifiedRound,
+    Outcome,
+    SetEntry,
+    SumCheck,
+    set_digest,
+)
 from fedmf.protocol.committee.opening import OpeningMessage, RoundKey
 from fedmf.protocol.committee.upload import SignedHeader, UploadHeader
-from fedmf.protocol.enrolment.charter import participants
+from fedmf.protocol.enrolment.charter import Charter, Roster, participants
 from fedmf.protocol.enrolment.votes import MemberSignature
 from fedmf.protocol.wire import U32, Digest, Record, Rest, many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
-    from fedmf.protocol.committee.certificate import Certificate, CertifiedRound
     from fedmf.protocol.committee.exchange import AnswerReply
     from fedmf.protocol.committee.server_table import CommitteeTable
     from fedmf.protocol.committee.standing import Standings
-    from fedmf.protocol.enrolment.charter import Charter, Roster
     from fedmf.protocol.enrolment.roster_chain import RosterChain
     from fedmf.protocol.members import Spool
 

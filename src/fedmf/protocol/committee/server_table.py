@@ -17,7 +17,7 @@ from fedmf.protocol.committee.table_payload import TableCopy, TableForm, TablePa
 from fedmf.protocol.compact_words import encode_table
 from fedmf.protocol.halves import ServerProtection
 from fedmf.protocol.lattice_layout import committee_layout
-from fedmf.protocol.table import Rows, decode_words, encode_words
+from fedmf.protocol.table import Int64Array, IntegerTable, Rows, decode_words, encode_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from fedmf.crypto.share_sum import ShareSum
     from fedmf.protocol.committee.upload import CommitteePayload
     from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.table import Int64Array, IntegerTable
 
 
 class CommitteeTable(ServerProtection):

@@ -16,7 +16,14 @@ import numpy as np
 from fedmf.crypto.derivation import MasterSecret, labelled_hash
 from fedmf.crypto.rlwe import DOES_NOT_OPEN, open_sum
 from fedmf.crypto.rlwe_ring import PublicPolynomials
-from fedmf.crypto.rlwe_words import add_words, pack_words, subtract_words, unpack_words, zero_words
+from fedmf.crypto.rlwe_words import (
+    Words,
+    add_words,
+    pack_words,
+    subtract_words,
+    unpack_words,
+    zero_words,
+)
 from fedmf.crypto.share_sum import ShareSum
 from fedmf.errors import OpenError
 from fedmf.protocol.integrity_tags import (
@@ -25,14 +32,12 @@ from fedmf.protocol.integrity_tags import (
     split_numbers,
     tag_context,
 )
-from fedmf.protocol.lattice_layout import committee_layout, committee_pads
+from fedmf.protocol.lattice_layout import LatticeLayout, committee_layout, committee_pads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fedmf.crypto.rlwe_words import Words
     from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.lattice_layout import LatticeLayout
     from fedmf.protocol.table import Int64Array
 
 

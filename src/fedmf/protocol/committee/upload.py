@@ -20,12 +20,12 @@ import numpy as np
 from fedmf.crypto.derivation import KEY_BYTES as SEED_BYTES
 from fedmf.crypto.derivation import labelled, labelled_hash
 from fedmf.crypto.envelopes import EnvelopePublicKey
-from fedmf.crypto.rlwe_key import PaddedKey
-from fedmf.crypto.rlwe_words import pack_words
+from fedmf.crypto.rlwe_key import PaddedKey, RlweKey
+from fedmf.crypto.rlwe_words import Words, pack_words
 from fedmf.crypto.signatures import SigningKey, check_signature
 from fedmf.errors import MessageError
-from fedmf.protocol.integrity_tags import pack_numbers
-from fedmf.protocol.lattice_layout import committee_layout, committee_pads
+from fedmf.protocol.integrity_tags import Numbers, pack_numbers
+from fedmf.protocol.lattice_layout import LatticeLayout, committee_layout, committee_pads
 from fedmf.protocol.wire import (
     U32,
     Digest,
@@ -43,12 +43,8 @@ from fedmf.protocol.wire import (
 )
 
 if TYPE_CHECKING:
-    from fedmf.crypto.rlwe_key import RlweKey
-    from fedmf.crypto.rlwe_words import Words
     from fedmf.crypto.secret_material import KeyRandomness
     from fedmf.protocol.enrolment.charter import Charter
-    from fedmf.protocol.integrity_tags import Numbers
-    from fedmf.protocol.lattice_layout import LatticeLayout
     from fedmf.protocol.table import Change, Int64Array
 
 LABEL = "upload"

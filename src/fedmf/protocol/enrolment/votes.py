@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fedmf.crypto.signatures import check_signature
 from fedmf.errors import MessageError
-from fedmf.protocol.enrolment.charter import members
+from fedmf.protocol.enrolment.charter import Charter, members
 from fedmf.protocol.wire import U32, Record, Signature, many
-
-if TYPE_CHECKING:
-    from fedmf.protocol.enrolment.charter import Charter
 
 
 @dataclass(frozen=True, slots=True)
