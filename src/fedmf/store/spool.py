@@ -20,8 +20,8 @@ class FileSpool:
     Parameters
     ----------
     path
-        A file that is there while it holds anything: whoever goes on after a kill finds the words
-        again that `sync` made durable. None: a file without a name, which vanishes with the
+        A file that is there while it holds anything. After a kill it still has the words that
+        `sync` made durable. None: a file without a name, which vanishes with the
         process.
     """
 
