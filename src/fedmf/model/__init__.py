@@ -11,10 +11,10 @@ from fedmf.model.method import (
     FloatTable,
     Method,
     PrivateStep,
-    PublicModel,
     RowGroup,
     RowValues,
 )
+from fedmf.model.public_model import PublicModel
 from fedmf.model.registry import METHODS, configure_method, restore_method
 
 __all__ = [

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError
-from fedmf.model.method import FloatArray, PublicModel
+from fedmf.model.method import FloatArray
+from fedmf.model.public_model import PublicModel
 from fedmf.ratings import Id
 
 

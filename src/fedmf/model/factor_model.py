@@ -20,7 +20,8 @@ from fedmf.model.answers import (
     strongest,
 )
 from fedmf.model.given_ratings import checked_pairs
-from fedmf.model.method import FloatArray, Method, PublicModel
+from fedmf.model.method import FloatArray, Method
+from fedmf.model.public_model import PublicModel
 from fedmf.ratings import Id, codes_by_text
 
 CONFIDENCE = 0.9
@@ -39,8 +40,7 @@ class FactorModel:
     """The learning method and its settings; folds new users in."""
     item_ids: tuple[Id, ...]
     titles: Mapping[Id, str]
-    """The public catalogue: ids in the order of the item codes; a title for each id that has one.
-    """
+    """The public catalogue: ids in the order of the item codes; a title for each that has one."""
     public: PublicModel
     """Item factors and statistics. Public within the federation."""
     user_ids: tuple[Id, ...]
@@ -254,8 +254,7 @@ class FactorModel:
             `confidence` is not between 0 and 1.
         """
         code, chosen = self.user_code(user), np.array([self.item_code(item)])
-        rated = self.rated_by(code)
-        return self.predictions(self.user_factors[code], rated, chosen, confidence)[0]
+        return self.predictions(self.user_factors[code], self.rated_by(code), chosen, confidence)[0]
 
     def rated_by(self, user: int) -> NDArray[np.int32]:
         """Return the item codes that a user code has rated, oldest first where that is known."""

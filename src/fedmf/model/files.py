@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fedmf.errors import ModelFileError
 from fedmf.model.factor_model import FactorModel
-from fedmf.model.method import PublicModel
+from fedmf.model.public_model import PublicModel
 from fedmf.model.registry import restore_method
 from fedmf.ratings import Id
 from fedmf.store.arrays import read_arrays, write_arrays

@@ -28,11 +28,11 @@ from fedmf.model.method import (
     FloatTable,
     Method,
     PrivateStep,
-    PublicModel,
     RowGroup,
     RowValues,
     recency_weights,
 )
+from fedmf.model.public_model import PublicModel
 from fedmf.model.symmetric_matrices import from_upper, upper_places
 from fedmf.ratings import OwnedRatings, RatingScale
 

@@ -32,11 +32,11 @@ from fedmf.model.method import (
     FloatTable,
     Method,
     PrivateStep,
-    PublicModel,
     RowGroup,
     RowValues,
     recency_weights,
 )
+from fedmf.model.public_model import PublicModel
 from fedmf.model.symmetric_matrices import SharedBasis, from_upper, to_upper
 from fedmf.ratings import OwnedRatings, RatingScale
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import SettingsError
+from fedmf.model.public_model import PublicModel
 from fedmf.ratings import OwnedRatings, RatingScale
 
 FloatArray = NDArray[np.float64]
@@ -85,40 +86,6 @@ Contribution = Mapping[str, RowValues]
 """Row group name -> the rows to which one participant contributes anything but zero."""
 
 
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class PublicModel:
-    """What a table stands for; everybody who reads the tables of a training computes the same."""
-
-    item_factors: FloatArray
-    """One vector an item, shape (items, k); the prediction for a user is its vector, of the same
-    length, times ``item_factors[j]``."""
-    statistics: Mapping[str, FloatArray] = field(default_factory=dict)
-    """What else the method's steps need, by name."""
-
-    def to_arrays(self) -> dict[str, FloatArray]:
-        """Return named arrays to write into a file; `from_arrays` reads them."""
-        named = {f"{STATISTIC}{name}": array for name, array in self.statistics.items()}
-        return {"factors": self.item_factors, **named}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> PublicModel:
-        """Return the model that `to_arrays` wrote; arrays with other names are not its own.
-
-        Raises
-        ------
-        KeyError
-            The item factors are missing.
-        """
-        return cls(
-            arrays["factors"],
-            {
-                name.removeprefix(STATISTIC): array
-                for name, array in arrays.items()
-                if name.startswith(STATISTIC)
-            },
-        )
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class PrivateStep:
     """The result of one participant's step; none of it leaves the participant unprotected."""
@@ -128,9 +95,6 @@ class PrivateStep:
     contribution: Contribution
     """The participant's new contribution. It takes the place of the last included one: the upload
     is the difference of the two."""
-
-
-STATISTIC = "statistic_"
 
 
 def fraction_bits(largest_sum: float, most: int) -> int:

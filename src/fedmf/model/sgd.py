@@ -21,11 +21,11 @@ from fedmf.model.method import (
     FloatTable,
     Method,
     PrivateStep,
-    PublicModel,
     RowGroup,
     RowValues,
     fraction_bits,
 )
+from fedmf.model.public_model import PublicModel
 from fedmf.ratings import OwnedRatings, RatingScale
 
 ITEMS = "items"

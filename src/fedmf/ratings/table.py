@@ -163,13 +163,7 @@ class Ratings:
         return [(self.item_ids[item], value) for item, value in chosen]
 
     def user_code(self, user_id: Id) -> int:
-        """Return the code of a user; ``"1"`` finds the identifier 1 as well.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is no such user; names the nearest one.
-        """
+        """Return a user's code; ``"1"`` finds 1 as well. Raise UnknownNameError for others."""
         return _code("user", user_id, self._user_index)
 
     def item_code(self, item_id: Id) -> int:

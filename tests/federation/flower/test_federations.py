@@ -18,7 +18,7 @@ from flwr.app import RecordDict
 
 from fedmf.cli.join import join
 from fedmf.errors import FedmfError, ProtocolError, SettingsError
-from fedmf.federation.flower import answering, joining, records, transport
+from fedmf.federation.flower import records, transport
 from fedmf.federation.flower.events import Events
 from fedmf.federation.flower.folders import SiloFolder
 from fedmf.federation.flower.records import answer
@@ -95,7 +95,6 @@ class PaperTown:
         def answered(record: RecordDict) -> RecordDict:
             with pytest.MonkeyPatch.context() as there:
                 # The silo's half of the modules that both sides share in this process.
-                there.setattr(answering, "VERSION", self.versions[number])
                 there.setattr(records, "VERSION", self.versions[number])
                 return answer(record, silo.respond, events)
 
@@ -238,7 +237,7 @@ def test_what_a_silo_could_not_do_is_told_on_its_own_terminal_and_in_its_log(
         del folder, server
         respond(b"nonsense")
 
-    monkeypatch.setattr(joining, "join", connect)
+    monkeypatch.setattr("fedmf.federation.flower.join.join", connect)
     join(folder, "localhost:1")
     assert "error 32: not a message between a coordinator and a silo" in capsys.readouterr().err
     line = json.loads(connection.events.read_text("utf-8"))
