@@ -110,8 +110,10 @@ def _argument_name(parameter: inspect.Parameter, info: ArgumentInfo) -> str:
 def _option_name(parameter: inspect.Parameter, kind: Any, info: OptionInfo) -> str:
     # In an annotation typer takes the first name for a default.
     names = [one for one in (info.default, *(info.param_decls or ())) if isinstance(one, str)]
-    name = ", ".join(names) or "--" + parameter.name.replace("_", "-")
-    return name if kind is bool else f"{name} {info.metavar or VALUES[_value_type(kind)]}"
+    name = ", ".join(names).replace("/--", ", --") or "--" + parameter.name.replace("_", "-")
+    return (
+        name if _value_type(kind) is bool else f"{name} {info.metavar or VALUES[_value_type(kind)]}"
+    )
 
 
 def _value_type(kind: Any) -> Any:

@@ -20,6 +20,7 @@ from tests.cli.command import SMALL, run
 
 UNPROTECTED = ["--protection", "none"]
 NEW = ["federation", "new", "server", "--catalogue", "items.txt", "--protection", "rlwe"]
+NEW += ["--scale", "1:5"]
 USERS = ["--users", "2", "--users", "3", "--users", "4"]
 
 

@@ -15,7 +15,7 @@ from fedmf.federation.silos import Federation, SiloSettings
 from tests.cli.command import run
 
 NEW = ["federation", "new", "server", "--catalogue", "items.txt", "--protection", "rlwe"]
-NEW += ["--key-check", "5e" * 16]
+NEW += ["--scale", "1:5", "--key-check", "5e" * 16]
 USERS = ["--users", "2", "--users", "3", "--users", "4"]
 
 

@@ -17,7 +17,7 @@ def split() -> tuple[Ratings, Ratings]:
 def model(split: tuple[Ratings, Ratings]) -> FactorModel:
     settings = TrainingSettings(protection="none", silos=20, factors=16, rounds=4)
     plan, key = make_plan(settings, split[0])
-    return trained_model(train_locally(plan, key, *split), split[0])
+    return trained_model(train_locally(plan, key, *split), *split)
 
 
 def reached(model: FactorModel, heldout: Ratings, confidence: float) -> tuple[float, float]:

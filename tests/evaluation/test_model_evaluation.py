@@ -27,6 +27,8 @@ def make(method: str = "sgd") -> FactorModel:
         user_factors=np.ones((2, 1)),
         rated_starts=np.array([0, 1, 2]),
         rated_items=np.array([1, 0], dtype=np.int32),
+        heldout_starts=np.array([0, 2, 3]),
+        heldout_items=np.array([0, 3, 2], dtype=np.int32),
     )
 
 

@@ -56,7 +56,7 @@ def test_the_table_sums_the_rankings_of_the_model_before_the_round() -> None:
     summed = [record.summed_ndcg_at_10 for record in result.rounds]
     np.testing.assert_allclose(summed[1:], outside[:-1], rtol=1e-3)
     assert all(np.isnan([record.rmse, record.summed_rmse]).all() for record in result.rounds)
-    found = evaluate_model(trained_model(result, training), heldout)
+    found = evaluate_model(trained_model(result, training, heldout), heldout)
     assert found.ndcg_at_10.value == pytest.approx(outside[-1])
     assert found.hr_at_10.value == pytest.approx(result.rounds[-1].hr_at_10)
     assert np.isnan(found.rmse.value)

@@ -20,7 +20,14 @@ def model() -> FactorModel:
         user_factors=np.array([[1.0, 1.0], [2.0, 0.0]]),
         rated_starts=np.array([0, 1, 1]),
         rated_items=np.array([3], dtype=np.int32),
+        heldout_starts=np.array([0, 0, 1]),
+        heldout_items=np.array([2], dtype=np.int32),
     )
+
+
+def test_held_out_items_are_ranked_and_never_recommended(model: FactorModel) -> None:
+    assert [one.item for one in model.recommend(8, n=9)] == [40, 10, 20]
+    assert model.rank(np.array([1], np.int32), 4).tolist() == [[3, 2, 0, 1]]
 
 
 def test_predictions_are_products_clipped_to_the_scale(model: FactorModel) -> None:
@@ -33,7 +40,7 @@ def test_recommendations_leave_out_what_was_rated(model: FactorModel) -> None:
         Recommendation(30, "30", 4.0),
         Recommendation(20, "Twenty", 3.0),
     ]
-    assert [one.item for one in model.recommend("8", 10)] == [40, 30, 10, 20]
+    assert [one.item for one in model.recommend("8", 10)] == [40, 10, 20]
 
 
 def test_rank_pads_where_too_few_items_are_left(model: FactorModel) -> None:

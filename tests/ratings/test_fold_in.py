@@ -26,7 +26,7 @@ def test_several_users_are_refused(tmp_path: Path) -> None:
 
 def test_frames_and_named_columns_are_welcome() -> None:
     mine = pd.DataFrame({"film": ["dune"], "liked": [4]})
-    assert load_fold_in_ratings(mine, rating="liked") == [("dune", 4.0)]
+    assert load_fold_in_ratings(mine, rating_column="liked") == [("dune", 4.0)]
 
 
 def test_the_last_rating_of_an_item_wins(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_zip_needs_exactly_one_table(tmp_path: Path) -> None:
     one = write_zip(tmp_path / "one.zip", {"me.csv": b"item,rating\n1,2\n", "about.txt": b""})
     assert load_fold_in_ratings(one) == [(1, 2.0)]
     two = write_zip(tmp_path / "two.zip", {"a.csv": b"", "b.csv": b""})
-    with pytest.raises(DataError, match=r"does not hold exactly one \.csv or \.tsv file"):
+    with pytest.raises(DataError, match=r"more than one set of ratings: 'a\.csv' and 'b\.csv'"):
         load_fold_in_ratings(two)
 
 

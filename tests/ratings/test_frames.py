@@ -121,7 +121,7 @@ def test_ratings_of_any_numeric_type_become_floats(rating: Any) -> None:
         ),
         ([date(1970, 1, 2), date(1970, 1, 1)], [86400, 0]),
         (pa.array([1500, 2500], pa.timestamp("ms", "Europe/Berlin")), [1, 2]),
-        ([7.0, 8.0], [7, 8]),
+        ([7.0, 8.9], [7, 8]),
         (["7", "1970-01-01 00:00:08"], [7, 8]),
     ],
 )
@@ -185,9 +185,8 @@ def test_missing_values_are_named_by_row() -> None:
         ({"item": [[1], [2]]}, "column 'item' holds list<.*> values, which cannot be identifiers"),
         ({"rating": [True, False]}, "column 'rating' holds bool values, which cannot be ratings"),
         ({"timestamp": [True, False]}, "column 'timestamp' holds bool values"),
-        ({"timestamp": [1.5, 2.0]}, "row 0 .*column 'timestamp': 1.5 is neither whole seconds"),
+        ({"timestamp": [1e300, 2.0]}, "row 0 .*column 'timestamp': 1e.300 is neither seconds"),
         ({"rating": pa.nulls(2)}, "has 2 problems:\n.*row 0 .*column 'rating': there is no value"),
-        ({"timestamp": pa.nulls(2)}, "has 2 problems:\n.*row 0 .*column 'timestamp': there is no"),
         ({"user": pa.nulls(2)}, "has 2 problems:\n.*row 0 .*column 'user': there is no value"),
     ],
 )
@@ -212,3 +211,111 @@ def test_two_columns_of_the_same_name_are_ambiguous() -> None:
 def test_what_is_no_frame_is_refused(source: object) -> None:
     with pytest.raises(DataError, match=f"cannot be read from a {type(source).__name__}"):
         load_ratings(source)
+
+
+def of_type(kind: str, column: str) -> pd.DataFrame:
+    """Return a frame of pandas with a column of another type."""
+    usual = pd.DataFrame({"user": [1, 2, 2], "item": [5, 6, 7], "rating": [1, 2, 4]})
+    return usual.assign(**{column: usual[column].astype(kind)})
+
+
+@pytest.mark.parametrize("column", ["user", "rating"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("Int8", "Int64", "UInt64", "Float32", "float16", "string", "category", "Sparse[int]"),
+        *("object", "int64[pyarrow]", "double[pyarrow]", "large_string[pyarrow]"),
+    ],
+)
+def test_every_type_of_pandas_is_read(kind: str, column: str) -> None:
+    ratings = load_ratings(of_type(kind, column))
+    assert rows_of(ratings) == [(1, 5, 1.0), (2, 6, 2.0), (2, 7, 4.0)]
+    assert all(type(one) is int for one in ratings.user_ids)
+
+
+@pytest.mark.parametrize("column", ["user", "rating"])
+@pytest.mark.parametrize(
+    ("kind", "called"),
+    [
+        ("complex128", "complex128"),
+        ("longdouble", "float128"),
+        ("bool", "bool"),
+        ("bool[pyarrow]", "bool"),
+        ("datetime64[s]", "timestamp"),
+    ],
+)
+def test_types_that_mean_nothing_are_one_error(kind: str, called: str, column: str) -> None:
+    with pytest.raises(DataError, match=rf"^the frame: column '{column}' holds {called}\S* values"):
+        load_ratings(of_type(kind, column))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pl.Int128, pl.List(pl.Int64), pl.Struct({"a": pl.Int64}), pl.Binary, pl.Boolean, pl.Duration],
+)
+def test_types_of_polars_that_mean_nothing_are_one_error(kind: Any) -> None:
+    usual = pl.DataFrame({"user": [1, 2], "item": [5, 6], "rating": [1.0, 2.0]})
+    cells: dict[Any, list[Any]] = {
+        pl.List(pl.Int64): [[1], [2]],
+        pl.Struct({"a": pl.Int64}): [{"a": 1}] * 2,
+    }
+    cells |= {pl.Binary: [b"1", b"2"]}
+    other = pl.Series("item", cells.get(kind, [1, 2])).cast(kind)
+    with pytest.raises(DataError, match=r"^the frame: column 'item' holds \S+.* values"):
+        load_ratings(usual.with_columns(other))
+    # A column that nobody wants may hold anything.
+    assert len(load_ratings(usual.with_columns(other.alias("other")))) == 2
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        pd.array([1, None], dtype="Int64"),
+        [1, "a"],
+        [1, True],
+        [2**64, 1],
+        pd.period_range("2020", periods=2),
+    ],
+)
+def test_what_no_column_of_ids_can_be_is_one_error(user: Any) -> None:
+    other = pd.DataFrame({"user": user, "item": [1, 2], "rating": [1.0, 2.0]})
+    with pytest.raises(DataError, match=r"^the frame: .*column 'user'"):
+        load_ratings(other)
+
+
+def test_users_may_be_the_index_of_a_frame() -> None:
+    frame = pd.DataFrame(COLUMNS).set_index(["userId", "movieId"])
+    assert rows_of(load_ratings(frame)) == ROWS
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[1, 5, 3.0], [2, 6, 4.5]]),
+        np.array([["1", "5", "3.0"], ["2", "6", "4.5"]]),
+        np.array([[1, 5, 3.0], [2, 6, 4.5]], dtype=object),
+        np.array(
+            [(1, 5, 3.0), (2, 6, 4.5)], dtype=[("user", "i8"), ("item", "i4"), ("rating", "f4")]
+        ),
+    ],
+)
+def test_arrays_of_numpy_are_read(array: Any) -> None:
+    assert rows_of(load_ratings(array)) == [(1, 5, 3.0), (2, 6, 4.5)]
+
+
+class SparseMatrix:
+    """What fedmf asks of a matrix of scipy."""
+
+    nnz = 3
+    row, col = np.array([0, 1, 1], dtype=np.int32), np.array([2, 0, 1], dtype=np.int32)
+    data = np.array([1.0, 5.0, 3.0])
+
+    def tocoo(self) -> "SparseMatrix":
+        return self
+
+
+def test_sparse_matrices_are_read() -> None:
+    assert rows_of(load_ratings(SparseMatrix())) == [(0, 2, 1.0), (1, 0, 5.0), (1, 1, 3.0)]
+    scipy = pytest.importorskip("scipy.sparse")
+    matrix = scipy.csr_array(([1.0, 5.0], ([0, 3], [2, 0])), shape=(4, 3))
+    assert rows_of(load_ratings(matrix)) == [(0, 2, 1.0), (3, 0, 5.0)]

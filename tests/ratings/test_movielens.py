@@ -9,6 +9,7 @@ from tests.ratings.small_files import (
     RATINGS,
     TITLES,
     csv_layout,
+    dat_layout,
     layout_1m,
     layout_100k,
     write_folder,
@@ -59,14 +60,15 @@ def test_a_scale_of_ones_own_replaces_the_known_one(tmp_path: Path) -> None:
     assert load_ratings(folder, scale=(0, 10)).scale == RatingScale(0, 10)
 
 
-def test_ratings_outside_the_known_scale_are_named_with_their_line(tmp_path: Path) -> None:
+def test_ratings_outside_the_known_scale_make_another_one(tmp_path: Path) -> None:
     files = dict(layout_100k())
     files["u.data"] += b"3\t50\t7\t978299001\n"
     folder = write_folder(tmp_path / "ml", files)
+    assert load_ratings(folder).scale == RatingScale(3, 7)
     with pytest.raises(
         DataError, match=r"u\.data: line 4, column 'rating': '7' is outside .*1 to 5"
     ):
-        load_ratings(folder)
+        load_ratings(folder, scale="1:5")
 
 
 def test_lines_are_counted_in_files_with_double_colons(tmp_path: Path) -> None:
@@ -78,17 +80,19 @@ def test_lines_are_counted_in_files_with_double_colons(tmp_path: Path) -> None:
     assert "line 5: 3 fields instead of 4" in str(caught.value)
 
 
-@pytest.mark.parametrize("empty", ["u.data", "u.item"])
-def test_an_empty_file_is_said_to_be_empty(empty: str, tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "ml", {**layout_100k(), empty: b"\n"})
-    with pytest.raises(DataError, match=f"{empty}: the file is empty"):
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "ml", {**layout_100k(), "u.data": b"\n"})
+    with pytest.raises(DataError, match=r"u\.data: the file is empty"):
         load_ratings(folder)
 
 
-def test_a_broken_file_of_titles_is_named(tmp_path: Path) -> None:
-    files = {**csv_layout(), "movies.csv": b"movieId,title\n50,Les,Mis\n"}
-    with pytest.raises(DataError, match=r"movies\.csv: line 2: 3 fields instead of 2"):
-        load_ratings(write_folder(tmp_path / "ml", files))
+@pytest.mark.parametrize(
+    ("broken", "said"), [(b"\n", "the file is empty"), (b"movieId,title\n50,Les,Mis\n", "line 2")]
+)
+def test_titles_that_cannot_be_read_are_noted(broken: bytes, said: str, tmp_path: Path) -> None:
+    ratings = load_ratings(write_folder(tmp_path / "ml", {**csv_layout(), "movies.csv": broken}))
+    assert ratings.titles == {}
+    assert any("titles were not read" in note and said in note for note in ratings.notes)
 
 
 def test_items_without_a_title_fall_back_to_their_identifier(tmp_path: Path) -> None:
@@ -98,13 +102,22 @@ def test_items_without_a_title_fall_back_to_their_identifier(tmp_path: Path) -> 
     assert ratings.title(50) == "50"
 
 
-@pytest.mark.parametrize("missing", ["ratings.csv", "movies.csv"])
-def test_a_folder_in_no_layout_names_the_layouts(missing: str, tmp_path: Path) -> None:
+def test_a_folder_without_titles_is_read(tmp_path: Path) -> None:
     files = dict(csv_layout())
-    del files[missing]
+    del files["movies.csv"]
+    ratings = load_ratings(write_folder(tmp_path / "ml", files))
+    assert (len(ratings), ratings.titles) == (3, {})
+
+
+def test_a_folder_with_two_sets_names_both(tmp_path: Path) -> None:
+    files = {**csv_layout(), **dat_layout("utf-8")}
     folder = write_folder(tmp_path / "ml", files)
-    with pytest.raises(DataError, match=r"ratings\.csv with movies\.csv, .*u\.data with u\.item"):
-        load_ratings(folder)
+    archive = write_zip(tmp_path / "ml.zip", files)
+    for source in (folder, archive):
+        with pytest.raises(DataError, match=r"'ratings\.csv' and 'ratings\.dat'; give the path"):
+            load_ratings(source)
+        one = load_ratings(source / "ratings.dat")
+        assert rows_of(one) == [(user, item, float(value)) for user, item, value, _ in RATINGS]
 
 
 def test_the_real_latest_small_is_read_whole(latest_small: Ratings) -> None:

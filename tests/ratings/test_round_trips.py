@@ -25,7 +25,7 @@ names = st.text(
 ).map(lambda text: f"x{text}x")
 stars = st.floats(-1e6, 1e6).map(lambda value: value + 0.0)
 tables = st.lists(
-    st.tuples(names, names, stars, st.integers(-(2**52), 2**52)), min_size=1, max_size=20
+    st.tuples(names, names, stars, st.integers(-(2**40), 2**40)), min_size=1, max_size=20
 )
 
 

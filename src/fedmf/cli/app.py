@@ -10,6 +10,7 @@ import fedmf
 from fedmf.cli.audit import audit
 from fedmf.cli.bench import bench
 from fedmf.cli.console import commands
+from fedmf.cli.data import data
 from fedmf.cli.doctor import doctor
 from fedmf.cli.error import error
 from fedmf.cli.evaluate import evaluate
@@ -26,6 +27,7 @@ from fedmf.cli.tune import tune
 app = commands(
     "Train a recommender over ratings that never leave their owners.",
     *(
+        data,
         train,
         tune,
         recommend,

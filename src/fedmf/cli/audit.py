@@ -19,11 +19,14 @@ from fedmf.audit import AuditSettings, Row, part_names
 from fedmf.audit import audit as run_audit
 from fedmf.cli.console import print_answer, progress
 from fedmf.cli.options import Json, RatingsSource
+from fedmf.cli.reading_options import takes_reading
 from fedmf.figures import interval_text, measure_text
-from fedmf.ratings import Ratings, load_ratings
+from fedmf.ratings import Ratings, Reading, read_ratings
 
 
+@takes_reading()
 def audit(
+    reading: Reading,
     source: RatingsSource = "movielens-small",
     users: Annotated[int, typer.Option(help="Number of users to take: the first ones.")] = 40,
     items: Annotated[int, typer.Option(help="Number of items to take: the most rated ones.")] = 200,
@@ -40,7 +43,7 @@ def audit(
     An attack that succeeds proves a leak. One that fails proves nothing: it says that this attack
     found nothing in a sample of this size.
     """
-    ratings = load_ratings(source).take(users, items)
+    ratings = read_ratings(source, reading).take(users, items)
     settings = AuditSettings(factors=factors, seed=seed)
     with _bar(quiet=quiet) as after_part:
         rows = run_audit(ratings, settings, after_part)

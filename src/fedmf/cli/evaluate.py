@@ -13,18 +13,21 @@ from rich.table import Table
 
 from fedmf.cli.console import print_answer
 from fedmf.cli.options import Json, TrainedFolder, TrainedRecency
+from fedmf.cli.reading_options import takes_reading
 from fedmf.cli.train_report import given_text, interval_json, judgements
-from fedmf.cli.trained import ratings_of, trained_model_in
+from fedmf.cli.trained import of_model, ratings_of, trained_model_in
 from fedmf.errors import DataError
 from fedmf.evaluation import Interval, ModelEvaluation, evaluate_model
 from fedmf.evaluation.model_evaluation import text_of
 from fedmf.figures import BASELINES, MEASURES, measure_text
 from fedmf.model import FactorModel
-from fedmf.ratings import Ratings, load_ratings
+from fedmf.ratings import Ratings, Reading, read_ratings
 
 
+@takes_reading()
 def evaluate(
     run: TrainedFolder,
+    reading: Reading,
     ratings: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Ratings to measure with; default: those held out."),
@@ -38,7 +41,9 @@ def evaluate(
         model = model.with_recency(recency)
     training = None
     if ratings is not None:
-        unseen = load_ratings(ratings)
+        unseen = read_ratings(
+            ratings, of_model(reading, model), interactions=not model.method.predicts_ratings
+        )
     else:
         training, unseen = ratings_of(run)
         if len(unseen) == 0:

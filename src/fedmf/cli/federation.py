@@ -10,12 +10,14 @@ import typer
 
 from fedmf.cli.console import commands, print_answer
 from fedmf.cli.options import FileOrder, Holdout, Json, ServerFolder, SiloFolder
+from fedmf.cli.reading_options import takes_reading
 from fedmf.cli.settings_options import ChosenSettings, takes_settings
 from fedmf.errors import DataError, RunDirectoryError, SettingsError
 from fedmf.federation.silos import CoordinatorSettings, Federation, SiloSettings
 from fedmf.federation.silos.federation import FEDERATION
 from fedmf.federation.silos.own_settings import SILO
-from fedmf.ratings import Id, RatingScale
+from fedmf.model import METHODS
+from fedmf.ratings import Id, RatingScale, Reading, ids_from_texts
 
 
 @takes_settings(
@@ -35,8 +37,11 @@ def new(
     ],
     settings: ChosenSettings,
     scale: Annotated[
-        str, typer.Option(metavar="LOW:HIGH", help="Lowest and highest rating.")
-    ] = "0.5:5",
+        str | None,
+        typer.Option(
+            metavar="LOW:HIGH", help="Lowest and highest rating.", show_default="none: say it"
+        ),
+    ] = None,
     key_check: Annotated[
         str | None,
         typer.Option(metavar="HEX", help="rlwe: what fedmf keys shared printed.", show_default=""),
@@ -45,10 +50,11 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Write the federation file, which every silo gets: public facts, and no rating."""
+    checked = settings.checked(silos=len(users))
     made = Federation.make(
-        settings.checked(silos=len(users)),
+        checked,
         _item_ids(catalogue),
-        _scale(scale),
+        _scale(scale, checked.method),
         users,
         key_check=_key_check(key_check),
     )
@@ -70,8 +76,10 @@ def new(
     )
 
 
+@takes_reading()
 def silo(
     folder: SiloFolder,
+    reading: Reading,
     file: Annotated[
         Path, typer.Option("--federation", metavar="FILE", help="The federation file.")
     ],
@@ -91,7 +99,7 @@ def silo(
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     source = os.path.relpath(ratings, folder) if Path(ratings).exists() else ratings
     settings = SiloSettings(
-        number, source, holdout=holdout, min_cohort=min_cohort, file_order=file_order
+        number, source, reading, holdout=holdout, min_cohort=min_cohort, file_order=file_order
     )
     read.write(folder)
     settings.write(folder)
@@ -118,24 +126,22 @@ def _bytes(path: Path) -> bytes:
 
 
 def _item_ids(path: Path) -> list[Id]:
-    """Read a catalogue; ids are numbers where all of them are."""
+    """Read a catalogue."""
     try:
         lines = [
-            one.strip() for one in path.read_text(encoding="utf-8").splitlines() if one.strip()
+            one.strip() for one in path.read_text(encoding="utf-8-sig").splitlines() if one.strip()
         ]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read the catalogue {path}: {error}") from None
-    if all(line.isascii() and line.isdigit() for line in lines):
-        return [int(line) for line in lines]
-    return list(lines)
+    return list(ids_from_texts(lines))
 
 
-def _scale(text: str) -> RatingScale:
-    low, colon, high = text.partition(":")
-    try:
-        return RatingScale(float(low), float(high if colon else "nan"))
-    except ValueError:
-        raise SettingsError(f"{text!r} is not a scale; write it like 0.5:5") from None
+def _scale(text: str | None, method: str) -> RatingScale:
+    if text is not None:
+        return RatingScale.parsed(text)
+    if METHODS[method].predicts_ratings:
+        raise SettingsError("say the lowest and the highest rating, such as --scale 1:5")
+    return RatingScale(0.0, 1.0)  # nobody rates
 
 
 def _key_check(text: str | None) -> bytes | None:

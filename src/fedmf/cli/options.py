@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +18,7 @@ RatingsSource = Annotated[
     str,
     typer.Argument(
         metavar="RATINGS",
-        help="movielens-small (bundled), a MovieLens folder or zip, a .csv or a .parquet file.",
+        help="movielens-small (bundled), a file (text, JSON, Parquet), a folder or a zip.",
     ),
 ]
 FileOrder = Annotated[
@@ -76,3 +79,36 @@ SealedFile = Annotated[
         metavar="FILE", help="Your sealed reader secret.", show_default="the key directory's"
     ),
 ]
+
+
+def options_for(
+    parameter: str, options: Sequence[inspect.Parameter], gather: Callable[[Mapping[str, Any]], Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command some options in place of one of its parameters.
+
+    Parameters
+    ----------
+    parameter
+        The parameter's name.
+    options
+        What the command line takes instead.
+    gather
+        From the options' values by name to what the parameter gets.
+    """
+
+    def expand(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def expanded(**given: Any) -> None:
+            chosen = {option.name: given.pop(option.name) for option in options}
+            command(**{parameter: gather(chosen)}, **given)
+
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        before = [one for one in own if one.name != parameter and one.default is one.empty]
+        after = [one for one in own if one.default is not one.empty]
+        # What typer reads.
+        expanded.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [*before, *options, *after]
+        )
+        return expanded
+
+    return expand

@@ -14,15 +14,18 @@ from rich.table import Table
 
 from fedmf.cli.console import print_answer
 from fedmf.cli.options import FileOrder, Json, TrainedFolder, TrainedRecency
-from fedmf.cli.trained import trained_model_in
+from fedmf.cli.reading_options import takes_reading
+from fedmf.cli.trained import of_model, trained_model_in
 from fedmf.errors import SettingsError
 from fedmf.figures import confidence_text
 from fedmf.model import FactorModel, NewUser, Recommendation
-from fedmf.ratings import load_one_user
+from fedmf.ratings import Ratings, Reading, load_one_user
 
 
+@takes_reading()
 def recommend(
     run: TrainedFolder,
+    reading: Reading,
     user: Annotated[
         str | None, typer.Option(metavar="ID", help="A user of the training, by original id.")
     ] = None,
@@ -50,7 +53,10 @@ def recommend(
     else:
         if recency is not None:
             model = model.with_recency(recency)
-        recommended = _new_user(model, ratings, file_order, recency).recommend(n)
+        own = load_one_user(
+            ratings, of_model(reading, model), values_needed=model.method.predicts_ratings
+        )
+        recommended = _new_user(model, own, file_order, recency).recommend(n)
     print_answer(
         {"user": user, "intervals_held": model.held, "items": [asdict(one) for one in recommended]},
         _lines(model, "the new user" if user is None else f"user {user}", recommended),
@@ -58,10 +64,7 @@ def recommend(
     )
 
 
-def _new_user(
-    model: FactorModel, file: Path | None, file_order: bool, recency: float | None
-) -> NewUser:
-    own = load_one_user(file, values_needed=model.method.predicts_ratings)
+def _new_user(model: FactorModel, own: Ratings, file_order: bool, recency: float | None) -> NewUser:
     if file_order:
         own = own.in_file_order()
     if recency:

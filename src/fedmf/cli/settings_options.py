@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
@@ -11,13 +10,16 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from fedmf.cli.options import RECENCY
+from fedmf.cli.options import RECENCY, options_for
 from fedmf.federation import TrainingSettings
 from fedmf.federation.settings import (
     DEFAULT_FACTORS_TEXT,
     DEFAULT_ROUNDS_TEXT,
     DEFAULT_SLICES,
 )
+
+DEFAULT_METHOD = "bayes"
+DEFAULT_METHOD_TEXT = "bayes; implicit where data say only who met what"
 
 # Types and defaults are those of the fields of TrainingSettings.
 OPTIONS: Mapping[str, Any] = {
@@ -36,7 +38,8 @@ OPTIONS: Mapping[str, Any] = {
     ),
     "key_bits": typer.Option(help="Paillier: 3072, 2048, or 1024 (weak; to reproduce the paper)."),
     "method": typer.Option(
-        help="bayes: ratings. implicit: ranking. gram: ranking, in one round. sgd: the paper's."
+        help="bayes: ratings. implicit: ranking. gram: ranking, in one round. sgd: the paper's.",
+        show_default=DEFAULT_METHOD_TEXT,
     ),
     "factors": typer.Option(
         help="Length of user and item vectors.", show_default=DEFAULT_FACTORS_TEXT
@@ -65,6 +68,10 @@ class ChosenSettings:
     def __init__(self, chosen: Mapping[str, Any]) -> None:
         self._chosen = dict(chosen)
 
+    def says(self, name: str) -> bool:
+        """Whether somebody said what a setting is that depends on others or on the data."""
+        return self._chosen[name] is not None
+
     def checked(self, **others: Any) -> TrainingSettings:
         """Return the settings, with others that the command knows.
 
@@ -73,7 +80,10 @@ class ChosenSettings:
         UnknownNameError, SettingsError
             As `TrainingSettings`.
         """
-        return TrainingSettings(**(self._chosen | others))
+        chosen = self._chosen | others
+        if chosen.get("method") is None:
+            chosen["method"] = DEFAULT_METHOD
+        return TrainingSettings(**chosen)
 
 
 def takes_settings(
@@ -89,28 +99,15 @@ def takes_settings(
         Setting -> what its help says at this command.
     """
     options = [_parameter(name, help_texts.get(name)) for name in OPTIONS if name not in without]
-
-    def expand(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def expanded(**given: Any) -> None:
-            chosen = {option.name: given.pop(option.name) for option in options}
-            command(settings=ChosenSettings(chosen), **given)
-
-        own = inspect.signature(command, eval_str=True).parameters.values()
-        before = [one for one in own if one.name != "settings" and one.default is one.empty]
-        after = [one for one in own if one.default is not one.empty]
-        # What typer reads.
-        expanded.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [*before, *options, *after]
-        )
-        return expanded
-
-    return expand
+    return options_for("settings", options, ChosenSettings)
 
 
 def _parameter(name: str, help_text: str | None) -> inspect.Parameter:
     (field,) = (one for one in fields(TrainingSettings) if one.name == name)
     kind, default = get_type_hints(TrainingSettings)[name], field.default
+    if name == "method":
+        # Where nobody says it, it depends on the data.
+        kind, default = str | None, None
     if default is None and kind is int:
         # Where nobody says how many, they depend on other settings.
         kind = int | None

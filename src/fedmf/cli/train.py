@@ -12,6 +12,7 @@ import typer
 
 from fedmf.cli.console import GoingOn, output, print_answer, print_lines, progress, resumable, say
 from fedmf.cli.options import FileOrder, Holdout, Json, RatingsSource
+from fedmf.cli.reading_options import takes_reading
 from fedmf.cli.settings_options import ChosenSettings, takes_settings
 from fedmf.cli.train_report import FinishedTraining, lines_before, outcome_lines, result_json
 from fedmf.crypto.participants_key import ParticipantsKey
@@ -22,16 +23,16 @@ from fedmf.federation import (
     RunDirectory,
     TrainingPlan,
     TrainingResult,
-    TrainingSettings,
     forecast,
     make_plan,
     train_locally,
     trained_model,
 )
 from fedmf.interrupts import HeldInterrupts
+from fedmf.model import METHODS
 from fedmf.progress import AfterRound, round_bar
 from fedmf.protocol import protection_named
-from fedmf.ratings import BUNDLED_NAMES, Ratings
+from fedmf.ratings import BUNDLED_NAMES, Ratings, Reading
 from fedmf.workers import usable_workers
 
 RUNS = Path("fedmf-runs")
@@ -39,10 +40,12 @@ RUNS = Path("fedmf-runs")
 FREE_WITH_RESUME = {"resume", "workers", "quiet", "as_json"}
 
 
+@takes_reading()
 @takes_settings()
 def train(
     context: typer.Context,
     settings: ChosenSettings,
+    reading: Reading,
     source: RatingsSource = "movielens-small",
     users: Annotated[
         int | None,
@@ -78,11 +81,18 @@ def train(
             _refuse_options_beside_resume(context)
             started = _Started.again(resume, going_on)
         else:
-            checked = settings.checked()
             data = DataChoice(
-                _located(source), users, items, holdout, split, checked.seed, file_order
+                _located(source),
+                reading,
+                interactions=not METHODS[settings.checked().method].predicts_ratings,
+                users=users,
+                items=items,
+                holdout=holdout,
+                split=split,
+                seed=settings.checked().seed,
+                file_order=file_order,
             )
-            started = _Started.anew(checked, data, out, going_on)
+            started = _Started.anew(settings, data, out, going_on)
         with started.run.locked():
             try:
                 outcome = _carry_out(started, _usable(workers), quiet=quiet, as_json=as_json)
@@ -108,9 +118,11 @@ class _Started:
 
     @classmethod
     def anew(
-        cls, settings: TrainingSettings, data: DataChoice, out: Path | None, going_on: GoingOn
+        cls, chosen: ChosenSettings, data: DataChoice, out: Path | None, going_on: GoingOn
     ) -> _Started:
         ratings, training, heldout = data.load()
+        fits = "implicit" if ratings.interactions else "bayes"
+        settings = chosen.checked() if chosen.says("method") else chosen.checked(method=fits)
         plan, key = make_plan(settings, training, measured=len(heldout) > 0)
         with HeldInterrupts():
             parts = (training, heldout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -57,7 +58,9 @@ def lines_before(
         f"{len(ratings):,} ratings from {ratings.scale} ({ratings.density:.2%} of all pairs), "
         f"{len(ratings) - len(training):,} of them held out"
     )
-    yield from (f"  note: {note}" for note in ratings.notes)
+    yield from understood_lines(ratings, plan.method.predicts_ratings)
+    for note in ratings.notes:
+        yield from textwrap.wrap(f"note: {note}", 80, initial_indent="  ", subsequent_indent="    ")
     group = plan.session.shape.groups[0]
     key = f", {settings.key_bits}-bit key" if plan.session.public_key else ""
     cohort = plan.cohort(plan.session.rounds)
@@ -96,6 +99,35 @@ def _few_raters(least: int, training: Ratings) -> str:
         f"{few:,} of {training.n_items:,} items have fewer than {least} raters: their rows never "
         f"leave a participant, and nothing is learned about them; {counted}"
     )
+
+
+def understood_lines(ratings: Ratings, rates: bool) -> Iterator[str]:
+    """Return in a few lines how a file was read."""
+    found = {guess.what: guess for guess in ratings.guesses}
+    if not found:
+        return
+    written = [
+        found[what].found if what in ("separator", "encoding") else f"{what} {found[what].found}"
+        for what in ("separator", "encoding", "header", "layout", "decimal mark", "not rated")
+        if what in found and found[what].found not in ("long", "no value")
+    ]
+    columns = [
+        f"{what} {found[what].found}"
+        for what in ("user", "item", "rating", "timestamp")
+        if what in found
+    ]
+    if not ratings.interactions:
+        feedback = f"explicit: ratings on a scale from {ratings.scale}"
+    elif rates:
+        feedback = f"note: --method implicit fits better: {found['feedback'].why}"
+    else:
+        feedback = f"implicit, which method implicit is for: {found['feedback'].why}"
+    for line in (
+        f"read as {', '.join(written)} (fedmf data says why)",
+        f"columns: {', '.join(columns)}",
+        feedback,
+    ):
+        yield from textwrap.wrap(line, 80, initial_indent="  ", subsequent_indent="    ")
 
 
 def _upload(settings: TrainingSettings) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 from fedmf.errors import SettingsError, UnknownNameError
-from fedmf.protocol.json_fields import JsonFields
-from fedmf.ratings import Ratings, load_ratings
+from fedmf.protocol.json_fields import JsonFields, as_object
+from fedmf.ratings import AS_GUESSED, Ratings, Reading, read_ratings
 
 Split = Literal["random", "last"]
 SPLITS = ("random", "last")
@@ -25,6 +25,10 @@ class DataChoice(JsonFields):
 
     source: str
     """Name of bundled ratings or a path; see `fedmf.load_ratings`."""
+    reading: Annotated[Reading, as_object(Reading)] = AS_GUESSED
+    """What was said of how to read the source."""
+    interactions: bool = False
+    """Whether a table without ratings is welcome."""
     users: int | None = None
     items: int | None = None
     """Use only this many users, the first ones, and this many items, the most rated; None: all."""
@@ -61,7 +65,8 @@ class DataChoice(JsonFields):
         DataError, UnknownNameError
             The source cannot be used.
         """
-        ratings = load_ratings(self.source).take(self.users, self.items)
+        ratings = read_ratings(self.source, self.reading, interactions=self.interactions)
+        ratings = ratings.take(self.users, self.items)
         if self.file_order:
             ratings = ratings.in_file_order()
         if self.holdout == 0:

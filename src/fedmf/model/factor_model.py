@@ -26,6 +26,8 @@ from fedmf.ratings import Id, codes_by_text
 
 CONFIDENCE = 0.9
 """Probability of the intervals unless another one is asked for."""
+NOTHING = np.zeros(0, dtype=np.int32)
+"""No items."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,6 +54,10 @@ class FactorModel:
     rated_items: NDArray[np.int32]
     """User k has rated the item codes ``rated_items[rated_starts[k]:rated_starts[k + 1]]``, oldest
     first where that is known. Private; recommendations leave them out."""
+    heldout_starts: NDArray[np.int64]
+    heldout_items: NDArray[np.int32]
+    """What the users had rated as well and was held back from the training, likewise. Private;
+    recommendations leave it out, and `rank` ranks it, because it is what to measure with."""
     held: float | None = None
     """Share of held-out ratings that lay within their intervals of `CONFIDENCE`; None: nobody
     measured it, or the method has no intervals."""
@@ -74,7 +80,7 @@ class FactorModel:
         return self._clip(products)
 
     def rank(self, users: NDArray[np.int32], n: int) -> NDArray[np.int64]:
-        """Return each user's best n item codes among those it has not rated, best first.
+        """Return each user's best n item codes among those it was not trained on, best first.
 
         Returns
         -------
@@ -108,7 +114,8 @@ class FactorModel:
         rated, vector = self.rated_by(code), self.user_factors[code]
         if recency is not None:
             vector = self._vector(self.method.with_recency(recency), code)
-        return self.recommendations(vector, rated, n)
+        start, stop = self.heldout_starts[code : code + 2]
+        return self.recommendations(vector, rated, n, also_rated=self.heldout_items[start:stop])
 
     def similar_items(self, item: Id, n: int = 10) -> list[SimilarItem]:
         """Return the n items whose factors point most nearly the same way; nothing private is read.
@@ -173,16 +180,28 @@ class FactorModel:
         return NewUser(model, vector, items, values)
 
     def recommendations(
-        self, user_factors: FloatArray, rated: NDArray[np.int32], n: int
+        self,
+        user_factors: FloatArray,
+        rated: NDArray[np.int32],
+        n: int,
+        also_rated: NDArray[np.int32] = NOTHING,
     ) -> list[Recommendation]:
-        """Return the n best items for a user vector, leaving out the rated item codes.
+        """Return the n best items for a user vector, leaving out all rated item codes.
+
+        Parameters
+        ----------
+        rated
+            What the vector was made from.
+        also_rated
+            What else the user has rated.
 
         Raises
         ------
         SettingsError
             n is below 1.
         """
-        best = best_items(self.public, user_factors, rated, _at_least_one(n))
+        left_out = np.concatenate((rated, also_rated))
+        best = best_items(self.public, user_factors, left_out, _at_least_one(n))
         found = self.predictions(user_factors, rated, best)
         return [
             Recommendation(self.item_ids[code], self.title_of(code), one.value, one.low, one.high)

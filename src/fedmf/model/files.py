@@ -22,7 +22,7 @@ from fedmf.store.arrays import read_arrays, write_arrays
 from fedmf.store.atomic import is_taken, new_folder
 from fedmf.store.faults import reading
 
-FORMAT, VERSION = "fedmf-model", 2
+FORMAT, VERSION = "fedmf-model", 3
 
 
 def save_model(model: FactorModel, folder: Path) -> None:
@@ -62,6 +62,8 @@ def save_model(model: FactorModel, folder: Path) -> None:
                 "factors": model.user_factors,
                 "rated_starts": model.rated_starts,
                 "rated_items": model.rated_items,
+                "heldout_starts": model.heldout_starts,
+                "heldout_items": model.heldout_items,
             },
             private=True,
         )
@@ -102,6 +104,8 @@ def load_model(folder: Path) -> FactorModel:
             user_factors=users["factors"],
             rated_starts=users["rated_starts"],
             rated_items=users["rated_items"],
+            heldout_starts=users["heldout_starts"],
+            heldout_items=users["heldout_items"],
             held=described["held"],
         )
     _check_shapes(folder, model)
@@ -114,6 +118,8 @@ def _check_shapes(folder: Path, model: FactorModel) -> None:
         (model.user_factors.shape, (len(model.user_ids), model.method.vector_length)),
         (model.rated_starts.shape, (len(model.user_ids) + 1,)),
         (model.rated_items.shape, (int(model.rated_starts[-1]),)),
+        (model.heldout_starts.shape, (len(model.user_ids) + 1,)),
+        (model.heldout_items.shape, (int(model.heldout_starts[-1]),)),
     )
     if any(found != wanted for found, wanted in expected):
         raise ModelFileError(f"{folder} is damaged: the shapes of its arrays do not fit together")
@@ -125,6 +131,8 @@ def _no_users(vector_length: int) -> dict[str, NDArray[Any]]:
         "factors": np.zeros((0, vector_length)),
         "rated_starts": np.zeros(1, dtype=np.int64),
         "rated_items": np.zeros(0, dtype=np.int32),
+        "heldout_starts": np.zeros(1, dtype=np.int64),
+        "heldout_items": np.zeros(0, dtype=np.int32),
     }
 
 

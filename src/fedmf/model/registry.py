@@ -39,9 +39,16 @@ def configure_method(
     ------
     UnknownNameError
         There is no such method.
+    SettingsError
+        The scale has a single value, which says nothing.
     """
     if name not in METHODS:
         raise UnknownNameError.among("method", name, METHODS)
+    if METHODS[name].predicts_ratings and scale.lowest == scale.highest:
+        raise SettingsError(
+            f"all ratings are {scale.lowest:g}, and method {name} learns from their differences; "
+            "use --method implicit, or say the --scale that they are on"
+        )
     own = parameters_of(name)
     given = {"users": users, "items": items, "scale": scale, **settings}
     chosen = {

@@ -118,6 +118,20 @@ def as_list(kind: type[DataclassInstance]) -> Spelling:
     )
 
 
+def as_object(kind: type[DataclassInstance]) -> Spelling:
+    """Return the spelling of a data class as an object, without the fields that are defaults."""
+    default = kind()
+
+    def write(value: Any) -> Json:
+        return {
+            name: field.spelling.write(getattr(value, field.name))
+            for name, field in _fields_of(kind).items()
+            if getattr(value, field.name) != getattr(default, field.name)
+        }
+
+    return Spelling(write, lambda value: kind(**_fields_from(kind, value)))
+
+
 def _row(each: Sequence[Spelling]) -> Spelling:
     def read(value: Json) -> tuple[Any, ...]:
         if not isinstance(value, list) or len(value) != len(each):
@@ -202,6 +216,26 @@ def _fields_of(kind: type[DataclassInstance]) -> dict[str, _Field]:
     return found
 
 
+def _fields_from(kind: type[DataclassInstance], values: Json) -> dict[str, Any]:
+    """Return the fields of a data class by their names in Python, as JSON values describe them."""
+    if not isinstance(values, dict):
+        raise ValueError("an object is due")
+    declared = _fields_of(kind)
+    problems = [f"{name!r} is no field of it" for name in values if name not in declared]
+    found = {}
+    for name, field in declared.items():
+        if name in values:
+            try:
+                found[field.name] = field.spelling.read(values[name])
+            except ValueError as problem:
+                problems.append(f"{name}: {problem}")
+        elif field.required:
+            problems.append(f"{name} is missing")
+    if problems:
+        raise ValueError("; ".join(problems))
+    return found
+
+
 class JsonFields:
     """A data class whose fields are JSON: a document of their own, or an object in one."""
 
@@ -238,19 +272,4 @@ class JsonFields:
         FedmfError
             What the class itself complains about.
         """
-        if not isinstance(values, dict):
-            raise ValueError("an object is due")
-        declared = _fields_of(cls)  # type: ignore[arg-type]
-        problems = [f"{name!r} is no field of it" for name in values if name not in declared]
-        found = {}
-        for name, field in declared.items():
-            if name in values:
-                try:
-                    found[field.name] = field.spelling.read(values[name])
-                except ValueError as problem:
-                    problems.append(f"{name}: {problem}")
-            elif field.required:
-                problems.append(f"{name} is missing")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return cls(**found)
+        return cls(**_fields_from(cls, values))  # type: ignore[arg-type]

@@ -1,35 +1,29 @@
-"""From unchecked columns to a rating table: every check, then scale and duplicates."""
+"""From unchecked blocks to a rating table: every check, then scale, duplicates and their kind."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fedmf.ratings.cells import checked_ids, checked_timestamps, checked_values, report_outside
-from fedmf.ratings.identifiers import Id
+from fedmf.ratings.blocks import Unchecked
+from fedmf.ratings.gathering import GatheredColumns, Gathering
+from fedmf.ratings.kinds import interactions_why, unrated_value
+from fedmf.ratings.problems import count_of
+from fedmf.ratings.reading import Guess
 from fedmf.ratings.scale import RatingScale, find_scale
 from fedmf.ratings.table import Ratings
-from fedmf.ratings.unchecked import UncheckedTable
 
 NAMED_OUTLIERS = 3
 
 
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class _Columns:
-    user_ids: tuple[Id, ...]
-    item_ids: tuple[Id, ...]
-    users: npt.NDArray[np.int32]
-    items: npt.NDArray[np.int32]
-    values: npt.NDArray[np.float64]
-    timestamps: npt.NDArray[np.int64] | None
-
-
 def assembled(
     name: str,
-    table: UncheckedTable,
-    scale: RatingScale | None,
-    titles: Mapping[Id, str] | None = None,
+    source: Unchecked,
+    *,
+    titles: Mapping[str, str] | None = None,
+    usual_scale: RatingScale | None = None,
 ) -> Ratings:
     """Check all cells and build the rating table.
 
@@ -37,101 +31,85 @@ def assembled(
     ----------
     name
         What to call the table.
-    table
-        Columns ``user``, ``item``, ``rating`` and perhaps ``timestamp``. Without a user column
-        that is not missed, all ratings belong to one user without a name; without a rating column
-        that is not missed, all of them are 1.
-    scale
-        What ratings must lie in; None finds it (`find_scale`), and leaves outliers out.
+    source
+        Blocks of ``user``, ``item``, ``rating`` and ``timestamp``. Without users, all ratings
+        belong to one user without a name; without ratings, each row says who met what.
     titles
-        Titles by item identifier; those of unrated items are left out.
+        Titles by item identifier as text; those of unrated items are left out.
+    usual_scale
+        The scale of the data set that the source seems to be, where nobody said one and all
+        ratings lie in it.
 
     Raises
     ------
     DataError
         If anything is wrong with the table; lists everything that is.
     """
-    notes: list[str] = []
-    columns = _checked(table, scale, notes)
-    kept = _last_of_each_pair(columns.users, columns.items, columns.timestamps)
-    if len(kept) < len(columns.values):
-        notes.append(_about_duplicates(len(columns.values) - len(kept)))
-    if scale is None:
-        scale, outliers = find_scale(columns.values[kept])
-        if outliers.any():
-            notes.append(_about_outliers(columns, kept[outliers], scale))
-            kept = kept[~outliers]
-    values = columns.values[kept]
-    if (values == values[0]).all():
-        notes.append(
-            f"all ratings are {values[0]:g}: nothing can be learned from their differences"
-        )
+    gathering = Gathering.of(source)
+    for block in source.blocks():
+        gathering.add(block)
+    columns = gathering.finished()
+    scale = source.reading.rating_scale
+    has_values = "rating" in source.names or source.empty_is_unrated
+    if has_values:
+        _leave_out_unrated(columns, source, scale)
+    repeated = _without_repetitions(columns)
+    why = interactions_why(
+        columns.values if has_values else None,
+        repeated=repeated,
+        name=source.value_name,
+        scale=scale,
+    )
+    _describe(columns, repeated, why)
+    scale, how = _scale(columns, scale, usual_scale, is_explicit=why is None)
+    if has_values:
+        columns.guesses.append(Guess("scale", str(scale), how, "--scale"))
+    for column in (columns.users, columns.items, columns.values, columns.timestamps):
+        if column is not None:
+            column.flags.writeable = False  # nobody else has it: no need for a copy
+    texts = {} if titles is None else {one: titles.get(str(one)) for one in columns.item_ids}
     return Ratings(
         name=name,
         user_ids=columns.user_ids,
         item_ids=columns.item_ids,
-        users=columns.users[kept],
-        items=columns.items[kept],
-        values=values,
-        timestamps=None if columns.timestamps is None else columns.timestamps[kept],
-        titles={one: titles[one] for one in columns.item_ids if one in titles} if titles else {},
+        users=columns.users,
+        items=columns.items,
+        values=columns.values,
+        timestamps=columns.timestamps,
+        titles={one: title for one, title in texts.items() if title},
         scale=scale,
-        notes=tuple(notes),
+        notes=tuple(columns.notes),
+        interactions=why is not None,
+        guesses=(*source.guesses, *columns.guesses),
     )
 
 
-def _checked(table: UncheckedTable, scale: RatingScale | None, notes: list[str]) -> _Columns:
-    """Return the columns of a table in which every cell is fit; add notes on what was noticed."""
-    columns, problems = table.columns, table.problems
-    ids = {
-        role: checked_ids(columns[role], problems, notes)
-        for role in ("user", "item")
-        if role in columns
-    }
-    timestamps = None
-    if "timestamp" in columns:
-        timestamps = checked_timestamps(columns["timestamp"], problems)
-    values = np.zeros(0)
-    if "rating" in columns:
-        values = checked_values(columns["rating"], problems)
-        if scale is not None:
-            outside = np.isfinite(values) & ((values < scale.lowest) | (values > scale.highest))
-            report_outside(columns["rating"], outside, str(scale), problems)
-        if len(values) == 0:
-            problems.add("there is not a single rating in it; add some")
-    problems.raise_if_any()
-    items, item_ids = ids["item"]
-    if "rating" not in columns:
-        # None is needed: each row is an interaction.
-        values = np.ones(len(items))
-    users, user_ids = ids.get("user", (np.zeros(len(items), dtype=np.int32), ("",)))
-    return _Columns(user_ids, item_ids, users, items, values, timestamps)
+def _scale(
+    columns: GatheredColumns,
+    said: RatingScale | None,
+    usual: RatingScale | None,
+    *,
+    is_explicit: bool,
+) -> tuple[RatingScale, str]:
+    """Return the scale and how it is known; leave out ratings far outside the scale found."""
+    if said is not None:
+        return said, "you said so"
+    values = columns.values
+    lowest, highest = float(values.min()), float(values.max())
+    if usual is not None and usual.lowest <= lowest and highest <= usual.highest:
+        return usual, "that of this data set"
+    if not is_explicit:
+        return RatingScale(lowest, highest), "the lowest and highest value found"
+    scale, outliers = find_scale(values)
+    if outliers.any():
+        columns.notes.append(_about_outliers(columns, np.flatnonzero(outliers), scale))
+        columns.keep(~outliers)
+    return scale, "the lowest and highest rating found"
 
 
-def _last_of_each_pair(
-    users: npt.NDArray[np.int32],
-    items: npt.NDArray[np.int32],
-    timestamps: npt.NDArray[np.int64] | None,
-) -> npt.NDArray[np.int64]:
-    """Return the rows to keep in file order: of each user and item, the last one in time."""
-    pairs = users * (np.int64(1) << 32) + items
-    if np.diff(np.sort(pairs)).all():
-        return np.arange(len(pairs))
-    keys = (items, users) if timestamps is None else (timestamps, items, users)
-    # lexsort is stable: of rows with equal keys, the last in the file ends up last.
-    order = np.lexsort(keys)
-    sorted_users, sorted_items = users[order], items[order]
-    is_last = np.ones(len(order), dtype=np.bool_)
-    is_last[:-1] = (np.diff(sorted_users) != 0) | (np.diff(sorted_items) != 0)
-    return np.sort(order[is_last])
-
-
-def _about_duplicates(count: int) -> str:
-    what = "duplicate rating" if count == 1 else "duplicate ratings"
-    return f"{count:,} {what}: the last one of each user and item was kept"
-
-
-def _about_outliers(columns: _Columns, rows: npt.NDArray[np.int64], scale: RatingScale) -> str:
+def _about_outliers(
+    columns: GatheredColumns, rows: npt.NDArray[np.int64], scale: RatingScale
+) -> str:
     named = ", ".join(
         f"{columns.values[row]:g} (user {columns.user_ids[columns.users[row]]!r}, "
         f"item {columns.item_ids[columns.items[row]]!r})"
@@ -141,5 +119,104 @@ def _about_outliers(columns: _Columns, rows: npt.NDArray[np.int64], scale: Ratin
     what = "rating lies" if len(rows) == 1 else "ratings lie"
     return (
         f"{len(rows):,} {what} far outside the scale of the others, {scale}: {named}{more}; left "
-        "out, unless you say what the scale is"
+        "out, unless you say what the scale is with --scale"
     )
+
+
+def _leave_out_unrated(
+    columns: GatheredColumns, source: Unchecked, scale: RatingScale | None
+) -> None:
+    """Leave out ratings whose value can only mean that there is none."""
+    found = unrated_value(
+        columns.values,
+        source.names.get("rating", ""),
+        scale=scale,
+        said=bool(source.reading.not_rated),
+        # In a cell for each item, zeros stand for nothing more often.
+        most_zeros=0.2 if source.empty_is_unrated else 0.4,
+    )
+    if found.ask:
+        source.problems.add(found.ask)
+        source.problems.raise_if_any()
+    if found.value is None:
+        if all(one.what != "not rated" for one in columns.guesses):
+            nothing = Guess("not rated", "no value", "each row has a rating", "--not-rated")
+            columns.guesses.append(nothing)
+        return
+    rated = columns.values != found.value
+    count = len(rated) - int(rated.sum())
+    columns.notes.append(
+        f"{count_of(count, 'value')} of {found.value:g} in place of a rating: left out as not rated"
+    )
+    columns.guesses.append(
+        Guess("not rated", f"{found.value:g}", f"{count:,} of them; {found.why}", "--not-rated")
+    )
+    columns.keep(rated)
+
+
+def _without_repetitions(columns: GatheredColumns) -> int:
+    """Keep the last rating of each user and item; return how many others there were."""
+    kept = _last_of_each_pair(columns.users, columns.items, columns.timestamps)
+    if kept is None:
+        return 0
+    repeated = len(columns.values) - len(kept)
+    columns.keep(kept)
+    return repeated
+
+
+def _describe(columns: GatheredColumns, repeated: int, why: str | None) -> None:
+    """Say how often pairs were repeated, and whether ratings are explicit or implicit."""
+    if repeated and why is None:
+        what = count_of(repeated, "duplicate rating")
+        columns.notes.append(f"{what}: the last one of each user and item was kept")
+    elif repeated:
+        columns.notes.append(
+            f"{count_of(repeated, 'row repeats', 'rows repeat')} a user and item that met before: "
+            "each pair counts once"
+        )
+    values = columns.values
+    if why is None and (values == values[0]).all():
+        columns.notes.append(
+            f"all ratings are {values[0]:g}: nothing can be learned from their differences"
+        )
+    found = "explicit: ratings say how much" if why is None else "implicit: rows say who met what"
+    columns.guesses.append(Guess("repeated", f"{repeated:,} rows", "the last one counts", ""))
+    columns.guesses.append(
+        Guess("feedback", found, why or "values differ as ratings do", "--method")
+    )
+
+
+def _pairs(users: npt.NDArray[np.int32], items: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return a number for each row that says its user and its item."""
+    pairs = users.astype(np.int64)
+    pairs <<= 32
+    pairs |= items
+    return pairs
+
+
+def _last_of_each_pair(
+    users: npt.NDArray[np.int32],
+    items: npt.NDArray[np.int32],
+    timestamps: npt.NDArray[np.int64] | None,
+) -> npt.NDArray[np.int64] | None:
+    """Return the rows to keep in file order, of each user and item the last one in time.
+
+    None if every pair occurs once.
+    """
+    in_order = _pairs(users, items)
+    in_order.sort(kind="stable")  # which is quick where users stand together
+    repeated = np.unique(in_order[1:][in_order[1:] == in_order[:-1]])
+    del in_order
+    if len(repeated) == 0:
+        return None
+    pairs = _pairs(users, items)
+    # Only rows of repeated pairs have to be sorted by time.
+    places = np.minimum(np.searchsorted(repeated, pairs), len(repeated) - 1)
+    rows = np.flatnonzero(repeated[places] == pairs)
+    pairs = pairs[rows]
+    # lexsort is stable: of rows with equal keys, the last in the file ends up last.
+    order = np.lexsort((pairs,) if timestamps is None else (timestamps[rows], pairs))
+    goes_on = np.diff(pairs[order]) == 0
+    kept = np.ones(len(users), dtype=np.bool_)
+    kept[rows[order[:-1][goes_on]]] = False
+    return np.flatnonzero(kept)

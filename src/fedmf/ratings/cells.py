@@ -1,8 +1,10 @@
-"""Cells of Arrow columns become numpy arrays; those that cannot are named one by one."""
+"""Cells of Arrow columns become numpy arrays, block after block; what cannot is a problem."""
+
+from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -10,226 +12,369 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fedmf.ratings.identifiers import Id
-from fedmf.ratings.unchecked import Problems, UncheckedColumn, shortened
+from fedmf.ratings.identifiers import Id, ids_from_texts
+from fedmf.ratings.problems import Problems, shortened
 
 # Above this, neighbouring whole numbers share one float64.
 LARGEST_EXACT_FLOAT = 2**53
-
+LARGEST_RATING = 1e12
+REMEDY = "correct it or remove the row, or say --not-rated if it means no rating"
 NO_VALUE = "there is no value; fill it in or remove the row"
 
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
 
-def checked_ids(
-    column: UncheckedColumn, problems: Problems, notes: list[str]
-) -> tuple[npt.NDArray[np.int32], tuple[Id, ...]]:
-    """Return codes in order of first appearance, int32 (n,), and the identifier of each code.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WITH_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
+_POINTS = re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}(,[0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 
-    Identifiers are whole numbers if all of them are (as numbers, or as text such as ``42`` that
-    reads the same when it is written again), otherwise text. So text like ``007`` stays
-    text, and a column of both kinds becomes text, which a note says.
+
+class IdCells:
+    """Gathers the identifiers of users or of items.
+
+    They are numbers if all of them are, as `ids_from_texts` says; else text.
     """
-    cells = _plain_array(column.cells)
-    if pa.types.is_floating(cells.type):
-        numbers = _to_floats(cells)
-        _report(column, problems, _is_null(cells), NO_VALUE)
-        bad = ~_is_null(cells) & ~_is_whole(numbers)
-        _report(column, problems, bad, "{} is no identifier; use whole numbers or text")
-        cells = pa.array(np.where(_is_whole(numbers), numbers, 0).astype(np.int64))
-    elif pa.types.is_large_string(cells.type) or pa.types.is_null(cells.type):
-        _report(column, problems, _is_empty(cells), NO_VALUE)
-    elif pa.types.is_integer(cells.type):
-        _report(column, problems, _is_null(cells), NO_VALUE)
-    else:
-        problems.add(_unusable(column, "identifiers", "whole numbers or text"))
-        return np.full(len(cells), -1, dtype=np.int32), ()
-    encoded = cells.dictionary_encode()
-    return _codes(encoded), _identifiers(column, encoded.dictionary, notes)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._index: dict[Id, int] = {}
+        self._text = False
+        self._codes = Grown(np.int32)
+
+    def add(self, cells: pa.Array, rows: Rows, problems: Problems) -> None:
+        """Take the cells of the next rows; a dictionary array is in order of first appearance."""
+        encoded = cells if is_encoded(cells) else _encoded(self._name, cells, problems)
+        codes = _codes(encoded)
+        values = plain_array(encoded.dictionary)
+        # What is wrong with a value is wrong in each of its rows; the last is for null.
+        missing = np.append(is_empty(values), True)
+        if missing[:-1].any() or encoded.indices.null_count:
+            problems.add_rows(
+                (self._name, NO_VALUE), rows[missing[codes]], lambda _: _at(self._name, NO_VALUE)
+            )
+        if pa.types.is_floating(values.type):
+            values = self._from_floats(values, missing, codes, rows, problems)
+        elif pa.types.is_large_string(values.type):
+            values = _as_numbers(values)
+            self._to_text(numbers=pa.types.is_integer(values.type))
+        distinct = values.to_pylist()
+        if self._text and pa.types.is_integer(values.type):
+            distinct = [str(one) for one in distinct]
+        index = self._index
+        found = list(map(index.get, distinct))
+        for place in [place for place, code in enumerate(found) if code is None]:
+            found[place] = index.setdefault(distinct[place], len(index))
+        self._codes.add(np.array([*found, 0], dtype=np.int32)[codes])
+
+    def _to_text(self, *, numbers: bool) -> None:
+        if numbers or self._text:
+            return
+        self._text = True
+        self._index = {str(one): code for one, code in self._index.items()}
+
+    def _from_floats(
+        self,
+        values: pa.Array,
+        missing: Bools,
+        codes: npt.NDArray[np.int32],
+        rows: Rows,
+        problems: Problems,
+    ) -> pa.Array:
+        numbers = to_floats(values)
+        bad = ~missing[:-1] & ~is_whole(numbers)
+        if bad.any():
+            sentence = "is no identifier; use whole numbers or text"
+            wrong = np.append(bad, False)[codes]
+            report_cells(self._name, np.append(numbers, 0)[codes], wrong, rows, sentence, problems)
+        return from_numpy(np.where(missing[:-1] | bad, 0, numbers).astype(np.int64))
+
+    def finished(self, notes: list[str]) -> tuple[npt.NDArray[np.int32], tuple[Id, ...]]:
+        """Return codes in order of first appearance, int32 (n,), and the identifier of each."""
+        codes = self._codes.finished()
+        if not self._text:
+            return codes, tuple(self._index)
+        texts = [str(one) for one in self._index]
+        ids = ids_from_texts(texts)
+        if ids and isinstance(ids[0], int):
+            # 7 and 7.0 are one now.
+            index = {one: code for code, one in enumerate(dict.fromkeys(ids))}
+            return np.array([index[one] for one in ids], dtype=np.int32)[codes], tuple(index)
+        others = [one for one in texts if ids_from_texts([one]) == (one,)]
+        if 0 < len(others) < len(texts):
+            notes.append(
+                f"column {self._name!r} mixes whole numbers ({len(texts) - len(others):,}) with "
+                f"other identifiers ({len(others):,}, such as {shortened(others[0])!r}): all are "
+                "treated as text"
+            )
+        return codes, ids
 
 
-def _codes(encoded: pa.DictionaryArray) -> npt.NDArray[np.int32]:
-    """Return the codes of a dictionary array, -1 for null."""
-    codes: npt.NDArray[np.int32] = np.nan_to_num(_to_numpy(encoded.indices), nan=-1).astype(
-        np.int32
-    )
-    return codes
+def _encoded(name: str, cells: pa.Array, problems: Problems) -> pa.DictionaryArray:
+    """Return codes of identifiers; of what can be none, codes of nothing."""
+    cells = plain_array(cells)
+    if pa.types.is_decimal(cells.type) and cells.type.scale <= 0:
+        cells = cells.cast(pa.int64(), safe=False)
+    kind, types = cells.type, pa.types
+    if not (
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_large_string(kind)
+        or types.is_null(kind)
+    ):
+        report_type(name, kind, "identifiers", "whole numbers or text", problems)
+        cells = from_numpy(np.zeros(len(cells), dtype=np.int64))
+    return cells.dictionary_encode()
 
 
-def _identifiers(column: UncheckedColumn, distinct: pa.Array, notes: list[str]) -> tuple[Id, ...]:
-    if not pa.types.is_large_string(distinct.type):
-        return tuple(distinct.to_pylist())
-    # At most 18 digits, so that every such number fits in an int64.
-    is_whole = pc.match_substring_regex(distinct, r"^(0|-?[1-9][0-9]{0,17})$")
-    n_texts = is_whole.false_count
-    if n_texts == 0:
-        return tuple(distinct.cast(pa.int64()).to_pylist())
-    if n_texts < len(distinct):
-        example = distinct.filter(pc.invert(is_whole))[0].as_py()
-        notes.append(
-            f"column {column.name!r} mixes whole numbers ({len(distinct) - n_texts:,}) with other "
-            f"identifiers ({n_texts:,}, such as {shortened(example)!r}): all are treated as text"
-        )
-    return tuple(distinct.to_pylist())
+class ValueCells:
+    """Reads ratings.
 
-
-def checked_values(column: UncheckedColumn, problems: Problems) -> npt.NDArray[np.float64]:
-    """Return ratings as finite float64, shape (n,)."""
-    cells = _plain_array(column.cells)
-    empty = _is_empty(cells)
-    _report(column, problems, empty, NO_VALUE)
-    if pa.types.is_large_string(cells.type):
-        values = _each_text(cells, float)
-    elif _is_number_type(cells.type):
-        values = _to_floats(cells)
-    else:
-        if not pa.types.is_null(cells.type):
-            problems.add(_unusable(column, "ratings", "numbers"))
-        return np.zeros(len(cells))
-    bad = ~empty & ~np.isfinite(values)
-    _report(column, problems, bad, "{} is not a finite number; correct it or remove the row")
-    return values
-
-
-def checked_timestamps(column: UncheckedColumn, problems: Problems) -> npt.NDArray[np.int64]:
-    """Return seconds since 1970 (UTC) as int64, shape (n,).
-
-    Whole numbers are seconds already. Dates and times are taken as UTC unless they name another
-    time zone, and lose their fraction of a second.
+    Parameters
+    ----------
+    name
+        What the column is called.
+    decimal
+        ``"point"``, ``"comma"``, or None: as the first numbers with commas show.
+    not_rated
+        Values that mean that there is no rating.
+    empty_is_unrated
+        Whether an empty cell means so, too.
     """
-    cells = _plain_array(column.cells)
-    empty = _is_empty(cells)
-    _report(column, problems, empty, NO_VALUE)
-    kind = cells.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        unit = kind.unit if pa.types.is_timestamp(kind) else "s"
-        moments = cells if pa.types.is_timestamp(kind) else cells.cast(pa.timestamp("s"))
-        ticks = _to_numpy(moments.cast(pa.int64()).fill_null(0))
-        ticks_per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
-        floored: npt.NDArray[np.int64] = np.floor_divide(ticks, ticks_per_second)
-        return floored
-    if pa.types.is_large_string(kind):
-        seconds = _each_text(cells, _seconds)
-    elif _is_number_type(kind):
-        seconds = _to_floats(cells)
-    else:
-        if not pa.types.is_null(kind):
-            problems.add(_unusable(column, "timestamps", "whole seconds or dates with times"))
-        return np.zeros(len(cells), dtype=np.int64)
-    whole = _is_whole(seconds)
-    remedy = "is neither whole seconds since 1970 nor a date and time such as 2024-05-17 20:15:00"
-    _report(column, problems, ~empty & ~whole, "{} " + remedy)
-    return np.where(whole, seconds, 0).astype(np.int64)
 
+    def __init__(
+        self, name: str, decimal: str | None, not_rated: tuple[str, ...], *, empty_is_unrated: bool
+    ) -> None:
+        self.name = name
+        self.decimal = decimal
+        self._texts = frozenset(one.strip() for one in not_rated)
+        numbers = [float(one) for one in self._texts if _NUMBER.fullmatch(one)]
+        self._numbers = np.array(numbers)
+        self._empty_is_unrated = empty_is_unrated or "" in self._texts
+        self.unrated = 0
 
-def report_outside(
-    column: UncheckedColumn, outside: npt.NDArray[np.bool_], scale: str, problems: Problems
-) -> None:
-    """Report the ratings that lie outside a scale."""
-    remedy = "correct it, or say what the scale is with scale=(lowest, highest)"
-    _report(column, problems, outside, f"{{}} is outside the scale {scale}; {remedy}")
+    def read(self, cells: pa.Array, rows: Rows, problems: Problems) -> tuple[Floats, Bools]:
+        """Return ratings, float64 (n,), and which of them are no ratings, bool (n,)."""
+        cells = plain_array(cells)
+        empty = is_empty(cells)
+        unrated = np.zeros(len(cells), dtype=np.bool_)
+        if pa.types.is_large_string(cells.type):
+            values = self._from_text(cells, unrated, problems)
+        elif is_number_type(cells.type):
+            values = to_floats(cells)
+        else:
+            if not pa.types.is_null(cells.type):
+                report_type(self.name, cells.type, "ratings", "numbers", problems)
+                return np.zeros(len(cells)), unrated
+            values = np.full(len(cells), np.nan)
+        if self._empty_is_unrated:
+            unrated |= empty
+        else:
+            sentence = f"{NO_VALUE}, or say --not-rated '' if it means no rating"
+            problems.add_rows(
+                (self.name, NO_VALUE), rows[empty & ~unrated], lambda _: _at(self.name, sentence)
+            )
+        if len(self._numbers):
+            unrated |= np.isin(values, self._numbers)
+        bad = ~empty & ~unrated & ~np.isfinite(values)
+        remedy = f"is not a finite number; {REMEDY}"
+        report_cells(self.name, cells, bad, rows, remedy, problems)
+        huge = np.isfinite(values) & ~unrated & (np.abs(values) > LARGEST_RATING)
+        remedy = f"is too large for a rating; {REMEDY}"
+        report_cells(self.name, cells, huge, rows, remedy, problems)
+        self.unrated += int(unrated.sum())
+        return values, unrated
 
-
-def _is_whole(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    small = np.abs(numbers) <= LARGEST_EXACT_FLOAT
-    whole: npt.NDArray[np.bool_] = small & (np.floor(numbers) == numbers)
-    return whole
-
-
-def _each_text(cells: pa.Array, parse: Callable[[str], float]) -> npt.NDArray[np.float64]:
-    """Parse text into numbers; NaN stands for null and for what `parse` refuses."""
-    try:
-        return _to_floats(cells)
-    except pa.ArrowInvalid:
-        pass
-
-    def parsed(text: str) -> float:
+    def _from_text(self, cells: pa.Array, unrated: Bools, problems: Problems) -> Floats:
         try:
-            return parse(text)
-        except ValueError:
-            return math.nan
+            if self.decimal != "comma":
+                return to_floats(cells)
+        except pa.ArrowInvalid:
+            pass
+        encoded = cells.dictionary_encode()
+        distinct = encoded.dictionary.to_pylist()
+        self._settle_decimal(distinct, problems)
+        codes = _codes(encoded)
+        # Ratings take few different values: the slow work is done once for each of them.
+        numbers = np.array([*(self._number(text) for text in distinct), math.nan])
+        none = np.array([*(text in self._texts for text in distinct), False])
+        unrated |= none[codes]
+        return numbers[codes]
 
-    # Ratings and dates take few different values: the slow work is done once for each of them.
-    encoded = cells.dictionary_encode()
-    distinct = [parsed(text) for text in encoded.dictionary.to_pylist()]
-    # The last entry is for null cells, whose code is -1.
-    values: npt.NDArray[np.float64] = np.array([*distinct, math.nan])[_codes(encoded)]
-    return values
+    def _settle_decimal(self, texts: list[str], problems: Problems) -> None:
+        commas = [one for one in texts if "," in one]
+        if self.decimal is None and any(map(_POINTS.fullmatch, texts)):
+            self.decimal = "comma"
+        if self.decimal is not None or not commas:
+            return
+        thousands = [one for one in commas if _THOUSANDS.fullmatch(one)]
+        if all(_WITH_COMMA.fullmatch(one) for one in commas) and len(thousands) < len(commas):
+            self.decimal = "comma"
+        elif any(one.count(",") > 1 or "." in one for one in thousands):
+            self.decimal = "point"
+        elif thousands:
+            self.decimal = "point"
+            problems.add(
+                f"column {self.name!r}: {thousands[0]!r} is "
+                f"{thousands[0].replace(',', '')} or {thousands[0].replace(',', '.')}; say "
+                "--decimal point or --decimal comma"
+            )
+
+    def _number(self, text: str) -> float:
+        if self.decimal == "comma":
+            text = re.sub(r"(?<=[0-9])\.(?=[0-9]{3}(\D|$))", "", text)
+            text = "?" if "." in text else text.replace(",", ".")
+        elif _THOUSANDS.fullmatch(text):
+            text = text.replace(",", "")
+        return float(text) if _NUMBER.fullmatch(text) else math.nan
 
 
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return math.floor(moment.timestamp())
-
-
-def _report(
-    column: UncheckedColumn, problems: Problems, bad: npt.NDArray[np.bool_], sentence: str
+def report_cells(
+    name: str,
+    cells: pa.Array | Floats,
+    bad: Bools,
+    rows: Rows,
+    sentence: str,
+    problems: Problems,
 ) -> None:
-    """Report the bad cells of a column; ``{}`` in the sentence stands for the cell."""
-    problems.add_cells(
-        column.name,
-        np.flatnonzero(bad),
-        lambda row: sentence.format(_shown(column.cells[row].as_py())),
+    """Report the bad cells of a column: each is shown before the sentence."""
+    places = np.flatnonzero(bad)
+
+    def said(k: int) -> str:
+        value = cells[int(places[k])]
+        return _at(
+            name, f"{_shown(value.as_py() if isinstance(value, pa.Scalar) else value)} {sentence}"
+        )
+
+    problems.add_rows((name, sentence), rows[places], said)
+
+
+def report_type(
+    name: str, kind: pa.DataType, needed: str, instead: str, problems: Problems
+) -> None:
+    """Report a column whose type cannot be used at all, once."""
+    problems.add(
+        f"column {name!r} holds {kind} values, which cannot be {needed}; convert it to {instead}"
     )
+
+
+def _at(name: str, sentence: str) -> str:
+    return f"column {name!r}: {sentence}"
 
 
 def _shown(value: Any) -> str:
     return repr(shortened(value)) if isinstance(value, str) else shortened(str(value))
 
 
-def _unusable(column: UncheckedColumn, needed: str, instead: str) -> str:
-    return (
-        f"column {column.name!r} holds {column.cells.type} values, which cannot be {needed}; "
-        f"convert it to {instead}"
-    )
+def _as_numbers(cells: pa.Array) -> pa.Array:
+    """Return whole numbers, or the texts as they were if one would not read the same again."""
+    try:
+        numbers = cells.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return cells
+    padded = pc.match_substring_regex(cells, "^(-0|0.)")
+    return cells if pc.any(padded).as_py() else numbers
 
 
-def _plain_array(cells: pa.ChunkedArray) -> pa.Array:
-    """Return one array without dictionaries and views, so that text is always large_string."""
-    if not pa.types.is_dictionary(cells.type):
-        return cells.cast(_plain_type(cells.type)).combine_chunks()
-    values = [_plain_array(pa.chunked_array([chunk.dictionary])) for chunk in cells.chunks]
-    taken = [
-        value.take(chunk.indices.cast(pa.int64()))
-        for value, chunk in zip(values, cells.chunks, strict=True)
-    ]
-    return pa.chunked_array(taken, _plain_type(cells.type.value_type)).combine_chunks()
+def _codes(encoded: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    """Return the codes of a dictionary array, -1 for null."""
+    indices = encoded.indices
+    codes = to_numpy(indices.fill_null(-1) if indices.null_count else indices)
+    return codes.astype(np.int32, copy=False)
 
 
-def _plain_type(kind: pa.DataType) -> pa.DataType:
-    is_text = pa.types.is_string(kind) or pa.types.is_string_view(kind)
-    return pa.large_string() if is_text else kind
+def is_encoded(cells: pa.Array) -> bool:
+    """Return whether cells are codes of distinct values."""
+    return bool(pa.types.is_dictionary(cells.type))
 
 
-def _to_numpy(cells: pa.Array) -> npt.NDArray[Any]:
+def plain_array(cells: pa.Array) -> pa.Array:
+    """Return an array without dictionaries, runs and views; text is always large_string."""
+    kind = cells.type
+    if pa.types.is_dictionary(kind):
+        return plain_array(cells.dictionary).take(cells.indices.cast(pa.int64()))
+    if pa.types.is_run_end_encoded(kind):
+        return plain_array(pc.run_end_decode(cells))
+    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+        return cells.cast(pa.large_string())
+    return cells.cast(pa.float32()) if pa.types.is_float16(kind) else cells
+
+
+def from_numpy(values: npt.NDArray[Any]) -> pa.Array:
+    """Return numbers or truth values as an Arrow array, without a copy."""
+    # pa.array would import pandas, as `to_numpy` says.
+    if values.dtype == np.bool_:
+        return from_numpy(values.view(np.uint8)).cast(pa.bool_())
+    kind, values = pa.from_numpy_dtype(values.dtype), np.ascontiguousarray(values)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+
+
+def to_numpy(cells: pa.Array) -> npt.NDArray[Any]:
     """Return numbers as numpy array; a null makes the others float64 and is NaN."""
     # to_numpy imports pandas wherever that is installed, which takes longer than loading the
     # bundled ratings. Only columns without nulls can go another way; those with nulls are errors.
     return cells.to_numpy(zero_copy_only=False) if cells.null_count else np.from_dlpack(cells)
 
 
-def _is_number_type(kind: pa.DataType) -> bool:
+def is_number_type(kind: pa.DataType) -> bool:
     """Return whether cells of this type are numbers; truth values are not."""
     types = pa.types
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
-def _to_floats(cells: pa.Array) -> npt.NDArray[np.float64]:
+def to_floats(cells: pa.Array) -> Floats:
     """Return numbers as float64; a null becomes NaN."""
-    return _to_numpy(cells.cast(pa.float64(), safe=False))
+    return to_numpy(cells.cast(pa.float64(), safe=False))
 
 
-def _is_null(cells: pa.Array) -> npt.NDArray[np.bool_]:
-    """Return which cells are null or NaN."""
-    return _to_numpy(cells.is_null(nan_is_null=True).cast(pa.uint8())).astype(np.bool_)
+def is_whole(numbers: Floats) -> Bools:
+    """Return which numbers are whole, and small enough to be exact."""
+    small = np.abs(numbers) <= LARGEST_EXACT_FLOAT
+    whole: Bools = small & (np.floor(numbers) == numbers)
+    return whole
 
 
-def _is_empty(cells: pa.Array) -> npt.NDArray[np.bool_]:
-    """Return which cells are null, or text without a character."""
-    empty = _is_null(cells)
-    if pa.types.is_large_string(cells.type):
-        empty |= _to_numpy(pc.binary_length(cells)) == 0
+def is_empty(cells: pa.Array) -> Bools:
+    """Return which cells are null, NaN, or text without a character."""
+    if is_encoded(cells):
+        return np.append(is_empty(cells.dictionary), True)[_codes(cells)]
+    if cells.null_count or pa.types.is_floating(cells.type):
+        null = cells.is_null(nan_is_null=True).cast(pa.uint8())
+        empty = to_numpy(null).astype(np.bool_)
+    else:
+        empty = np.zeros(len(cells), dtype=np.bool_)
+    if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
+        empty |= to_numpy(pc.binary_length(cells)) == 0
     return empty
+
+
+def each_text(cells: pa.Array, parse: Callable[[str], float]) -> Floats:
+    """Parse each different text once; NaN stands for null and for what `parse` refuses."""
+    encoded = cells.dictionary_encode()
+    distinct = [parse(text) for text in encoded.dictionary.to_pylist()]
+    return np.array([*distinct, math.nan])[_codes(encoded)]
+
+
+class Grown:
+    """An array to which more and more is added, with no more memory than it needs in the end."""
+
+    def __init__(self, dtype: type[np.generic]) -> None:
+        self._array: npt.NDArray[Any] = np.empty(0, dtype=dtype)
+        self._length = 0
+
+    def add(self, part: npt.NDArray[Any]) -> None:
+        """Add the next values."""
+        end = self._length + len(part)
+        if end > len(self._array):
+            # The system moves large arrays without a copy.
+            self._array.resize(end + end // 8, refcheck=False)
+        self._array[self._length : end] = part
+        self._length = end
+
+    def finished(self) -> npt.NDArray[Any]:
+        """Return all values; nothing can be added any more."""
+        array = self._array
+        array.resize(self._length, refcheck=False)
+        del self._array
+        return array

@@ -1,94 +1,85 @@
 """Which column is the user, which the item: by the name asked for, or by a common one."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from fedmf.ratings.unchecked import Problems, listed
-
-COMMON_NAMES: Mapping[str, frozenset[str]] = {
-    "user": frozenset(
-        {"user", "userid", "uid", "customer", "customerid", "reviewer", "reviewerid"}
+# In tiers: a name of an earlier tier wins over those of later ones. In lower case and without
+# anything but letters and digits.
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "user": (
+        "user",
+        "userid uid useridx userkey userindex",
+        "customerid reviewerid memberid personid visitorid accountid clientid profileid buyerid "
+        "readerid viewerid playerid steamid listenerid raterid consumerid subscriberid patronid",
+        "users username customer reviewer member person visitor account client profile buyer "
+        "reader viewer player listener rater consumer subscriber authorid profilename",
     ),
-    "item": frozenset(
-        {
-            *("item", "itemid", "iid", "movie", "movieid", "film", "filmid", "book", "bookid"),
-            *("isbn", "product", "productid", "asin", "track", "trackid", "song", "songid"),
-        }
+    "item": (
+        "item",
+        "itemid iid itemidx itemkey itemindex",
+        "movieid filmid bookid isbn productid asin parentasin trackid songid artistid animeid "
+        "mangaid businessid gameid appid jokeid venueid locationid placeid poiid poi beerid "
+        "recipeid restaurantid articleid videoid showid hotelid courseid newsid goodid goodsid "
+        "albumid podcastid titleid sku msno contentid workid",
+        "items movie film book product track song artist anime manga business game joke venue "
+        "location place beer recipe restaurant article video show hotel course album podcast "
+        "movietitle productname",
     ),
-    "rating": frozenset({"rating", "ratings", "score", "stars", "bookrating", "ratingvalue"}),
-    "timestamp": frozenset({"timestamp", "time", "datetime", "date", "unixtime", "ratedat"}),
-    "title": frozenset({"title"}),
+    "rating": (
+        "rating",
+        "ratings ratingvalue bookrating userrating movierating reviewrating ratingscore "
+        "reviewoverall starrating ratinggiven",
+        "score stars overall star reviewscore userscore grade rate mark preference pref",
+        "weight playcount plays listencount listens playcounts timesplayed count counts "
+        "interactions purchases quantity clicks views frequency freq visits hours events",
+    ),
+    "timestamp": (
+        "timestamp",
+        "unixtime unixreviewtime unixtimestamp ratingtimestamp ts epoch tstamp timestampms",
+        "time datetime ratedat createdat checkintime eventtime reviewtime utctime",
+        "date reviewdate ratingdate created when day",
+    ),
+    "title": ("title", "movietitle booktitle itemtitle productname tracktitle", "name itemname"),
 }
-"""Names recognised for each role, in lower case and without anything but letters and digits."""
+COMMON_NAMES: Mapping[str, tuple[frozenset[str], ...]] = {
+    role: tuple(frozenset(tier.split()) for tier in tiers) for role, tiers in _NAMES.items()
+}
+"""Names recognised for each role, tier by tier."""
+COUNTS = frozenset(_NAMES["rating"][-1].split()) | {"hoursplayed", "nplays"}
+"""Names of columns that count something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The name to look for, and whether the input is unusable without that column."""
-
-    name: str
-    required: bool = True
+RATINGS = frozenset(" ".join(_NAMES["rating"][:-1]).split())
+"""Names of columns that rate something."""
 
 
-def wanted_columns(user: str, item: str, rating: str, timestamp: str | None) -> dict[str, Wanted]:
-    """Return the columns of a rating table; a timestamp is required only if it was named."""
-    wanted = {"user": Wanted(user), "item": Wanted(item), "rating": Wanted(rating)}
-    if timestamp is not None:
-        wanted["timestamp"] = Wanted(timestamp, required=timestamp != "timestamp")
-    return wanted
+def plain_name(name: str) -> str:
+    """Return a name in lower case and without anything but letters and digits.
 
-
-def find_columns(
-    found: Sequence[str], wanted: Mapping[str, Wanted], problems: Problems
-) -> dict[str, int]:
-    """Return the place of every wanted column among those found.
-
-    A column of exactly the wanted name is taken. Where the name is the default one (the role
-    itself) and absent, the one column with a common name for that role is taken.
+    RecBole names a column with its type, as in ``user_id:token``.
     """
-    places: dict[str, int] = {}
-    missing: list[str] = []
-    for role, column in wanted.items():
-        candidates = _candidates(found, role, column)
-        if len(candidates) == 1:
-            places[role] = candidates[0]
-        elif candidates:
-            names = [found[place] for place in candidates]
-            problems.add(
-                f"the columns {listed(names)} could each be the {role}; rename all but one, or say "
-                f"which one is meant with {role}={names[0]!r} (columns found: {listed(found)})"
-            )
-        elif column.required:
-            missing.append(role if column.name == role else f"{role} ({column.name!r})")
-    if missing:
-        problems.add(_about_missing(missing, found))
-    for place in set(places.values()):
-        roles = [role for role, taken in places.items() if taken == place]
-        if len(roles) > 1:
-            problems.add(f"the column {found[place]!r} is taken for the {' and the '.join(roles)}")
-    return places
+    name = re.sub(r":(token|token_seq|float|float_seq)$", "", name.strip())
+    return re.sub(r"[\W_]", "", name.lower())
 
 
-def _candidates(found: Sequence[str], role: str, column: Wanted) -> list[int]:
-    exact = [place for place, name in enumerate(found) if name == column.name]
-    if exact or column.name != role:
-        return exact
-    return [
-        place
-        for place, name in enumerate(found)
-        if re.sub(r"[\W_]", "", name.lower()) in COMMON_NAMES[role]
-    ]
+def is_common_name(name: str) -> bool:
+    """Whether a name is one by which users, items, ratings or times usually go."""
+    plain = plain_name(name)
+    return any(plain in tier for tiers in COMMON_NAMES.values() for tier in tiers)
 
 
-def _about_missing(missing: Sequence[str], found: Sequence[str]) -> str:
-    roles = " and ".join(missing)
-    if any(re.fullmatch(r"-?\d+([.,]\d+)?", name) for name in found):
-        remedy = "if the first line is already a rating, put a line with the column names above it"
-    else:
-        example = ", ".join(f"{role.split()[0]}=..." for role in missing)
-        remedy = (
-            "rename the columns; in Python, say which ones are meant with "
-            f"load_ratings(..., {example})"
-        )
-    return f"no column for the {roles} (columns found: {listed(found)}); {remedy}"
+def roles_named(names: Sequence[str]) -> set[str]:
+    """Return the roles for which there is a common name."""
+    return {role for role in COMMON_NAMES if places_by_name(names, role)}
+
+
+def places_by_name(names: Sequence[str], role: str) -> list[int]:
+    """Return the places of the columns that have the best common name for a role."""
+    plain = [plain_name(name) for name in names]
+    for tier in COMMON_NAMES[role]:
+        places = [place for place, name in enumerate(plain) if name in tier]
+        if places:
+            return places
+    return []

@@ -3,40 +3,57 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fedmf.errors import DataError, UnknownNameError
-from fedmf.ratings.archives import FileSet, file_bytes, folder_files, zip_files
-from fedmf.ratings.bundled import BUNDLED_NAMES, bundled_archive
-from fedmf.ratings.column_names import Wanted, wanted_columns
+from fedmf.errors import DataError
+from fedmf.ratings.blocks import Unchecked, row_names
+from fedmf.ratings.bundled import BUNDLED_NAMES
+from fedmf.ratings.column_names import places_by_name, plain_name
+from fedmf.ratings.identifiers import ids_from_texts
+from fedmf.ratings.problems import Problems
+from fedmf.ratings.reading import AS_GUESSED, Guess, Reading
 from fedmf.ratings.scale import RatingScale
 from fedmf.ratings.table import Ratings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from fedmf.ratings.columns import Columns, Sample
+    from fedmf.ratings.delimited import Delimited
+    from fedmf.ratings.frames import ParquetFile
     from fedmf.ratings.identifiers import Id
-    from fedmf.ratings.unchecked import UncheckedTable
+    from fedmf.ratings.json_records import JsonRecords
+    from fedmf.ratings.sources import Source
 
 # pyarrow takes a tenth of a second to import, so the modules that need it are imported when
 # ratings are loaded and not when fedmf is.
 
-TEXT_ENDINGS = (".csv", ".tsv")
-FILE_ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".tsv.zip", ".parquet")
-MOVIELENS_FILES = ("u.data", "ratings.dat")
+NEW_USER = ("item", "rating", "timestamp")
+EVERYBODY = ("user", *NEW_USER)
 
 
 def load_ratings(
     source: Any,
     *,
-    user: str = "user",
-    item: str = "item",
-    rating: str = "rating",
-    timestamp: str | None = "timestamp",
-    scale: RatingScale | tuple[float, float] | None = None,
+    user_column: str | int | None = None,
+    item_column: str | int | None = None,
+    rating_column: str | int | None = None,
+    time_column: str | int | None = None,
+    separator: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    scale: RatingScale | tuple[float, float] | str | None = None,
+    not_rated: str | float | Iterable[str | float] = (),
+    layout: str | None = None,
+    interactions: bool = False,
 ) -> Ratings:
     """Load ratings and check them.
+
+    What nobody says is guessed; `Ratings.guesses` says what was understood and why. What cannot be
+    told is an error that names the option which says it.
 
     Parameters
     ----------
@@ -44,17 +61,33 @@ def load_ratings(
         One of
 
         - the name of a bundled data set: ``"movielens-small"``;
-        - the path of a MovieLens folder or of its zip archive (100k, 1m, 10m, 20m, 25m, latest);
-        - the path of a table: ``.csv`` or ``.tsv``, as they are or with ``.gz`` or ``.zip`` at the
-          end, or ``.parquet``;
-        - a frame: pandas, polars, Arrow, or anything that offers ``__arrow_c_stream__``.
-    user, item, rating, timestamp
-        Names of the columns of a table or frame. Common names (``userId``, ``movie_id``, ``stars``)
-        are found where the default ones are absent. The timestamp is optional; None ignores it.
+        - the path of a file: delimited text of any kind, JSON lines, ARFF, Parquet or Arrow,
+          compressed or not; what the file holds counts, and not the ending of its name;
+        - the path of a folder or a zip archive with one set of ratings, such as MovieLens; or of
+          a file inside an archive, ``ml.zip/ml/ratings.csv``;
+        - a frame: pandas, polars, Arrow, or anything that offers ``__arrow_c_stream__``;
+        - a sparse matrix of scipy (rows are users) or an array of numpy (a row for each rating).
+    user_column, item_column, rating_column, time_column
+        Columns by name, or by position from 1. ``"none"``: no ratings, only who met what; or times
+        that are not used.
+    separator
+        A text such as ``";"``, or comma, semicolon, tab, pipe, or blanks.
+    header
+        Whether the first line names the columns.
+    encoding
+        Of text, by Python's name.
+    decimal
+        ``"point"`` or ``"comma"``.
     scale
-        The lowest and highest possible rating. By default that of the MovieLens data set, or else
-        the lowest and highest rating found, without outliers: 500 among 1 to 5 is left out, and a
-        note names it.
+        The lowest and highest possible rating, ``(1, 5)`` or ``"1:5"``. By default that of the
+        MovieLens data set, or else the lowest and highest rating found, without outliers: 500
+        among 1 to 5 is left out, and a note names it.
+    not_rated
+        Values that mean that there is no rating; ``""`` is an empty cell.
+    layout
+        ``"long"``, ``"wide"`` or ``"lists"``; see `Reading`.
+    interactions
+        Whether a table without ratings is welcome whatever other columns it has.
 
     Returns
     -------
@@ -69,43 +102,92 @@ def load_ratings(
     UnknownNameError
         If `source` is neither a bundled data set nor looks like a path.
     SettingsError
-        If `scale` is upside down or not finite.
+        If `scale` is upside down or not finite, or another option cannot be.
     """
-    limits = _limits(scale)
-    files = None
-    if isinstance(source, str) and source in BUNDLED_NAMES:
-        name, files = source, zip_files(bundled_archive(source))
-    else:
-        if isinstance(source, str | Path):
-            source = _existing(source)
-            files = _movielens_files(source)
-        name = _name(source)
-    if files is not None:
-        from fedmf.ratings.movielens import load_movielens
+    reading = Reading(
+        user_column=user_column,
+        item_column=item_column,
+        rating_column=rating_column,
+        time_column=time_column,
+        separator=separator,
+        header=header,
+        encoding=encoding,
+        decimal=decimal,
+        scale=_scale_text(scale),
+        not_rated=_not_rated_texts(not_rated),
+        layout=layout,
+    )
+    return read_ratings(source, reading, interactions=interactions)
 
-        return load_movielens(name, files, limits)
+
+def read_ratings(
+    source: Any,
+    reading: Reading = AS_GUESSED,
+    *,
+    interactions: bool = False,
+    roles: Sequence[str] = EVERYBODY,
+    judged_later: bool = False,
+) -> Ratings:
+    """Load ratings as `load_ratings` does, with all that was said of them in one object.
+
+    Parameters
+    ----------
+    roles
+        Which columns to look for.
+    judged_later
+        Whether somebody else knows what scale they must lie in: no outlier is left out then.
+    """
     from fedmf.ratings.assembly import assembled
 
-    table = _read_table(source, wanted_columns(user, item, rating, timestamp))
-    return assembled(name, table, limits)
+    usual = RatingScale(-sys.float_info.max, sys.float_info.max) if judged_later else None
+    if not isinstance(source, str | Path):
+        from fedmf.ratings.frames import Frame
+
+        unchecked = _unchecked(Frame.of(source), "the frame", reading, roles, (), interactions)
+        return assembled("frame", unchecked, usual_scale=usual)
+    from fedmf.ratings.data_sets import located
+
+    found = located(source)
+    reader, guesses = _reader(found.ratings, reading)
+    unchecked = _unchecked(reader, found.ratings.label, reading, roles, guesses, interactions)
+    titles, note = ({}, "") if found.titles is None else _titles(found.titles)
+    usual = usual or found.usual_scale
+    with _lean_memory():
+        ratings = assembled(found.name, unchecked, titles=titles, usual_scale=usual)
+    if source in BUNDLED_NAMES:
+        return replace(ratings, guesses=())
+    return replace(ratings, notes=(*ratings.notes, note)) if note else ratings
+
+
+@contextmanager
+def _lean_memory() -> Iterator[None]:
+    """Have Arrow take memory from the system: its own pool keeps what chunks no longer need."""
+    import pyarrow as pa
+
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def load_fold_in_ratings(
     source: Any,
     *,
-    item: str = "item",
-    rating: str = "rating",
-    scale: RatingScale | tuple[float, float] | None = None,
+    item_column: str | int | None = None,
+    rating_column: str | int | None = None,
+    scale: RatingScale | tuple[float, float] | str | None = None,
 ) -> list[tuple[Id, float]]:
     """Load the ratings of one new user, to fold that user into a trained model.
 
     Parameters
     ----------
     source
-        The path of a table, or a frame, as for `load_ratings`. A user column is not needed; if
-        there is one, it must name one user only.
-    item, rating
-        Names of the columns; common names are found where the default ones are absent.
+        As for `load_ratings`. A user column is not needed; if there is one, it must name one user
+        only.
+    item_column, rating_column
+        Columns by name, or by position from 1.
     scale
         What the ratings must lie in; None does not check.
 
@@ -119,107 +201,166 @@ def load_fold_in_ratings(
     DataError
         If anything is wrong with the table, or it holds more than one user.
     """
+    reading = Reading(
+        item_column=item_column, rating_column=rating_column, scale=_scale_text(scale)
+    )
     # In file order, no matter when the ratings were given.
-    return load_one_user(source, item=item, rating=rating, scale=scale).in_file_order().in_turn()
+    return load_one_user(source, reading).in_file_order().in_turn()
 
 
 def load_one_user(
-    source: Any,
-    *,
-    item: str = "item",
-    rating: str = "rating",
-    scale: RatingScale | tuple[float, float] | None = None,
-    values_needed: bool = True,
+    source: Any, reading: Reading = AS_GUESSED, *, values_needed: bool = True
 ) -> Ratings:
     """Load what `load_fold_in_ratings` does, with timestamps if there are any.
 
-    Without `values_needed` the rating column may be missing; each rating is 1 then.
+    Without `values_needed` the ratings may be missing; each is 1 then.
     """
-    from fedmf.ratings.assembly import assembled
-
-    limits = _limits(scale)
-    path_or_frame = _existing(source) if isinstance(source, str | Path) else source
-    wanted = wanted_columns("user", item, rating, "timestamp")
-    wanted["user"] = Wanted("user", required=False)
-    wanted["rating"] = Wanted(rating, required=values_needed)
-    table = _read_table(path_or_frame, wanted)
-    # The model knows the scale; what does not fit it is not left out here, but refused there.
-    anything = RatingScale(-sys.float_info.max, sys.float_info.max)
-    ratings = assembled(_name(path_or_frame), table, limits or anything)
-    if ratings.n_users > 1:
-        raise DataError(
-            f"{ratings.name!r} holds ratings of {ratings.n_users:,} users, but one user is folded "
-            "in at a time; give the ratings of one"
-        )
-    return ratings
-
-
-def _limits(scale: RatingScale | tuple[float, float] | None) -> RatingScale | None:
-    return scale if scale is None or isinstance(scale, RatingScale) else RatingScale(*scale)
-
-
-def _existing(source: str | Path) -> Path:
-    path = Path(source).expanduser()
-    if path.exists():
-        return path
-    if isinstance(source, Path) or path.suffix or len(path.parts) > 1:
-        raise DataError(f"file not found: {source}; check the path and the spelling")
-    raise UnknownNameError.among("data set", source, BUNDLED_NAMES)
-
-
-def _name(source: Any) -> str:
-    """Return what to call ratings: by their file or folder, without the endings of its format."""
-    if not isinstance(source, Path):
-        return "frame"
-    name = source.resolve().name
-    for ending in (".gz", ".zip", *TEXT_ENDINGS, ".parquet"):
-        name = name.removesuffix(ending)
-    return name
-
-
-def _movielens_files(path: Path) -> FileSet | None:
-    """Return the files of a MovieLens folder or archive, None if `path` is a single table."""
-    from fedmf.ratings.movielens import find_layout
-
-    if path.is_dir():
-        return folder_files(path)
-    if path.name in MOVIELENS_FILES:
-        return folder_files(path.parent)
-    if path.suffix.lower() == ".zip":
-        files = zip_files(path)
-        if find_layout(files) is not None or _only_table(files) is None:
-            return files
-    return None
-
-
-def _only_table(files: FileSet) -> str | None:
-    tables = [name for name in files.names if name.lower().endswith(TEXT_ENDINGS)]
-    return tables[0] if len(tables) == 1 else None
-
-
-def _read_table(source: Any, wanted: Mapping[str, Wanted]) -> UncheckedTable:
-    """Read one table from a path or a frame."""
-    from fedmf.ratings.delimited import DelimitedText, read_delimited
-    from fedmf.ratings.frames import read_frame, read_parquet
-
-    if not isinstance(source, Path):
-        return read_frame(source, wanted)
-    ending = "".join(source.suffixes[-2:]).lower()
-    if ending.endswith(".parquet"):
-        return read_parquet(source, wanted)
-    if ending.endswith(".zip"):
-        files = zip_files(source)
-        table = _only_table(files)
-        if table is None:
-            raise DataError(f"{source} does not hold exactly one .csv or .tsv file; give that file")
-        tab = "\t" if table.lower().endswith(".tsv") else None
-        text = DelimitedText(f"{source}/{table}", lambda: files.read(table), tab)
-        return read_delimited(text, wanted)
-    if ending.removesuffix(".gz").endswith(TEXT_ENDINGS):
-        tab = "\t" if ".tsv" in ending else None
-        text = DelimitedText(str(source), lambda: file_bytes(source), tab)
-        return read_delimited(text, wanted)
-    raise DataError(
-        f"{source}: files that end in {source.suffix or 'nothing'!r} are not known here; give one "
-        f"of {', '.join(FILE_ENDINGS)}, or a MovieLens folder"
+    return read_ratings(
+        source, reading, interactions=not values_needed, roles=NEW_USER, judged_later=True
     )
+
+
+def _scale_text(scale: RatingScale | tuple[float, float] | str | None) -> str | None:
+    if scale is None or isinstance(scale, str):
+        return scale
+    return (scale if isinstance(scale, RatingScale) else RatingScale(*scale)).option
+
+
+def _not_rated_texts(values: str | float | Iterable[str | float]) -> tuple[str, ...]:
+    if isinstance(values, str | int | float):
+        values = (values,)
+    return tuple(one if isinstance(one, str) else f"{one:.12g}" for one in values)
+
+
+def _reader(
+    source: Source, reading: Reading
+) -> tuple[Delimited | JsonRecords | ParquetFile, tuple[Guess, ...]]:
+    """Return what reads a file, as its content shows."""
+    from fedmf.ratings.delimited import Delimited
+    from fedmf.ratings.dialect import dialect_of
+    from fedmf.ratings.frames import ParquetFile, is_table_file
+    from fedmf.ratings.json_records import JsonRecords, is_json
+    from fedmf.ratings.text import Text
+
+    beginning = source.beginning(8)
+    if is_table_file(beginning):
+        return ParquetFile.of(source), ()
+    for magic, kind in _NO_TEXT.items():
+        if beginning.startswith(magic):
+            raise DataError(f"{source.label} is {kind}; save the table as CSV")
+    text = Text.of(source, reading.encoding)
+    sample = text.sample()
+    if is_json(sample):
+        return JsonRecords.of(text, sample), (text.guess,)
+    dialect = dialect_of(sample, source.label, reading)
+    return Delimited(text, dialect), (*dialect.guesses[:1], text.guess, *dialect.guesses[1:])
+
+
+_NO_TEXT = {
+    b"\xd0\xcf\x11\xe0": "an old Excel file",
+    b"\x89HDF": "an HDF5 file",
+    b"SQLite f": "a SQLite database",
+    b"PK\x03\x04": "an archive or a spreadsheet",
+    b"\x80\x04": "a Python pickle, which can run programs and is never opened",
+}
+
+
+def _unchecked(
+    reader: Any,
+    label: str,
+    reading: Reading,
+    roles: Sequence[str],
+    guesses: tuple[Guess, ...],
+    interactions: bool,  # noqa: FBT001
+) -> Unchecked:
+    """Return a source with its columns understood.
+
+    Raises
+    ------
+    DataError
+        If it cannot be told which column is what.
+    """
+    from fedmf.ratings.columns import columns_of
+
+    problems = Problems(label, getattr(reader, "places_of", row_names))
+    sample: Sample = reader.sample
+    if "user" not in roles and sample.header and places_by_name(sample.names, "user"):
+        _check_one_user(reader, places_by_name(sample.names, "user")[0], label)
+    columns = columns_of(sample, reading, problems, roles=roles, interactions=interactions)
+    problems.raise_if_any()
+    # Without a header, a column is called by what it is.
+    names = {
+        role: sample.names[place] if sample.header else role
+        for role, place in columns.places.items()
+    }
+    rating = names.get("rating", "") if sample.header else ""
+    if columns.layout != "long":
+        names = {"user": names.get("user", "user"), "item": "item"}
+        if columns.layout == "wide":
+            names["rating"] = "rating"
+    return Unchecked(
+        names=names,
+        blocks=lambda: _blocks(reader, columns, problems),
+        problems=problems,
+        reading=reading,
+        guesses=(*guesses, *columns.guesses),
+        empty_is_unrated=columns.layout == "wide",
+        value_name=plain_name(rating),
+    )
+
+
+def _blocks(reader: Any, columns: Columns, problems: Problems) -> Any:
+    from fedmf.ratings.shapes import from_lines, from_lists, from_wide
+
+    if columns.layout == "long":
+        return reader.blocks(columns.places, problems)
+    if columns.layout == "wide":
+        places = {f"item {k}": place for k, place in enumerate(columns.items)}
+        names = [reader.sample.names[place] for place in columns.items]
+        if not reader.sample.header:
+            names = [str(k + 1) for k in range(len(names))]
+        return from_wide(reader.blocks({**columns.places, **places}, problems), names)
+    if columns.inner:
+        user = columns.places["user"]
+        return from_lists(reader.blocks({"user": user, "item": 1 - user}, problems), columns.inner)
+    return from_lines(reader.lines(problems), reader.dialect.separator)
+
+
+def _check_one_user(reader: Any, place: int, label: str) -> None:
+    users: set[object] = set()
+    for block in reader.blocks({"user": place}, Problems(label, row_names)):
+        users.update(block.cells["user"].unique().to_pylist())
+    if len(users) > 1:
+        raise DataError(
+            f"{label} holds ratings of {len(users):,} users, but one user is folded in at a time; "
+            "give the ratings of one"
+        )
+
+
+def _titles(source: Source) -> tuple[Mapping[str, str], str]:
+    """Return titles by item identifier as text, and a note on why there are none."""
+    from fedmf.ratings.delimited import Delimited
+
+    problems = Problems(source.label, row_names)
+    try:
+        reader, _ = _reader(source, AS_GUESSED)
+        if isinstance(reader, Delimited):
+            problems = Problems(source.label, reader.places_of)
+        names = reader.sample.names
+        item, title = [0], [1]
+        if reader.sample.header:
+            title = places_by_name(names, "title")
+            item = places_by_name(names, "item") or [
+                place for place, name in enumerate(names) if plain_name(name) == "id"
+            ]
+        if not item or not title or item[0] == title[0]:
+            return {}, ""
+        titles: dict[str, str] = {}
+        for block in reader.blocks({"item": item[0], "title": title[0]}, problems):
+            texts = [str(one) for one in block.cells["item"].to_pylist()]
+            titles |= zip(texts, block.cells["title"].to_pylist(), strict=True)
+        problems.raise_if_any()
+    except DataError as error:
+        return {}, f"titles were not read: {error}"
+    found = ids_from_texts(list(titles))
+    return {str(one): title for one, title in zip(found, titles.values(), strict=True) if title}, ""

@@ -34,6 +34,34 @@ class RatingScale:
         if self.lowest > self.highest:
             raise SettingsError(f"the rating scale {self} is upside down; give the lowest first")
 
+    @classmethod
+    def parsed(cls, text: str) -> RatingScale:
+        """Return the scale that a text such as ``0.5:5`` names.
+
+        Raises
+        ------
+        SettingsError
+            If it is none.
+        """
+        low, colon, high = text.partition(":")
+        try:
+            limits = float(low), float(high)
+        except ValueError:
+            limits = None
+        if limits is None or not colon or "_" in text:
+            raise SettingsError(f"{text!r} is not a scale; write LOW:HIGH, such as 0.5:5")
+        return cls(*limits)
+
+    @property
+    def width(self) -> float:
+        """How far the highest rating is from the lowest."""
+        return self.highest - self.lowest
+
+    @property
+    def option(self) -> str:
+        """The scale as the command line takes it."""
+        return f"{self.lowest:.12g}:{self.highest:.12g}"
+
     def __str__(self) -> str:
         return f"{self.lowest:g} to {self.highest:g}"
 
@@ -50,7 +78,7 @@ def find_scale(values: npt.NDArray[np.float64]) -> tuple[RatingScale, npt.NDArra
     values
         The ratings, finite, shape (n,) with n > 0.
     """
-    levels, counts = np.unique(values, return_counts=True)
+    levels, counts = _counted(values)
     few = min(max(1, math.floor(MOST_OUTLIERS * len(values))), (len(values) - 1) // 2)
     ranks = np.cumsum(counts)
     inner = slice(*np.searchsorted(ranks, [few, len(values) - 1 - few], side="right"))
@@ -65,3 +93,17 @@ def _end(other: float, levels: npt.NDArray[np.float64]) -> float:
     lengths = levels[:-1] - other
     far = np.flatnonzero((np.diff(levels) > FAR * lengths) & (lengths > 0))
     return float(levels[far[0] if len(far) else -1])
+
+
+def _counted(
+    values: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return the different values in order, and how often each occurs."""
+    from fedmf.ratings.cells import from_numpy
+
+    # Millions of ratings have a few values: no need to sort them all.
+    found = from_numpy(values).value_counts()
+    levels = np.asarray(np.from_dlpack(found.field("values")), dtype=np.float64)
+    counts = np.asarray(np.from_dlpack(found.field("counts")), dtype=np.int64)
+    order = np.argsort(levels)
+    return levels[order], counts[order]

@@ -24,6 +24,7 @@ from fedmf.ratings.parts import (
     most_rated,
     renumbered,
 )
+from fedmf.ratings.reading import Guess
 from fedmf.ratings.scale import RatingScale
 
 
@@ -62,6 +63,10 @@ class Ratings:
     """Somebody said that rows stand in the order in which the ratings were given."""
     drawn: bool = False
     """Part of a random split: a user's last ratings here need not be its last ones."""
+    interactions: bool = False
+    """Whether rows say who met what, and not how much they liked it (implicit feedback)."""
+    guesses: tuple[Guess, ...] = ()
+    """What was understood of the source, and which option says that it is otherwise."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "users", frozen(self.users, np.int32))

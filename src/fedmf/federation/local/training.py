@@ -131,9 +131,12 @@ def trained_model(
 ) -> FactorModel:
     """Return the model of a finished training, with all users' vectors: a simulation holds them.
 
-    With held-out ratings it knows how many of these lie within its intervals.
+    With held-out ratings it knows how many of these lie within its intervals, and recommends none
+    of them.
     """
     everybody = training.owned_by(range(training.n_users))
+    others = training.split(0.0)[1] if heldout is None else heldout
+    kept_back = others.owned_by(range(training.n_users))
     model = FactorModel(
         method=result.plan.method,
         item_ids=training.item_ids,
@@ -143,5 +146,7 @@ def trained_model(
         user_factors=result.user_factors,
         rated_starts=everybody.starts,
         rated_items=everybody.items,
+        heldout_starts=kept_back.starts,
+        heldout_items=kept_back.items,
     )
     return model if heldout is None else measured_model(model, heldout)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from fedmf.errors import SettingsError
 from fedmf.protocol.json_documents import Format, parsed
-from fedmf.protocol.json_fields import JsonFields
+from fedmf.protocol.json_fields import JsonFields, as_object
+from fedmf.ratings import AS_GUESSED, Reading
 from fedmf.store.atomic import write_file
 
 SILO, COORDINATOR = "silo.json", "coordinator.json"
@@ -71,6 +72,8 @@ class SiloSettings(OwnSettings):
     """The silo's number in the federation."""
     source: str
     """Its ratings: a path, or the name of a bundled data set; see `fedmf.load_ratings`."""
+    reading: Annotated[Reading, as_object(Reading)] = AS_GUESSED
+    """How to read them, under the names of the arguments of `fedmf.load_ratings`."""
     holdout: float = 0.2
     split: str = "random"
     seed: int = 0

@@ -181,6 +181,8 @@ class SiloParticipant:
             user_factors=self._host.user_factors()[self._settings.silo],
             rated_starts=own.starts,
             rated_items=own.items,
+            heldout_starts=self._ratings.heldout.starts,
+            heldout_items=self._ratings.heldout.items,
         )
         save_model(model, self._folder / MODEL)
 

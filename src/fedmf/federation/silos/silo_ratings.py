@@ -13,7 +13,7 @@ from fedmf.errors import DataError
 from fedmf.federation.data_choice import DataChoice, Split
 from fedmf.federation.silos.federation import Federation
 from fedmf.federation.silos.own_settings import SiloSettings
-from fedmf.ratings import Id, OwnedRatings, Ratings, load_ratings
+from fedmf.ratings import Id, OwnedRatings, Ratings, read_ratings
 from fedmf.ratings.bundled import BUNDLED_NAMES
 from fedmf.ratings.identifiers import find_code, index_of
 
@@ -68,7 +68,13 @@ def split_ratings(
         settings.source, holdout=settings.holdout, split=settings.split, seed=settings.seed
     )
     bundled = choice.source in BUNDLED_NAMES
-    ratings = load_ratings(choice.source if bundled else folder / choice.source)
+    rates = federation.plan.method.predicts_ratings
+    ratings = read_ratings(
+        choice.source if bundled else folder / choice.source,
+        settings.reading,
+        interactions=not rates,
+        judged_later=True,
+    )
     ratings = _in_codes_of(federation, settings.silo, ratings)
     if settings.file_order:
         ratings = ratings.in_file_order()
@@ -89,9 +95,9 @@ def _in_codes_of(federation: Federation, silo: int, ratings: Ratings) -> Ratings
     if unknown:
         named = ", ".join(repr(one) for one in unknown[:MOST_NAMED])
         problems.append(f"{len(unknown):,} items that are not in its catalogue ({named})")
-    scale = federation.scale
+    scale, rates = federation.scale, federation.plan.method.predicts_ratings
     outside = ratings.values[(ratings.values < scale.lowest) | (ratings.values > scale.highest)]
-    if len(outside) and federation.plan.method.predicts_ratings:
+    if rates and len(outside):
         problems.append(
             f"{len(outside):,} ratings outside its scale of {scale} ({outside[0]:g} is one)"
         )
