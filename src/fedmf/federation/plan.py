@@ -141,9 +141,9 @@ class TrainingPlan:
         """
         return self.method.needs_raters or self.settings.min_raters > 1
 
-    @property
+    @cached_property
     def least_own_raters(self) -> int:
-        """A participant speaks for the items that so many of its own users rated, at least.
+        """How many of its own users have to have rated an item for a participant to speak for it.
 
         Of a few silos each may be read as what it is: the sum over its users.
         """
