@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
@@ -14,6 +15,8 @@ from hypothesis import settings
 from fedmf.crypto.paillier import PrivateKey
 from fedmf.ratings import Ratings, load_ratings
 
+# As in worker processes, which read it too. Threads on a busy machine wait for each other in loops.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # A deadline would be a timing assertion, and machines are noisy.
 settings.register_profile("fedmf", deadline=None)
 settings.load_profile("fedmf")

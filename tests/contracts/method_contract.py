@@ -9,6 +9,7 @@ import pytest
 
 from fedmf.federation.measurement import measure
 from fedmf.federation.ranking import rank
+from fedmf.federation.table_codec import TableCodec
 from fedmf.model import (
     RATERS,
     Contribution,
@@ -38,11 +39,6 @@ def apply(table: FloatTable, contributions: list[Contribution]) -> FloatTable:
         for name, part in contribution.items():
             total[name][part.rows] += part.values
     return total
-
-
-def zeros(method: Method) -> FloatTable:
-    """Return a table of zeros."""
-    return {group.name: np.zeros((group.rows, group.columns)) for group in method.row_groups()}
 
 
 class MethodContract:
@@ -185,10 +181,15 @@ class MethodContract:
             vectors = method.start_user_factors(owned.users)
             return method.participant_step(public, owned, vectors, None).contribution
 
-        silo = apply(zeros(method), [contribution(*members)])
-        users = apply(zeros(method), [contribution(user) for user in members])
-        for name, part in silo.items():
-            np.testing.assert_allclose(part, users[name], atol=1e-11)
+        codec = TableCodec(method.row_groups(), users=training.n_users)
+        silo = codec.encode_contribution(contribution(*members), users=3)
+        users = [codec.encode_contribution(contribution(user), users=1) for user in members]
+        total = codec.shape.zeros()
+        for own in users:
+            for part, rows in zip(total, own, strict=True):
+                part[rows.rows] += rows.values
+        for found, wanted in zip(codec.shape.dense(silo), total, strict=True):
+            np.testing.assert_array_equal(found, wanted)
 
     def test_rows_that_were_left_out_can_be_left_out_again(
         self, method: Method, training: Ratings, public: PublicModel

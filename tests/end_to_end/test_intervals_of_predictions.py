@@ -40,7 +40,7 @@ def test_intervals_hold_as_many_ratings_as_they_say(
     model: FactorModel, split: tuple[Ratings, Ratings], confidence: float
 ) -> None:
     share, length = reached(model, split[1], confidence)
-    assert share == pytest.approx(confidence, abs=0.035)
+    assert share == pytest.approx(confidence, abs=0.04)
     # Nobody needs a model for an interval as long as the scale.
     assert length < 3.4
 

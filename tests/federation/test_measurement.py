@@ -42,14 +42,13 @@ def test_rows_come_back_to_the_nearest_step(
     users: int, lowest: float, length: float, errors: list[float]
 ) -> None:
     summed = SummedErrors(users, RatingScale(lowest, lowest + length))
-    fit = Fit(
-        sum((error * length) ** 2 for error in errors),
-        sum(error * length for error in errors),
-        len(errors),
-    )
+    heldout = owned([0, len(errors)], [lowest + error * length for error in errors])
+    public = PublicModel(np.full((max(len(errors), 1), 1), lowest))
+    row = summed.row(public, np.ones((1, 1)), heldout, heldout)
     codec = TableCodec([summed.group], users)
-    encoded = codec.encode_contribution({"errors": summed.to_row(fit)}, users=20)
+    encoded = codec.encode_contribution({"errors": row}, users=20)
     back = summed.from_row(codec.decode_contribution(encoded)["errors"].values)
+    fit = measure(public, np.ones((1, 1)), summed.measured(heldout), summed.scale)
     assert back.count == fit.count
     assert back.squared_error == pytest.approx(fit.squared_error, abs=max(1, length**2) / 2**9)
     assert back.absolute_error == pytest.approx(fit.absolute_error, abs=max(1, length) / 2**9)

@@ -34,7 +34,9 @@ def train(
     for _ in range(rounds):
         contribution = method.participant_step(public, ratings, vectors, None).contribution
         table = apply(method.start_table(), [contribution])
-        table["items"][raters[RATERS][:, 0] == 0] = 0.0
+        for group in method.row_groups():
+            if group.of_items:
+                table[group.name][raters[RATERS][:, 0] == 0] = 0.0
         public = method.decode({**table, **raters}, public)
     return public, contribution
 
@@ -42,7 +44,7 @@ def train(
 def largest_shares(method: Method, ratings: Ratings) -> dict[str, float]:
     """Return the largest contribution of any user after four rounds, as a share of its limit."""
     public, _ = train(method, ratings.owned_by(range(ratings.n_users)), rounds=4)
-    largest = {"items": 0.0, "gram": 0.0}
+    largest = {group.name: 0.0 for group in method.row_groups()}
     for user in range(ratings.n_users):
         own = ratings.owned_by([user])
         vectors = method.start_user_factors(own.users)

@@ -3,7 +3,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from fedmf.model import PublicModel
+from fedmf.model import PublicModel, implicit
 from fedmf.model.implicit import GRAM_LIMIT, ITEM_LIMIT, Implicit
 from fedmf.ratings import OwnedRatings, RatingScale, load_ratings
 from tests.contracts.method_contract import MethodContract
@@ -47,7 +47,9 @@ def loss(method: Implicit, users: np.ndarray, items: np.ndarray, ratings: OwnedR
     )
 
 
-def test_rounds_end_at_a_minimum_of_the_loss() -> None:
+def test_rounds_end_at_a_minimum_of_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    for bits in ("ITEM_FRACTION_BITS", "MOST_FRACTION_BITS"):
+        monkeypatch.setattr(implicit, bits, 44)
     method, ratings = make(alpha=0.3), some_ratings()
     items = train(method, ratings, rounds=800)[0].item_factors
     public, _ = train(method, ratings, rounds=801)

@@ -48,7 +48,7 @@ def test_one_step_by_hand() -> None:
     # Second: e = 3 - 2.1*1 = 0.9; u = 2.1 + 0.2 (0.9*1 - 0.5*2.1) = 2.07; v: 0.2 (0.9*2.07 - 0.5).
     np.testing.assert_allclose(step.user_factors, [[2.07]])
     np.testing.assert_array_equal(step.contribution["items"].rows, [0, 2])
-    np.testing.assert_allclose(step.contribution["items"].values, [[1.06], [0.2726]])
+    np.testing.assert_allclose(step.contribution["items"].values, [[1.06], [0.2726]], atol=1e-6)
 
 
 def test_contributions_accumulate() -> None:

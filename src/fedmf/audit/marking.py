@@ -9,7 +9,7 @@ import numpy as np
 from fedmf.audit.attacks.marker_rows import APART, FIRST, POISON, marker_rows
 from fedmf.federation import Participant
 from fedmf.model import RATERS, Contribution, PrivateStep, PublicModel, RowValues
-from fedmf.model.bayes import ITEMS
+from fedmf.model.bayes_table import ITEMS
 
 if TYPE_CHECKING:
     from fedmf.federation.table_reader import Reading

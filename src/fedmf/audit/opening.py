@@ -16,7 +16,7 @@ from fedmf.crypto.rlwe_words import Words, subtract_words, unpack_words, zero_wo
 from fedmf.errors import OpenError
 from fedmf.federation import TableReader
 from fedmf.interrupts import HeldInterrupts
-from fedmf.model.bayes import ITEMS
+from fedmf.model.bayes_table import ITEMS
 from fedmf.protocol import (
     ClosingMessage,
     Int64Array,

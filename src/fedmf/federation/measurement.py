@@ -69,12 +69,33 @@ def measure(
     clip_to
         Clip predictions to this scale; None: raw products, the loss that training minimises.
     """
+    squared, absolute, count = errors_by_user(public, user_factors, ratings, clip_to).sum(axis=0)
+    return Fit(float(squared), float(absolute), float(count))
+
+
+def errors_by_user(
+    public: PublicModel,
+    user_factors: FloatArray,
+    ratings: OwnedRatings,
+    clip_to: RatingScale | None = None,
+) -> FloatArray:
+    """Return each user's squared errors, absolute errors and number of ratings, shape (users, 3).
+
+    Parameters are those of `measure`.
+    """
     of_user = np.repeat(np.arange(len(ratings.users)), np.diff(ratings.starts))
     predicted = np.einsum("nk,nk->n", user_factors[of_user], public.item_factors[ratings.items])
     if clip_to is not None:
         predicted = np.clip(predicted, clip_to.lowest, clip_to.highest)
     errors = ratings.values - predicted
-    return Fit(float(errors @ errors), float(np.abs(errors).sum()), len(errors))
+    users = len(ratings.users)
+    return np.column_stack(
+        [
+            np.bincount(of_user, weights=errors * errors, minlength=users),
+            np.bincount(of_user, weights=np.abs(errors), minlength=users),
+            np.diff(ratings.starts),
+        ]
+    )
 
 
 def summed_group(fraction_bits: int, limit: float) -> RowGroup:
@@ -110,7 +131,7 @@ class SummedErrors:
         bits = math.floor(math.log2(room / (users * self.ratings_per_user)))
         fraction_bits = max(LEAST_FRACTION_BITS, min(MOST_FRACTION_BITS, bits))
         self.group = summed_group(fraction_bits, limit=float(self.ratings_per_user))
-        self._scale = scale
+        self.scale = scale
         # On a scale of one point every clipped prediction is right.
         length = (scale.highest - scale.lowest) or 1.0
         self._units = np.array([[length**2, length, 1.0]])
@@ -134,12 +155,8 @@ class SummedErrors:
     ) -> RowValues:
         """Return a participant's contribution to the row."""
         del training
-        return self.to_row(measure(public, user_factors, self.measured(heldout), self._scale))
-
-    def to_row(self, fit: Fit) -> RowValues:
-        """Return these errors as a contribution to the row."""
-        values = np.array([[fit.squared_error, fit.absolute_error, fit.count]])
-        return RowValues(np.zeros(1, dtype=np.int64), values / self._units)
+        errors = errors_by_user(public, user_factors, self.measured(heldout), self.scale)
+        return RowValues.of_one_row(self.group.rounded(errors / self._units).sum(axis=0))
 
     def from_row(self, values: FloatArray) -> Fit:
         """Return what the opened row says, shape (1, 3)."""

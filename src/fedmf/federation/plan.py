@@ -124,6 +124,7 @@ class TrainingPlan:
             users=self.users,
             items=self.items,
             rounds=chosen.rounds,
+            sweep=self.rounds_for_all,
             scale=self.scale,
             factors=chosen.factors,
             learning_rate=chosen.learning_rate,
@@ -232,18 +233,15 @@ class TrainingPlan:
 
     def rows_changed(self, training: OwnedRatings) -> Rows:
         """Return the rows that a participant's upload may change in a round that learns."""
-        changed = {
-            **self.method.rows_needed(training),
-            RATERS: _NO_ROWS,
-            ERRORS: np.zeros(1, dtype=np.int64),
-        }
-        return [changed[group.name] for group in self.codec.shape.groups]
+        rated = training.rated_items.astype(np.int64)
+        others = {**self.method.rows_needed(training), RATERS: _NO_ROWS, ERRORS: np.zeros(1, int)}
+        return [rated if group.of_items else others[group.name] for group in self.groups]
 
     @property
     def rounds_for_all(self) -> int:
         """Rounds in which everybody has one turn with every part of the table."""
         cohorts = len(self.members) // (self.settings.cohort or len(self.members))
-        return cohorts * len(self.session.schedule.turns)
+        return cohorts * self.settings.slice_count
 
     def cohort(self, round_number: int) -> list[int]:
         """Return the participants of a round of the session (from 1), ascending.
@@ -258,7 +256,7 @@ class TrainingPlan:
         learning_round = round_number - self.setup_rounds
         if size is None or learning_round < 1:
             return list(range(count))
-        cohorts = count // size
+        cohorts = self.rounds_for_all
         order = np.random.default_rng((self.settings.seed, COHORT_STREAM)).permutation(count)
         return sorted(np.array_split(order, cohorts)[(learning_round - 1) % cohorts].tolist())
 

@@ -52,19 +52,32 @@ def rank(
     training, heldout
         What the users had rated, and what was held back; the same users in the same order.
     """
+    ndcg, hits, users = ranked_by_user(public, user_factors, training, heldout).sum(axis=0)
+    return Ranking(float(ndcg), float(hits), float(users))
+
+
+def ranked_by_user(
+    public: PublicModel, user_factors: FloatArray, training: OwnedRatings, heldout: OwnedRatings
+) -> FloatArray:
+    """Return NDCG@10, hits and 1 for each user that something was held back of, shape (users, 3).
+
+    Parameters are those of `rank`.
+    """
     everybody = zip(user_factors, training.user_slices(), heldout.user_slices(), strict=True)
     measured = [(vector, own, kept) for vector, own, kept in everybody if kept.start < kept.stop]
     if not measured:
-        return NO_RANKING
+        return np.zeros((0, 3))
     ranked = np.full((len(measured), PLACES), -1, dtype=np.int64)
     for row, (vector, own, _) in enumerate(measured):
         best = best_items(public, vector, training.items[own], PLACES)
         ranked[row, : len(best)] = best
     relevant = [heldout.items[kept] for _, _, kept in measured]
-    return Ranking(
-        float(ndcg_at(PLACES, ranked, relevant).sum()),
-        float(hit_rate_at(PLACES, ranked, relevant).sum()),
-        len(measured),
+    return np.column_stack(
+        [
+            ndcg_at(PLACES, ranked, relevant),
+            hit_rate_at(PLACES, ranked, relevant),
+            np.ones(len(measured)),
+        ]
     )
 
 
@@ -91,9 +104,8 @@ class SummedRankings:
         heldout: OwnedRatings,
     ) -> RowValues:
         """Return a participant's contribution to the row."""
-        found = rank(public, user_factors, training, heldout)
-        values = np.array([[found.ndcg, found.hits, found.users]])
-        return RowValues(np.zeros(1, dtype=np.int64), values)
+        found = ranked_by_user(public, user_factors, training, heldout)
+        return RowValues.of_one_row(self.group.rounded(found).sum(axis=0))
 
     def from_row(self, values: FloatArray) -> Ranking:
         """Return what the opened row says, shape (1, 3)."""

@@ -27,7 +27,7 @@ ROUNDS_PER_SLICE = 5
 
 
 DEFAULT_ROUNDS_TEXT = f"{Method.usual_rounds}; with slices {ROUNDS_PER_SLICE} for each; gram 1"
-DEFAULT_FACTORS_TEXT = "32; implicit 64"
+DEFAULT_FACTORS_TEXT = "16; implicit 64, sgd 32"
 _LATER = cast("int", None)
 """Stands for a number that depends on other settings, until they are known."""
 
@@ -69,8 +69,8 @@ class TrainingSettings(JsonFields):
     (ranking; an item was rated, or it was not), ``"gram"`` (ranking, from one round) or ``"sgd"``
     (the paper's)."""
     factors: int = _LATER
-    """Length d of user and item vectors; None: 32, with method `implicit` 64, and with `gram` as
-    many as `gram_items`."""
+    """Length d of user and item vectors; None: 16 with method `bayes`, 64 with `implicit`, 32 with
+    `sgd`, and with `gram` as many as `gram_items`."""
     rounds: int = _LATER
     """Number of rounds; with slices each of them is renewed in one round out of `slices`. None: 12,
     5 for each slice, and 1 with method `gram`."""

@@ -1,100 +1,67 @@
 """Method `bayes`: mean-field variational Bayes with sums that a federation can share.
 
-Model: r_ij = m + b_i + b_j + u_i.v_j + noise of variance tau; priors u_i ~ N(0, I),
-b_i ~ N(0, s_u), v_j ~ N(0, rho I), b_j ~ N(0, s_b). Users' posteriors are exact given the items';
-items share one covariance, which a public average C over the users stands for. The table holds
-sums, and the items' posterior is a public function of them; docs/explanation/bayes.md derives it.
+Model: r_ij = m + b_i + b_j + u_i.v_j + noise of variance tau_i; priors [u_i; b_i] ~ N(A g_i,
+diag(I, s_u)) and [v_j; b_j] ~ N(beta' F_j, diag(rho I, s_b)), whose means are linear in facts: how
+much and what a user rated, how often and by whom an item was. Users' posteriors are exact given the
+items'; items share one covariance, which a public average C over the users stands for. The table
+holds sums, and the items' posterior is a public function of them; docs/explanation/bayes.md derives
+it.
 
 All variances are for ratings on a scale of 4.5 stars; other scales are stretched to it first.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedmf.model.bayes_table import (
+    FEATURE_GRAM,
+    FEATURES,
+    GRAM,
+    ITEM_LIMIT,
+    ITEMS,
+    NOISE,
+    STARS,
+    TOTALS,
+    USERS,
+    WEIGHTS,
+    BayesTable,
+    Steps,
+)
+from fedmf.model.item_posteriors import ItemPosteriors, item_facts
 from fedmf.model.method import (
     RATERS,
-    SUM_BITS,
     Contribution,
     FloatArray,
     FloatTable,
     Method,
     PrivateStep,
     RowGroup,
-    RowValues,
 )
 from fedmf.model.public_model import PublicModel
-from fedmf.model.symmetric_matrices import SharedBasis, from_upper, to_upper
+from fedmf.model.rater_features import features, first_probe, next_probe, projected, whitened
+from fedmf.model.symmetric_matrices import SharedBasis, from_upper
+from fedmf.model.user_posteriors import KnownItems, Posteriors, posteriors
 from fedmf.ratings import OwnedRatings
 
-ITEMS, GRAM, TOTALS = "items", "gram", "totals"
-STARS = 4.5
-"""Length of the scale that ratings are stretched to: half a star to five stars."""
 ITEM_STREAM = 0
-
-# In stars. What a user adds to an entry of an item stayed below 11 on all of MovieLens; three times
-# that, in steps of 2^-8, is what words of 24 bits hold of 1,024 users.
-ITEM_LIMIT, ITEM_FRACTION_BITS = 31.5, 8
-# Between what priors weigh in raters: tau / s_b = 4 for a bias, and for factors tau / rho over the
-# mean square of a user's, about 150. Of values from 5 to 600 those from 6 to 25 cost least accuracy
-# in rows rounded to 4 bits, on two data sets.
-PRIOR_RATERS = 16
-# Squared entries of a user vector, whose prior is N(0, I), stayed below 18.
-GRAM_LIMIT = 32.0
-# One user's ratings weigh as much as 1,024 in the averages at the most, so that a single user
-# moves them by little and words stay short.
-MOST_WEIGHT = 1024
-MOST_FRACTION_BITS = 8
 START_SPREAD = 0.4
 # The average square of the user factors that the first round finds, so that it neither overshoots
 # nor wastes a round.
 START_GRAM = 0.1
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class UserPosterior:
-    """One user's posterior given the items, and what the user contributes: private, all of it."""
-
-    items: FloatArray
-    """W of the rated items, shape (n, d + 1)."""
-    extended: FloatArray
-    """[v_j; 1] of them, shape (n, d + 1)."""
-    errors: FloatArray
-    """e_j, shape (n,)."""
-    mean: FloatArray
-    covariance: FloatArray
-    """[u; b_i], shape (d + 1,), and Phi."""
-
-    @property
-    def vector(self) -> FloatArray:
-        """[u; b_i; 1]."""
-        return np.append(self.mean, 1.0)
-
-    def expected_square(self) -> FloatArray:
-        """Return u+ u+' + [Phi[u,u], 0; 0, 0] with u+ = [u; 1], shape (d + 1, d + 1)."""
-        user = np.append(self.mean[:-1], 1.0)
-        square = np.outer(user, user)
-        square[:-1, :-1] += self.covariance[:-1, :-1]
-        return square
-
-    def item_sums(self, gram: FloatArray, limit: float) -> FloatArray:
-        """Return z_j = e_j u+ - [Phi[u,u] v_j + Phi[u,b]; 0] + C W_j of the rated items."""
-        sums = self.items @ gram + np.outer(self.errors, np.append(self.mean[:-1], 1.0))
-        sums[:, :-1] -= self.extended @ self.covariance[:, :-1]
-        # An entry beyond the limit would stop the training; an outlier is cut off instead.
-        return np.clip(sums, -limit, limit)
-
-    def gram_sum(self, most_weight: int, limit: float) -> FloatArray:
-        """Return the user's part of C: the expected square, times the number of its ratings."""
-        square = self.expected_square()
-        # Scaled as a whole, so that it stays a sum of squares.
-        square *= min(1.0, limit / np.abs(square).max())
-        return min(len(self.errors), most_weight) * square
+FEATURE_SWEEPS = 4
+"""Sweeps after which who rated what is summed up no more."""
+NOISE_SWEEPS = 2
+"""Sweeps before the noise is learned: the first models fit too badly."""
+# Users that the prior of users' prior means weighs as much as.
+PRIOR_USERS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,40 +73,30 @@ class Bayes(Method):
     # An item's posterior narrows with the number of its raters.
     needs_raters: ClassVar[bool] = True
     renews_contribution: ClassVar[bool] = True
+    # Prior means of items are found over all of them.
+    reads_all_items: ClassVar[bool] = True
+    usual_factors: ClassVar[int] = 16
 
+    rater_features: int = 16
+    """Number c of features of an item that say who rated it; 0: none."""
+    sweep: int = 1
+    """Rounds in which everybody renews all of its rows once."""
     noise: float = 0.6
-    """tau, the variance of a rating around its expectation."""
+    """tau, the variance of a rating around its expectation, until it is learned."""
     factor_variance: float = 0.008
     """rho, of the items' factors; the users' factors have variance 1."""
     item_bias_variance: float = 0.15
     user_bias_variance: float = 0.2
     """s_b and s_u."""
-    relaxation: float = 1.0
-    """How far items move towards the solution of a round: 1 is the solution itself, a little more
-    speeds up the first rounds, and from 1.5 on they oscillate."""
 
     @property
     def vector_length(self) -> int:
-        """Factors, the user's bias (1 for items) and 1 (the item's bias)."""
-        return self.factors + 2
+        """Factors, the user's bias (1 for items), 1 (the item's bias), the noise (0 for items)."""
+        return self.factors + 3
 
     def row_groups(self) -> tuple[RowGroup, ...]:
-        """Return S, a row an item; the upper triangle of the users' Gram sum; and the totals."""
-        k = self.factors + 1
-        return (
-            RowGroup(
-                name=ITEMS,
-                rows=self.items,
-                columns=k,
-                fraction_bits=ITEM_FRACTION_BITS,
-                limit=ITEM_LIMIT,
-                start_limit=0.0,
-                of_items=True,
-                prior_raters=PRIOR_RATERS,
-            ),
-            self._average(GRAM, k * (k + 1) // 2, GRAM_LIMIT),
-            self._average(TOTALS, 2, STARS / 2),
-        )
+        """Return rows of items, S, o and the sums of features; and sums over all users."""
+        return _groups(self._table)
 
     def decode(
         self,
@@ -150,48 +107,49 @@ class Bayes(Method):
         """Return the items' posterior.
 
         The sums that the round before renewed were made with the C of that round, and are solved
-        with it; the C of this table is for the round that begins. Other items stay as they were.
+        with it; the C of this table is for the round that begins. What a sum of another round would
+        have been with that C follows from its solution.
         """
         total, count = table[TOTALS][0]
         mean = STARS / 2 + (total / count if count > 0 else 0.0)
         raters = table[RATERS][:, 0]
         gram = from_upper(table[GRAM][0], self.factors + 1)
-        learned = gram[-1, -1] > 0
-        if learned:
-            gram /= gram[-1, -1]
-            before = gram if previous is None else previous.statistics["gram"]
-            means = self._solved(table[ITEMS], raters, before, previous, renewed)
-        else:
-            gram = np.diag([START_GRAM] * self.factors + [1.0])
-            means = self._start_means(raters)
-        shared = SharedBasis.of(gram, self._prior)
-        return PublicModel(
-            self._vectors(means, mean),
-            {
-                "mean": np.array([mean]),
-                "learned": np.array([float(learned)]),
-                "raters": raters,
-                "gram": gram,
-                "basis": shared.basis,
-                "spreads": shared.spreads,
-            },
+        if previous is None or gram[-1, -1] <= 0:
+            return self._start(mean, raters)
+        known = dict(previous.statistics)
+        known["mean"], known["raters"] = np.array([mean]), raters
+        # What comes after these sweeps is all alike.
+        known["round"] = np.minimum(known["round"] + 1, FEATURE_SWEEPS * self.sweep + 1)
+        known |= self._features(table, known)
+        known["weights"] = np.where(raters > 0, table[WEIGHTS][:, 0], 0.0)
+        found = ItemPosteriors.solved(
+            SharedBasis(known["basis"], known["spreads"]),
+            known["weights"],
+            self._sums(table[ITEMS], known["weights"], previous, renewed),
+            item_facts(raters, known["features"]),
         )
+        known["prior_means"] = found.prior_means
+        known["gram"] = gram / gram[-1, -1]
+        products, squares = self._table.split_prior_sums(table[USERS][0])
+        ridge = PRIOR_USERS * np.eye(len(squares))
+        prior: FloatArray = np.linalg.solve(squares + ridge, products.T).T.astype(np.float64)
+        known["user_prior"] = prior
+        if known["round"][0] > NOISE_SWEEPS * self.sweep:
+            precision, ratings = table[NOISE][0]
+            known["noise"] = np.array([ratings / precision])
+        return self._public(found.means, known)
 
     def start_user_factors(self, users: NDArray[np.int32]) -> FloatArray:
-        """Return zeros, and the 1 that an item's bias is multiplied with."""
+        """Return users in the middle of the scale; a posterior needs no start."""
         vectors = np.zeros((len(users), self.vector_length))
-        vectors[:, -1] = 1.0
+        vectors[:, -3:] = self.scale.lowest + self._star * STARS / 2, self._star, self.noise
         return vectors
 
     def setup_contribution(self, ratings: OwnedRatings) -> Contribution:
         """Return the sum of the ratings, from the middle of the scale, and their number."""
-        counts = np.diff(ratings.starts)
-        of_user = np.repeat(np.arange(len(counts)), counts)
-        stars = self._stars(ratings.values) - STARS / 2
-        sums = np.bincount(of_user, weights=stars, minlength=len(counts))
-        weights = np.minimum(counts, self._most_weight)
-        totals = np.array([np.sum(sums * weights / np.maximum(counts, 1)), weights.sum()])
-        return {TOTALS: RowValues.of_one_row(totals / self._unit)}
+        steps = Steps.empty({TOTALS: _groups_by_name(self._table)[TOTALS]}, 0, 1)
+        self._add_totals(steps, ratings, np.zeros(len(ratings.users), dtype=np.int64))
+        return steps.of_no_items(0)
 
     def participant_step(
         self,
@@ -201,27 +159,27 @@ class Bayes(Method):
         previous: Contribution | None,
     ) -> PrivateStep:
         """Return the users' exact posteriors, and their sums."""
-        del previous
-        changes = np.empty((len(ratings), self.factors + 1))
-        gram = np.zeros((self.factors + 1, self.factors + 1))
-        moved = user_factors.copy()
-        for k, own in enumerate(ratings.user_slices()):
-            user = self._user_posterior(public, ratings.items[own], ratings.values[own])
-            moved[k] = user.vector
-            changes[own] = user.item_sums(public.statistics["gram"], ITEM_LIMIT)
-            gram += user.gram_sum(self._most_weight, GRAM_LIMIT)
-        contribution = {
-            ITEMS: RowValues.summed_by_item(ratings, changes),
-            GRAM: RowValues.of_one_row(to_upper(gram) / self._unit),
-            **self.setup_contribution(ratings),
-        }
-        return PrivateStep(moved, contribution)
+        del user_factors, previous
+        owners = np.zeros(len(ratings.users), dtype=np.int64)
+        moved, steps = self._steps(public, ratings, owners, 1)
+        return PrivateStep(moved, steps.contribution(ratings, slice(None), 0))
+
+    def user_factors(
+        self, public: PublicModel, ratings: OwnedRatings, kept: FloatArray
+    ) -> FloatArray:
+        """Return the posterior means of users; what was kept of earlier rounds plays no part."""
+        del kept
+        vectors = np.empty((len(ratings.users), self.vector_length))
+        for found in self._posteriors(public, ratings):
+            vectors[found.users] = self._vectors(public, found)
+        return vectors
 
     def fold_in(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:
         """Return the posterior mean of a user, as every member of the federation finds its own."""
-        return self._user_posterior(public, items, values).vector
+        vector: FloatArray = self._vectors(public, self.posterior(public, items, values))[0]
+        return vector
 
     def prediction_variances(
         self,
@@ -232,20 +190,42 @@ class Bayes(Method):
     ) -> FloatArray:
         """Return how far ratings are expected to lie from their predictions, squared.
 
-        The noise of ratings, what is not known of the user, and what is not known of the items:
-        tau + [v; 1]' Phi [v; 1] + tr((u+ u+' + Phi) Psi_j).
+        The noise of the user's ratings, what is not known of the user, and what is not known of the
+        items: tau_i + [v; 1]' Phi [v; 1] + tr((u+ u+' + Phi) Psi_j).
         """
-        known = public.statistics
-        # Phi depends on which items were rated and not on their ratings.
-        user = self._user_posterior(public, rated, np.zeros(len(rated)))
-        extended = self._means(public, items)
-        extended[:, -1] = 1.0
-        of_user = np.einsum("na,ab,nb->n", extended, user.covariance, extended)
-        square = replace(user, mean=user_factors[:-1]).expected_square()
+        known, noise = public.statistics, float(user_factors[-1])
+        # Phi depends on which items were rated, and on their ratings through the noise alone.
+        found = self.posterior(public, rated, np.zeros(len(rated)), noise)
+        covariance = found.covariance[0]
+        extended = public.item_factors[items, :-2]
+        of_user = np.einsum("na,ab,nb->n", extended, covariance, extended)
+        user = np.append(user_factors[: self.factors] / self._star, 1.0)
+        square = np.outer(user, user)
+        square[:-1, :-1] += covariance[:-1, :-1]
         shared = SharedBasis(known["basis"], known["spreads"])
-        of_items = self.noise * shared.traces(known["raters"][items], square)
-        variances: FloatArray = self._star**2 * (self.noise + of_user + of_items)
+        of_items = known["noise"][0] * shared.traces(known["weights"][items], square)
+        variances: FloatArray = self._star**2 * (noise + of_user + of_items)
         return variances
+
+    def effects(
+        self, public: PublicModel, items: NDArray[np.int32], values: FloatArray, item: int
+    ) -> FloatArray:
+        """Return by how much each rating of a user moves the prediction for one item, shape (n,).
+
+        In closed form: with the user's noise held, the posterior mean is linear in what is left of
+        the ratings after m + b_j, and [v; 1]' H^-1 [v_j; 1] times that is the part of rating j. The
+        rest of the prediction is the same whatever the user's ratings are.
+        """
+        found = self.posterior(public, items, values)
+        extended = found.rated[0, : len(items), : self.factors + 1]
+        left = found.rated[0, : len(items), -1] - found.rated[0, : len(items), -2]
+        towards = found.covariance[0] @ public.item_factors[item, : self.factors + 1]
+        effects: FloatArray = self._star * (extended @ towards) * left / found.noise[0]
+        return effects
+
+    @property
+    def _table(self) -> BayesTable:
+        return BayesTable(self.users, self.items, self.factors, self.rater_features)
 
     @property
     def _star(self) -> float:
@@ -254,89 +234,142 @@ class Bayes(Method):
         # On a scale of one point every rating is 0 stars, however long a star is.
         return length / STARS if length > 0 else 1.0
 
-    @property
-    def _prior(self) -> FloatArray:
+    def _stars(self, values: FloatArray) -> FloatArray:
+        return (values - self.scale.lowest) / self._star
+
+    def _prior(self, noise: float) -> FloatArray:
         """R, shape (d + 1, d + 1)."""
         variances = [self.factor_variance] * self.factors + [self.item_bias_variance]
-        return np.diag(self.noise / np.array(variances))
+        return np.diag(noise / np.array(variances))
 
-    @property
-    def _most_weight(self) -> int:
-        return min(MOST_WEIGHT, self.items)
-
-    @property
-    def _unit(self) -> float:
-        """In what the averages are summed: 1, and more where the sums would outgrow their words."""
-        return max(1.0, self.users * GRAM_LIMIT * self._most_weight / 2.0 ** (SUM_BITS - 1))
-
-    def _average(self, name: str, columns: int, limit_per_rating: float) -> RowGroup:
-        limit = limit_per_rating * self._most_weight / self._unit
-        return self._sum_row(name, columns, limit, MOST_FRACTION_BITS)
-
-    def _start_means(self, raters: FloatArray) -> FloatArray:
+    def _start(self, mean: float, raters: FloatArray) -> PublicModel:
         rng = np.random.default_rng((self.seed, ITEM_STREAM))
         means = np.zeros((self.items, self.factors + 1))
         spread = START_SPREAD / math.sqrt(self.factors)
         means[:, :-1] = rng.normal(0.0, spread, (self.items, self.factors))
         means[raters == 0] = 0.0
-        return means
+        known = {
+            "mean": np.array([mean]),
+            "round": np.zeros(1),
+            "noise": np.array([self.noise]),
+            "raters": raters,
+            "weights": raters,
+            "gram": np.diag([START_GRAM] * self.factors + [1.0]),
+            "prior_means": np.zeros_like(means),
+            "user_prior": np.zeros((self.factors + 1, self.factors + 4)),
+            "features": np.zeros((self.items, self.rater_features)),
+            "probe": first_probe(self.seed, raters, self.rater_features),
+        }
+        return self._public(means, known)
 
-    def _stars(self, values: FloatArray) -> FloatArray:
-        return (values - self.scale.lowest) / self._star
+    def _public(self, means: FloatArray, known: Mapping[str, FloatArray]) -> PublicModel:
+        items = np.zeros((self.items, self.vector_length))
+        items[:, : self.factors] = means[:, :-1]
+        items[:, self.factors] = 1.0
+        items[:, self.factors + 1] = means[:, -1]
+        shared = SharedBasis.of(known["gram"], self._prior(float(known["noise"][0])))
+        return PublicModel(items, {**known, "basis": shared.basis, "spreads": shared.spreads})
 
-    def _solved(
+    def _features(
+        self, table: FloatTable, known: Mapping[str, FloatArray]
+    ) -> Mapping[str, FloatArray]:
+        """Return features and the next probe at the end of each of the first sweeps."""
+        sweeps, rest = divmod(int(known["round"][0]), self.sweep)
+        if rest or sweeps > FEATURE_SWEEPS or not self.rater_features:
+            return {}
+        gram = from_upper(table[FEATURE_GRAM][0], self.rater_features) / self.users
+        step = 2.0 ** -_groups_by_name(self._table)[FEATURE_GRAM].fraction_bits
+        sums = whitened(table[FEATURES], gram, step)
+        probe = next_probe(sums) if sweeps < FEATURE_SWEEPS else known["probe"][:0]
+        return {"features": features(sums, known["raters"]), "probe": probe}
+
+    def _sums(
         self,
         sums: FloatArray,
-        raters: FloatArray,
-        gram: FloatArray,
-        previous: PublicModel | None,
+        weights: FloatArray,
+        previous: PublicModel,
         renewed: NDArray[np.int64] | None,
     ) -> FloatArray:
-        """Return W in which the renewed items are solved from their sums, made with C = `gram`."""
-        chosen = slice(None) if renewed is None else renewed
-        solved = SharedBasis.of(gram, self._prior).solve(raters[chosen], sums[chosen])
-        if previous is None:
-            means = self._start_means(raters)
-        else:
-            means = self._means(previous, slice(None))
-            if previous.statistics["learned"][0]:
-                solved = means[chosen] + self.relaxation * (solved - means[chosen])
-        means[chosen] = solved
-        return means
+        """Return S as if all of it had been made in the round before."""
+        if renewed is None:
+            return sums
+        before = previous.statistics
+        means = np.delete(previous.item_factors[:, :-1], self.factors, axis=1)
+        made = weights[:, np.newaxis] * (means @ before["gram"])
+        made += (means - before["prior_means"]) @ self._prior(float(before["noise"][0]))
+        made[renewed] = sums[renewed]
+        return made
 
-    def _vectors(self, means: FloatArray, mean: float) -> FloatArray:
-        """Return the items' vectors on the scale of these ratings; `_means` reads W off them."""
-        items = np.ones((self.items, self.vector_length))
-        items[:, :-2] = means[:, :-1]
-        items[:, -1] = mean + means[:, -1]
-        items *= self._star
-        items[:, -1] += self.scale.lowest
-        return items
+    def _vectors(self, public: PublicModel, found: Posteriors) -> FloatArray:
+        """Return users' vectors, whose products with items' are ratings; the noise is in stars."""
+        vectors = np.empty((len(found.users), self.vector_length))
+        vectors[:, : self.factors + 1] = found.mean * self._star
+        vectors[:, self.factors] += self.scale.lowest + self._star * public.statistics["mean"][0]
+        vectors[:, self.factors + 1] = self._star
+        vectors[:, self.factors + 2] = found.noise
+        return vectors
 
-    def _means(self, public: PublicModel, items: NDArray[np.int32] | slice) -> FloatArray:
-        """Return W of some items, which their vectors in the public model hold."""
-        vectors = public.item_factors[items]
-        means = vectors[:, :-1] / self._star
-        means[:, -1] = self._stars(vectors[:, -1]) - public.statistics["mean"][0]
-        return means
+    def _steps(
+        self, public: PublicModel, ratings: OwnedRatings, owners: NDArray[np.int64], count: int
+    ) -> tuple[FloatArray, Steps]:
+        """Return the vectors of users that `count` participants own, and what they add."""
+        known, table = public.statistics, self._table
+        steps = Steps.empty(_groups_by_name(table), len(ratings), count)
+        vectors = np.empty((len(ratings.users), self.vector_length))
+        to_steps = steps.scale(ITEMS)
+        for found in self._posteriors(public, ratings):
+            vectors[found.users] = self._vectors(public, found)
+            sums = found.item_sums(known["gram"], to_steps)
+            # An entry beyond the limit would stop the training; an outlier is cut off instead.
+            np.clip(
+                np.rint(sums, out=sums), -ITEM_LIMIT * to_steps, ITEM_LIMIT * to_steps, out=sums
+            )
+            probe = known["probe"]
+            own = projected(probe, ratings, found.users) if len(probe) else None
+            steps.add_users(table, ratings, owners, found, sums, own)
+        self._add_totals(steps, ratings, owners)
+        return vectors, steps
 
-    def _user_posterior(
-        self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
-    ) -> UserPosterior:
+    def _add_totals(self, steps: Steps, ratings: OwnedRatings, owners: NDArray[np.int64]) -> None:
+        stars = self._stars(ratings.values) - STARS / 2
+        steps.add(TOTALS, owners, self._table.totals(ratings, stars))
+
+    def _posteriors(self, public: PublicModel, ratings: OwnedRatings) -> Iterator[Posteriors]:
+        stars = self._stars(ratings.values) - public.statistics["mean"][0]
+        return posteriors(self._known(public), ratings.starts, ratings.items, stars)
+
+    def posterior(
+        self,
+        public: PublicModel,
+        items: NDArray[np.int32],
+        values: FloatArray,
+        noise: float | None = None,
+    ) -> Posteriors:
+        """Return the posterior of one user who rated these items, with its own noise if given."""
+        starts = np.array([0, len(items)])
+        stars = self._stars(values) - public.statistics["mean"][0]
+        own = None if noise is None else np.array([noise])
+        return next(posteriors(self._known(public), starts, items, stars, own))
+
+    def _known(self, public: PublicModel) -> KnownItems:
         known = public.statistics
-        means = self._means(public, items)
-        left = self._stars(values) - known["mean"][0] - means[:, -1]
-        extended = means.copy()
-        extended[:, -1] = 1.0
-        shared = SharedBasis(known["basis"], known["spreads"])
-        uncertain = self.noise * shared.inverse_sum(known["raters"][items])
-        precision = extended.T @ extended
-        precision[:-1, :-1] += uncertain[:-1, :-1]
-        diagonal = precision.reshape(-1)[:: len(precision) + 1]
-        diagonal[:-1] += self.noise
-        diagonal[-1] += self.noise / self.user_bias_variance
-        right = extended.T @ left
-        right[:-1] -= uncertain[:-1, -1]
-        inverse: FloatArray = np.linalg.inv(precision).astype(np.float64)
-        mean = inverse @ right
-        return UserPosterior(means, extended, left - extended @ mean, mean, self.noise * inverse)
+        return KnownItems(
+            vectors=public.item_factors,
+            weights=known["weights"],
+            raters=known["raters"],
+            shared=SharedBasis(known["basis"], known["spreads"]),
+            gram=known["gram"],
+            noise=float(known["noise"][0]),
+            user_prior=known["user_prior"],
+            user_bias_variance=self.user_bias_variance,
+        )
+
+
+@functools.lru_cache(maxsize=16)
+def _groups(table: BayesTable) -> tuple[RowGroup, ...]:
+    return table.groups()
+
+
+@functools.lru_cache(maxsize=16)
+def _groups_by_name(table: BayesTable) -> Mapping[str, RowGroup]:
+    return {group.name: group for group in _groups(table)}

@@ -64,6 +64,8 @@ class Implicit(Method):
     # An item's vector is shorter the fewer have met it.
     needs_raters: ClassVar[bool] = True
     renews_contribution: ClassVar[bool] = True
+    # A user is told apart from all items that it has not met.
+    reads_all_items: ClassVar[bool] = True
     usual_factors: ClassVar[int] = 64
 
     alpha: float = 1.0
@@ -129,11 +131,6 @@ class Implicit(Method):
             average = START_GRAM / self.factors * unit
         return PublicModel(items, {"average": average, "unseen": self.alpha * items.T @ items})
 
-    def rows_needed(self, ratings: OwnedRatings) -> dict[str, NDArray[np.int64]]:
-        """Return all rows: a user is told apart from all items that it has not met."""
-        del ratings
-        return {ITEMS: np.arange(self.items), GRAM: np.zeros(1, dtype=np.int64)}
-
     def participant_step(
         self,
         public: PublicModel,
@@ -150,17 +147,19 @@ class Implicit(Method):
         for k, own in enumerate(ratings.user_slices()):
             moved[k] = self._vector(public, ratings.items[own], 0.0)
         changes = np.empty((len(ratings), self.factors))
-        gram = np.zeros((self.factors, self.factors))
+        items, squares = self.row_groups()
+        gram = np.zeros(squares.columns)
         for user, own in zip(moved, ratings.user_slices(), strict=True):
             met = public.item_factors[ratings.items[own]]
             change = np.outer(1.0 - met @ user, user) + met @ public.statistics["average"]
             # An entry beyond the limit would stop the training; an outlier is cut off instead.
-            changes[own] = np.clip(change, -ITEM_LIMIT, ITEM_LIMIT)
+            changes[own] = items.rounded(np.clip(change, -ITEM_LIMIT, ITEM_LIMIT))
             # Scaled as a whole, so that it stays a square.
-            gram += np.outer(user, user) * min(1.0, GRAM_LIMIT / max(1.0, np.max(user**2)))
+            square = np.outer(user, user) * min(1.0, GRAM_LIMIT / max(1.0, np.max(user**2)))
+            gram += squares.rounded(to_upper(square))
         contribution = {
             ITEMS: RowValues.summed_by_item(ratings, changes),
-            GRAM: RowValues.of_one_row(to_upper(gram)),
+            GRAM: RowValues.of_one_row(gram),
         }
         return PrivateStep(moved, contribution)
 

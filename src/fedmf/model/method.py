@@ -55,6 +55,15 @@ class RowGroup:
     """Row j over the number of item j's raters plus this is about equally large for all items, so
     that rows can be rounded alike; None: rows do not grow with their raters."""
 
+    def rounded(self, values: FloatArray) -> FloatArray:
+        """Return values rounded to whole steps.
+
+        What each user adds is rounded before it is added to anything: so a silo's contribution is,
+        bit for bit, the sum of what its users would have contributed alone.
+        """
+        steps: FloatArray = np.rint(np.ldexp(values, self.fraction_bits))
+        return np.ldexp(steps, -self.fraction_bits)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RowValues:
@@ -138,6 +147,8 @@ class Method(ABC):
     """Whether `decode` reads the group `RATERS`, which a set-up round fills."""
     renews_contribution: ClassVar[bool]
     """Whether a contribution depends only on the public model and the current ratings."""
+    reads_all_items: ClassVar[bool] = False
+    """Whether a participant's step reads the rows of items that the participant did not rate."""
     usual_factors: ClassVar[int] = 32
     usual_rounds: ClassVar[int] = 12
     """Factors and rounds that suffice where nobody says how many."""
@@ -234,15 +245,21 @@ class Method(ABC):
     def rows_needed(self, ratings: OwnedRatings) -> dict[str, NDArray[np.int64]]:
         """Return, group by group, the table rows that a participant's step reads, ascending.
 
-        Of `RATERS` it reads the rows of the rated items, unless a method names others.
-        Items whose rows are not among them may have anything in their factors. Unless a method
-        says otherwise, these are the rows of the rated items and all rows that belong to no item.
+        Those of `RATERS` are among them. Items whose rows are not may have anything in their
+        factors.
         """
-        rated = ratings.rated_items.astype(np.int64)
-        return {
-            group.name: rated if group.of_items else np.arange(group.rows)
+        items = self.items_read(ratings)
+        rows = {
+            group.name: items if group.of_items else np.arange(group.rows)
             for group in self.row_groups()
         }
+        return {**rows, RATERS: items}
+
+    def items_read(self, ratings: OwnedRatings) -> NDArray[np.int64]:
+        """Return the items whose rows a participant's step reads, ascending."""
+        if self.reads_all_items:
+            return np.arange(self.items)
+        return ratings.rated_items.astype(np.int64)
 
     def setup_contribution(self, ratings: OwnedRatings) -> Contribution:
         """Return what a participant contributes in the set-up round: nothing.

@@ -20,7 +20,7 @@ METHODS: Mapping[str, type[Method]] = {
     "implicit": Implicit,
     "sgd": Sgd,
 }
-FACTS = ("users", "items", "rounds", "scale", "factors", "seed")
+FACTS = ("users", "items", "rounds", "sweep", "scale", "factors", "seed")
 """Facts of a federation that a method may use; one that does not need a fact has no such field."""
 
 

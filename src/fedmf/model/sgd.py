@@ -152,7 +152,8 @@ class Sgd(Method):
                 ratings.values[own],
                 moves[own],
             )
-        total = RowValues.summed_by_item(ratings, moves)
+        (items,) = self.row_groups()
+        total = RowValues.summed_by_item(ratings, items.rounded(moves))
         if previous is not None:
             kept = previous[ITEMS]
             total.values[np.searchsorted(total.rows, kept.rows)] += kept.values

@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 
 from fedmf.model.method import FloatArray
 
+BLOCK = 512
+
 
 def to_upper(matrix: FloatArray) -> FloatArray:
     """Return the upper triangle of a symmetric matrix, row by row, shape (k (k + 1) / 2,)."""
-    return matrix[_places(len(matrix))]
+    return matrix[triangle(len(matrix))]
 
 
 def from_upper(upper: FloatArray, size: int) -> FloatArray:
     """Return the symmetric matrix, shape (size, size), whose upper triangle this is."""
     matrix = np.zeros((size, size))
-    matrix[_places(size)] = upper
+    matrix[triangle(size)] = upper
     return matrix + np.triu(matrix, 1).T
 
 
@@ -30,18 +32,30 @@ def from_upper(upper: FloatArray, size: int) -> FloatArray:
 def upper_places(size: int) -> NDArray[np.int64]:
     """Return where in the upper triangle row <= column stands, shape (size, size); -1 below it."""
     numbers = np.full((size, size), -1)
-    numbers[_places(size)] = np.arange(size * (size + 1) // 2)
+    numbers[triangle(size)] = np.arange(size * (size + 1) // 2)
     numbers.flags.writeable = False
     return numbers
 
 
 @functools.cache
-def _places(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def triangle(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return rows and columns of the upper triangle; finding them takes longer than their use."""
     rows, columns = np.triu_indices(size)
     for places in (rows, columns):
         places.flags.writeable = False
     return rows, columns
+
+
+def blockwise_product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return left' right, summed over blocks of rows that are the same for any number of threads.
+
+    Over many rows a library splits the sum over its threads, and the last bits follow.
+    """
+    total = np.zeros((left.shape[1], right.shape[1]))
+    for start in range(0, len(left), BLOCK):
+        rows = slice(start, start + BLOCK)
+        total += left[rows].T @ right[rows]
+    return total
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -66,20 +80,16 @@ class SharedBasis:
 
     def solve(self, counts: FloatArray, rows: FloatArray) -> FloatArray:
         """Return (n P + Q)^-1 x for each n in `counts`, shape (r,), and row x, shape (r, k)."""
-        solved: FloatArray = (rows @ self.basis * self._weights(counts)) @ self.basis.T
+        solved: FloatArray = (rows @ self.basis * self.weights(counts)) @ self.basis.T
         return solved
-
-    def inverse_sum(self, counts: FloatArray) -> FloatArray:
-        """Return the sum of (n P + Q)^-1 over `counts`, shape (k, k)."""
-        total: FloatArray = (self.basis * self._weights(counts).sum(axis=0)) @ self.basis.T
-        return total
 
     def traces(self, counts: FloatArray, matrix: FloatArray) -> FloatArray:
         """Return tr(M (n P + Q)^-1) for each n in `counts`, shape (r,)."""
         diagonal = np.einsum("ak,ab,bk->k", self.basis, matrix, self.basis)
-        traces: FloatArray = self._weights(counts) @ diagonal
+        traces: FloatArray = self.weights(counts) @ diagonal
         return traces
 
-    def _weights(self, counts: FloatArray) -> FloatArray:
+    def weights(self, counts: FloatArray) -> FloatArray:
+        """Return 1 / (1 + n s) for each n in `counts`, shape (r, k)."""
         weights: FloatArray = 1.0 / (1.0 + counts[:, np.newaxis] * self.spreads)
         return weights

@@ -19,25 +19,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedmf.audit.attacks.attack import Attack
-from fedmf.audit.attacks.bayes_step import PublicPart
+from fedmf.audit.attacks.bayes_step import PublicPart, omega_of
 from fedmf.audit.attacks.ratings_from_uploads import (
     Estimates,
     RatingsAttack,
     nothing_found,
     ratings_aim,
 )
-from fedmf.audit.opening import OpenedTable, closings, opened_tables, real_moves
+from fedmf.audit.opening import OpenedTable, closings, opened_tables
 from fedmf.audit.row import Aim, Row, share
 from fedmf.model import RATERS, FloatArray
-from fedmf.model.bayes import ITEMS, Bayes
+from fedmf.model.bayes import Bayes
+from fedmf.model.bayes_table import ITEMS, WEIGHTS
 
 if TYPE_CHECKING:
     from fedmf.audit.observables import Observables
     from fedmf.audit.truth import Truth
     from fedmf.protocol import Int64Array
 
-CLEARLY = 1.5
-"""How much further a row has to move than any row did in the round before."""
+CLEARLY, RIPPLE = 1.5, 3.0
+"""How much further a row has to move than any row did in the round before, and than most do in the
+same one: what one contribution changes moves the prior means of all a little."""
 
 
 class RowsOfLoneReturns(Attack[Mapping[int, "Int64Array"]]):
@@ -149,13 +151,17 @@ def moved_rows(
     """
     if number < 2 or not {number, number - 1, number - 2} <= tables.keys():
         return np.zeros(0, dtype=np.int64)
-    place = seen.plan.codec.position(ITEMS)
-    now, before = (
-        np.linalg.norm(tables[n].table[place] - tables[n - 1].table[place], axis=1)
-        for n in (number, number - 1)
-    )
-    clearly = np.flatnonzero(now > CLEARLY * np.delete(before, list(but)).max())
-    return np.setdiff1d(clearly, list(but)).astype(np.int64)
+    clearly: set[int] = set()
+    for place in map(seen.plan.codec.position, (ITEMS, WEIGHTS)):
+        now, before = (
+            np.linalg.norm(tables[n].table[place] - tables[n - 1].table[place], axis=1)
+            for n in (number, number - 1)
+        )
+        others = np.delete(now, list(but))
+        ripple = RIPPLE * np.median(others[others > 0]) if others.any() else 0.0
+        least = max(CLEARLY * np.delete(before, list(but)).max(), ripple)
+        clearly.update(np.flatnonzero(now > least).tolist())
+    return np.array(sorted(clearly.difference(but)), dtype=np.int64)
 
 
 def _ratings(
@@ -166,14 +172,15 @@ def _ratings(
     rated: Int64Array,
 ) -> FloatArray:
     """Return the ratings behind the contribution that came in a round, to these rows."""
-    place = seen.plan.codec.position(ITEMS)
-    change = tables[number].table[place] - tables[number - 1].table[place]
-    known = PublicPart.of(method, tables[number - 1].model, rated)
-    left = real_moves(seen, change[rated]) - known.added
+    moved = map(np.subtract, tables[number].table, tables[number - 1].table)
+    change = seen.plan.codec.decode_table(list(moved))
+    omega = omega_of(change[WEIGHTS][rated])
+    known = PublicPart.of(method, tables[number - 1].model, rated, omega)
+    left = known.left(change[ITEMS][rated])
     errors = left[:, -1]
     user = errors @ left[:, :-1] / (errors @ errors)
-    # The normal equation of the bias: errors sum to noise / variance times the bias.
-    bias = errors.sum() / known.noise_over_bias
+    # The normal equation of the bias: see `ratings_of_bayes`.
+    bias = known.bias + errors.sum() / known.noise_over_bias
     stars = known.levels + known.extended[:, :-1] @ user + errors + bias
     ratings: FloatArray = method.scale.lowest + known.star * stars
     return ratings

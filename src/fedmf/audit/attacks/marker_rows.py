@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 MARKERS = 12
 """Rows that are marked, one after the other."""
-FIRST, APART = 8, 2
+FIRST, APART = 12, 3
 """The learning round in which the first is marked, and how many later the next is."""
 ROUNDS = FIRST + APART * MARKERS
 """How long a training takes in which all are marked."""
-POISON = 30.0
+POISON = 6.0
 """What is added to a marked row, in stars."""
 Claims = Mapping[int, "Int64Array"]
 """Marked row -> the items that its rater is said to have rated."""
@@ -44,7 +44,9 @@ def marker_rows(raters: Int64Array, least: int) -> Int64Array:
 class MarkerRows(Attack[Claims]):
     """Names, for every marked row, the items of the user who rated it."""
 
-    aim = Aim("marker rows", "which items the rater of a row rated", "share of rated items named")
+    aim = Aim(
+        "marker rows", "which items the rater of a row rated", "share of claims that are right"
+    )
 
     def attempt(self, seen: Observables, victims: Sequence[int]) -> Claims:
         """Return the rows that moved in the round after a row was marked."""
@@ -73,9 +75,9 @@ class MarkerRows(Attack[Claims]):
         return Row.of(
             seen.attacked,
             self.aim,
-            ratio_over_participants(right, rated),
-            chance=sum(claimed) / all_items,
-            n=round(sum(rated)),
+            ratio_over_participants(right, claimed),
+            chance=sum(rated) / all_items,
+            n=sum(claimed),
             setting=setting,
-            note=f"{sum(right):.0f} of {sum(claimed)} claims about {len(found)} rows are right",
+            note=f"{sum(right):.0f} of {sum(rated):.0f} items of raters of {len(found)} rows",
         )

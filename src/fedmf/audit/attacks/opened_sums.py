@@ -18,7 +18,7 @@ from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.sgd_step import Trace, units
 from fedmf.audit.opening import OpenedTable, closings, opened_tables, real_moves
 from fedmf.audit.row import Aim, Row, share
-from fedmf.model.bayes import ITEMS
+from fedmf.model.bayes_table import ITEMS
 from fedmf.model.sgd import Sgd
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class RowsOfSums(Attack[Claims]):
         claims: dict[int, tuple[int, float]] = {}
         if not isinstance(method, Sgd) or not {first, first + 1} <= tables.keys() or not suspects:
             return claims
-        change = change_of_others(seen, tables, first + 1)
+        change = change_of_others(seen, tables, first + 1)[seen.plan.codec.position(ITEMS)]
         items = np.flatnonzero(change.any(axis=1))
         starts = np.concatenate(
             [method.start_user_factors(seen.plan.members[one]) for one in suspects]
@@ -100,21 +100,23 @@ def included_in(seen: Observables, number: int) -> tuple[int, ...]:
 
 def change_of_others(
     seen: Observables, tables: Mapping[int, OpenedTable], number: int
-) -> Int64Array:
-    """Return what a round added to the items, less what the adversary's own participants did.
+) -> list[Int64Array]:
+    """Return what a round added to the table, less what the adversary's participants did to items.
 
     These are taken to be new in the round.
     """
-    place, before = seen.plan.codec.position(ITEMS), tables[number - 1]
-    change = tables[number].table[place] - before.table[place]
+    before, groups = tables[number - 1], seen.plan.method.row_groups()
+    change = list(map(np.subtract, tables[number].table, before.table))
     method = seen.plan.method
     for participant in included_in(seen, number):
         if participant in seen.ratings:
             ratings = seen.ratings[participant]
             start = method.start_user_factors(ratings.users)
             step = method.participant_step(before.model, ratings, start, None)
-            own = seen.plan.codec.encode_contribution(step.contribution, len(ratings.users))[place]
-            # Rows with too few raters stayed at home.
-            kept = change[own.rows].any(axis=1)
-            change[own.rows[kept]] -= own.values[kept]
+            own = seen.plan.codec.encode_contribution(step.contribution, len(ratings.users))
+            for group, part, total in zip(groups, own, change, strict=False):
+                if group.of_items:
+                    # Rows with too few raters stayed at home.
+                    kept = total[part.rows].any(axis=1)
+                    total[part.rows[kept]] -= part.values[kept]
     return change

@@ -15,7 +15,7 @@ from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.opening import bytes_by_item, opened, uploads
 from fedmf.audit.row import CONFIDENCE, Aim, Row, Z
 from fedmf.evaluation import Interval
-from fedmf.model.bayes import ITEMS
+from fedmf.model.bayes_table import ITEMS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

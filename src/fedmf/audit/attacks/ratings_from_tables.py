@@ -28,7 +28,8 @@ from fedmf.audit.attacks.ratings_from_uploads import (
 from fedmf.audit.attacks.sgd_step import Trace
 from fedmf.audit.opening import closings, opened_tables, real_moves
 from fedmf.model import RATERS
-from fedmf.model.bayes import ITEMS, TOTALS, Bayes
+from fedmf.model.bayes import Bayes
+from fedmf.model.bayes_table import ITEMS, TOTALS
 from fedmf.model.sgd import Sgd
 
 if TYPE_CHECKING:
@@ -65,14 +66,14 @@ class LoneChanges(RatingsAttack):
                 continue
             after, before = (codec.decode_table(tables[n].table) for n in (number, number - 1))
             sign = -1.0 if self._leaving else 1.0
-            change = {name: sign * (after[name] - before[name]) for name in (ITEMS, RATERS, TOTALS)}
+            change = {name: sign * (after[name] - before[name]) for name in after}
             rated = np.flatnonzero(change[RATERS][:, 0] > 0)
             if len(rated):
                 estimates[rated] = ratings_of_bayes(
                     method,
                     tables[made_with].model,
                     rated,
-                    change[ITEMS][rated],
+                    change,
                     change[TOTALS][0],
                 )
         return found

@@ -17,7 +17,8 @@ from fedmf.audit.attacks.sgd_step import Trace, rank_one, recover
 from fedmf.audit.opening import opened, opened_tables, uploads, words_of
 from fedmf.audit.row import Aim, Row, ratio_over_participants
 from fedmf.model import RATERS, FloatArray, FloatTable
-from fedmf.model.bayes import ITEMS, TOTALS, Bayes
+from fedmf.model.bayes import Bayes
+from fedmf.model.bayes_table import ITEMS, TOTALS, WEIGHTS
 from fedmf.model.sgd import Sgd
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class RatingsFromUploads(RatingsAttack):
                 counted = change if setup is None else setup
                 rated = np.flatnonzero(counted[RATERS][:, 0])
                 estimates[rated] = ratings_of_bayes(
-                    method, tables[first].model, rated, change[ITEMS][rated], counted[TOTALS][0]
+                    method, tables[first].model, rated, change, counted[TOTALS][0]
                 )
             elif isinstance(method, Sgd) and (later is not None or self._public_start):
                 rated = np.flatnonzero(change[ITEMS].any(axis=1))
@@ -132,8 +133,9 @@ class RenewedContributions(RatingsAttack):
                 if change is not None:
                     moved = change[ITEMS]
                     rated = np.flatnonzero(moved.any(axis=1))
+                    grown = float(np.median(change[WEIGHTS][rated])) if len(rated) else 0.0
                     found[upload.participant][rated] = ratings_of_difference(
-                        method, models, rated, moved[rated]
+                        method, models, rated, moved[rated], grown
                     )
         return found
 

@@ -1,11 +1,13 @@
 """Rows of opened sums under method `bayes`: which have a single rater, and what it rated.
 
-A row to which only one participant contributed is e_j [u; 1] and a public part. So its last column
-is e_j, the others divided by e_j are u, and all rows of the same rater give the same u, which no
-sum of two raters does. Phi in the public part depends on what else the rater rated; that of a
-user with about as many ratings of average items is near enough. What u and e leave open is the
-user's bias, one number for all its rows: ratings are whole steps of the scale, biases are small,
-and half stars are rare, which decides it about half of the time.
+A row to which only one participant contributed is omega (e_j [u; 1] and a public part). Omega
+stands beside it, and in the first rounds the rater's features do: the same numbers in all rows of
+one rater, so that they say which rows belong together. The last column is e_j, the others divided
+by e_j are u, and all rows of the same rater give the same u, which no sum of two raters does. Phi
+in the public part depends on what else the rater rated; that of a user with about as many ratings
+of average items is near enough. What u and e leave open is the user's bias, one number for all its
+rows: ratings are whole steps of the scale, biases are small, and half stars are rare, which decides
+it about half of the time.
 
 Unlike with `sgd` users start from nothing that is public, so that no row says whose it is.
 """
@@ -21,10 +23,11 @@ import numpy as np
 from fedmf.audit.attacks.attack import Attack
 from fedmf.audit.attacks.bayes_step import PublicPart
 from fedmf.audit.attacks.opened_sums import NAME, Claims, change_of_others, included_in
-from fedmf.audit.opening import opened_tables, real_moves
+from fedmf.audit.opening import opened_tables
 from fedmf.audit.row import Aim, Row, ratio_over_participants
 from fedmf.model import RATERS, FloatArray, PublicModel
-from fedmf.model.bayes import ITEMS, Bayes
+from fedmf.model.bayes import Bayes
+from fedmf.model.bayes_table import FEATURES, ITEMS, WEIGHTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,26 +75,28 @@ class SingleRaterRows(Attack[Claims]):
         if not isinstance(method, Bayes) or number - 1 not in tables or number not in tables:
             return {}
         before, after = tables[number - 1], tables[number]
-        place, counts = (seen.plan.codec.position(name) for name in (ITEMS, RATERS))
+        counts = seen.plan.codec.position(RATERS)
         newly = after.table[counts][:, 0] - before.table[counts][:, 0]
         included = included_in(seen, number)
         suspects = [one for one in included if one in victims]
         if newly.any():
-            change, raters = after.table[place] - before.table[place], newly
+            change, raters = list(map(np.subtract, after.table, before.table)), newly
         else:
             change, raters = change_of_others(seen, tables, number), after.table[counts][:, 0]
             for participant in set(included) & seen.ratings.keys():
                 rated = seen.ratings[participant].rated_items
                 raters = raters - np.isin(np.arange(len(raters)), rated)
-        changed = change.any(axis=1)
+        moves = seen.plan.codec.decode_table(change)
+        changed = moves[ITEMS].any(axis=1)
         # Where everybody is in the round, or comes in it, the counts say which rows have one rater.
         if newly.any() or len(included) == seen.plan.session.participants:
             changed &= raters == 1
         items = np.flatnonzero(changed)
         if not suspects or not len(items):
             return {}
-        moves = real_moves(seen, change)[items]
-        return ratings_of_rows(method, before.model, items, moves, len(suspects))
+        marks = np.hstack([moves[name][items] for name in (WEIGHTS, FEATURES) if name in moves])
+        rows = moves[ITEMS][items]
+        return ratings_of_rows(method, before.model, items, rows, marks, len(suspects))
 
     def judge(self, seen: Observables, found: Claims, truth: Truth, *, setting: str = "") -> Row:
         """Judge what was found in one run; see `judge_runs`."""
@@ -169,7 +174,12 @@ class _Told(NamedTuple):
 
 
 def ratings_of_rows(
-    method: Bayes, public: PublicModel, items: Int64Array, rows: FloatArray, users: int
+    method: Bayes,
+    public: PublicModel,
+    items: Int64Array,
+    rows: FloatArray,
+    marks: FloatArray,
+    users: int,
 ) -> Claims:
     """Return the ratings behind those of some rows that have a single rater.
 
@@ -181,27 +191,49 @@ def ratings_of_rows(
         Items of the rows, shape (n,).
     rows
         Sums of contributions, shape (n, d + 1).
+    marks
+        What stands beside them: omega, and what else is the same in all rows of one rater, shape
+        (n, columns).
     users
         How many users may have contributed.
     """
-    known = PublicPart.of(method, public, items)
-    candidates = [
-        rows - PublicPart.like_a_user(method, public, items, count).added for count in COUNTS
-    ]
-    errors, free = candidates[0][:, -1], np.ones(len(items), dtype=np.bool_)
     claims: dict[int, tuple[int, float]] = {}
-    for group in range(users):
-        found = _rows_of_one(candidates, errors, free)
-        if found is None:
-            break
-        own, user = found
-        free &= ~own
-        stars = known.levels[own] + known.extended[own][:, :-1] @ user + errors[own]
-        stars += _bias(stars, method.user_bias_variance)
-        ratings = method.scale.lowest + known.star * stars
-        pairs = zip(items[own].tolist(), ratings.tolist(), strict=True)
-        claims |= {item: (group, rating) for item, rating in pairs}
+    distinct, alike = np.unique(marks, axis=0, return_inverse=True)
+    group, sizes, are_features = 0, np.bincount(alike.reshape(-1)), marks[:, 1:].any()
+    for mark in np.argsort(-sizes, kind="stable"):
+        chosen = np.flatnonzero(alike.reshape(-1) == mark)
+        omega = float(distinct[mark, 0])
+        if len(chosen) < LEAST_ROWS or omega <= 0 or _is_of_two(distinct, int(mark)):
+            continue
+        known = PublicPart.of(method, public, items[chosen], omega)
+        candidates = [
+            PublicPart.like_a_user(method, public, items[chosen], count, omega).left(rows[chosen])
+            for count in COUNTS
+        ]
+        errors, free = candidates[0][:, -1], np.ones(len(chosen), dtype=np.bool_)
+        while group < users:
+            found = _rows_of_one(candidates, errors, free)
+            if found is None:
+                break
+            own, user = found
+            if are_features:
+                # No two raters have the same.
+                own = free.copy()
+            free &= ~own
+            stars = known.levels[own] + known.extended[own][:, :-1] @ user + errors[own]
+            stars += _bias(stars, method.user_bias_variance)
+            ratings = method.scale.lowest + known.star * stars
+            pairs = zip(items[chosen[own]].tolist(), ratings.tolist(), strict=True)
+            claims |= {item: (group, rating) for item, rating in pairs}
+            group += 1
     return claims
+
+
+def _is_of_two(marks: FloatArray, place: int) -> bool:
+    """Return whether a mark is the sum of two others: then its rows have two raters."""
+    others = np.delete(marks, place, axis=0)
+    left = {row.tobytes() for row in marks[place] - others + 0.0}
+    return any(row.tobytes() in left for row in others + 0.0)
 
 
 def _rows_of_one(
