@@ -23,7 +23,7 @@ help:
 	@echo "make lock   renew locks/*.txt from pyproject.toml (maintainers)"
 
 demo: $(VENV)/run.installed
-	$(BIN)/fedmf train --items 1000 --factors 16
+	$(BIN)/fedmf train --items 1000
 
 # One after the other, whatever -j says: the tests over Flower start many processes.
 test: check
