@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.errors import DataError
+from fedmf.errors import DataError, SettingsError
 from fedmf.model.method import FloatArray
 from fedmf.model.public_model import PublicModel
 from fedmf.ratings import Id
@@ -119,3 +119,10 @@ def best_items(
 def strongest(reasons: Sequence[Reason], n: int) -> list[Reason]:
     """Return the n reasons of most effect, up or down, the strongest first."""
     return sorted(reasons, key=lambda one: -abs(one.effect))[:n]
+
+
+def at_least_one(n: int) -> int:
+    """Return a number of items; raise SettingsError if it is none."""
+    if n < 1:
+        raise SettingsError(f"n is the number of items, at least 1, not {n}")
+    return n

@@ -15,6 +15,7 @@ from fedmf.model.answers import (
     Reason,
     Recommendation,
     SimilarItem,
+    at_least_one,
     best_items,
     nearest,
     strongest,
@@ -26,8 +27,6 @@ from fedmf.ratings import Id, codes_by_text
 
 CONFIDENCE = 0.9
 """Probability of the intervals unless another one is asked for."""
-NOTHING = np.zeros(0, dtype=np.int32)
-"""No items."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -115,7 +114,8 @@ class FactorModel:
         if recency is not None:
             vector = self._vector(self.method.with_recency(recency), code)
         start, stop = self.heldout_starts[code : code + 2]
-        return self.recommendations(vector, rated, n, also_rated=self.heldout_items[start:stop])
+        everything = np.concatenate((rated, self.heldout_items[start:stop]))
+        return self.recommendations(vector, rated, n, left_out=everything)
 
     def similar_items(self, item: Id, n: int = 10) -> list[SimilarItem]:
         """Return the n items whose factors point most nearly the same way; nothing private is read.
@@ -130,7 +130,7 @@ class FactorModel:
             n is below 1.
         """
         factors = self.item_factors[:, : self.method.factors]
-        codes, cosines = nearest(factors, self.item_code(item), _at_least_one(n))
+        codes, cosines = nearest(factors, self.item_code(item), at_least_one(n))
         return [
             SimilarItem(self.item_ids[code], self.title_of(code), float(cosine))
             for code, cosine in zip(codes, cosines, strict=True)
@@ -184,24 +184,19 @@ class FactorModel:
         user_factors: FloatArray,
         rated: NDArray[np.int32],
         n: int,
-        also_rated: NDArray[np.int32] = NOTHING,
+        left_out: NDArray[np.int32] | None = None,
     ) -> list[Recommendation]:
-        """Return the n best items for a user vector, leaving out all rated item codes.
+        """Return the n best items for a vector made from the rated item codes.
 
-        Parameters
-        ----------
-        rated
-            What the vector was made from.
-        also_rated
-            What else the user has rated.
+        They are left out, or in place of them all codes of `left_out`.
 
         Raises
         ------
         SettingsError
             n is below 1.
         """
-        left_out = np.concatenate((rated, also_rated))
-        best = best_items(self.public, user_factors, left_out, _at_least_one(n))
+        known = rated if left_out is None else left_out
+        best = best_items(self.public, user_factors, known, at_least_one(n))
         found = self.predictions(user_factors, rated, best)
         return [
             Recommendation(self.item_ids[code], self.title_of(code), one.value, one.low, one.high)
@@ -307,12 +302,6 @@ class FactorModel:
         return np.clip(scores, self.method.scale.lowest, self.method.scale.highest)
 
 
-def _at_least_one(n: int) -> int:
-    if n < 1:
-        raise SettingsError(f"n is the number of items, at least 1, not {n}")
-    return n
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class NewUser:
     """A user who took no part in the training; the model keeps nothing about it."""
@@ -334,15 +323,7 @@ class NewUser:
         return self.predict_one(item).value
 
     def predict_one(self, item: Id, confidence: float = CONFIDENCE) -> Prediction:
-        """Return the prediction for one item, with its interval.
-
-        Raises
-        ------
-        UnknownNameError
-            The model does not know the item.
-        SettingsError
-            `confidence` is not between 0 and 1.
-        """
+        """Return the prediction for one item, with its interval; errors as of `FactorModel`."""
         chosen = np.array([self.model.item_code(item)])
         return self.model.predictions(self.factors, self.rated, chosen, confidence)[0]
 
@@ -366,4 +347,4 @@ class NewUser:
             Reason(model.item_ids[code], model.title_of(code), float(value), float(effect))
             for code, value, effect in zip(self.rated, self.values, effects, strict=True)
         ]
-        return strongest(reasons, _at_least_one(n))
+        return strongest(reasons, at_least_one(n))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,18 +16,12 @@ from fedmf.ratings.problems import Problems, shortened
 
 # Above this, neighbouring whole numbers share one float64.
 LARGEST_EXACT_FLOAT = 2**53
-LARGEST_RATING = 1e12
 REMEDY = "correct it or remove the row, or say --not-rated if it means no rating"
 NO_VALUE = "there is no value; fill it in or remove the row"
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
-
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_WITH_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
-_POINTS = re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}(,[0-9]+)?")
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 
 
 class IdCells:
@@ -46,13 +39,15 @@ class IdCells:
     def add(self, cells: pa.Array, rows: Rows, problems: Problems) -> None:
         """Take the cells of the next rows; a dictionary array is in order of first appearance."""
         encoded = cells if is_encoded(cells) else _encoded(self._name, cells, problems)
-        codes = _codes(encoded)
+        codes = codes_of(encoded)
         values = plain_array(encoded.dictionary)
         # What is wrong with a value is wrong in each of its rows; the last is for null.
         missing = np.append(is_empty(values), True)
         if missing[:-1].any() or encoded.indices.null_count:
             problems.add_rows(
-                (self._name, NO_VALUE), rows[missing[codes]], lambda _: _at(self._name, NO_VALUE)
+                (self._name, NO_VALUE),
+                rows[missing[codes]],
+                lambda _: at_column(self._name, NO_VALUE),
             )
         if pa.types.is_floating(values.type):
             values = self._from_floats(values, missing, codes, rows, problems)
@@ -128,108 +123,6 @@ def _encoded(name: str, cells: pa.Array, problems: Problems) -> pa.DictionaryArr
     return cells.dictionary_encode()
 
 
-class ValueCells:
-    """Reads ratings.
-
-    Parameters
-    ----------
-    name
-        What the column is called.
-    decimal
-        ``"point"``, ``"comma"``, or None: as the first numbers with commas show.
-    not_rated
-        Values that mean that there is no rating.
-    empty_is_unrated
-        Whether an empty cell means so, too.
-    """
-
-    def __init__(
-        self, name: str, decimal: str | None, not_rated: tuple[str, ...], *, empty_is_unrated: bool
-    ) -> None:
-        self.name = name
-        self.decimal = decimal
-        self._texts = frozenset(one.strip() for one in not_rated)
-        numbers = [float(one) for one in self._texts if _NUMBER.fullmatch(one)]
-        self._numbers = np.array(numbers)
-        self._empty_is_unrated = empty_is_unrated or "" in self._texts
-        self.unrated = 0
-
-    def read(self, cells: pa.Array, rows: Rows, problems: Problems) -> tuple[Floats, Bools]:
-        """Return ratings, float64 (n,), and which of them are no ratings, bool (n,)."""
-        cells = plain_array(cells)
-        empty = is_empty(cells)
-        unrated = np.zeros(len(cells), dtype=np.bool_)
-        if pa.types.is_large_string(cells.type):
-            values = self._from_text(cells, unrated, problems)
-        elif is_number_type(cells.type):
-            values = to_floats(cells)
-        else:
-            if not pa.types.is_null(cells.type):
-                report_type(self.name, cells.type, "ratings", "numbers", problems)
-                return np.zeros(len(cells)), unrated
-            values = np.full(len(cells), np.nan)
-        if self._empty_is_unrated:
-            unrated |= empty
-        else:
-            sentence = f"{NO_VALUE}, or say --not-rated '' if it means no rating"
-            problems.add_rows(
-                (self.name, NO_VALUE), rows[empty & ~unrated], lambda _: _at(self.name, sentence)
-            )
-        if len(self._numbers):
-            unrated |= np.isin(values, self._numbers)
-        bad = ~empty & ~unrated & ~np.isfinite(values)
-        remedy = f"is not a finite number; {REMEDY}"
-        report_cells(self.name, cells, bad, rows, remedy, problems)
-        huge = np.isfinite(values) & ~unrated & (np.abs(values) > LARGEST_RATING)
-        remedy = f"is too large for a rating; {REMEDY}"
-        report_cells(self.name, cells, huge, rows, remedy, problems)
-        self.unrated += int(unrated.sum())
-        return values, unrated
-
-    def _from_text(self, cells: pa.Array, unrated: Bools, problems: Problems) -> Floats:
-        try:
-            if self.decimal != "comma":
-                return to_floats(cells)
-        except pa.ArrowInvalid:
-            pass
-        encoded = cells.dictionary_encode()
-        distinct = encoded.dictionary.to_pylist()
-        self._settle_decimal(distinct, problems)
-        codes = _codes(encoded)
-        # Ratings take few different values: the slow work is done once for each of them.
-        numbers = np.array([*(self._number(text) for text in distinct), math.nan])
-        none = np.array([*(text in self._texts for text in distinct), False])
-        unrated |= none[codes]
-        return numbers[codes]
-
-    def _settle_decimal(self, texts: list[str], problems: Problems) -> None:
-        commas = [one for one in texts if "," in one]
-        if self.decimal is None and any(map(_POINTS.fullmatch, texts)):
-            self.decimal = "comma"
-        if self.decimal is not None or not commas:
-            return
-        thousands = [one for one in commas if _THOUSANDS.fullmatch(one)]
-        if all(_WITH_COMMA.fullmatch(one) for one in commas) and len(thousands) < len(commas):
-            self.decimal = "comma"
-        elif any(one.count(",") > 1 or "." in one for one in thousands):
-            self.decimal = "point"
-        elif thousands:
-            self.decimal = "point"
-            problems.add(
-                f"column {self.name!r}: {thousands[0]!r} is "
-                f"{thousands[0].replace(',', '')} or {thousands[0].replace(',', '.')}; say "
-                "--decimal point or --decimal comma"
-            )
-
-    def _number(self, text: str) -> float:
-        if self.decimal == "comma":
-            text = re.sub(r"(?<=[0-9])\.(?=[0-9]{3}(\D|$))", "", text)
-            text = "?" if "." in text else text.replace(",", ".")
-        elif _THOUSANDS.fullmatch(text):
-            text = text.replace(",", "")
-        return float(text) if _NUMBER.fullmatch(text) else math.nan
-
-
 def report_cells(
     name: str,
     cells: pa.Array | Floats,
@@ -243,7 +136,7 @@ def report_cells(
 
     def said(k: int) -> str:
         value = cells[int(places[k])]
-        return _at(
+        return at_column(
             name, f"{_shown(value.as_py() if isinstance(value, pa.Scalar) else value)} {sentence}"
         )
 
@@ -259,7 +152,8 @@ def report_type(
     )
 
 
-def _at(name: str, sentence: str) -> str:
+def at_column(name: str, sentence: str) -> str:
+    """Write a sentence on a cell of a column."""
     return f"column {name!r}: {sentence}"
 
 
@@ -277,7 +171,7 @@ def _as_numbers(cells: pa.Array) -> pa.Array:
     return cells if pc.any(padded).as_py() else numbers
 
 
-def _codes(encoded: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+def codes_of(encoded: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     """Return the codes of a dictionary array, -1 for null."""
     indices = encoded.indices
     codes = to_numpy(indices.fill_null(-1) if indices.null_count else indices)
@@ -338,7 +232,7 @@ def is_whole(numbers: Floats) -> Bools:
 def is_empty(cells: pa.Array) -> Bools:
     """Return which cells are null, NaN, or text without a character."""
     if is_encoded(cells):
-        return np.append(is_empty(cells.dictionary), True)[_codes(cells)]
+        return np.append(is_empty(cells.dictionary), True)[codes_of(cells)]
     if cells.null_count or pa.types.is_floating(cells.type):
         null = cells.is_null(nan_is_null=True).cast(pa.uint8())
         empty = to_numpy(null).astype(np.bool_)
@@ -353,7 +247,7 @@ def each_text(cells: pa.Array, parse: Callable[[str], float]) -> Floats:
     """Parse each different text once; NaN stands for null and for what `parse` refuses."""
     encoded = cells.dictionary_encode()
     distinct = [parse(text) for text in encoded.dictionary.to_pylist()]
-    return np.array([*distinct, math.nan])[_codes(encoded)]
+    return np.array([*distinct, math.nan])[codes_of(encoded)]
 
 
 class Grown:

@@ -9,15 +9,11 @@ from dataclasses import dataclass, field
 from fedmf.ratings.column_names import places_by_name, plain_name
 from fedmf.ratings.problems import Problems, listed
 from fedmf.ratings.reading import NONE, Guess, Reading, option_of
-from fedmf.ratings.times import is_moment
+from fedmf.ratings.sample import NUMBER, Sample
 
-NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?")
-MOMENT = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?([T ].*)?|(19|20)\d{6}|\d{9,19}([.,]\d+)?")
 EMPTY_CELLS = frozenset(("", "?", "na", "nan", "n/a", "null", "none", "-"))
 """What stands in a table with a column for each item where nothing is rated."""
 LEAST_WIDE = 3
-MOMENTS = 10
-"""How many cells of a column are tried as dates."""
 INNER = "#|;, "
 """What separates the items of a list."""
 
@@ -34,44 +30,6 @@ class Columns:
     inner: str = ""
     """What separates the items of a list."""
     guesses: tuple[Guess, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The names of the columns of a table, and its first rows as text."""
-
-    names: tuple[str, ...]
-    header: bool
-    """Whether the names are the table's own."""
-    rows: Sequence[Sequence[str]]
-    ragged: bool = False
-    """Whether rows differ so much in length that they must be lists."""
-
-    def cells(self, place: int) -> list[str]:
-        """Return the cells of a column that are not empty."""
-        return [row[place] for row in self.rows if place < len(row) and row[place] != ""]
-
-    def is_number(self, place: int) -> bool:
-        """Whether a column holds numbers, but for mistakes."""
-        return self._mostly(NUMBER, place)
-
-    def is_time(self, place: int) -> bool:
-        """Whether a column holds dates, or seconds since 1970, but for mistakes."""
-        return self._mostly(MOMENT, place) or (
-            not self._mostly(NUMBER, place) and all(map(is_moment, self.cells(place)[:MOMENTS]))
-        )
-
-    def is_date(self, place: int) -> bool:
-        """Whether a column holds dates that are no numbers."""
-        return self.is_time(place) and not self._mostly(NUMBER, place)
-
-    def _mostly(self, kind: re.Pattern[str], place: int) -> bool:
-        cells = self.cells(place)
-        return sum(bool(kind.fullmatch(one)) for one in cells) * 2 > len(cells)
-
-    def shown(self, place: int) -> str:
-        """Return what to call a column."""
-        return f"{self.names[place]!r}" if self.header else self.names[place]
 
 
 @dataclass(slots=True)

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from fedmf.ratings.blocks import Block
-from fedmf.ratings.columns import Sample
 from fedmf.ratings.dialect import BLANKS, Dialect
 from fedmf.ratings.problems import Problems
+from fedmf.ratings.sample import Sample
 from fedmf.ratings.text import Text
 
 THREADS = 2

@@ -15,8 +15,8 @@ import pyarrow.parquet
 from fedmf.errors import DataError
 from fedmf.ratings.blocks import Block
 from fedmf.ratings.cells import plain_array
-from fedmf.ratings.columns import Sample
 from fedmf.ratings.problems import Problems
+from fedmf.ratings.sample import Sample
 from fedmf.ratings.sources import Source
 
 SAMPLE_ROWS = 200

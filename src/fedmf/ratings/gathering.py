@@ -16,7 +16,6 @@ from fedmf.ratings.cells import (
     Grown,
     IdCells,
     Rows,
-    ValueCells,
     from_numpy,
     is_empty,
     plain_array,
@@ -27,6 +26,7 @@ from fedmf.ratings.problems import count_of
 from fedmf.ratings.reading import Guess
 from fedmf.ratings.scale import RatingScale
 from fedmf.ratings.times import TimeCells
+from fedmf.ratings.values import ValueCells
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ import pyarrow.json
 
 from fedmf.errors import DataError
 from fedmf.ratings.blocks import Block
-from fedmf.ratings.columns import Sample
 from fedmf.ratings.problems import Problems
+from fedmf.ratings.sample import Sample
 from fedmf.ratings.text import Text
 
 SAMPLE_ROWS = 200

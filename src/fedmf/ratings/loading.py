@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,19 +13,15 @@ from fedmf.errors import DataError
 from fedmf.ratings.blocks import Unchecked, row_names
 from fedmf.ratings.bundled import BUNDLED_NAMES
 from fedmf.ratings.column_names import places_by_name, plain_name
-from fedmf.ratings.identifiers import ids_from_texts
 from fedmf.ratings.problems import Problems
 from fedmf.ratings.reading import AS_GUESSED, Guess, Reading
 from fedmf.ratings.scale import RatingScale
 from fedmf.ratings.table import Ratings
 
 if TYPE_CHECKING:
-    from fedmf.ratings.columns import Columns, Sample
-    from fedmf.ratings.delimited import Delimited
-    from fedmf.ratings.frames import ParquetFile
+    from fedmf.ratings.columns import Columns
     from fedmf.ratings.identifiers import Id
-    from fedmf.ratings.json_records import JsonRecords
-    from fedmf.ratings.sources import Source
+    from fedmf.ratings.sample import Sample
 
 # pyarrow takes a tenth of a second to import, so the modules that need it are imported when
 # ratings are loaded and not when fedmf is.
@@ -146,11 +142,12 @@ def read_ratings(
         unchecked = _unchecked(Frame.of(source), "the frame", reading, roles, (), interactions)
         return assembled("frame", unchecked, usual_scale=usual)
     from fedmf.ratings.data_sets import located
+    from fedmf.ratings.readers import reader_of, titles_of
 
     found = located(source)
-    reader, guesses = _reader(found.ratings, reading)
+    reader, guesses = reader_of(found.ratings, reading)
     unchecked = _unchecked(reader, found.ratings.label, reading, roles, guesses, interactions)
-    titles, note = ({}, "") if found.titles is None else _titles(found.titles)
+    titles, note = ({}, "") if found.titles is None else titles_of(found.titles)
     usual = usual or found.usual_scale
     with _lean_memory():
         ratings = assembled(found.name, unchecked, titles=titles, usual_scale=usual)
@@ -232,39 +229,6 @@ def _not_rated_texts(values: str | float | Iterable[str | float]) -> tuple[str, 
     return tuple(one if isinstance(one, str) else f"{one:.12g}" for one in values)
 
 
-def _reader(
-    source: Source, reading: Reading
-) -> tuple[Delimited | JsonRecords | ParquetFile, tuple[Guess, ...]]:
-    """Return what reads a file, as its content shows."""
-    from fedmf.ratings.delimited import Delimited
-    from fedmf.ratings.dialect import dialect_of
-    from fedmf.ratings.frames import ParquetFile, is_table_file
-    from fedmf.ratings.json_records import JsonRecords, is_json
-    from fedmf.ratings.text import Text
-
-    beginning = source.beginning(8)
-    if is_table_file(beginning):
-        return ParquetFile.of(source), ()
-    for magic, kind in _NO_TEXT.items():
-        if beginning.startswith(magic):
-            raise DataError(f"{source.label} is {kind}; save the table as CSV")
-    text = Text.of(source, reading.encoding)
-    sample = text.sample()
-    if is_json(sample):
-        return JsonRecords.of(text, sample), (text.guess,)
-    dialect = dialect_of(sample, source.label, reading)
-    return Delimited(text, dialect), (*dialect.guesses[:1], text.guess, *dialect.guesses[1:])
-
-
-_NO_TEXT = {
-    b"\xd0\xcf\x11\xe0": "an old Excel file",
-    b"\x89HDF": "an HDF5 file",
-    b"SQLite f": "a SQLite database",
-    b"PK\x03\x04": "an archive or a spreadsheet",
-    b"\x80\x04": "a Python pickle, which can run programs and is never opened",
-}
-
-
 def _unchecked(
     reader: Any,
     label: str,
@@ -335,32 +299,3 @@ def _check_one_user(reader: Any, place: int, label: str) -> None:
             f"{label} holds ratings of {len(users):,} users, but one user is folded in at a time; "
             "give the ratings of one"
         )
-
-
-def _titles(source: Source) -> tuple[Mapping[str, str], str]:
-    """Return titles by item identifier as text, and a note on why there are none."""
-    from fedmf.ratings.delimited import Delimited
-
-    problems = Problems(source.label, row_names)
-    try:
-        reader, _ = _reader(source, AS_GUESSED)
-        if isinstance(reader, Delimited):
-            problems = Problems(source.label, reader.places_of)
-        names = reader.sample.names
-        item, title = [0], [1]
-        if reader.sample.header:
-            title = places_by_name(names, "title")
-            item = places_by_name(names, "item") or [
-                place for place, name in enumerate(names) if plain_name(name) == "id"
-            ]
-        if not item or not title or item[0] == title[0]:
-            return {}, ""
-        titles: dict[str, str] = {}
-        for block in reader.blocks({"item": item[0], "title": title[0]}, problems):
-            texts = [str(one) for one in block.cells["item"].to_pylist()]
-            titles |= zip(texts, block.cells["title"].to_pylist(), strict=True)
-        problems.raise_if_any()
-    except DataError as error:
-        return {}, f"titles were not read: {error}"
-    found = ids_from_texts(list(titles))
-    return {str(one): title for one, title in zip(found, titles.values(), strict=True) if title}, ""
