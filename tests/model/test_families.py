@@ -8,6 +8,7 @@ import pytest
 
 from fedmf import FederatedRecommender
 from fedmf.cli.train_report import judgements
+from fedmf.errors import SettingsError
 from fedmf.evaluation import ModelEvaluation
 from fedmf.figures import confidence_text
 from fedmf.model import FactorModel
@@ -22,7 +23,24 @@ def trained(method: str, name: str) -> tuple[FactorModel, ModelEvaluation]:
     return recommender.model, recommender.evaluate(heldout)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+VARIED = [name for name in FAMILIES if name != "all equal"]
+
+
+@pytest.mark.parametrize("method", ["bayes", "sgd"])
+def test_ratings_that_are_all_equal_are_refused(method: str) -> None:
+    with pytest.raises(SettingsError, match="all ratings are 4, and method"):
+        trained(method, "all equal")
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_bayes_knows_no_less_than_a_baseline(name: str) -> None:
+    _, found = trained("bayes", name)
+    best = min(found.baselines[one]["rmse"] for one in ("bias", "global_mean"))
+    assert found.rmse.value <= 1.01 * best
+    assert found.knows_less_than is None
+
+
+@pytest.mark.parametrize("name", VARIED)
 @pytest.mark.parametrize("method", ["bayes", "sgd"])
 def test_methods_reach_what_baselines_know_or_it_is_said(method: str, name: str) -> None:
     _, found = trained(method, name)
@@ -35,7 +53,7 @@ def test_methods_reach_what_baselines_know_or_it_is_said(method: str, name: str)
         assert f"knows less than {best[min(known, key=known.__getitem__)]}: RMSE" in said
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", VARIED)
 def test_intervals_are_called_by_what_they_hold(name: str) -> None:
     model, found = trained("bayes", name)
     assert model.held is not None
