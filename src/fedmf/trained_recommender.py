@@ -43,8 +43,8 @@ class TrainedRecommender:
 
         ``model.item_factors`` and ``model.user_factors`` have a row for each of ``model.item_ids``
         and ``model.user_ids``. A predicted rating is the product of a user's and an item's row,
-        clipped to the scale. The first `factors` columns are factors; method `bayes` appends two,
-        which hold the biases.
+        clipped to the scale. The first `factors` columns are factors; method `bayes` appends three,
+        for the biases and the noise.
 
         Raises
         ------
