@@ -230,7 +230,7 @@ class EngineContract:
             {"method": "bayes", "upload": "slices", "slices": 2},
             {"method": "implicit", "upload": "slices", "slices": 3},
             {"method": "gram", "factors": 9, "rounds": 1},
-            {"method": "gram", "factors": 9, "rounds": 1, "min_raters": 3, "silos": 4},
+            {"method": "gram", "factors": 9, "rounds": 1, "min_raters": 2, "silos": 3},
             {"method": "gram", "factors": 9, "rounds": 1, "upload": "part"},
             {"upload": "slices", "slices": 2},
         ],

@@ -8,20 +8,19 @@ import numpy as np
 
 from fedmf.audit.attacks.marker_rows import APART, FIRST, POISON, marker_rows
 from fedmf.federation import Participant
-from fedmf.model import RATERS, Contribution, PrivateStep, PublicModel, RowValues
+from fedmf.model import PrivateStep, PublicModel, RowValues
 from fedmf.model.bayes_table import ITEMS
 
 if TYPE_CHECKING:
-    from fedmf.federation.table_reader import Reading
+    from fedmf.protocol import Int64Array
 
 
 class Marking(Participant):
     """Takes part without ratings of its own; from some round on it poisons rows."""
 
-    def _shared_rows(self, round_number: int, reading: Reading) -> Contribution:
+    def _own_raters(self) -> tuple[Int64Array, Int64Array]:
         items = np.arange(self._plan.items)
-        ones = RowValues(items, np.ones((len(items), 1)))
-        return {**super()._shared_rows(round_number, reading), RATERS: ones}
+        return items, np.ones_like(items)
 
     def _step(self, round_number: int, public: PublicModel) -> PrivateStep:
         step = super()._step(round_number, public)
