@@ -163,3 +163,26 @@ def test_few_silos_speak_for_items_that_enough_of_their_own_users_rated(
         assert state[place].rows.tolist() == spoken_for.tolist()
         assert set(state[0].rows) <= set(spoken_for)
     assert any(((counts > 0) & (counts < 3)).any() for counts in own)
+
+
+def test_few_silos_count_pairs_of_items_that_enough_of_their_own_users_rated() -> None:
+    split = load_ratings("movielens-small").take(users=40, items=30).split(0.2, seed=1)
+    chosen = {"method": "gram", "min_raters": 3, "silos": 4, "rounds": 1}
+    plan = planned(UNPROTECTED, split[0], factors=30, **chosen)
+    with LocalEngine(plan, None, *split) as engine:
+        play(plan, UNPROTECTED, engine)
+        public = engine.public_model()
+        states = last_contributions(plan, engine)
+    ranked = public.statistics["ranked"].astype(int)
+    first, second = np.triu_indices(30)
+    alone = 0
+    for silo, change in states.items():
+        assert change is not None
+        own = np.isin(split[0].users, plan.members[silo])
+        counts = np.bincount(split[0].items[own], minlength=30)
+        rows = change[plan.codec.position("pairs")].rows
+        told = ranked[np.unique(np.concatenate([first[rows], second[rows]]))]
+        assert (counts[told] >= 3).all()
+        alone += int(np.sum((counts[ranked] > 0) & (counts[ranked] < 3)))
+    # Some of the ranked items have too few raters in some silo.
+    assert alone > 0

@@ -230,9 +230,13 @@ class Participant:
         method, previous = self._plan.method, self.state.contribution
         if round_number <= self._plan.setup_rounds:
             return PrivateStep(self.state.user_factors, method.setup_contribution(self._training))
+        training = self._training
+        if method.sums_show is not None:
+            # Its rows are of no single item, so that none could be left out afterwards.
+            training = training.only(self._own_raters()[0])
         return method.participant_step(
             public,
-            self._training,
+            training,
             self.state.user_factors,
             None if previous is None else self._plan.codec.decode_contribution(previous),
         )

@@ -82,6 +82,12 @@ class OwnedRatings:
     def __repr__(self) -> str:
         return f"OwnedRatings({len(self.users):,} users, {len(self):,} ratings)"
 
+    def only(self, items: npt.NDArray[np.int64]) -> OwnedRatings:
+        """Return the ratings of these item codes, of the same users."""
+        kept = np.isin(self.items, items)
+        before = np.concatenate(([0], np.cumsum(kept)))
+        return OwnedRatings(self.users, before[self.starts], self.items[kept], self.values[kept])
+
     def user_slices(self) -> Iterator[slice]:
         """Yield where each user's ratings stand in `items` and `values`, user after user."""
         return map(slice, self.starts[:-1], self.starts[1:])
