@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedmf.model import Contribution, FloatArray, Method, PublicModel, bayes, bayes_table
+from fedmf.model import Contribution, FloatArray, Method, PublicModel, bayes_table
 from fedmf.model.bayes import Bayes
 from fedmf.model.bayes_table import ITEM_LIMIT, STARS
 from fedmf.model.item_posteriors import ItemPosteriors
@@ -57,10 +57,10 @@ def one(ratings: OwnedRatings, user: int) -> OwnedRatings:
 def fine_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Round rows of items to steps that are too fine to be seen."""
     monkeypatch.setattr(bayes_table, "ITEM_FRACTION_BITS", 44)
-    for cached in (bayes._groups, bayes._groups_by_name):
+    for cached in (bayes_table.groups_of, bayes_table.groups_by_name):
         cached.cache_clear()
     yield
-    for cached in (bayes._groups, bayes._groups_by_name):
+    for cached in (bayes_table.groups_of, bayes_table.groups_by_name):
         cached.cache_clear()
 
 

@@ -12,7 +12,6 @@ All variances are for ratings on a scale of 4.5 stars; other scales are stretche
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +33,8 @@ from fedmf.model.bayes_table import (
     WEIGHTS,
     BayesTable,
     Steps,
+    groups_by_name,
+    groups_of,
 )
 from fedmf.model.item_posteriors import ItemPosteriors, item_facts
 from fedmf.model.method import (
@@ -96,7 +97,7 @@ class Bayes(Method):
 
     def row_groups(self) -> tuple[RowGroup, ...]:
         """Return rows of items, S, o and the sums of features; and sums over all users."""
-        return _groups(self._table)
+        return groups_of(self._table)
 
     def decode(
         self,
@@ -132,8 +133,7 @@ class Bayes(Method):
         known["gram"] = gram / gram[-1, -1]
         products, squares = self._table.split_prior_sums(table[USERS][0])
         ridge = PRIOR_USERS * np.eye(len(squares))
-        prior: FloatArray = np.linalg.solve(squares + ridge, products.T).T.astype(np.float64)
-        known["user_prior"] = prior
+        known["user_prior"] = np.linalg.solve(squares + ridge, products.T).T.astype(np.float64)
         if known["round"][0] > NOISE_SWEEPS * self.sweep:
             precision, ratings = table[NOISE][0]
             known["noise"] = np.array([ratings / precision])
@@ -147,7 +147,7 @@ class Bayes(Method):
 
     def setup_contribution(self, ratings: OwnedRatings) -> Contribution:
         """Return the sum of the ratings, from the middle of the scale, and their number."""
-        steps = Steps.empty({TOTALS: _groups_by_name(self._table)[TOTALS]}, 0, 1)
+        steps = Steps.empty({TOTALS: groups_by_name(self._table)[TOTALS]}, 0, 1)
         self._add_totals(steps, ratings, np.zeros(len(ratings.users), dtype=np.int64))
         return steps.of_no_items(0)
 
@@ -168,8 +168,7 @@ class Bayes(Method):
         self, public: PublicModel, ratings: OwnedRatings, kept: FloatArray
     ) -> FloatArray:
         """Return the posterior means of users; what was kept of earlier rounds plays no part."""
-        del kept
-        vectors = np.empty((len(ratings.users), self.vector_length))
+        vectors = np.empty_like(kept)
         for found in self._posteriors(public, ratings):
             vectors[found.users] = self._vectors(public, found)
         return vectors
@@ -178,8 +177,7 @@ class Bayes(Method):
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray
     ) -> FloatArray:
         """Return the posterior mean of a user, as every member of the federation finds its own."""
-        vector: FloatArray = self._vectors(public, self.posterior(public, items, values))[0]
-        return vector
+        return np.array(self._vectors(public, self.posterior(public, items, values))[0])
 
     def prediction_variances(
         self,
@@ -204,8 +202,7 @@ class Bayes(Method):
         square[:-1, :-1] += covariance[:-1, :-1]
         shared = SharedBasis(known["basis"], known["spreads"])
         of_items = known["noise"][0] * shared.traces(known["weights"][items], square)
-        variances: FloatArray = self._star**2 * (noise + of_user + of_items)
-        return variances
+        return np.array(self._star**2 * (noise + of_user + of_items))
 
     def effects(
         self, public: PublicModel, items: NDArray[np.int32], values: FloatArray, item: int
@@ -220,8 +217,7 @@ class Bayes(Method):
         extended = found.rated[0, : len(items), : self.factors + 1]
         left = found.rated[0, : len(items), -1] - found.rated[0, : len(items), -2]
         towards = found.covariance[0] @ public.item_factors[item, : self.factors + 1]
-        effects: FloatArray = self._star * (extended @ towards) * left / found.noise[0]
-        return effects
+        return np.array(self._star * (extended @ towards) * left / found.noise[0])
 
     @property
     def _table(self) -> BayesTable:
@@ -278,7 +274,7 @@ class Bayes(Method):
         if rest or sweeps > FEATURE_SWEEPS or not self.rater_features:
             return {}
         gram = from_upper(table[FEATURE_GRAM][0], self.rater_features) / self.users
-        step = 2.0 ** -_groups_by_name(self._table)[FEATURE_GRAM].fraction_bits
+        step = 2.0 ** -groups_by_name(self._table)[FEATURE_GRAM].fraction_bits
         sums = whitened(table[FEATURES], gram, step)
         probe = next_probe(sums) if sweeps < FEATURE_SWEEPS else known["probe"][:0]
         return {"features": features(sums, known["raters"]), "probe": probe}
@@ -314,7 +310,7 @@ class Bayes(Method):
     ) -> tuple[FloatArray, Steps]:
         """Return the vectors of users that `count` participants own, and what they add."""
         known, table = public.statistics, self._table
-        steps = Steps.empty(_groups_by_name(table), len(ratings), count)
+        steps = Steps.empty(groups_by_name(table), len(ratings), count)
         vectors = np.empty((len(ratings.users), self.vector_length))
         to_steps = steps.scale(ITEMS)
         for found in self._posteriors(public, ratings):
@@ -336,7 +332,8 @@ class Bayes(Method):
 
     def _posteriors(self, public: PublicModel, ratings: OwnedRatings) -> Iterator[Posteriors]:
         stars = self._stars(ratings.values) - public.statistics["mean"][0]
-        return posteriors(self._known(public), ratings.starts, ratings.items, stars)
+        known = KnownItems.of(public, self.user_bias_variance)
+        return posteriors(known, ratings.starts, ratings.items, stars)
 
     def posterior(
         self,
@@ -349,27 +346,5 @@ class Bayes(Method):
         starts = np.array([0, len(items)])
         stars = self._stars(values) - public.statistics["mean"][0]
         own = None if noise is None else np.array([noise])
-        return next(posteriors(self._known(public), starts, items, stars, own))
-
-    def _known(self, public: PublicModel) -> KnownItems:
-        known = public.statistics
-        return KnownItems(
-            vectors=public.item_factors,
-            weights=known["weights"],
-            raters=known["raters"],
-            shared=SharedBasis(known["basis"], known["spreads"]),
-            gram=known["gram"],
-            noise=float(known["noise"][0]),
-            user_prior=known["user_prior"],
-            user_bias_variance=self.user_bias_variance,
-        )
-
-
-@functools.lru_cache(maxsize=16)
-def _groups(table: BayesTable) -> tuple[RowGroup, ...]:
-    return table.groups()
-
-
-@functools.lru_cache(maxsize=16)
-def _groups_by_name(table: BayesTable) -> Mapping[str, RowGroup]:
-    return {group.name: group for group in _groups(table)}
+        known = KnownItems.of(public, self.user_bias_variance)
+        return next(posteriors(known, starts, items, stars, own))

@@ -6,6 +6,7 @@ sum over the users of a silo is, bit for bit, the sum of what they would have co
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -253,3 +254,15 @@ class Steps:
 
 def _upper(size: int) -> int:
     return size * (size + 1) // 2
+
+
+@functools.lru_cache(maxsize=16)
+def groups_of(table: BayesTable) -> tuple[RowGroup, ...]:
+    """Return the groups of a table; every participant asks for them again."""
+    return table.groups()
+
+
+@functools.lru_cache(maxsize=16)
+def groups_by_name(table: BayesTable) -> Mapping[str, RowGroup]:
+    """Return the same, by name."""
+    return {group.name: group for group in groups_of(table)}

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.model.method import FloatArray
+from fedmf.model.public_model import PublicModel
 from fedmf.model.symmetric_matrices import SharedBasis
 
 CELLS = 4096
@@ -50,6 +51,21 @@ class KnownItems:
     """A, shape (d + 1, d + 4): the prior mean of a user is A times its facts."""
     user_bias_variance: float
     """s_u."""
+
+    @classmethod
+    def of(cls, public: PublicModel, user_bias_variance: float) -> KnownItems:
+        """Return what a public model of the method says."""
+        known = public.statistics
+        return cls(
+            public.item_factors,
+            known["weights"],
+            known["raters"],
+            SharedBasis(known["basis"], known["spreads"]),
+            known["gram"],
+            float(known["noise"][0]),
+            known["user_prior"],
+            user_bias_variance,
+        )
 
     @property
     def factors(self) -> int:
