@@ -47,7 +47,7 @@ def test_silos_with_slices_come_to_the_local_table(tmp_path: Path, protection: s
 
 
 def test_silos_say_that_a_table_has_not_moved(tmp_path: Path) -> None:
-    town = Town(tmp_path, rounds=40, factors=2, users=12)
+    town = Town(tmp_path, method="implicit", rounds=40, factors=1, users=12)
     with pytest.raises(ProtocolError, match="the training has converged"):
         town.run()
     assert len(town.tables()) == 1
