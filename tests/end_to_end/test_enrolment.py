@@ -24,7 +24,13 @@ from fedmf.protocol.committee.member_log import ForgetfulLog
 from fedmf.protocol.committee.participant import CommitteeParticipant
 from fedmf.protocol.enrolment.enrolment import Enrolment
 from fedmf.protocol.enrolment.reader_secret import reader_envelope_key
-from tests.protocol.committee.world import World, make_session, random_changes, untouched
+from tests.protocol.committee.world import (
+    MemorySpool,
+    World,
+    make_session,
+    random_changes,
+    untouched,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "enrol-participants-and-members.md"
 PARTICIPANTS = ("north", "south", "east", "harbour")
@@ -67,6 +73,7 @@ class Enrolled(World):
         self.roles: dict[int, ParticipantRole] = {}
         for enrolment in participants:
             self.join(enrolment)
+        self.start_payload, self.spool = b"", MemorySpool()
         self.server = self.fresh_server()
         self.expected = [part.copy() for part in self.start]
         self.opening, self.changes = None, {}
