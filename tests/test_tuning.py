@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import cross_validate as folds_of_sklearn
 
 from fedmf import FederatedRecommender, RatingEstimator, Ratings, cross_validate, load_ratings, tune
 from fedmf.errors import SettingsError, UnknownNameError
@@ -106,11 +109,6 @@ def test_the_command_prints_what_to_train(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_scikit_learn_s_tools_take_the_adapter(ratings: Ratings) -> None:
-    pytest.importorskip("sklearn")
-    from sklearn.base import clone
-    from sklearn.model_selection import GridSearchCV
-    from sklearn.model_selection import cross_validate as folds_of_sklearn
-
     pairs = np.array(
         [
             (ratings.user_ids[u], ratings.item_ids[i])
