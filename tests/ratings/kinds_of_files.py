@@ -110,11 +110,11 @@ def _check_ins() -> Kind:
     return Kind((once + once).encode(), MET, "1 to 1", interactions=True, times=True)
 
 
-def _lists(separator: str) -> Kind:
+def _lists(separator: str, inner: str = "#") -> Kind:
     met: dict[int, list[str]] = {}
     for user, item, _, _ in ROWS:
         met.setdefault(user, []).append(str(item))
-    rows = [f"{user}{separator}{'#'.join(items)}" for user, items in met.items()]
+    rows = [f"{user}{separator}{inner.join(items)}" for user, items in met.items()]
     return Kind("\n".join(rows).encode(), MET, "1 to 1", interactions=True)
 
 
@@ -194,7 +194,11 @@ KINDS: Mapping[str, Callable[[], Kind]] = {
     ),
     "likes": lambda: Kind(text("{0},{1},1", "user,item,rating"), MET, "1 to 1", interactions=True),
     "lists": lambda: _lists("\t"),
+    "lists after a colon": lambda: _lists(": ", ", "),
     "lists of numbers": _lists_of_numbers,
+    "blanks in names and beside commas": lambda: Kind(
+        text(" {0} , {1} , {2:g}", "User Name , Product ID , Star Rating"), RATED
+    ),
     "seen but not rated": lambda: Kind(
         (lines("{0},{1},{2:g}", "user_id,anime_id,rating") + "1,99,-1\n2,98,-1\n").encode(),
         RATED,

@@ -41,6 +41,26 @@ def test_an_empty_file_is_said_to_be_empty(data: bytes, tmp_path: Path) -> None:
             ],
             id="no header, and too many columns",
         ),
+        pytest.param(
+            b"1 10 12 15 16\n2 10 12 13 17\n",
+            ["--layout lists where it is a user and all items that it met"],
+            id="lists that are all of one length",
+        ),
+        pytest.param(
+            b"user,item,liked\n1,a,true\n1,b,false\n",
+            ["no column for the rating", "--rating-column none where a row only says who met"],
+            id="yes or no in place of a rating",
+        ),
+        pytest.param(
+            b"\x89PNG\r\n\x1a\n\0\0\0\r" + bytes(range(256)),
+            ["books.csv is not text, JSON, Parquet or Arrow"],
+            id="an image",
+        ),
+        pytest.param(
+            HEADER + b"1,a,3,12/25/2015\n1,b,3,25/12/2015\n",
+            ["line 2, column 'timestamp': '12/25/2015' is neither"],
+            id="the day first, and then the month",
+        ),
         pytest.param(b"ratings\n3\n", ["(columns found: 'ratings')"], id="a single column"),
         pytest.param(
             b"userId,user_id,item,rating\n1,1,a,3\n",
@@ -147,9 +167,9 @@ def test_ratings_outside_the_scale_are_named(tmp_path: Path) -> None:
     assert said.splitlines() == [
         "books.csv has 2 problems:",
         f"  - line 2, column 'rating': '0.5' is outside the scale 1 to 5; {remedy}, or say another "
-        "--scale",
+        "--scale when training",
         f"  - line 4, column 'rating': '5.5' is outside the scale 1 to 5; {remedy}, or say another "
-        "--scale",
+        "--scale when training",
     ]
 
 

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -110,6 +111,25 @@ def test_the_last_duplicate_in_time_wins_with_timestamps(tmp_path: Path) -> None
     assert rows_of(ratings) == [(1, "a", 1.0), (1, "b", 2.0), (2, "b", 2.0)]
     assert ratings.timestamps is not None
     assert ratings.timestamps.tolist() == [9, 5, 4]
+
+
+@pytest.mark.parametrize(
+    ("other", "time", "notes"),
+    [
+        ("25/12/2015", "2015-02-03", 0),
+        ("12/25/2015 10:20", "2015-03-02", 0),
+        ("04/05/2015", "2015-03-02", 1),
+    ],
+)
+def test_one_order_of_day_and_month_holds_for_all_dates(
+    other: str, time: str, notes: int, tmp_path: Path
+) -> None:
+    text = f"user,item,rating,date\n1,a,1,03/02/2015\n1,b,2,{other}\n"
+    ratings = load_ratings(write_file(tmp_path, text))
+    assert ratings.timestamps is not None
+    assert str(np.datetime64(int(ratings.timestamps[0]), "s"))[:10] == time
+    said = "dates such as 03/02 were read as month/day, and no cell says otherwise"
+    assert [said in one for one in ratings.notes] == [True] * notes
 
 
 def test_dates_and_times_become_seconds(tmp_path: Path) -> None:

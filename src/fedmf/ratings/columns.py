@@ -14,6 +14,8 @@ from fedmf.ratings.sample import NUMBER, Sample
 EMPTY_CELLS = frozenset(("", "?", "na", "nan", "n/a", "null", "none", "-"))
 """What stands in a table with a column for each item where nothing is rated."""
 LEAST_WIDE = 3
+YES_OR_NO = frozenset(("true", "false", "yes", "no", "like", "dislike", "liked", "disliked"))
+"""Words that say how much, so that rows with either are not only who met what."""
 INNER = "#|;, "
 """What separates the items of a list."""
 
@@ -291,11 +293,17 @@ def _rough(number: str) -> float:
     return float(whole[0]) if whole else 0.0
 
 
+def _says_yes_or_no(cells: Sequence[str]) -> bool:
+    words = {one.lower() for one in cells}
+    return len(words) > 1 and words <= YES_OR_NO
+
+
 def _check_complete(choice: _Choice, *, interactions: bool) -> None:
     sample = choice.sample
     names = sample.names
     missing = [role for role in ("user", "item") if choice.open(role)]
     unclear = [k for k in choice.left if sample.is_number(k) and not sample.is_time(k) and names[k]]
+    unclear += [k for k in choice.left if _says_yes_or_no(sample.cells(k))]
     if not sample.header:
         unclear = choice.left  # nobody called them anything that would tell
     no_rating = choice.open("rating") and not interactions
@@ -308,6 +316,8 @@ def _check_complete(choice: _Choice, *, interactions: bool) -> None:
     also = ""
     if missing == ["rating"]:
         also = "; --rating-column none where a row only says who met what"
+        if not sample.header and len(names) > 4:
+            also += "; --layout lists where it is a user and all items that it met"
     elif len(names) == 1:
         also = "; if it holds several, say --separator (such as ';' or tab)"
     if not sample.header and sample.rows:

@@ -17,6 +17,8 @@ BLANKS = " "
 CERTAIN = ("::", "\t", ";", "|")
 """Separators that hardly ever stand in a field."""
 BLANKS_OUTSIDE_QUOTES = re.compile(r'("(?:[^"\n]|"")*")|[ \t]+')
+USER_AND_COLON = re.compile(r"\s*[^\s:,;|]+:\s+[^:]+")
+"""A line of a list such as ``7: 31, 32``."""
 SAMPLE_ROWS = 200
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
@@ -138,6 +140,8 @@ def _arff(lines: Sequence[str], before: int, said: _Arff) -> Dialect:
 
 def _separator(lines: Sequence[str]) -> tuple[str, str]:
     """Return the separator of the lines of a sample, and why it must be this one."""
+    if all(USER_AND_COLON.fullmatch(line) for line in lines):
+        return ":", "a name and a colon begin each line"
     found: list[tuple[str, int, float]] = []
     for separator in (*CERTAIN, ",", BLANKS):
         counts = [len(_fields(line, separator)) for line in lines]
@@ -147,7 +151,8 @@ def _separator(lines: Sequence[str]) -> tuple[str, str]:
             found.append((separator, usual, often / len(lines)))
     named = {one: len(roles_named(_fields(lines[0], one))) for one, _, _ in found}
     if max(named.values(), default=0) > 1:
-        best = max(found, key=lambda one: (named[one[0]], one[0] != BLANKS))
+        # Blanks stand within names, too: "User Name, Product ID, Star Rating".
+        best = max(found, key=lambda one: (named[one[0]] > 1, one[0] != BLANKS, named[one[0]]))
         return best[0], f"{named[best[0]]} usual names of columns in the first line"
     consistent = [one for one in found if one[2] >= 0.8]
     certain = [one for one in consistent if one[0] in CERTAIN]

@@ -104,7 +104,7 @@ class Gathering:
         self, cells: pa.Array, values: Floats, unrated: Bools, rows: Rows, scale: RatingScale
     ) -> None:
         outside = (values < scale.lowest) | (values > scale.highest)
-        sentence = f"is outside the scale {scale}; {REMEDY}, or say another --scale"
+        sentence = f"is outside the scale {scale}; {REMEDY}, or say another --scale when training"
         bad = outside & np.isfinite(values) & ~unrated
         report_cells(self.source.names["rating"], cells, bad, rows, sentence, self.source.problems)
 

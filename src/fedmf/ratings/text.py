@@ -130,6 +130,11 @@ def _guessed(source: Source) -> tuple[str, str]:
                 break
     if valid:
         return "utf-8", "all of it is valid" if strange else "all of it is ASCII"
+    if b"\0" in beginning:
+        raise DataError(
+            f"{source.label} is not text, JSON, Parquet or Arrow; give a file of one of these, or "
+            "say --encoding if it is text"
+        )
     return _eight_bits(source, bytes(strange))
 
 

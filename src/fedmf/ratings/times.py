@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fedmf.ratings.cells import (
     LARGEST_EXACT_FLOAT,
@@ -27,11 +28,7 @@ from fedmf.ratings.problems import Problems, count_of, shortened
 
 _CLOCKS = ("", " %H:%M", " %H:%M:%S")
 _FORMATS = (
-    *(
-        date + clock
-        for date in ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y")
-        for clock in _CLOCKS
-    ),
+    *(date + clock for date in ("%Y/%m/%d", "%d.%m.%Y") for clock in _CLOCKS),
     *(
         date + clock
         for date in ("%d-%m-%Y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y")
@@ -43,6 +40,11 @@ _FORMATS = (
     "%a %b %d %H:%M:%S %z %Y",
     "%a %b %d %H:%M:%S %Y",
 )
+_SLASHED = {
+    first: tuple(date + clock for clock in _CLOCKS)
+    for first, date in (("month", "%m/%d/%Y"), ("day", "%d/%m/%Y"))
+}
+"""Forms of dates such as 02/03/2024, by what comes first."""
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _EARLIEST, _LATEST = 3e8, 4e9
 """Between 1979 and 2096: where times of ratings lie."""
@@ -53,7 +55,8 @@ class TimeCells:
 
     Whole numbers are seconds already, or milliseconds and so on where all are too large for
     seconds. Dates and times are taken as UTC unless they name another time zone. Fractions of a
-    second are dropped.
+    second are dropped. Whether dates with slashes begin with the day or the month, a number above
+    12 tells; where none does, a note says that they were read with the month first.
 
     Parameters
     ----------
@@ -71,6 +74,8 @@ class TimeCells:
         self._examples: list[str] = []
         self._total = 0
         self._form: str | None = None
+        self._first: str | None = None
+        self._slashed: str | None = None
         self._plain = True
 
     def add(self, cells: pa.Array, rows: Rows, problems: Problems) -> None:
@@ -106,8 +111,22 @@ class TimeCells:
                 seconds = to_floats(cells)
             except pa.ArrowInvalid:
                 self._plain = False
+                self._learn_order(cells)
                 seconds = each_text(cells, self._parsed)
             self._from_floats(seconds, cells, rows)
+
+    def _learn_order(self, cells: pa.Array) -> None:
+        """Find out what comes first in dates with slashes: one order holds for the whole column."""
+        parts = pc.extract_regex(cells, r"^(?P<a>\d{1,2})/(?P<b>\d{1,2})/\d{4}").drop_null()
+        if self._first is not None or len(parts) == 0:
+            return
+        a, b = (to_numpy(pc.struct_field(parts, name).cast(pa.int64())) for name in ("a", "b"))
+        first = "day" if a.max() > 12 else "month" if b.max() > 12 else None
+        if self._slashed is None:
+            self._slashed = f"{a[0]:02}/{b[0]:02}"
+        elif first == "day":
+            first = "month"  # as the rows before were read; this day is then an error
+        self._first = first
 
     def _from_floats(self, seconds: Floats, cells: pa.Array, rows: Rows) -> None:
         with np.errstate(invalid="ignore"):
@@ -134,7 +153,7 @@ class TimeCells:
             pass
         moment = _moment(text, self._form)
         if moment is None:
-            for form in (None, *_FORMATS):
+            for form in (None, *_SLASHED[self._first or "month"], *_FORMATS):
                 moment = _moment(text, form)
                 if moment is not None:
                     self._form = form
@@ -154,6 +173,12 @@ class TimeCells:
                 "--time-column says which column holds times"
             )
             return None
+        if self._slashed is not None and self._first is None:
+            notes.append(
+                f"column {self._name!r}: dates such as {self._slashed} were read as month/day, and "
+                "no cell says otherwise; if the day comes first, write them as 2024-05-17, or say "
+                "--time-column none"
+            )
         problems.add_rows(("times", self._name), bad[: len(self._examples)], self._about)
         problems.add_rows(("times", self._name), bad[len(self._examples) :], self._about)
         seconds = self._seconds.finished()
@@ -178,7 +203,10 @@ class TimeCells:
 
 def is_moment(text: str) -> bool:
     """Whether a text is a date, with a time or without."""
-    return any(_moment(text, form) is not None for form in (None, *_FORMATS))
+    return any(
+        _moment(text, form) is not None
+        for form in (None, *_SLASHED["month"], *_SLASHED["day"], *_FORMATS)
+    )
 
 
 def _moment(text: str, form: str | None) -> datetime | None:
