@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,23 @@ def test_the_command_prints_what_to_train(tmp_path: Path, monkeypatch: pytest.Mo
     assert "factors 1, rounds 2" in ran.err
     assert run("tune", "--try", "factors=few").status == 12
     assert run("tune", "--try", "factor=2").status == 11
+
+
+def test_the_command_reads_any_file_and_takes_the_method_that_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [(user, item, 1 + user * item % 5) for user in range(8) for item in range(6)]
+    Path("mine.txt").write_text("wer;was;wie\n" + "".join(f"{u};{i};{v}\n" for u, i, v in rows))
+    said = ["--user-column", "wer", "--item-column", "2", "--rating-column", "wie", "--header"]
+    said += ["--not-rated", "9", "--not-rated", "", "--scale", "0:5"]
+    quick = ["--try", "factors=1", "--try", "rounds=1", "--folds", "2", "--workers", "1"]
+    ran = run("tune", "mine.txt", *said, *quick)
+    assert f"fedmf train mine.txt {shlex.join(said[:6])} --header --scale 0:5" in ran.text
+    assert "--not-rated 9 --not-rated '' --factors 1" in ran.text
+    met = run("tune", "mine.txt", *said[:4], "--rating-column", "none", *quick)
+    assert "interactions, which method implicit is for" in met.error
+    assert "NDCG@10 of the best" in met.text
 
 
 def test_scikit_learn_s_tools_take_the_adapter(ratings: Ratings) -> None:

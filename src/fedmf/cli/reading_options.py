@@ -51,6 +51,20 @@ def takes_reading(
     return options_for(parameter, options, _reading)
 
 
+def options_said(reading: Reading) -> list[str]:
+    """Return the options that say again what was said of a file."""
+    found = []
+    for name, (kind, _) in OPTIONS.items():
+        said = getattr(reading, name)
+        option = name.replace("_", "-")
+        if kind is bool:
+            found += [] if said is None else [f"--{option}" if said else f"--no-{option}"]
+            continue
+        for one in said if kind == list[str] else [said]:
+            found += [] if one is None else [f"--{option}", str(one)]
+    return found
+
+
 def _guessed(option: Any) -> Any:
     option.show_default = "guessed"
     return option

@@ -13,16 +13,20 @@ from rich.table import Table
 
 from fedmf.cli.console import print_answer, say
 from fedmf.cli.options import Holdout, Json, RatingsSource
+from fedmf.cli.reading_options import options_said, takes_reading
 from fedmf.cli.train_report import interval_json
 from fedmf.figures import MEASURES, measure_text, seconds_text
-from fedmf.ratings import load_ratings
+from fedmf.model import METHODS
+from fedmf.ratings import Reading, read_ratings
 from fedmf.tuning import Tuning, Validation, read_choice
 from fedmf.tuning import tune as search
 
 OPTION_OF = {"opened_by": "open"}
 
 
+@takes_reading()
 def tune(
+    reading: Reading,
     source: RatingsSource = "movielens-small",
     choices: Annotated[
         list[str] | None,
@@ -58,8 +62,17 @@ def tune(
     protection, which changes no figure, and so needs all ratings in one place.
     """
     chosen = dict(map(read_choice, choices or ["factors=8,16,32"]))
-    fixed = {} if "silos" in chosen else {"silos": silos}
-    ratings = load_ratings(source).take(users, items)
+    fixed: dict[str, Any] = {} if "silos" in chosen else {"silos": silos}
+    ranks = any(
+        not METHODS[one].predicts_ratings for one in chosen.get("method", ()) if one in METHODS
+    )
+    ratings = read_ratings(source, reading, interactions=ranks).take(users, items)
+    if ratings.interactions and "method" not in chosen:
+        fixed["method"] = "implicit"  # as `fedmf train` does
+        if not quiet:
+            say(
+                "these are interactions, which method implicit is for: --try method=... says others"
+            )
 
     def after_trial(one: Validation) -> None:
         if not quiet:
@@ -69,8 +82,9 @@ def tune(
         ratings, chosen, by=by, draws=draws, folds=folds, holdout=holdout, seed=seed,
         workers=workers, after_trial=after_trial, **fixed,
     )  # fmt: skip
+    said = [shlex.quote(source), *map(shlex.quote, options_said(reading))]
     taken = {"users": users, "items": items}
-    print_answer(_document(found), _lines(found, source, taken), as_json=as_json)
+    print_answer(_document(found), _lines(found, " ".join(said), taken), as_json=as_json)
 
 
 def _settings(chosen: Any) -> str:
@@ -101,7 +115,7 @@ def _lines(found: Tuning, source: str, taken: dict[str, int | None]) -> Iterator
         for name, value in {**taken, **found.best.chosen}.items()
         if value is not None
     )
-    yield f"  fedmf train {shlex.quote(source)} {options}"
+    yield f"  fedmf train {source} {options}"
 
 
 def _document(found: Tuning) -> dict[str, object]:
