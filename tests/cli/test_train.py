@@ -67,6 +67,14 @@ def test_train_json_keeps_its_contract(rating_run: Trained) -> None:
     assert stored == protected
 
 
+def test_a_converged_training_is_held_against_as_many_unprotected_rounds() -> None:
+    ran = run("train", *SMALL, "--method", "implicit", "--factors", "1", "--rounds", "40", "--json")
+    protected = ran.json
+    assert len(protected["rounds"]) < 40
+    assert len(protected["unprotected"]["rounds"]) == len(protected["rounds"])
+    assert protected["unprotected"]["table_sha256"] == protected["table_sha256"]
+
+
 def test_the_set_up_is_no_round_and_its_cost_is_reported(rating_run: Trained) -> None:
     paper = [*SMALL, "--method", "sgd", "--protection", "none"]
     plain = run("train", *paper, "--min-raters", "1", "--json").json

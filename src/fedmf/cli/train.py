@@ -163,7 +163,9 @@ def _carry_out(started: _Started, workers: int, *, quiet: bool, as_json: bool) -
     unprotected = None
     if protection_named(plan.settings.protection).protects:
         with _bar("the same without protection", plan, quiet=quiet) as after_round:
-            unprotected = _unprotected_run(plan, training, heldout, workers, after_round)
+            # A committee ends a converged training early.
+            played = len(result.rounds)
+            unprotected = _unprotected_run(plan, training, heldout, workers, after_round, played)
         if unprotected.table_sha256 != result.table_sha256:
             raise OpenError(
                 "the final table differs from the unprotected run's: a fault of fedmf or of this "
@@ -187,12 +189,19 @@ def _unprotected_run(
     heldout: Ratings,
     workers: int,
     after_round: AfterRound | None,
+    rounds: int,
 ) -> TrainingResult:
-    """Train once more without protection, to hold the result against."""
+    """Train once more for so many rounds without protection, to hold the result against."""
     settings = replace(plan.settings, protection="none")
     open_plan = TrainingPlan.make(settings, training, public_key=None, measured=len(heldout) > 0)
     return train_locally(
-        open_plan, None, training, heldout, workers=workers, after_round=after_round
+        open_plan,
+        None,
+        training,
+        heldout,
+        workers=workers,
+        after_round=after_round,
+        until=rounds,
     )
 
 

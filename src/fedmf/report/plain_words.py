@@ -20,8 +20,8 @@ def in_plain_words(run: Run) -> Iterator[str]:
     yield from _quality(run)
     if run.is_protected:
         yield (
-            "What they uploaded was protected: only sums over many of them were opened, and these "
-            "say something, too. "
+            "What they uploaded was protected: only sums over several of them were opened, and "
+            "these say something, too. "
         )
         if run.result is not None and run.result.unprotected_sha256 == run.result.table_sha256:
             yield "The protection changed no figure of the model. "

@@ -59,6 +59,7 @@ def train_locally(
     transcript: Transcript | None = None,
     after_round: Callable[[RoundRecord], None] | None = None,
     attendance: Attendance | None = None,
+    until: int | None = None,
 ) -> TrainingResult:
     """Carry out a plan, from the newest checkpoint of `run` on if it has one.
 
@@ -80,6 +81,8 @@ def train_locally(
         Called with the record of each round, the set-up round included, once it is safely kept.
     attendance
         Who joins late and who leaves early; the same again when a run is resumed.
+    until
+        The last round that learns; None: the plan's.
     """
     session = plan.session
     logs = None if run is None else run.member_logs
@@ -93,6 +96,8 @@ def train_locally(
         for record in conductor.rounds():
             if after_round is not None:
                 after_round(record)
+            if record.round == until:
+                break
         return conductor.result()
 
 
