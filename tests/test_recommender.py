@@ -263,6 +263,18 @@ def test_predictions_come_in_batches(
         fitted.predict(users[:2], items[:3])
     with pytest.raises(UnknownNameError, match="unknown user 'x'"):
         fitted.predict([users[0], "x"], items[0])
+    with pytest.raises(UnknownNameError, match="unknown user 'None'"):
+        fitted.predict(None, items[0])  # type: ignore[call-overload]
+
+
+def test_whole_floats_are_ids_as_frames_with_gaps_have_them(fitted: FederatedRecommender) -> None:
+    user, item = fitted.model.user_ids[0], fitted.model.item_ids[0]
+    asked: Any = float(user), np.float32(item)
+    assert fitted.predict(*asked) == fitted.predict(user, item)
+    assert fitted.similar_items(asked[1]) == fitted.similar_items(item)
+    assert fitted.recommend_all(1, users=asked[0])["user"].to_pylist() == [user]
+    with pytest.raises(SettingsError, match=r"at least 1, not 2\.5"):
+        fitted.recommend(user, 2.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "arrow"])
@@ -306,8 +318,14 @@ def test_new_users_come_as_a_dict_a_frame_or_pairs(fitted: FederatedRecommender)
     pairs = list(zip(items, (5.0, 1.0, 4.0), strict=True))
     frame = {"item": list(items), "rating": [5.0, 1.0, 4.0]}
     expected = fitted.fold_in(pairs).recommend(4)
-    for given in (dict(pairs), pd.DataFrame(frame), pl.DataFrame(frame), tuple(pairs)):
+    forms = (dict(pairs), pd.Series(dict(pairs)), list(map(list, pairs)), iter(pairs))
+    for given in (*forms, pd.DataFrame(frame), pl.DataFrame(frame), tuple(pairs)):
         assert fitted.fold_in(given).recommend(4) == expected
+    for wrong, said in ((None, "rating None of item"), ("5", "rating '5' of item")):
+        with pytest.raises(DataError, match=said):
+            fitted.fold_in({items[0]: wrong})
+    with pytest.raises(DataError, match=r"give \(item, rating\)"):
+        fitted.fold_in([(1, items[0], 5.0)])
 
 
 def test_reasons_are_what_a_prediction_loses_without_a_rating(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.base import clone
@@ -15,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.model_selection import cross_validate as folds_of_sklearn
 
 from fedmf import FederatedRecommender, RatingEstimator, Ratings, cross_validate, load_ratings, tune
-from fedmf.errors import SettingsError, UnknownNameError
+from fedmf.errors import DataError, SettingsError, UnknownNameError
 from tests.cli.command import run
 
 QUICK: dict[str, Any] = {"silos": 3, "rounds": 2, "workers": 1}
@@ -162,3 +163,10 @@ def test_the_adapter_knows_no_more_than_the_recommender(ratings: Ratings) -> Non
     everything = estimator.predict(pairs)
     error = np.sqrt(np.mean((everything - ratings.values) ** 2))
     assert estimator.score(pairs, ratings.values) == pytest.approx(-error)
+    swapped = pd.DataFrame([(0, item, float(user)) for user, item in pairs[:5]])
+    swapped.columns = pd.Index(["place", "movieId", "userId"])
+    assert estimator.predict(swapped).tolist() == estimator.predict(pairs[:5]).tolist()
+    with pytest.raises(DataError, match="two columns, user and item"):
+        estimator.predict(pairs[0])
+    with pytest.raises(DataError, match=r"y is of shape \(3,\)"):
+        estimator.fit(pairs, ratings.values[:3])

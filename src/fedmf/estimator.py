@@ -8,17 +8,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
+from fedmf.errors import DataError
 from fedmf.evaluation import GlobalMean, rmse
 from fedmf.model import FloatArray
-from fedmf.ratings import codes_by_text, load_ratings
+from fedmf.ratings import codes_by_text, id_text, load_ratings
+from fedmf.ratings.column_names import places_by_name
 from fedmf.recommender import FederatedRecommender
 
 
 class RatingEstimator:
     """Predicts ratings from pairs, for ``clone``, ``cross_validate`` and ``GridSearchCV``.
 
-    X has two columns, user and item; y has the ratings. `fedmf.cross_validate` and `fedmf.tune`
-    are quicker, because they need no pairs, and know rankings.
+    X has two columns, user and item, or is a frame with columns of such names; y has the ratings.
+    `fedmf.cross_validate` and `fedmf.tune` are quicker, because they need no pairs, and know
+    rankings.
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ class RatingEstimator:
         """Train on pairs, shape (n, 2), and their ratings, shape (n,)."""
         users, items = _columns(X)
         values = np.asarray(y, dtype=np.float64)
+        if values.shape != users.shape:
+            raise DataError(f"X has {len(users):,} pairs, and y is of shape {values.shape}")
         frame = pa.table({"user": users.tolist(), "item": items.tolist(), "rating": values})
         self.recommender.fit(load_ratings(frame, scale=self.scale), progress=False)
         self._mean = GlobalMean.fit(values)
@@ -65,7 +70,7 @@ class RatingEstimator:
         """
         model = self.recommender.model
         users, items = (
-            np.array([codes.get(str(one), -1) for one in column], dtype=np.int32)
+            np.array([codes.get(id_text(one), -1) for one in column], dtype=np.int32)
             for codes, column in zip(
                 map(codes_by_text, (model.user_ids, model.item_ids)), _columns(X), strict=True
             )
@@ -94,5 +99,16 @@ class RatingEstimator:
 
 
 def _columns(pairs: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return users and items: by the names of a frame's columns, or else the first and second."""
+    names = list(getattr(pairs, "columns", ()))
+    named = [places_by_name(names, role) for role in ("user", "item")] if _are_texts(names) else []
     found = np.asarray(pairs, dtype=object)
+    if [len(places) for places in named] == [1, 1]:
+        return found[:, named[0][0]], found[:, named[1][0]]
+    if found.ndim != 2 or found.shape[1] != 2:
+        raise DataError("X needs two columns, user and item")
     return found[:, 0], found[:, 1]
+
+
+def _are_texts(names: list[Any]) -> bool:
+    return all(isinstance(name, str) for name in names)

@@ -41,7 +41,9 @@ def recommendation_table(
     SettingsError
         n is below 1.
     """
-    chosen = list(model.user_ids if users is None else users)
+    chosen: Sequence[Id] = model.user_ids
+    if users is not None:
+        chosen = [model.user_ids[model.user_code(one)] for one in users]
     found = [
         (user, rank, one)
         for user in chosen

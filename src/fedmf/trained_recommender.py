@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -22,7 +21,7 @@ from fedmf.model import (
     SimilarItem,
     save_model,
 )
-from fedmf.ratings import Id, Ratings, codes_by_text, load_one_user, load_ratings
+from fedmf.ratings import Id, Ratings, codes_by_text, id_text, load_one_user, load_ratings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -129,6 +128,8 @@ class TrainedRecommender:
         """
         from fedmf.recommendations import recommendation_table, write_table
 
+        if users is not None and is_id(users):
+            users = _listed(users)
         table = recommendation_table(self.model, n, users)
         if file is not None:
             write_table(table, Path(file))
@@ -178,19 +179,23 @@ class TrainedRecommender:
         Parameters
         ----------
         new_ratings
-            A dict of item id -> rating, (item id, rating) pairs, or what `load_fold_in_ratings`
-            takes: a frame or a file with columns item and rating. Methods that only rank take item
-            ids without ratings as well.
+            A dict or a pandas Series of item id -> rating, (item id, rating) pairs, or what
+            `load_fold_in_ratings` takes: a frame or a file with columns item and rating. Methods
+            that only rank take item ids without ratings as well.
         in_order
             They come oldest first; those of a frame or file with timestamps need not.
         """
-        if isinstance(new_ratings, Mapping):
-            new_ratings = new_ratings.items()
-        elif not isinstance(new_ratings, Sequence) or isinstance(new_ratings, str):
-            own = load_one_user(new_ratings, values_needed=self.model.method.predicts_ratings)
-            new_ratings = own.in_turn()
+        given: Any = new_ratings
+        is_series = getattr(given, "ndim", None) == 1 and hasattr(given, "items")
+        if isinstance(given, Mapping) or is_series:
+            given = given.items()
+        if isinstance(given, Iterator | Set) and not hasattr(given, "__arrow_c_stream__"):
+            given = list(given)
+        if not isinstance(given, Sequence) or isinstance(given, str):
+            own = load_one_user(given, values_needed=self.model.method.predicts_ratings)
+            given = own.in_turn()
             in_order |= own.order_known
-        return self.model.fold_in(new_ratings, in_order=in_order)
+        return self.model.fold_in(given, in_order=in_order)
 
     def evaluate(self, unseen: Ratings | Any, *, recency: float | None = None) -> ModelEvaluation:
         """Measure the model on ratings that it was not trained on.
@@ -221,8 +226,12 @@ def loaded(ratings: Ratings | Any) -> Ratings:
 
 
 def is_id(given: object) -> bool:
-    """Return whether this is one id, and not several."""
-    return isinstance(given, str | Integral)
+    """Return whether this is one id, perhaps one that cannot be, and not several."""
+    return (
+        isinstance(given, str | bytes)
+        or not isinstance(given, Iterable)
+        or getattr(given, "ndim", None) == 0
+    )
 
 
 def _listed(ids: Any) -> list[Id]:
@@ -232,7 +241,7 @@ def _listed(ids: Any) -> list[Id]:
 def _codes(kind: str, wanted: list[Id], known: tuple[Id, ...]) -> NDArray[np.int32]:
     """Return the codes of many ids, or name the first that is unknown."""
     codes = codes_by_text(known)
-    found = np.array([codes.get(str(one), -1) for one in wanted], dtype=np.int32)
+    found = np.array([codes.get(id_text(one), -1) for one in wanted], dtype=np.int32)
     if (found < 0).any():
         raise UnknownNameError.among(kind, wanted[int(np.argmin(found))], known)
     return found

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedmf.errors import SettingsError
 from fedmf.ratings import load_fold_in_ratings, load_ratings
 from fedmf.ratings.scale import find_scale
 
@@ -49,6 +50,9 @@ def test_outliers_are_left_out_and_named(tmp_path: Path) -> None:
     assert any("500 (user 'u3', item 'x9')" in note for note in found.notes)
     # Who says what the scale is keeps it, and a new user's ratings are not judged by themselves.
     assert len(load_ratings(path, scale=(1, 500))) == 41
+    for wrong in (5, (1, 2, 3), ("low", "high")):
+        with pytest.raises(SettingsError, match="the scale is two numbers"):
+            load_ratings(path, scale=wrong)  # type: ignore[arg-type]
     of_one = tmp_path / "own.csv"
     of_one.write_text("item,rating\n" + "".join(f"i{k},{1 + k % 5}\n" for k in range(9)) + "x,500")
     assert load_fold_in_ratings(of_one)[-1] == ("x", 500.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,8 +122,8 @@ def strongest(reasons: Sequence[Reason], n: int) -> list[Reason]:
     return sorted(reasons, key=lambda one: -abs(one.effect))[:n]
 
 
-def at_least_one(n: int) -> int:
+def at_least_one(n: object) -> int:
     """Return a number of items; raise SettingsError if it is none."""
-    if n < 1:
-        raise SettingsError(f"n is the number of items, at least 1, not {n}")
-    return n
+    if isinstance(n, bool) or not isinstance(n, Integral) or int(n) < 1:
+        raise SettingsError(f"n is the number of items, a whole number of at least 1, not {n!r}")
+    return int(n)

@@ -23,7 +23,7 @@ from fedmf.model.answers import (
 from fedmf.model.given_ratings import checked_pairs
 from fedmf.model.method import FloatArray, Method
 from fedmf.model.public_model import PublicModel
-from fedmf.ratings import Id, codes_by_text
+from fedmf.ratings import Id, codes_by_text, id_text
 
 CONFIDENCE = 0.9
 """Probability of the intervals unless another one is asked for."""
@@ -276,7 +276,7 @@ class FactorModel:
 
     def user_code(self, user: Id) -> int:
         """Return the code of a user held here; raise UnknownNameError for others."""
-        code = codes_by_text(self.user_ids).get(str(user))
+        code = codes_by_text(self.user_ids).get(id_text(user))
         if code is None:
             raise UnknownNameError(
                 f"{UnknownNameError.among('user', user, self.user_ids)} "
@@ -286,7 +286,7 @@ class FactorModel:
 
     def item_code(self, item: Id) -> int:
         """Return the code of an item of the catalogue; raise UnknownNameError for others."""
-        code = codes_by_text(self.item_ids).get(str(item))
+        code = codes_by_text(self.item_ids).get(id_text(item))
         if code is None:
             raise UnknownNameError.among("item", item, self.item_ids)
         return code

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError, UnknownNameError
 from fedmf.model.method import FloatArray, Method
-from fedmf.ratings import Id, codes_by_text
+from fedmf.ratings import Id, codes_by_text, id_text
 
 
 def checked_pairs(
@@ -30,11 +32,18 @@ def checked_pairs(
     codes = codes_by_text(item_ids)
     problems = []
     last: dict[int, float] = {}
+    one: Any  # whatever somebody gave
     for one in ratings:
-        item, value = one if isinstance(one, tuple) else (one, math.nan if rates else 1.0)
-        code = codes.get(str(item))
+        pair = one if isinstance(one, tuple | list) else (one, math.nan if rates else 1.0)
+        if len(pair) != 2:
+            problems.append(f"{one!r} is not an item and its rating: give (item, rating)")
+            continue
+        item, value = pair
+        code = codes.get(id_text(item))
         if code is None:
             problems.append(str(UnknownNameError.among("item", item, codes)))
+        elif not _is_number(value):
+            problems.append(f"rating {value!r} of item {item!r} is not a number")
         elif rates and math.isnan(value):
             problems.append(f"item {item!r} needs a rating: give (item, rating)")
         elif rates and not scale.lowest <= value <= scale.highest:
@@ -50,3 +59,7 @@ def checked_pairs(
         np.array(list(last), dtype=np.int32),
         np.array(list(last.values()), dtype=np.float64),
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real)

@@ -6,7 +6,7 @@ identifiers beside dense internal codes. Nothing in this package knows a model o
 """
 
 from fedmf.ratings.bundled import BUNDLED_NAMES
-from fedmf.ratings.identifiers import Id, codes_by_text, ids_from_texts
+from fedmf.ratings.identifiers import Id, codes_by_text, id_text, ids_from_texts
 from fedmf.ratings.loading import (
     load_fold_in_ratings,
     load_one_user,
@@ -28,6 +28,7 @@ __all__ = [
     "Ratings",
     "Reading",
     "codes_by_text",
+    "id_text",
     "ids_from_texts",
     "load_fold_in_ratings",
     "load_one_user",

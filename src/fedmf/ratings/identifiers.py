@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 
 Id = int | str
 """A user or item as its owner calls it. Whole numbers are `int`, everything else is `str`."""
@@ -35,6 +36,13 @@ def index_of(ids: Sequence[Id]) -> dict[Id, int]:
 def codes_by_text(ids: Sequence[Id]) -> dict[str, int]:
     """Return the code of every identifier as text: one source writes 7 where another has "7"."""
     return {str(one): code for code, one in enumerate(ids)}
+
+
+def id_text(one: object) -> str:
+    """Return as text an identifier that somebody asks for; 1.0, of a frame with gaps, is 1."""
+    if isinstance(one, Real) and not isinstance(one, Integral) and float(one).is_integer():
+        return str(int(float(one)))
+    return str(one)
 
 
 def find_code(wanted: Id, index: Mapping[Id, int]) -> int | None:

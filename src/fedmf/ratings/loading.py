@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fedmf.errors import DataError
+from fedmf.errors import DataError, SettingsError
 from fedmf.ratings.blocks import Unchecked, row_names
 from fedmf.ratings.bundled import BUNDLED_NAMES
 from fedmf.ratings.column_names import places_by_name, plain_name
@@ -220,11 +221,19 @@ def load_one_user(
 def _scale_text(scale: RatingScale | tuple[float, float] | str | None) -> str | None:
     if scale is None or isinstance(scale, str):
         return scale
-    return (scale if isinstance(scale, RatingScale) else RatingScale(*scale)).option
+    if isinstance(scale, RatingScale):
+        return scale.option
+    try:
+        lowest, highest = map(float, scale)
+    except (TypeError, ValueError):
+        raise SettingsError(f"the scale is two numbers, such as (1, 5), not {scale!r}") from None
+    return RatingScale(lowest, highest).option
 
 
-def _not_rated_texts(values: str | float | Iterable[str | float]) -> tuple[str, ...]:
-    if isinstance(values, str | int | float):
+def _not_rated_texts(values: Any) -> tuple[str, ...]:
+    if values is None:
+        return ()
+    if isinstance(values, str | Real):
         values = (values,)
     return tuple(one if isinstance(one, str) else f"{one:.12g}" for one in values)
 

@@ -19,6 +19,7 @@ SEPARATORS = {
     "blanks": " ",
     "space": " ",
     "\\t": "\t",
+    r"\s+": " ",
 }
 """Words for separators that are hard to type."""
 
@@ -61,6 +62,8 @@ class Reading:
             raise UnknownNameError.among("layout", self.layout, LAYOUTS)
         if self.decimal is not None and self.decimal not in DECIMALS:
             raise UnknownNameError.among("decimal mark", self.decimal, DECIMALS)
+        if self.header not in (None, True, False):
+            raise SettingsError(f"header is True, False or None, not {self.header!r}")
         if self.separator == "":
             raise SettingsError("the separator is empty; give a text such as --separator ';'")
         if self.encoding is not None:
