@@ -157,6 +157,11 @@ KINDS: Mapping[str, Callable[[], Kind]] = {
     "comments above": lambda: Kind(
         text("{0} {1} {2:g} {3}", "% bip weighted\n% 8 7"), RATED, times=True
     ),
+    "Matrix Market": lambda: Kind(
+        text("{0} {1} {2:g}", "%%MatrixMarket matrix coordinate real general\n% ours\n9 18 38"),
+        RATED,
+        guesses={"separator": "blanks"},
+    ),
     "no header": lambda: Kind(text("{0},{1},{2:.1f}"), RATED),
     "time before rating, no header": lambda: Kind(text("{0},{1},{3},{2:g}"), RATED, times=True),
     "RecBole": lambda: Kind(

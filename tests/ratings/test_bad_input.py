@@ -61,6 +61,11 @@ def test_an_empty_file_is_said_to_be_empty(data: bytes, tmp_path: Path) -> None:
             ["line 2, column 'timestamp': '12/25/2015' is neither"],
             id="the day first, and then the month",
         ),
+        pytest.param(
+            b"user^item^rating\na^b^c\n",
+            ["nobody can tell what separates columns ('user^item^rating' is the first line)"],
+            id="a separator of no other's",
+        ),
         pytest.param(b"ratings\n3\n", ["(columns found: 'ratings')"], id="a single column"),
         pytest.param(
             b"userId,user_id,item,rating\n1,1,a,3\n",

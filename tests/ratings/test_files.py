@@ -132,6 +132,14 @@ def test_one_order_of_day_and_month_holds_for_all_dates(
     assert [said in one for one in ratings.notes] == [True] * notes
 
 
+def test_dates_may_be_written_as_digits(tmp_path: Path) -> None:
+    text = "user,item,rating,date\n1,a,1,20240229\n1,b,2,19991231\n"
+    ratings = load_ratings(write_file(tmp_path, text))
+    assert ratings.timestamps is not None
+    days = ratings.timestamps.astype("datetime64[s]").astype("datetime64[D]")
+    assert days.astype(str).tolist() == ["2024-02-29", "1999-12-31"]
+
+
 def test_dates_and_times_become_seconds(tmp_path: Path) -> None:
     text = (
         "user,item,rating,timestamp\n"

@@ -108,7 +108,8 @@ def _preamble(lines: Sequence[str]) -> tuple[int, str | _Arff | None]:
         elif text.startswith(("%", "#")) and not _names_columns(text):
             continue
         elif text and not lower.startswith("@relation"):
-            return number, None
+            # Matrix Market says how many rows, columns and ratings there are before the first.
+            return number + lines[0].lower().startswith("%%matrixmarket"), None
     return len(lines), None
 
 
@@ -300,6 +301,11 @@ def _has_header(
     below = [one for row in others[:50] for one in row if NUMBER.fullmatch(one)]
     if below or not others:
         return True, "no number stands in the first line" + (", but below" if below else "")
+    if len(first) == 1:
+        raise DataError(
+            f"{label}: nobody can tell what separates columns ({first[0]!r} is the first line); "
+            "say --separator (such as ';' or tab)"
+        )
     raise DataError(
         f"{label}: nobody can tell whether the first line names the columns "
         f"({', '.join(map(repr, first[:4]))}); say --header or --no-header"

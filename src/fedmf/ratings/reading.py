@@ -16,10 +16,10 @@ SEPARATORS = {
     "semicolon": ";",
     "tab": "\t",
     "pipe": "|",
-    "blanks": " ",
-    "space": " ",
     "\\t": "\t",
     r"\s+": " ",
+    "space": " ",
+    "blanks": " ",
 }
 """Words for separators that are hard to type."""
 

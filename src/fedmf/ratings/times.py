@@ -183,6 +183,8 @@ class TimeCells:
         problems.add_rows(("times", self._name), bad[len(self._examples) :], self._about)
         seconds = self._seconds.finished()
         if self._plain and len(seconds) and len(bad) == 0:
+            if (dates := _written_as_digits(seconds)) is not None:
+                return dates
             for ticks in (10**3, 10**6, 10**9):
                 if _EARLIEST * ticks <= seconds.min() and seconds.max() <= _LATEST * ticks:
                     seconds //= ticks
@@ -199,6 +201,17 @@ class TimeCells:
                 "2024-05-17 20:15:00"
             )
         return f"column {self._name!r}: {wrong}, or say --time-column none"
+
+
+def _written_as_digits(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    """Return seconds where all numbers are dates such as 20240517, which are no times of 1970."""
+    if numbers.min() < 19700101 or numbers.max() > 20961231:
+        return None
+    years, months, days = numbers // 10000, numbers // 100 % 100, numbers % 100
+    if ((months < 1) | (months > 12) | (days < 1) | (days > 31)).any():
+        return None
+    starts = ((years - 1970) * 12 + months - 1).astype("datetime64[M]").astype("datetime64[D]")
+    return (starts.astype(np.int64) + days - 1) * 86400
 
 
 def is_moment(text: str) -> bool:
