@@ -75,6 +75,13 @@ def test_a_converged_training_is_held_against_as_many_unprotected_rounds() -> No
     assert protected["unprotected"]["table_sha256"] == protected["table_sha256"]
 
 
+def test_few_silos_do_not_wait_for_a_lot() -> None:
+    ran = run("train", *SMALL, "--silos", "3", "--rounds", "1")
+    words = " ".join(ran.text.split())
+    assert "smallest lot: 1 upload, in sets of 3 or more" in words
+    assert "wait for a lot" not in words
+
+
 def test_the_set_up_is_no_round_and_its_cost_is_reported(rating_run: Trained) -> None:
     paper = [*SMALL, "--method", "sgd", "--protection", "none"]
     plain = run("train", *paper, "--min-raters", "1", "--json").json

@@ -72,10 +72,14 @@ def lines_before(
     if plan.counts_raters:
         yield _few_raters(settings.min_raters, training)
     if (terms := plan.session.committee) is not None:
+        lot = f"{terms.smallest_lot} uploads"
+        waiting = "participants that join, come back late, renew or leave wait for a lot"
+        if terms.lone_lots:
+            lot = "1 upload"
+            waiting = "a silo that joins, comes back late, renews or leaves is alone"
         yield (
-            f"smallest lot: {terms.smallest_lot} uploads, in sets of {terms.smallest_cohort} or "
-            f"more, against {terms.corrupt} participants who work with the server; participants "
-            "that join, come back late, renew or leave wait for a lot"
+            f"smallest lot: {lot}, in sets of {terms.smallest_cohort} or more, against "
+            f"{terms.corrupt} participants who work with the server; {waiting}"
         )
     yield "who learns what (all follow the protocol, unless a line says otherwise):"
     yield from (f"  {threat.adversary}: {threat.learns}" for threat in _threats(plan))
