@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from fedmf.protocol import Int64Array
 from fedmf.ratings import OwnedRatings
 
 USERS, ITEMS = 12, 30
-LOTS = UserLots(users=8, raters=3)
+LOTS = UserLots(b"federation", users=8, raters=3)
 
 
 def owned(rows: Iterable[Iterable[tuple[int, float]]]) -> OwnedRatings:
@@ -42,7 +43,7 @@ def with_new_item(users: Iterable[int], item: int) -> OwnedRatings:
 
 def test_the_change_of_one_user_is_its_list_unless_it_waits() -> None:
     before, now = owned(BEFORE), with_new_item([4], 29)
-    for lots, shown in ((UserLots(1, 1), [29]), (LOTS, [])):
+    for lots, shown in ((UserLots(b"federation", 1, 1), [29]), (LOTS, [])):
         change = counts(lots.let_through(before, now)) - counts(before)
         assert np.flatnonzero(change).tolist() == shown
 
@@ -83,3 +84,9 @@ def test_a_restart_finds_the_ratings_that_travel(tmp_path: Path) -> None:
     assert set(changed.heldout.items) == {27}
     assert travelling(with_new_item([1], 29)).training.digest == changed.training.digest
     assert (tmp_path / "travelling.npz").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_was_kept_under_another_federation_file_does_not_travel(tmp_path: Path) -> None:
+    before, now = (SiloRatings((), {}, one, one) for one in (owned(BEFORE), with_new_item([1], 29)))
+    replace(LOTS, federation=b"another").travelling(tmp_path, before)
+    assert LOTS.travelling(tmp_path, now).training.digest == now.training.digest

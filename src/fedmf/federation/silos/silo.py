@@ -117,7 +117,7 @@ class Silo:
             federation = Federation.read(folder)
             _check_terms(federation, settings)
             folder.chmod(0o700)
-            lots = UserLots(settings.user_lot, federation.settings.min_raters)
+            lots = UserLots(federation.digest, settings.user_lot, federation.settings.min_raters)
             ratings = lots.travelling(folder, silo_ratings(federation, settings, folder))
             silo = cls(folder, federation, settings, ratings, undo, tell, note)
             silo._locks = undo.pop_all()

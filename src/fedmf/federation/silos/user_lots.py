@@ -28,8 +28,10 @@ _Cells = dict[int, float]
 
 @dataclass(frozen=True, slots=True)
 class UserLots:
-    """How many users a change of ratings takes."""
+    """How many users a change of ratings takes, within one federation."""
 
+    federation: bytes
+    """Digest of its file: what was kept under another one has other codes of items."""
     users: int
     """Fewer users whose ratings have changed wait for others."""
     raters: int
@@ -50,15 +52,17 @@ class UserLots:
         """
         path = folder / TRAVELLING
         if not path.exists():
-            return _kept(path, owned)
+            return self._kept(path, owned)
         with reading(path):
             arrays = read_arrays(path)
+            if arrays["federation"].tobytes() != self.federation:
+                return self._kept(path, owned)
             before = OwnedRatings(*(arrays[f"training_{name}"] for name in _FIELDS))
             heldout = OwnedRatings(*(arrays[f"heldout_{name}"] for name in _FIELDS))
         training = self.let_through(before, owned.training)
         if training is before:
             return replace(owned, training=before, heldout=heldout)
-        return _kept(
+        return self._kept(
             path, replace(owned, training=training, heldout=_unlike(owned.heldout, training))
         )
 
@@ -80,6 +84,17 @@ class UserLots:
             for was, cells, items, passes in zip(old, new, changed, passing, strict=True)
         ]
         return _owned(now, merged)
+
+    def _kept(self, path: Path, ratings: SiloRatings) -> SiloRatings:
+        arrays = {
+            f"{kind}_{name}": getattr(owned, name)
+            for kind, owned in (("training", ratings.training), ("heldout", ratings.heldout))
+            for name in _FIELDS
+        }
+        content = io.BytesIO()
+        np.savez(content, federation=np.frombuffer(self.federation, np.uint8), **arrays)
+        write_file(path, content.getvalue(), private=True)
+        return ratings
 
 
 def _merged(old: _Cells, new: _Cells, waiting: set[int]) -> _Cells:
@@ -114,15 +129,3 @@ def _unlike(heldout: OwnedRatings, training: OwnedRatings) -> OwnedRatings:
         for one, learned in zip(_cells(heldout), _cells(training), strict=True)
     ]
     return _owned(heldout, cells)
-
-
-def _kept(path: Path, ratings: SiloRatings) -> SiloRatings:
-    arrays = {
-        f"{kind}_{name}": getattr(owned, name)
-        for kind, owned in (("training", ratings.training), ("heldout", ratings.heldout))
-        for name in _FIELDS
-    }
-    content = io.BytesIO()
-    np.savez(content, **arrays)
-    write_file(path, content.getvalue(), private=True)
-    return ratings
