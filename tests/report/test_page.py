@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from fedmf.federation.enrolment_files import read_charter
@@ -12,6 +13,7 @@ from fedmf.figures import bytes_text, seconds_text
 from fedmf.protocol import Session
 from fedmf.report import page, read_run
 from fedmf.report.page import ALLOWED
+from fedmf.report.trust import threats
 from tests.report.conftest import AUDIT, LONG, change, lengthen
 from tests.report.html import Node, parse
 
@@ -149,6 +151,13 @@ def test_who_learns_what_is_the_session_s_threat_model(run: Path) -> None:
     assert f"{members} every participant's contributions" in rows
     assert "one participant the sum of every round; by comparing sums over rounds" in rows
     assert "the server, even if breaking the protocol sizes, times, who takes part" in rows
+    assert "each pair of items" not in rows
+
+
+def test_who_learns_what_says_what_sums_of_pairs_show(run: Path) -> None:
+    found = read_run(run)
+    of_pairs = replace(found, settings=replace(found.settings, method="gram", rounds=1))
+    assert "how many users met each pair of items" in str(threats(of_pairs))
 
 
 def test_the_proof_names_session_charter_and_table(run: Path) -> None:
