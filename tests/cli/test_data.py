@@ -81,6 +81,8 @@ def test_every_guess_can_be_said() -> None:
         (["--layout", "tall"], 11, "known: long, wide, lists"),
         (["--decimal", "dot"], 11, "did you mean 'point'"),
         (["--encoding", "utf-7777"], 12, "is not known; common ones are utf-8"),
+        (["--encoding", "utf-16"], 10, "line 1 is not utf-16; say which encoding"),
+        (["--layout", "wide"], 10, "layout wide needs a column for each item"),
         (["--scale", "5"], 12, "'5' is not a scale; write LOW:HIGH"),
         (["--scale", "5:1"], 12, "upside down"),
         (["--scale", "3:3"], 12, "one value"),

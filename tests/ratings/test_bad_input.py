@@ -116,6 +116,15 @@ def test_what_is_wrong_is_named_with_its_place(
     assert [part for part in parts if part not in said] == []
 
 
+@pytest.mark.parametrize("layout", ["wide", "lists"])
+def test_objects_have_no_other_layout(layout: str, tmp_path: Path) -> None:
+    path = write_file(
+        tmp_path, b'{"reviewer": "a", "asin": "b", "overall": 3, "helpful": [0, 1]}\n'
+    )
+    with pytest.raises(DataError, match=f"layout {layout}"):
+        load_ratings(path, layout=layout, item_column="asin")
+
+
 def test_missing_columns_are_named_beside_those_found(tmp_path: Path) -> None:
     assert message(tmp_path, b"someone,item,liking\n1,a,3\n") == (
         "books.csv: no column for the user and rating (columns found: 'someone', 'item' and "

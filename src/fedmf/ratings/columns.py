@@ -225,6 +225,11 @@ def _wide(choice: _Choice, layout: Guess) -> Columns:
         user = Guess("user", "the number of the row", "you said so", "--user-column")
     else:
         user = _wide_user(choice, items)
+    if not items:
+        choice.problems.add(
+            "layout wide needs a column for each item, and none is left; say --layout long if a "
+            "row is a rating"
+        )
     found = f"{len(items):,} columns, each an item"
     item = Guess("item", found, "all columns that are left", "--layout")
     return Columns("wide", choice.places, items=tuple(items), guesses=(layout, user, item))

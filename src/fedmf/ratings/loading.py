@@ -296,6 +296,8 @@ def _blocks(reader: Any, columns: Columns, problems: Problems) -> Any:
     if columns.inner:
         user = columns.places["user"]
         return from_lists(reader.blocks({"user": user, "item": 1 - user}, problems), columns.inner)
+    if not hasattr(reader, "lines"):
+        raise DataError("layout lists is of text, a user and its items on each line; leave it out")
     return from_lines(reader.lines(problems), reader.dialect.separator)
 
 

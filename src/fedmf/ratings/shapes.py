@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fedmf.errors import DataError
 from fedmf.ratings.blocks import Block
 from fedmf.ratings.cells import from_numpy, is_number_type, plain_array
 
@@ -23,9 +24,15 @@ def from_wide(blocks: Iterator[Block], items: Sequence[str]) -> Iterator[Block]:
         order = from_numpy(np.arange(count * width).reshape(width, count).T.reshape(-1))
         columns = [plain_array(block.cells[f"item {k}"]) for k in range(width)]
         numbers = all(is_number_type(one.type) for one in columns)
-        cells = pa.concat_arrays(
-            [one.cast(pa.float64() if numbers else pa.large_string()) for one in columns]
-        )
+        try:
+            cells = pa.concat_arrays(
+                [one.cast(pa.float64() if numbers else pa.large_string()) for one in columns]
+            )
+        except pa.ArrowNotImplementedError:
+            raise DataError(
+                "layout wide needs a rating in each column beside the user's, and some hold lists "
+                "or objects; say --layout long"
+            ) from None
         user = block.cells.get("user", from_numpy(block.rows + 1))
         repeated = from_numpy(np.repeat(np.arange(count), width))
         names = pa.array(items, pa.large_string()).take(

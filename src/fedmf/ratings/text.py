@@ -47,7 +47,11 @@ class Text:
     def sample(self) -> str:
         """Return its beginning, up to the end of a line, with LF at every line's end."""
         data = self.source.beginning(SAMPLE_BYTES)
-        text = codecs.getincrementaldecoder(self.encoding)("replace").decode(data).lstrip("\ufeff")
+        try:
+            text = codecs.getincrementaldecoder(self.encoding)("replace").decode(data)
+        except UnicodeError:
+            raise self._not_in_encoding() from None
+        text = text.lstrip("\ufeff")
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         return text if len(data) < SAMPLE_BYTES else text[: text.rfind("\n") + 1] or text
 
@@ -99,6 +103,8 @@ class Text:
                 except UnicodeError:
                     break
                 number += 1
+            else:
+                number = 1  # it lacks the mark of a beginning, which no line has
         return DataError(
             f"{self.source.label}: line {number} is not {self.encoding}; say which encoding the "
             "text has with --encoding (utf-8, cp1252, latin-1, utf-16)"
