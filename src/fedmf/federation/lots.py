@@ -11,7 +11,7 @@ from fedmf.protocol.protection import protection_named
 from fedmf.protocol.session import LEAST_COHORT, CommitteeTerms, OpenedBy
 
 MOST_TURNS_AWAY = 3
-"""K: a participant that was away for more of its turns comes back only together with others."""
+"""K: a participant that missed so many of its turns comes back only together with others."""
 FEW_SILOS = 8
 """In a federation of fewer silos, lots are of one: hardly two ever come, go or return at once."""
 LEAST_CORRUPT, CORRUPT_SHARE = 2, 50
