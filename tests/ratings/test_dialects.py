@@ -116,6 +116,11 @@ def test_backslashes_escape_quotes(tmp_path: Path) -> None:
     assert rows_of(ratings) == [(1, 'the "best"; of', 4.0), (2, "x", 5.0)]
 
 
+def test_the_last_line_may_end_in_cr_after_one_in_quotes(tmp_path: Path) -> None:
+    path = write_file(tmp_path, 'user,item,rating\r1,"a\rb",3\r2,"a\rb",4\r')
+    assert rows_of(load_ratings(path)) == [(1, "a\rb", 3.0), (2, "a\rb", 4.0)]
+
+
 def test_chunks_end_where_records_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fedmf.ratings.text.Text.chunks.__defaults__", (64,))
     rows: list[tuple[Id, Id, float]] = [

@@ -169,10 +169,13 @@ def _eight_bits(source: Source, strange: bytes) -> tuple[str, str]:
 
 def _last_end(data: bytes, quotes: re.Pattern[bytes] | None) -> int:
     """Return where the last whole record of a text ends, 0 if there is none."""
-    end = data.rfind(b"\n") + 1
+    end = _end_of_lines(data)
     # Where quotes come in pairs, the last line's end stands outside of them.
     if quotes is not None and data.count(b'"', 0, end) % 2:
-        data = quotes.sub(lambda match: b"x" * len(match[0]), data)
-    end = data.rfind(b"\n") + 1
+        end = _end_of_lines(quotes.sub(lambda match: b"x" * len(match[0]), data))
+    return end
+
+
+def _end_of_lines(data: bytes) -> int:
     # Old files end their lines with CR alone; the last one may be half of a CR LF.
-    return end or data.rfind(b"\r", 0, len(data) - 1) + 1
+    return data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
