@@ -18,6 +18,7 @@ from fedmf.federation import (
     TrainingResult,
     train_locally,
 )
+from fedmf.model.bayes import Bayes
 from fedmf.protocol import Change, Int64Array, fresh_key
 from fedmf.ratings import OwnedRatings, Ratings
 from tests.contracts.engine_contract import (
@@ -127,6 +128,37 @@ def test_who_was_away_for_too_long_is_frozen_and_counted(keyed: Keyed) -> None:
     assert frozen == [0, 0, 0, *[2 if waits else 0] * 5]
     for found, wanted in zip(result.table, summed(plan, contributions), strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_what_rests_shows_nobody_alone(
+    keyed: Keyed, rests: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who rated what is summed up in four rounds; thereafter that sum is the same for ever.
+
+    Taken back by all others in round 5, it would be what the one who is away has rated.
+    """
+    _, training, heldout = DATA.load()
+    if not rests:
+        monkeypatch.setattr(Bayes, "resting_groups", ())
+    leaves = dict.fromkeys(LEAVERS, 5)
+    comings = {
+        4: Attendance(away={3: [4]}),
+        5: Attendance(away={3: [5]}),
+        6: Attendance(away={3: [4, 5]}, leaves=leaves),
+    }
+    sums = {}
+    for rounds in (4, 6) if rests else (5,):
+        plan = make(keyed, training, "bayes", rounds=rounds)
+        result, _ = played(plan, keyed, (training, heldout), comings[rounds])
+        sums[rounds] = result.table[plan.codec.position("features")]
+    if rests:
+        # Neither who comes back with older features nor those who leave change it.
+        np.testing.assert_array_equal(sums[6], sums[4])
+        assert sums[4].any(axis=1).all()
+    else:
+        own = np.unique(training.owned_by([3]).items)
+        np.testing.assert_array_equal(np.flatnonzero(sums[5].any(axis=1)), own)
 
 
 def test_random_dropouts_leave_an_exact_sum(keyed: Keyed) -> None:

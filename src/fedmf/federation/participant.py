@@ -116,8 +116,8 @@ class Participant:
                 f"training diverges at participant {self._role.number}; lower the learning rate "
                 f"({error})"
             ) from error
-        # What stays at home in this round stays what it was.
-        due = travelling.updated(previous, encoded)
+        # What stays at home in this round stays what it was, and so does what rests.
+        due = travelling.updated(previous, self._with_resting(number, encoded, previous))
         upload = self._role.upload(
             travelling.updated(None, difference(due, previous)),
             renewing=any(self._is_stale(part) for part in load.numbers),
@@ -175,7 +175,8 @@ class Participant:
 
         Once it is included, the table is, bit for bit, the sum of the others' last contributions.
         With slices it takes one such upload for each of them. What others have learned meanwhile
-        stays learned.
+        stays learned. Groups that rest stay as they are: everybody has read their sums, and the
+        change of those who leave would be the only one there.
 
         Raises
         ------
@@ -184,12 +185,15 @@ class Participant:
         """
         self._role.receive_opened(round_number)
         previous = self.state.contribution
-        load = self._plan.session.schedule.load(self._role.counted_rounds + 1)
-        travelling = load.part
-        left = travelling.updated(previous, self._plan.codec.nothing())
+        number = self._role.counted_rounds + 1
+        load = self._plan.session.schedule.load(number)
+        travelling, nothing = load.part, self._plan.codec.nothing()
+        left = travelling.updated(previous, self._with_resting(number, nothing, previous))
         change = travelling.updated(None, difference(left, previous))
         upload = self._role.upload(change, leaving=True)
-        rest = left if any(len(part.rows) for part in left) else None
+        # It is gone once nothing but what rests is left.
+        kept = self._with_resting(number, left, nothing)
+        rest = left if any(len(part.rows) for part in kept) else None
         made_from = _replaced(self.state.made_from, load.numbers, NOTHING)
         self._pending = ParticipantState(self.state.user_factors, rest, made_from)
         return upload
@@ -240,6 +244,15 @@ class Participant:
             self.state.user_factors,
             None if previous is None else self._plan.codec.decode_contribution(previous),
         )
+
+    def _with_resting(self, number: int, due: Change, previous: Change | None) -> Change:
+        """Return a contribution with what it was before, or nothing, in groups that rest."""
+        resting = self._plan.resting(number)
+        before = self._plan.codec.nothing() if previous is None else previous
+        return [
+            before[place] if group.name in resting else due[place]
+            for place, group in enumerate(self._plan.groups)
+        ]
 
     def _with_enough_raters(
         self, contribution: Contribution, raters: Int64Array | None

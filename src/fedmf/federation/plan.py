@@ -237,11 +237,17 @@ class TrainingPlan:
         others = {**self.method.rows_needed(training), RATERS: _NO_ROWS, ERRORS: np.zeros(1, int)}
         return [rated if group.of_items else others[group.name] for group in self.groups]
 
-    @property
+    @cached_property
     def rounds_for_all(self) -> int:
         """Rounds in which everybody has one turn with every part of the table."""
         cohorts = len(self.members) // (self.settings.cohort or len(self.members))
         return cohorts * self.settings.slice_count
+
+    def resting(self, round_number: int) -> frozenset[str]:
+        """Return the groups that rest in a round of the session (from 1, void ones left out)."""
+        method = self.method
+        first = self.setup_rounds + method.resting_after * self.rounds_for_all + 1
+        return frozenset(method.resting_groups if round_number >= first else ())
 
     def cohort(self, round_number: int) -> list[int]:
         """Return the participants of a round of the session (from 1), ascending.

@@ -77,6 +77,8 @@ class Bayes(Method):
     # Prior means of items are found over all of them.
     reads_all_items: ClassVar[bool] = True
     usual_factors: ClassVar[int] = 16
+    resting_groups: ClassVar[tuple[str, ...]] = (FEATURES, FEATURE_GRAM)
+    resting_after: ClassVar[int] = FEATURE_SWEEPS
 
     rater_features: int = 16
     """Number c of features of an item that say who rated it; 0: none."""
@@ -317,11 +319,9 @@ class Bayes(Method):
             vectors[found.users] = self._vectors(public, found)
             sums = found.item_sums(known["gram"], to_steps)
             # An entry beyond the limit would stop the training; an outlier is cut off instead.
-            np.clip(
-                np.rint(sums, out=sums), -ITEM_LIMIT * to_steps, ITEM_LIMIT * to_steps, out=sums
-            )
-            probe = known["probe"]
-            own = projected(probe, ratings, found.users) if len(probe) else None
+            limit = ITEM_LIMIT * to_steps
+            np.clip(np.rint(sums, out=sums), -limit, limit, out=sums)
+            own = projected(known["probe"], ratings, found.users) if len(known["probe"]) else None
             steps.add_users(table, ratings, owners, found, sums, own)
         self._add_totals(steps, ratings, owners)
         return vectors, steps

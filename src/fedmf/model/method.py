@@ -156,6 +156,10 @@ class Method(ABC):
     """What else the sums of a round tell anyone who opens them, if that is more than usual."""
     most_rounds: ClassVar[int | None] = None
     """Rounds after which nothing is left to learn, if that is known beforehand."""
+    resting_groups: ClassVar[tuple[str, ...]] = ()
+    """Groups to which nobody contributes anything else once everybody has had `resting_after` turns
+    with them. What they sum stays, so that no change of one participant shows there alone."""
+    resting_after: ClassVar[int] = 0
 
     factors: int
     """Number d of latent factors."""
