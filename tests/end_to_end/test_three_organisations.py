@@ -59,7 +59,7 @@ def organisations(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     logs = "".join((folder / name / "join.log").read_text("utf-8") for name in NAMES)
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}\n{logs}"
-    assert ended.stdout.count("predicted ratings on the scale") == len(NAMES)
+    assert ended.stdout.count("Errors of predicted ratings") == len(NAMES)
     return folder
 
 
