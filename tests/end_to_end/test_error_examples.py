@@ -115,7 +115,7 @@ def test_examples_in_python_raise_what_the_page_shows(number: str, weak_key: Pri
         names = {"TableMessage": TableMessage, "data": bytes(data), "session": session}
     test = doctest.DocTestParser().get_doctest(block, names, f"{number}.md", None, None)
     said: list[str] = []
-    doctest.DocTestRunner().run(test, out=said.append)
+    doctest.DocTestRunner(verbose=False).run(test, out=said.append)
     assert said == []
 
 
