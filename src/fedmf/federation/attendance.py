@@ -25,9 +25,9 @@ class Attendance:
     joins: Mapping[int, int] = field(default_factory=dict)
     """Participant -> the first round that it takes part in."""
     leaves: Mapping[int, int] = field(default_factory=dict)
-    """Participant -> the round in which it takes all back that it ever contributed; with slices
-    this takes one round for each. Where an upload is not included, for example because a committee
-    waits for more who leave, it tries again in every round that follows."""
+    """Participant -> the round in which it takes back what it contributed, except to sums that
+    rest; with slices this takes one round for each. Where an upload is not included, for example
+    because a committee waits for more who leave, it tries again in every round that follows."""
     away: Mapping[int, Collection[int]] = field(default_factory=dict)
     """Participant -> the rounds that it misses; 0 is the set-up."""
 
