@@ -83,8 +83,8 @@ def lines_before(
         )
     yield "who learns what (all follow the protocol, unless a line says otherwise):"
     yield from (f"  {threat.adversary}: {threat.learns}" for threat in _threats(plan))
-    if plan.method.sums_show is not None:
-        yield f"  anyone who opens the sum of method {settings.method}: {plan.method.sums_show}"
+    if settings.sums_show is not None:
+        yield f"  anyone who opens the sum of method {settings.method}: {settings.sums_show}"
     yield (
         f"forecast: {seconds_text(predicted.participant_seconds)}, "
         f"{bytes_text(predicted.upload_bytes)} up and {bytes_text(predicted.download_bytes)} down "

@@ -210,6 +210,11 @@ class TrainingSettings(JsonFields):
         return frozenset(special | (set(METHOD_SETTINGS) - parameters_of(self.method)))
 
     @property
+    def sums_show(self) -> str | None:
+        """What else the sums of a round tell anyone who opens them, if that is more than usual."""
+        return METHODS[self.method].sums_show
+
+    @property
     def slice_count(self) -> int:
         """Into how many slices uploads cut the items: 1 unless `upload` is ``"slices"``."""
         return (self.slices or DEFAULT_SLICES) if self.upload == "slices" else 1

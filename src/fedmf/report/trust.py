@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from fedmf.figures import bytes_text, measure_text
 from fedmf.markup import Markup, element, facts, joined, table
-from fedmf.model import METHODS
 from fedmf.protocol import protection_named
 from fedmf.report.reading import AuditRow, Run
 
@@ -17,9 +16,9 @@ def threats(run: Run) -> Markup:
     protection = protection_named(run.session.protection)
     found = protection.threats(run.session, run.settings.key_bits, smallest)
     rows = [(threat.adversary, threat.learns) for threat in found]
-    method = METHODS[run.settings.method]
-    if method.sums_show is not None:
-        rows.append((f"anyone who opens the sum of method {method.name}", method.sums_show))
+    shown = run.settings.sums_show
+    if shown is not None:
+        rows.append((f"anyone who opens the sum of method {run.settings.method}", shown))
     listed = table(
         "Who learns what by looking at all it receives, and by breaking the protocol where it says "
         "so",
