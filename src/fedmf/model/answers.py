@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError, SettingsError
-from fedmf.model.method import FloatArray
 from fedmf.model.public_model import PublicModel
+from fedmf.model.rows import FloatArray
 from fedmf.ratings import Id
 
 

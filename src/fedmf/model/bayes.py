@@ -37,17 +37,10 @@ from fedmf.model.bayes_table import (
     groups_of,
 )
 from fedmf.model.item_posteriors import ItemPosteriors, item_facts
-from fedmf.model.method import (
-    RATERS,
-    Contribution,
-    FloatArray,
-    FloatTable,
-    Method,
-    PrivateStep,
-    RowGroup,
-)
+from fedmf.model.method import RATERS, Method, PrivateStep
 from fedmf.model.public_model import PublicModel
 from fedmf.model.rater_features import features, first_probe, next_probe, projected, whitened
+from fedmf.model.rows import Contribution, FloatArray, FloatTable, RowGroup
 from fedmf.model.symmetric_matrices import SharedBasis, from_upper
 from fedmf.model.user_posteriors import KnownItems, Posteriors, posteriors
 from fedmf.ratings import OwnedRatings

@@ -13,14 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.model.method import (
-    SUM_BITS,
-    Contribution,
-    FloatArray,
-    RowGroup,
-    RowValues,
-    fraction_bits,
-)
+from fedmf.model.rows import SUM_BITS, Contribution, FloatArray, RowGroup, RowValues, fraction_bits
 from fedmf.model.symmetric_matrices import from_upper, triangle
 from fedmf.model.user_posteriors import MOST_OMEGA, OMEGA_FRACTION_BITS, Posteriors
 from fedmf.ratings import OwnedRatings

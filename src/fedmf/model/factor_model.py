@@ -21,8 +21,9 @@ from fedmf.model.answers import (
     strongest,
 )
 from fedmf.model.given_ratings import checked_pairs
-from fedmf.model.method import FloatArray, Method
+from fedmf.model.method import Method
 from fedmf.model.public_model import PublicModel
+from fedmf.model.rows import FloatArray
 from fedmf.ratings import Id, codes_by_text, id_text
 
 CONFIDENCE = 0.9

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmf.errors import DataError, UnknownNameError
-from fedmf.model.method import FloatArray, Method
+from fedmf.model.method import Method
+from fedmf.model.rows import FloatArray
 from fedmf.ratings import Id, codes_by_text, id_text
 
 

@@ -25,18 +25,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.model.method import (
-    RATERS,
-    Contribution,
-    FloatArray,
-    FloatTable,
-    Method,
-    PrivateStep,
-    RowGroup,
-    RowValues,
-    recency_weights,
-)
+from fedmf.model.method import RATERS, Method, PrivateStep, recency_weights
 from fedmf.model.public_model import PublicModel
+from fedmf.model.rows import Contribution, FloatArray, FloatTable, RowGroup, RowValues
 from fedmf.model.symmetric_matrices import SharedBasis, from_upper, to_upper
 from fedmf.ratings import OwnedRatings, RatingScale
 

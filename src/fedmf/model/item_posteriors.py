@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedmf.model.method import FloatArray
+from fedmf.model.rows import FloatArray
 from fedmf.model.symmetric_matrices import SharedBasis, blockwise_product
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.model.method import FloatArray
+from fedmf.model.rows import FloatArray
 from fedmf.ratings import OwnedRatings
 
 PROBE_STREAM = 3

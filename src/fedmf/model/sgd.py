@@ -15,17 +15,16 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.model.method import (
+from fedmf.model.method import Method, PrivateStep
+from fedmf.model.public_model import PublicModel
+from fedmf.model.rows import (
     Contribution,
     FloatArray,
     FloatTable,
-    Method,
-    PrivateStep,
     RowGroup,
     RowValues,
     fraction_bits,
 )
-from fedmf.model.public_model import PublicModel
 from fedmf.ratings import OwnedRatings, RatingScale
 
 ITEMS = "items"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.model.method import FloatArray
+from fedmf.model.rows import FloatArray
 
 BLOCK = 512
 

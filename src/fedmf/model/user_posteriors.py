@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmf.model.method import FloatArray
 from fedmf.model.public_model import PublicModel
+from fedmf.model.rows import FloatArray
 from fedmf.model.symmetric_matrices import SharedBasis
 
 CELLS = 4096
